@@ -1,0 +1,35 @@
+//! Answers questions about a compiled file: which line, which function, which type, how to unwind.
+//!
+//! For: ELF and DWARF, read lazily; [`Modules`] — the files a program consists of and where each was loaded — and all
+//! conversion of addresses. Not for: bytes of a live program (they come in as a [`weft_memory::Memory`]), or deciding
+//! anything.
+//!
+//! **Invariant:** this room has never seen a process.
+//! **Invariant:** an [`Image`] is immutable and `Sync`; what it caches inside never changes an answer.
+//! **Invariant:** `Ok(None)` is "not there"; a broken unit fails alone, when asked.
+//! **Invariant:** nothing here panics on a malformed file.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+
+mod error;
+mod functions;
+mod image;
+mod index;
+mod lines;
+mod modules;
+mod types;
+mod unwind;
+mod variables;
+
+pub use error::{OpenError, SymbolError};
+pub use functions::{CodeFrame, Function, FunctionKind};
+pub use image::{DebugInfo, DieOffset, Image, Segment, Symbol, TlsSegment};
+pub use index::{FunctionEntry, Index, Static};
+pub use lines::{LineMatch, LineRow, SourceLine};
+pub use modules::{Module, Modules};
+pub use types::{BaseEncoding, Enumerator, Member, TemplateArgument, Type, TypeKind, Variant, VariantPart};
+pub use unwind::{CallerFrame, UnwindError};
+pub use variables::{Location, LocationContext, LocationError, Piece, PieceSource, Role, Variable};

@@ -1,0 +1,69 @@
+//! The files a program consists of, and all conversion of addresses.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use weft_memory::{Bias, FileAddr, MemAddr, Memory};
+
+use crate::{Image, Static};
+
+/// A file and where it was loaded.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// The file.
+    pub image: Arc<Image>,
+    /// How far it was moved.
+    pub bias: Bias,
+    /// From its first to its last mapped byte.
+    pub range: Range<MemAddr>,
+}
+
+/// The files a program consists of. Immutable; a new one is made when a library is loaded.
+#[derive(Clone, Debug, Default)]
+pub struct Modules {
+    list: Vec<Module>,
+}
+
+impl Modules {
+    /// The program first, then its libraries.
+    pub fn new(list: Vec<Module>) -> Self {
+        Self { list }
+    }
+
+    /// All of them, the program first.
+    pub fn iter(&self) -> std::slice::Iter<'_, Module> {
+        self.list.iter()
+    }
+
+    /// The module an address is in.
+    pub fn at(&self, address: MemAddr) -> Option<&Module> {
+        self.list.iter().find(|module| module.range.contains(&address))
+    }
+
+    /// The module of an image.
+    pub fn of(&self, image: &Arc<Image>) -> Option<&Module> {
+        self.list.iter().find(|module| Arc::ptr_eq(&module.image, image))
+    }
+
+    /// An address as its file calls it.
+    pub fn to_file(&self, address: MemAddr) -> Option<(&Module, FileAddr)> {
+        let module = self.at(address)?;
+        Some((module, module.bias.to_file(address)))
+    }
+
+    /// Where a thread keeps a thread-local variable of `module`, by the thread's `fs_base`. Variant II of the ELF TLS
+    /// ABI: the program's own block ends at the thread pointer; libraries go through the DTV (not supported: `None`).
+    pub fn thread_local(&self, module: &Module, variable: &Static, fs_base: u64, memory: &dyn Memory) -> Option<MemAddr> {
+        let _ = (module, variable, fs_base, memory);
+        todo!()
+    }
+}
+
+impl<'a> IntoIterator for &'a Modules {
+    type Item = &'a Module;
+    type IntoIter = std::slice::Iter<'a, Module>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

@@ -1,0 +1,194 @@
+//! All tasks of a program at one moment.
+
+use crate::{Location, Problem, Wait};
+
+/// What a task is, across snapshots: where its header lies and the runtime's own number for it, which tells
+/// two tasks apart that lived at one address one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskKey {
+    /// Address of the task's header (native), or `id()` of the task object (Python).
+    pub address: u64,
+    /// The runtime's own id; zero where it has none.
+    pub id: u64,
+}
+
+/// What a runtime is, across snapshots: the address of its shared handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuntimeKey(pub u64);
+
+/// Which executor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RuntimeKind {
+    /// Tokio's work-stealing scheduler.
+    TokioMultiThread,
+    /// Tokio's single-threaded scheduler.
+    TokioCurrentThread,
+}
+
+impl RuntimeKind {
+    /// The word of the protocol.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TokioMultiThread => "tokio-multi-thread",
+            Self::TokioCurrentThread => "tokio-current-thread",
+        }
+    }
+}
+
+/// One executor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runtime {
+    /// Identity.
+    pub key: RuntimeKey,
+    /// Which one.
+    pub kind: RuntimeKind,
+    /// The name its builder gave it.
+    pub name: Option<String>,
+    /// Operating system ids of the threads that belong to it, as far as they are known.
+    pub os_threads: Vec<i32>,
+    /// How many live tasks it has.
+    pub task_count: usize,
+}
+
+/// What a task does at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Never polled.
+    Created,
+    /// Woken, not running.
+    Ready,
+    /// Being polled by a thread.
+    Running,
+    /// Suspended.
+    Waiting,
+    /// Ended with a value that somebody may still take.
+    Done,
+    /// Ended in a panic or an exception.
+    Failed,
+    /// Abort was requested, or has happened.
+    Cancelled,
+}
+
+impl State {
+    /// The word of the protocol.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What kind of task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TaskKind {
+    /// Spawned onto a runtime.
+    Task,
+    /// The future that a thread drives itself (`block_on`, `#[tokio::main]`).
+    Root,
+    /// Spawned onto a thread-bound set.
+    Local,
+    /// A closure on a thread made for blocking.
+    Blocking,
+}
+
+impl TaskKind {
+    /// The word of the protocol.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Root => "root",
+            Self::Local => "local",
+            Self::Blocking => "blocking",
+        }
+    }
+}
+
+/// How one task awaits another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum Via {
+    Join,
+    Await,
+    Gather,
+    TaskGroup,
+    Wait,
+    Shield,
+    JoinSet,
+}
+
+impl Via {
+    /// The word of the protocol.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Join => "join",
+            Self::Await => "await",
+            Self::Gather => "gather",
+            Self::TaskGroup => "taskgroup",
+            Self::Wait => "wait",
+            Self::Shield => "shield",
+            Self::JoinSet => "joinset",
+        }
+    }
+}
+
+/// Somebody who awaits a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaiter {
+    /// Who.
+    pub task: TaskKey,
+    /// How.
+    pub via: Via,
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Identity.
+    pub key: TaskKey,
+    /// The runtime's own id, where it has one.
+    pub runtime_task_id: Option<u64>,
+    /// The user's name for it, else the frame name of its entry future.
+    pub name: String,
+    /// What kind.
+    pub kind: TaskKind,
+    /// Whose it is.
+    pub runtime: RuntimeKey,
+    /// What it does.
+    pub state: State,
+    /// Where its innermost frame of user code awaits or runs; without one, the innermost frame.
+    pub location: Option<Location>,
+    /// Where its entry function is declared.
+    pub entry: Option<Location>,
+    /// Where it was spawned, if that is recorded.
+    pub spawned_at: Option<Location>,
+    /// The thread that polls it, while running.
+    pub os_thread: Option<i32>,
+    /// What it waits for, while waiting.
+    pub waiting_on: Option<Wait>,
+    /// Who awaits it.
+    pub awaited_by: Vec<Awaiter>,
+    /// How many frames its own logical stack has.
+    pub frames: usize,
+    /// What could not be decoded, and why.
+    pub error: Option<String>,
+}
+
+/// All tasks of a program at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The executors, in the order they were found.
+    pub runtimes: Vec<Runtime>,
+    /// The tasks: by runtime, then by the runtime's own id.
+    pub tasks: Vec<Task>,
+    /// What checks concluded.
+    pub problems: Vec<Problem>,
+    /// What could not be seen and why, in plain words.
+    pub notes: Vec<String>,
+}
