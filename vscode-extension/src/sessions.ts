@@ -1,0 +1,167 @@
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import * as vscode from 'vscode';
+import { decodeChanged, decodeStack, decodeTasks, type Frame } from './model/protocol';
+import { due, initial, isCurrent, reduce, type Action, type Ask, type SessionState } from './model/store';
+
+/** Requests whose success means that the program runs again; no event need follow them. */
+const resuming = new Set(['continue', 'next', 'stepIn', 'stepOut', 'stepBack', 'reverseContinue', 'goto', 'restartFrame']);
+
+/** How long the rows of a stop outlive it, in milliseconds: longer than most steps take. */
+const settleAfter = 300;
+
+/** One debug session: its state, and the requests that the state calls for. */
+export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposable {
+  private current: SessionState = initial;
+  private settle: NodeJS.Timeout | undefined;
+
+  constructor(
+    readonly debug: vscode.DebugSession,
+    private readonly changed: () => void,
+  ) {}
+
+  get state(): SessionState {
+    return this.current;
+  }
+
+  dispatch(action: Action): void {
+    const before = this.current;
+    this.current = reduce(before, action);
+    const ask = due(this.current);
+    if (ask) {
+      const ticket = this.current.tickets;
+      this.current = reduce(this.current, { type: 'asked', ask });
+      void this.askTasks(ticket, ask);
+    }
+    if (this.current !== before) {
+      this.changed();
+    }
+  }
+
+  /** The logical stack of a task of the snapshot, asked for once. Rejects with the adapter's sentence. */
+  async stack(task: number, generation: number): Promise<readonly Frame[]> {
+    const known = this.current.stacks.get(task);
+    if (known && isCurrent(this.current, generation)) {
+      return known;
+    }
+    if (!isCurrent(this.current, generation)) {
+      return [];
+    }
+    const frames = decodeStack(await this.debug.customRequest('asyncStack', { task }));
+    if (!frames) {
+      throw new Error('The adapter answered asyncStack with something that is not a stack.');
+    }
+    this.dispatch({ type: 'stack', generation, task, frames });
+    return isCurrent(this.current, generation) ? frames : [];
+  }
+
+  onDidSendMessage(message: DebugProtocol.ProtocolMessage): void {
+    if (message.type === 'event') {
+      this.onEvent((message as DebugProtocol.Event).event);
+    } else if (message.type === 'response') {
+      const response = message as DebugProtocol.Response;
+      if (response.success && resuming.has(response.command)) {
+        this.resumed();
+      }
+    }
+  }
+
+  onExit(): void {
+    this.end();
+  }
+
+  end(): void {
+    clearTimeout(this.settle);
+    this.dispatch({ type: 'ended' });
+  }
+
+  dispose(): void {
+    clearTimeout(this.settle);
+  }
+
+  private onEvent(event: string): void {
+    if (event === 'stopped') {
+      clearTimeout(this.settle);
+      this.dispatch({ type: 'stopped' });
+    } else if (event === 'continued') {
+      this.resumed();
+    } else if (event === 'terminated' || event === 'exited') {
+      this.end();
+    }
+  }
+
+  private resumed(): void {
+    clearTimeout(this.settle);
+    this.dispatch({ type: 'resumed' });
+    this.settle = setTimeout(() => {
+      this.dispatch({ type: 'settled' });
+    }, settleAfter);
+  }
+
+  private async askTasks(ticket: number, ask: Ask): Promise<void> {
+    try {
+      const body = decodeTasks(await this.debug.customRequest('asyncTasks', ask));
+      if (body) {
+        this.dispatch({ type: 'answered', ticket, body });
+      } else {
+        this.dispatch({ type: 'refused', ticket, message: 'The adapter answered asyncTasks with something that is not a list of tasks.' });
+      }
+    } catch (error) {
+      this.dispatch({ type: 'refused', ticket, message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+}
+
+/** The debug sessions of this window, and which of them the view shows. */
+export class Sessions implements vscode.DebugAdapterTrackerFactory, vscode.Disposable {
+  private readonly all = new Map<string, TaskSession>();
+  private readonly changes = new vscode.EventEmitter<TaskSession | undefined>();
+  private readonly subscriptions: { dispose(): unknown }[];
+  private shownLast: TaskSession | undefined;
+
+  /** A session's state changed, or (`undefined`) another session is shown. */
+  readonly onDidChange = this.changes.event;
+
+  constructor(private readonly type: string) {
+    this.subscriptions = [
+      this.changes,
+      vscode.debug.onDidReceiveDebugSessionCustomEvent(({ session, event, body }) => {
+        const generation = event === 'asyncTasksChanged' ? decodeChanged(body) : undefined;
+        if (generation !== undefined) {
+          this.all.get(session.id)?.dispatch({ type: 'changed', generation });
+        }
+      }),
+      vscode.debug.onDidChangeActiveDebugSession(() => {
+        this.changes.fire(undefined);
+      }),
+      vscode.debug.onDidTerminateDebugSession((session) => {
+        this.all.get(session.id)?.end();
+        this.all.delete(session.id);
+        this.changes.fire(undefined);
+      }),
+    ];
+  }
+
+  createDebugAdapterTracker(debug: vscode.DebugSession): TaskSession {
+    const session: TaskSession = new TaskSession(debug, () => {
+      this.changes.fire(session);
+    });
+    this.all.set(debug.id, session);
+    return session;
+  }
+
+  /** The session the debug view has its focus on; a session of another type leaves the last one shown. */
+  get shown(): TaskSession | undefined {
+    const active = vscode.debug.activeDebugSession;
+    const focused = active?.type === this.type ? this.all.get(active.id) : undefined;
+    const last = this.shownLast && this.all.has(this.shownLast.debug.id) ? this.shownLast : undefined;
+    this.shownLast = focused ?? last ?? [...this.all.values()].at(-1);
+    return this.shownLast;
+  }
+
+  dispose(): void {
+    for (const session of this.all.values()) {
+      session.dispose();
+    }
+    vscode.Disposable.from(...this.subscriptions).dispose();
+  }
+}
