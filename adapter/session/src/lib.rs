@@ -1,1 +1,22 @@
-//! session
+//! One editor, one debuggee.
+//!
+//! For: DAP's order and ids. The session decodes requests, keeps the lifecycle, gives numbers to threads, tasks,
+//! frames and variables, and turns what a [`Debuggee`] answers into DAP's words. Not for: looking inside a value,
+//! reading a program, or knowing what kind of program it is.
+//!
+//! Requests take one of two ways. *Control* (launch, breakpoints, run control, disconnect) and the debuggee's
+//! events are handled one at a time, in order, by the session's lane, so that a response always precedes the events
+//! it causes. *Reads* (stacks, variables, tasks…) each run on a worker and never wait for control.
+//!
+//! **Invariant:** every request gets exactly one response, also when a handler panics.
+//! **Invariant:** numbers are never reused in a session; those of frames and variables are refused after a resume.
+//! **Invariant:** when a session ends, however it ends, its debuggee ends or is detached first.
+
+pub mod config;
+pub mod debuggee;
+mod events;
+mod lane;
+
+pub use config::{AsyncConfig, AttachConfig, LaunchConfig};
+pub use debuggee::{Debuggee, Factory};
+pub use events::EventSender;

@@ -1,0 +1,7 @@
+//! x
+use crate::debuggee::{Channel, DebuggeeEvent};
+/// x
+pub(crate) enum Input {
+    Event(DebuggeeEvent),
+    Output(Channel, String),
+}
