@@ -1,1 +1,17 @@
-//! debugger
+//! Decides when a native program runs. All it knows about a stop it gives away in one immutable value.
+//!
+//! For: breakpoints, plans for steps, signals, threads coming and going; one OS thread per debuggee (ptrace demands it)
+//! that takes a closed set of inputs. Not for: reading values or tasks (they read the published [`Stop`]), or DAP.
+//!
+//! **Invariant:** all ptrace calls of a debuggee come from its engine thread.
+//! **Invariant:** while a [`Stop`] is current, no thread of the debuggee runs; once one runs, its memory answers
+//! `Resumed`.
+//! **Invariant:** no debuggee is left stopped or with a trap in it: a launched one dies with its engine, an attached one
+//! is restored and runs on, also when the engine panics.
+
+mod api;
+
+pub use api::{
+    Bound, Debugger, EndKind, Event, LaunchSpec, LineSpec, Reason, Refused, ResumeKind, StepKind, StepTarget, Stopped,
+    Stream, ThreadName,
+};

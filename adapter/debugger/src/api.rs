@@ -1,0 +1,258 @@
+//! What the rest of the program sees: a handle, the commands it takes, the events it sends.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use weft_symbols::{Modules, SourceLine};
+use weft_values::Stop;
+
+/// A program to start.
+#[derive(Clone, Debug, Default)]
+pub struct LaunchSpec {
+    /// The executable; absolute.
+    pub program: PathBuf,
+    /// Its arguments, without its name.
+    pub args: Vec<OsString>,
+    /// Its working directory; absolute.
+    pub cwd: PathBuf,
+    /// Changes to our own environment, in order; `None` removes.
+    pub env: Vec<(OsString, Option<OsString>)>,
+}
+
+/// A line breakpoint asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineSpec {
+    /// From 1.
+    pub line: u32,
+}
+
+/// A line breakpoint as it was set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Its number: positive, unique among this debuggee's breakpoints, kept while the same line of the same file is
+    /// asked for again.
+    pub id: i64,
+    /// The line that is really used (file as the debug information names it); none while it is bound nowhere.
+    pub at: Option<SourceLine>,
+    /// How many addresses it stops at.
+    pub locations: usize,
+    /// Why it is bound nowhere, or what is odd about it.
+    pub message: Option<String>,
+}
+
+/// Which way to step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum StepKind {
+    Over,
+    In,
+    Out,
+}
+
+/// Whose step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepTarget {
+    /// The innermost frame of a thread.
+    Thread(i32),
+}
+
+/// How to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResumeKind {
+    /// Until something stops it.
+    Continue,
+    /// One step by lines.
+    Step(StepKind, StepTarget),
+    /// One machine instruction of a thread.
+    StepInstruction(i32),
+}
+
+/// What becomes of the debuggee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndKind {
+    /// Killed.
+    Kill,
+    /// It runs on as if there had been no debugger.
+    Detach,
+}
+
+/// Why a program stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// On the first line of its own `main`, as asked; or right after attaching.
+    Entry,
+    /// At user breakpoints: all whose trap was hit, by id.
+    Breakpoint(Vec<i64>),
+    /// A step has ended; what is worth saying about how (`the task has ended`), if anything.
+    Step(Option<String>),
+    /// Because it was asked to.
+    Pause,
+    /// A signal that is about to be delivered and that would end the program (`SIGSEGV: invalid memory reference`).
+    Signal {
+        /// `SIGSEGV`.
+        name: String,
+        /// What it means.
+        text: String,
+    },
+}
+
+/// A stop.
+#[derive(Clone)]
+pub struct Stopped {
+    /// Everything that can be read now.
+    pub stop: Arc<Stop>,
+    /// Why.
+    pub reason: Reason,
+    /// The thread it is about.
+    pub tid: i32,
+}
+
+/// Where output came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// What a debuggee reports. Sent from the engine thread, in order; the receiver must not block. (Output is read on threads
+/// of its own, which may block.)
+#[derive(Clone)]
+pub enum Event {
+    /// It stands.
+    Stopped(Stopped),
+    /// A thread began.
+    ThreadStarted(i32),
+    /// A thread ended.
+    ThreadExited(i32),
+    /// A breakpoint was bound, moved or lost, because a library came or went.
+    BreakpointChanged(Bound),
+    /// Something worth telling the user, a sentence.
+    Note(String),
+    /// It ended with this status. The last event.
+    Exited(i32),
+    /// It was ended by this signal. The last event.
+    Killed(i32),
+}
+
+/// A thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadName {
+    /// The operating system's id.
+    pub tid: i32,
+    /// `comm`.
+    pub name: String,
+}
+
+/// Why a command was not carried out; each message is a sentence for the user.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It needs a stopped program.
+    #[error("the program is running; pause it first")]
+    Running,
+    /// It needs a running program.
+    #[error("the program is stopped already")]
+    Stopped,
+    /// The program is gone.
+    #[error("the program has ended")]
+    Ended,
+    /// There is no such thread.
+    #[error("there is no thread {0} any more")]
+    NoThread(i32),
+    /// The program could not be started or attached to.
+    #[error("{0}")]
+    Start(String),
+    /// Anything else.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A debuggee under control: the handle of its engine thread. Dropping it ends a launched debuggee and detaches from an
+/// attached one.
+pub struct Debugger {}
+
+impl Debugger {
+    /// Starts a program and holds it before its first instruction of user code, its symbols ready for breakpoints.
+    /// `events` is called from the engine thread; `output` from a thread per stream, and may block; it says whether
+    /// anybody still listens.
+    pub fn launch(
+        _spec: LaunchSpec,
+        _events: impl Fn(Event) + Send + 'static,
+        _output: impl Fn(Stream, &[u8]) -> bool + Send + Sync + 'static,
+    ) -> Result<Self, Refused> {
+        todo!()
+    }
+
+    /// Attaches to a process and holds it. `program` is its executable when `/proc` is not to be asked.
+    pub fn attach(_pid: i32, _program: Option<&Path>, _events: impl Fn(Event) + Send + 'static) -> Result<Self, Refused> {
+        todo!()
+    }
+
+    /// The process.
+    pub fn pid(&self) -> i32 {
+        todo!()
+    }
+
+    /// Its executable.
+    pub fn program(&self) -> &Path {
+        todo!()
+    }
+
+    /// Its files as they are loaded now. Works while running.
+    pub fn modules(&self) -> Arc<Modules> {
+        todo!()
+    }
+
+    /// The current stop; none while running.
+    pub fn current(&self) -> Option<Arc<Stop>> {
+        todo!()
+    }
+
+    /// Its threads. Works while running.
+    pub fn threads(&self) -> Result<Vec<ThreadName>, Refused> {
+        todo!()
+    }
+
+    /// Lets the held program run. With `stop_on_entry` a launched one stops on the first line of its own `main`, an
+    /// attached one stays where it is, and both say so with [`Reason::Entry`].
+    pub fn start(&self, _stop_on_entry: bool) -> Result<(), Refused> {
+        todo!()
+    }
+
+    /// Replaces every breakpoint of one file. Answers in the order asked. Works while running.
+    pub fn set_breakpoints(&self, _file: &Path, _wanted: &[LineSpec]) -> Result<Vec<Bound>, Refused> {
+        todo!()
+    }
+
+    /// Goes on; returns once it is on its way.
+    pub fn resume(&self, _how: ResumeKind) -> Result<(), Refused> {
+        todo!()
+    }
+
+    /// Asks for a stop, which comes as an event with [`Reason::Pause`] that names `at` if it still exists. Stopped
+    /// already: nothing happens.
+    pub fn pause(&self, _at: Option<i32>) -> Result<(), Refused> {
+        todo!()
+    }
+
+    /// Looks at the current stop; or, while running, stops every thread, looks, and lets them go on. Says for how long
+    /// the program stood because of it (zero when it stood anyway). No event is sent.
+    pub fn glance<R: Send + 'static>(
+        &self,
+        _look: impl FnOnce(&Arc<Stop>) -> R + Send + 'static,
+    ) -> Result<(R, Duration), Refused> {
+        todo!()
+    }
+
+    /// Asks the program to end by itself (SIGTERM), resuming it if it is stopped.
+    pub fn terminate(&self) -> Result<(), Refused> {
+        todo!()
+    }
+
+    /// Ends the hold. Returns when nothing is left behind. Harmless when called again.
+    pub fn end(&self, _how: EndKind) -> Result<(), Refused> {
+        todo!()
+    }
+}

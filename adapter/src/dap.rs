@@ -1,0 +1,59 @@
+//! `weft dap`: a session on stdin and stdout, or one per connection.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use weft_native::NativeFactory;
+use weft_session::{ServeOptions, serve};
+
+use crate::Failure;
+
+/// Serves until the editor goes away, or, listening, until killed.
+pub(crate) fn run(listen: Option<&str>, allow_remote: bool) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("no threads to work with: {error}"))?;
+    let served = match listen {
+        None => {
+            runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout(), factory(), ServeOptions::default()));
+            Ok(())
+        }
+        Some(address) => runtime.block_on(accept(address, allow_remote)),
+    };
+    // A read of stdin that nobody will ever answer must not hold up the end.
+    runtime.shutdown_background();
+    served
+}
+
+fn factory() -> Arc<NativeFactory> {
+    Arc::new(NativeFactory::new())
+}
+
+async fn accept(address: &str, allow_remote: bool) -> Result<(), Failure> {
+    let addresses = tokio::net::lookup_host(address)
+        .await
+        .map_err(|error| format!("--listen {address} is not an address and port such as 127.0.0.1:4711: {error}"))?
+        .collect::<Vec<SocketAddr>>();
+    if addresses.iter().any(|address| !address.ip().is_loopback()) {
+        if !allow_remote {
+            return Err(format!(
+                "--listen {address} can be reached from other machines, and whoever connects can run any program as \
+                 you; use 127.0.0.1, or add --allow-remote if that is what you want"
+            ));
+        }
+        anstream::eprintln!("weft: whoever can reach {address} can run any program as you");
+    }
+    let listener =
+        TcpListener::bind(addresses.as_slice()).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let bound = listener.local_addr().map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    anstream::eprintln!("weft: listening on {bound}");
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let (reader, writer) = stream.into_split();
+                tokio::spawn(serve(reader, writer, factory(), ServeOptions::default()));
+            }
+            // One connection that failed before it began says nothing about the next.
+            Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
+        }
+    }
+}
