@@ -1,0 +1,16 @@
+//! Synchronous Rust of every usual shape: `sync_zoo values|steps|generics|threads`.
+
+mod generics;
+mod steps;
+mod threads;
+mod values;
+
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("values") => values::all(),
+        Some("steps") => steps::all(),
+        Some("generics") => generics::all(),
+        Some("threads") => threads::all(),
+        other => panic!("no such exhibit: {other:?}"),
+    }
+}
