@@ -1,12 +1,18 @@
 //! One compiled file: its headers, its sections, its symbol table.
 
+use std::fs::File;
 use std::ops::Range;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
+use gimli::SectionId;
 use weft_memory::FileAddr;
 
-use crate::OpenError;
+use crate::elf::{self, Headers};
+use crate::sections::Sections;
+use crate::symtab::SymbolTable;
+use crate::units::Units;
+use crate::{OpenError, SymbolError};
 
 /// Where a DIE lies: its offset in `.debug_info`, whatever unit it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,56 +63,118 @@ pub struct Symbol {
 }
 
 /// A compiled file.
-#[derive(Debug)]
-pub struct Image {}
+pub struct Image {
+    path: PathBuf,
+    sections: Sections,
+    headers: Headers,
+    symbols: SymbolTable,
+    units: OnceLock<Units>,
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Image").field(&self.path).finish()
+    }
+}
 
 impl Image {
     /// Opens a program or shared library. Reads headers only.
-    pub fn open(_path: &Path) -> Result<Arc<Self>, OpenError> {
-        todo!()
+    pub fn open(path: &Path) -> Result<Arc<Self>, OpenError> {
+        let io = |source| OpenError::Io { path: path.to_owned(), source };
+        let not_elf = |reason: &str| OpenError::NotElf { path: path.to_owned(), reason: reason.to_owned() };
+        let file = File::open(path).map_err(io)?;
+        let metadata = file.metadata().map_err(io)?;
+        if metadata.is_dir() {
+            return Err(not_elf("it is a directory"));
+        }
+        if metadata.is_file() && metadata.len() == 0 {
+            return Err(not_elf("the file is empty"));
+        }
+        let mut sections = Sections::map(file).map_err(io)?;
+        let headers = elf::read(path, &mut sections)?;
+        let symbols = SymbolTable::new(headers.symbols.clone());
+        Ok(Arc::new(Self { path: path.to_owned(), sections, headers, symbols, units: OnceLock::new() }))
     }
+
     /// The file's path as it was opened.
     pub fn path(&self) -> &Path {
-        todo!()
+        &self.path
     }
+
     /// The file's last path component, for messages.
     pub fn name(&self) -> String {
-        todo!()
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
     }
+
     /// Whether the loader may place it anywhere (`ET_DYN`).
     pub fn is_position_independent(&self) -> bool {
-        todo!()
+        self.headers.position_independent
     }
+
     /// `e_entry`.
     pub fn entry(&self) -> FileAddr {
-        todo!()
+        FileAddr::new(self.headers.entry)
     }
+
     /// The `PT_LOAD` segments by address.
     pub fn segments(&self) -> &[Segment] {
-        todo!()
+        &self.headers.segments
     }
+
     /// `PT_TLS`.
     pub fn tls(&self) -> Option<TlsSegment> {
-        todo!()
+        self.headers.tls
     }
+
     /// How much it tells.
     pub fn debug_info(&self) -> DebugInfo {
-        todo!()
+        if self.sections.has(SectionId::DebugInfo) { DebugInfo::Present } else { DebugInfo::Absent }
     }
+
     /// The GNU build-id.
     pub fn build_id(&self) -> Option<&[u8]> {
-        todo!()
+        self.headers.build_id.as_deref()
     }
-    /// The symbol with exactly this (mangled) name; a defined one, local or global.
-    pub fn symbol(&self, _name: &str) -> Option<Symbol> {
-        todo!()
+
+    /// Whether an address lies in code that is loaded. Code that the linker dropped keeps its debug information, with
+    /// addresses around 0.
+    pub(crate) fn is_code(&self, address: u64) -> bool {
+        let inside = |segment: &Segment| segment.executable && segment.addresses.contains(&FileAddr::new(address));
+        address != 0 && self.headers.segments.iter().any(inside)
     }
-    /// All defined symbols whose mangled name contains `part`.
-    pub fn symbols_containing(&self, _part: &str) -> Vec<Symbol> {
-        todo!()
+
+    /// Addresses that pointers in `.eh_frame` and `.eh_frame_hdr` are relative to.
+    pub(crate) fn base_addresses(&self) -> gimli::BaseAddresses {
+        let mut bases = gimli::BaseAddresses::default();
+        if let Some(address) = self.sections.address(SectionId::EhFrame) {
+            bases = bases.set_eh_frame(address);
+        }
+        if let Some(address) = self.sections.address(SectionId::EhFrameHdr) {
+            bases = bases.set_eh_frame_hdr(address);
+        }
+        if let Some(address) = self.headers.text_address {
+            bases = bases.set_text(address);
+        }
+        if let Some(address) = self.headers.got_address {
+            bases = bases.set_got(address);
+        }
+        bases
     }
-    /// The function or object symbol that covers an address.
-    pub fn symbol_at(&self, _address: FileAddr) -> Option<Symbol> {
-        todo!()
+
+    pub(crate) fn sections(&self) -> &Sections {
+        &self.sections
+    }
+
+    pub(crate) fn symbol_table(&self) -> &SymbolTable {
+        &self.symbols
+    }
+
+    pub(crate) fn unit_table(&self) -> &OnceLock<Units> {
+        &self.units
+    }
+
+    /// The error for what cannot be read.
+    pub(crate) fn malformed(&self, reason: impl std::fmt::Display) -> SymbolError {
+        SymbolError::Malformed { file: self.name(), reason: reason.to_string() }
     }
 }

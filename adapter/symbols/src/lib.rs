@@ -14,13 +14,17 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
 
+mod elf;
 mod error;
 mod functions;
 mod image;
 mod index;
 mod lines;
 mod modules;
+mod sections;
+mod symtab;
 mod types;
+mod units;
 mod unwind;
 mod variables;
 

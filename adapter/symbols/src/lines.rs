@@ -60,6 +60,14 @@ impl Image {
     pub fn rows_in(&self, _range: Range<FileAddr>) -> Result<Vec<LineRow>, SymbolError> {
         todo!()
     }
+    /// The source file of that number (`DW_AT_decl_file`, `DW_AT_call_file`) in a unit.
+    pub(crate) fn unit_file(&self, _unit: crate::units::UnitIndex, _number: u64) -> Option<Arc<Path>> {
+        todo!()
+    }
+    /// The unit whose code (or static data) an address belongs to.
+    pub(crate) fn unit_at(&self, _address: FileAddr) -> Option<crate::units::UnitIndex> {
+        todo!()
+    }
     /// Whether any unit of this file names that source file.
     pub fn has_source(&self, _path: &Path) -> bool {
         todo!()

@@ -53,7 +53,13 @@ impl Modules {
 
     /// Where a thread keeps a thread-local variable of `module`, by the thread's `fs_base`. Variant II of the ELF TLS
     /// ABI: the program's own block ends at the thread pointer; libraries go through the DTV (not supported: `None`).
-    pub fn thread_local(&self, module: &Module, variable: &Static, fs_base: u64, memory: &dyn Memory) -> Option<MemAddr> {
+    pub fn thread_local(
+        &self,
+        module: &Module,
+        variable: &Static,
+        fs_base: u64,
+        memory: &dyn Memory,
+    ) -> Option<MemAddr> {
         let _ = (module, variable, fs_base, memory);
         todo!()
     }

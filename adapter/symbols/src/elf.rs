@@ -1,0 +1,143 @@
+//! ELF headers: what a file is, which machine it is for, what of it is loaded.
+
+use std::path::Path;
+
+use object::elf;
+use object::read::elf::{ElfFile64, ProgramHeader, SectionHeader};
+use object::{LittleEndian, Object, ObjectSection};
+use weft_memory::FileAddr;
+
+use crate::sections::Sections;
+use crate::symtab::TableRange;
+use crate::{OpenError, Segment, TlsSegment};
+
+/// What the headers say.
+#[derive(Debug, Default)]
+pub(crate) struct Headers {
+    pub(crate) position_independent: bool,
+    pub(crate) entry: u64,
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) tls: Option<TlsSegment>,
+    pub(crate) build_id: Option<Vec<u8>>,
+    pub(crate) symbols: Option<TableRange>,
+    pub(crate) text_address: Option<u64>,
+    pub(crate) got_address: Option<u64>,
+}
+
+/// Reads a file's headers and notes its sections.
+pub(crate) fn read(path: &Path, sections: &mut Sections) -> Result<Headers, OpenError> {
+    let not_elf = |reason: String| OpenError::NotElf { path: path.to_owned(), reason };
+    check_identity(path, sections.file_bytes())?;
+    let mut headers = Headers::default();
+    let mut found = Vec::new();
+    {
+        let file = ElfFile64::<LittleEndian, &[u8]>::parse(sections.file_bytes())
+            .map_err(|error| not_elf(format!("its headers are broken or it is truncated ({error})")))?;
+        headers.position_independent = file.kind() == object::ObjectKind::Dynamic;
+        headers.entry = file.entry();
+        headers.build_id = file.build_id().ok().flatten().map(<[u8]>::to_vec);
+        read_segments(&file, &mut headers);
+        for section in file.sections() {
+            let Ok(name) = section.name_bytes() else { continue };
+            match name {
+                b".text" => headers.text_address = Some(section.address()),
+                b".got" => headers.got_address = Some(section.address()),
+                _ => {}
+            }
+            if let Ok(range) = section.compressed_file_range() {
+                found.push((name.to_vec(), section.address(), range));
+            }
+        }
+        headers.symbols = symbol_table(&file, elf::SHT_SYMTAB).or_else(|| symbol_table(&file, elf::SHT_DYNSYM));
+    }
+    for (name, address, range) in found {
+        sections.add(&name, address, range);
+    }
+    Ok(headers)
+}
+
+fn read_segments<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>, headers: &mut Headers) {
+    for header in file.elf_program_headers() {
+        let endian = LittleEndian;
+        let (address, size) = (header.p_vaddr(endian), header.p_memsz(endian));
+        match header.p_type(endian) {
+            elf::PT_LOAD => {
+                let (offset, file_size) = header.file_range(endian);
+                let flags = header.p_flags(endian);
+                headers.segments.push(Segment {
+                    addresses: FileAddr::new(address)..FileAddr::new(address.saturating_add(size)),
+                    file_range: offset..offset.saturating_add(file_size),
+                    executable: flags.contains(elf::PF_X),
+                    writable: flags.contains(elf::PF_W),
+                });
+            }
+            elf::PT_TLS => {
+                headers.tls = Some(TlsSegment { size, align: header.p_align(endian).max(1) });
+            }
+            _ => {}
+        }
+    }
+    headers.segments.sort_by_key(|segment| segment.addresses.start);
+}
+
+fn symbol_table<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>, kind: elf::SectionType) -> Option<TableRange> {
+    let endian = LittleEndian;
+    let table = file.elf_section_table();
+    let (_, symbols) = table.enumerate().find(|(_, section)| section.sh_type(endian) == kind)?;
+    let strings = table.section(symbols.link(endian)).ok()?;
+    let range = |section: &elf::SectionHeader64<LittleEndian>| -> Option<std::ops::Range<usize>> {
+        let (offset, size) = section.file_range(endian)?;
+        let (start, size) = (usize::try_from(offset).ok()?, usize::try_from(size).ok()?);
+        let end = start.checked_add(size)?;
+        (end <= file.data().len()).then_some(start..end)
+    };
+    Some(TableRange { entries: range(symbols)?, strings: range(strings)? })
+}
+
+/// Refuses, with a reason that a user understands, what is not a little-endian 64-bit x86 program or library.
+fn check_identity(path: &Path, bytes: &[u8]) -> Result<(), OpenError> {
+    let not_elf = |reason: &str| Err(OpenError::NotElf { path: path.to_owned(), reason: reason.to_owned() });
+    match bytes {
+        [] => return not_elf("the file is empty"),
+        [0x7f, b'E', b'L', b'F', ..] => {}
+        [b'#', b'!', ..] => return not_elf("it is a script"),
+        [b'M', b'Z', ..] => return not_elf("it is a Windows program"),
+        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => return not_elf("it is a macOS program"),
+        _ => return not_elf("it is not an ELF file"),
+    }
+    let (Some(&class), Some(&data)) = (bytes.get(4), bytes.get(5)) else { return not_elf("it is truncated") };
+    let number = |at: usize| {
+        let pair = bytes.get(at..).and_then(|rest| rest.first_chunk::<2>());
+        pair.map(|pair| if data == 2 { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) })
+    };
+    let (Some(kind), Some(machine)) = (number(16), number(18)) else { return not_elf("it is truncated") };
+    if machine != elf::EM_X86_64.0 || class != 2 || data != 1 {
+        return Err(OpenError::WrongMachine { path: path.to_owned(), machine: machine_name(machine, class, data) });
+    }
+    match elf::FileType(kind) {
+        elf::ET_EXEC | elf::ET_DYN => Ok(()),
+        elf::ET_REL => not_elf("it is an object file that was not linked yet"),
+        elf::ET_CORE => not_elf("it is a core file"),
+        _ => not_elf("it is neither a program nor a shared library"),
+    }
+}
+
+fn machine_name(machine: u16, class: u8, data: u8) -> String {
+    let name = match elf::Machine(machine) {
+        elf::EM_386 => "32-bit x86",
+        elf::EM_X86_64 if class == 1 => "x32 (x86-64 with 32-bit pointers)",
+        elf::EM_AARCH64 => "aarch64",
+        elf::EM_ARM => "32-bit ARM",
+        elf::EM_RISCV if class == 2 => "64-bit RISC-V",
+        elf::EM_RISCV => "32-bit RISC-V",
+        elf::EM_PPC64 if data == 2 => "powerpc64",
+        elf::EM_PPC64 => "powerpc64le",
+        elf::EM_S390 => "s390x",
+        elf::EM_LOONGARCH => "LoongArch",
+        elf::EM_MIPS => "MIPS",
+        elf::EM_SPARCV9 => "sparc64",
+        elf::EM_BPF => "BPF",
+        _ => return format!("another machine (ELF machine number {machine})"),
+    };
+    name.to_owned()
+}

@@ -1,0 +1,226 @@
+//! The symbol table, read in windows and kept only where it is asked about by address.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use memchr::memmem;
+use object::elf;
+use weft_memory::FileAddr;
+
+use crate::sections::Sections;
+use crate::{Image, Symbol};
+
+/// Bytes of one entry of a 64-bit symbol table.
+const ENTRY: usize = 24;
+/// Entries read at a time.
+const WINDOW: usize = ENTRY * 4096;
+/// Longest name that is read (Rust's mangled names reach a few kilobytes).
+const MAX_NAME: usize = 64 * 1024;
+
+/// Where a symbol table and its strings lie in the file.
+#[derive(Clone, Debug)]
+pub(crate) struct TableRange {
+    pub(crate) entries: Range<usize>,
+    pub(crate) strings: Range<usize>,
+}
+
+/// One entry as the file has it.
+#[derive(Clone, Copy)]
+struct Entry {
+    name: u32,
+    info: u8,
+    section: u16,
+    value: u64,
+    size: u64,
+}
+
+/// A function or object, for the question what lies at an address.
+#[derive(Debug, Clone, Copy)]
+struct Placed {
+    address: u64,
+    size: u32,
+    name: u32,
+}
+
+/// A file's symbol table.
+#[derive(Debug)]
+pub(crate) struct SymbolTable {
+    range: Option<TableRange>,
+    by_address: OnceLock<Vec<Placed>>,
+}
+
+impl SymbolTable {
+    pub(crate) fn new(range: Option<TableRange>) -> Self {
+        Self { range, by_address: OnceLock::new() }
+    }
+
+    /// Hands every defined symbol to `each` until it returns false.
+    fn walk(&self, sections: &Sections, mut each: impl FnMut(Entry) -> bool) {
+        let Some(range) = &self.range else { return };
+        let mut window = vec![0; WINDOW.min(range.entries.len())];
+        let mut at = range.entries.start;
+        while at < range.entries.end {
+            let length = window.len().min(range.entries.end.saturating_sub(at));
+            let Some(buffer) = window.get_mut(..length) else { return };
+            let count = sections.read_file(at, buffer);
+            let entries = window.get(..count).unwrap_or(&[]).chunks_exact(ENTRY);
+            let taken = entries.len().saturating_mul(ENTRY);
+            for entry in entries.filter_map(Entry::parse) {
+                if entry.is_defined() && !each(entry) {
+                    return;
+                }
+            }
+            if taken == 0 {
+                return;
+            }
+            at = at.saturating_add(taken);
+        }
+    }
+
+    fn strings(&self, sections: &Sections) -> Vec<u8> {
+        let Some(range) = &self.range else { return Vec::new() };
+        let mut bytes = vec![0; range.strings.len()];
+        let count = sections.read_file(range.strings.start, &mut bytes);
+        bytes.truncate(count);
+        bytes
+    }
+
+    fn name_at(&self, sections: &Sections, name: u32) -> Option<String> {
+        let range = &self.range.as_ref()?.strings;
+        let start = range.start.checked_add(usize::try_from(name).ok()?).filter(|start| *start < range.end)?;
+        let mut bytes = vec![0; 256];
+        loop {
+            let length = bytes.len().min(range.end.saturating_sub(start));
+            let count = sections.read_file(start, bytes.get_mut(..length)?);
+            let read = bytes.get(..count)?;
+            if let Some(end) = memchr::memchr(0, read) {
+                return Some(String::from_utf8_lossy(read.get(..end)?).into_owned());
+            }
+            if count < bytes.len() || bytes.len() >= MAX_NAME {
+                return None;
+            }
+            bytes.resize(bytes.len().saturating_mul(4), 0);
+        }
+    }
+
+    fn named(&self, sections: &Sections, name: &str) -> Option<Symbol> {
+        let mut pattern = name.as_bytes().to_vec();
+        pattern.push(0);
+        let strings = self.strings(sections);
+        // A symbol's name may be the tail of another's; then it starts in the middle of that string.
+        let starts: Vec<usize> = memmem::find_iter(&strings, &pattern).collect();
+        if starts.is_empty() {
+            return None;
+        }
+        let mut found = None;
+        self.walk(sections, |entry| {
+            let hit = usize::try_from(entry.name).is_ok_and(|at| starts.binary_search(&at).is_ok());
+            if hit {
+                found = Some(entry.symbol(name.to_owned()));
+            }
+            !hit
+        });
+        found
+    }
+
+    fn containing(&self, sections: &Sections, part: &str) -> Vec<Symbol> {
+        let strings = self.strings(sections);
+        // (where the string begins, where the part is last found in it): a symbol that starts between them has it.
+        let mut hits: Vec<(usize, usize)> = Vec::new();
+        for hit in memmem::find_iter(&strings, part.as_bytes()) {
+            let start =
+                strings.get(..hit).and_then(|before| memchr::memrchr(0, before)).map_or(0, |nul| nul.saturating_add(1));
+            match hits.last_mut() {
+                Some((last_start, last_hit)) if *last_start == start => *last_hit = hit,
+                _ => hits.push((start, hit)),
+            }
+        }
+        let mut found = Vec::new();
+        if hits.is_empty() {
+            return found;
+        }
+        self.walk(sections, |entry| {
+            if let Ok(at) = usize::try_from(entry.name) {
+                let next = hits.partition_point(|(start, _)| *start <= at);
+                let in_it = next.checked_sub(1).and_then(|index| hits.get(index)).is_some_and(|(_, hit)| at <= *hit);
+                let bytes = strings.get(at..).filter(|_| in_it).unwrap_or(&[]);
+                if let Some(name) = memchr::memchr(0, bytes).and_then(|end| bytes.get(..end)) {
+                    found.push(entry.symbol(String::from_utf8_lossy(name).into_owned()));
+                }
+            }
+            true
+        });
+        found
+    }
+
+    fn at(&self, sections: &Sections, address: u64) -> Option<Symbol> {
+        let table = self.by_address.get_or_init(|| self.placed(sections));
+        let next = table.partition_point(|placed| placed.address <= address);
+        // Symbols of one address are sorted by size: the last one is the largest.
+        let placed = table.get(next.checked_sub(1)?)?;
+        let offset = address.checked_sub(placed.address)?;
+        let covers = offset < u64::from(placed.size) || (placed.size == 0 && offset == 0);
+        covers.then_some(())?;
+        Some(Symbol {
+            name: self.name_at(sections, placed.name)?,
+            address: FileAddr::new(placed.address),
+            size: u64::from(placed.size),
+            thread_local: false,
+        })
+    }
+
+    fn placed(&self, sections: &Sections) -> Vec<Placed> {
+        let mut table = Vec::new();
+        self.walk(sections, |entry| {
+            if matches!(entry.kind(), elf::STT_FUNC | elf::STT_OBJECT | elf::STT_GNU_IFUNC) && entry.value != 0 {
+                let size = u32::try_from(entry.size).unwrap_or(u32::MAX);
+                table.push(Placed { address: entry.value, size, name: entry.name });
+            }
+            true
+        });
+        table.sort_unstable_by_key(|placed| (placed.address, placed.size));
+        table.shrink_to_fit();
+        table
+    }
+}
+
+impl Entry {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        Some(Self {
+            name: u32::from_le_bytes(*bytes.first_chunk()?),
+            info: *bytes.get(4)?,
+            section: u16::from_le_bytes(*bytes.get(6..)?.first_chunk()?),
+            value: u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?),
+            size: u64::from_le_bytes(*bytes.get(16..)?.first_chunk()?),
+        })
+    }
+
+    fn kind(&self) -> elf::SymbolType {
+        elf::SymbolType(self.info & 0xf)
+    }
+
+    fn is_defined(&self) -> bool {
+        self.section != elf::SHN_UNDEF.0 && !matches!(self.kind(), elf::STT_FILE | elf::STT_SECTION)
+    }
+
+    fn symbol(&self, name: String) -> Symbol {
+        Symbol { name, address: FileAddr::new(self.value), size: self.size, thread_local: self.kind() == elf::STT_TLS }
+    }
+}
+
+impl Image {
+    /// The symbol with exactly this (mangled) name; a defined one, local or global.
+    pub fn symbol(&self, name: &str) -> Option<Symbol> {
+        self.symbol_table().named(self.sections(), name)
+    }
+
+    /// All defined symbols whose mangled name contains `part`.
+    pub fn symbols_containing(&self, part: &str) -> Vec<Symbol> {
+        self.symbol_table().containing(self.sections(), part)
+    }
+
+    /// The function or object symbol that covers an address.
+    pub fn symbol_at(&self, address: FileAddr) -> Option<Symbol> {
+        self.symbol_table().at(self.sections(), address.raw())
+    }
+}
