@@ -161,7 +161,16 @@ pub enum Refused {
     /// There is no such thread.
     #[error("there is no thread {0} any more")]
     NoThread(i32),
-    /// The program could not be started or attached to.
+    /// The program or process does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// The file is no program for this machine.
+    #[error("{0}")]
+    NotAProgram(String),
+    /// The operating system does not allow it.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// The program could not be started or attached to for another reason.
     #[error("{0}")]
     Start(String),
     /// Anything else.

@@ -10,8 +10,11 @@
 //! is restored and runs on, also when the engine panics.
 
 mod api;
+mod breakpoints;
+mod images;
 
 pub use api::{
     Bound, Debugger, EndKind, Event, LaunchSpec, LineSpec, Reason, Refused, ResumeKind, StepKind, StepTarget, Stopped,
     Stream, ThreadName,
 };
+pub use images::{ImageCache, modules_of, open_program};

@@ -1,1 +1,17 @@
-//! native
+//! The native face of a debuggee: the engine's answers in the session's words, a file per concern.
+//!
+//! For: turning stops, frames, places and snapshots into what `session` asks for. Not for: deciding anything (`debugger`
+//! does), reading anything (`values` and `runtimes` do), or DAP's ids (`session` gives them).
+//!
+//! **Invariant:** nothing here keeps a stop longer than the objects handed out for it.
+
+mod control;
+mod factory;
+mod frame;
+mod output;
+mod stack;
+mod tasks;
+mod variables;
+mod words;
+
+pub use factory::NativeFactory;

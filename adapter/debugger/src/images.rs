@@ -1,0 +1,98 @@
+//! From a process's mappings to the files it consists of.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use weft_memory::{Bias, MemAddr};
+use weft_process::{Mapping, Pid};
+use weft_symbols::{Image, Module, Modules, OpenError};
+
+/// Files that are open already, so that each is read once however often modules are worked out.
+#[derive(Debug, Default)]
+pub struct ImageCache {
+    images: Mutex<HashMap<(PathBuf, u64), Option<Arc<Image>>>>,
+}
+
+impl ImageCache {
+    /// No file yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens the file behind a mapping, or remembers that it cannot be used. A file that was deleted or replaced since it was
+    /// mapped is reached through the process that still has it.
+    fn open(&self, pid: Pid, mapping: &Mapping, path: &Path) -> Option<Arc<Image>> {
+        let key = (path.to_owned(), mapping.inode);
+        if let Some(known) = self.lock().get(&key) {
+            return known.clone();
+        }
+        let opened = if mapping.deleted {
+            let range = format!("{:x}-{:x}", mapping.start.raw(), mapping.end.raw());
+            Image::open(Path::new(&format!("/proc/{pid}/map_files/{range}")))
+        } else {
+            Image::open(path)
+        };
+        if let Err(error) = &opened {
+            tracing::debug!(%error, "a mapped file has no symbols");
+        }
+        self.lock().entry(key).or_insert(opened.ok()).clone()
+    }
+
+    /// Puts a file there that the caller has opened, as the one at this path with this inode.
+    fn insert(&self, path: &Path, inode: u64, image: Arc<Image>) {
+        self.lock().insert((path.to_owned(), inode), Some(image));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(PathBuf, u64), Option<Arc<Image>>>> {
+        self.images.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens the program itself, whose errors, unlike a library's, the user must hear. `mappings` are those of its process.
+pub fn open_program(cache: &ImageCache, path: &Path, mappings: &[Mapping]) -> Result<Arc<Image>, OpenError> {
+    let image = Image::open(path)?;
+    if let Some(mapping) = mappings.iter().find(|mapping| mapping.path.as_deref() == Some(path)) {
+        cache.insert(path, mapping.inode, image.clone());
+    }
+    Ok(image)
+}
+
+/// The files of a process, the one at `program` first. Files without executable mapping are data and left out; so are
+/// those that are not ELF.
+pub fn modules_of(pid: Pid, program: &Path, mappings: &[Mapping], cache: &ImageCache) -> Modules {
+    let mut groups: Vec<(&Path, Vec<&Mapping>)> = Vec::new();
+    for mapping in mappings {
+        let Some(path) = mapping.path.as_deref() else { continue };
+        match groups.iter_mut().find(|(known, list)| *known == path && list.iter().all(|m| m.inode == mapping.inode)) {
+            Some((_, list)) => list.push(mapping),
+            None => groups.push((path, vec![mapping])),
+        }
+    }
+    groups.retain(|(_, list)| list.iter().any(|mapping| mapping.executable));
+    groups.sort_by_key(|(path, _)| *path != program);
+    Modules::new(groups.iter().filter_map(|(path, list)| module(pid, path, list, cache)).collect())
+}
+
+fn module(pid: Pid, path: &Path, mappings: &[&Mapping], cache: &ImageCache) -> Option<Module> {
+    let image = cache.open(pid, mappings.first()?, path)?;
+    let bias = mappings.iter().find_map(|mapping| bias_of(&image, mapping))?;
+    let start = mappings.iter().map(|mapping| mapping.start).min()?;
+    let end = image.segments().iter().map(|segment| bias.to_memory(segment.addresses.end)).max()?;
+    let mapped = mappings.iter().map(|mapping| mapping.end).max()?;
+    Some(Module { image, bias, range: start..end.max(mapped) })
+}
+
+/// How far the file was moved, from one mapping of a loadable segment: the loader maps whole pages, so the mapping starts
+/// at the page that holds the segment's first byte (System V ABI, program loading).
+fn bias_of(image: &Image, mapping: &Mapping) -> Option<Bias> {
+    const PAGE: u64 = 4096;
+    let segment = image.segments().iter().find(|segment| {
+        let first_page = segment.file_range.start & !PAGE.wrapping_sub(1);
+        (first_page..segment.file_range.end).contains(&mapping.offset) && segment.executable == mapping.executable
+    })?;
+    // The byte at the mapping's start lies `distance` before (or, wrapping, after) the segment's first byte.
+    let distance = segment.file_range.start.wrapping_sub(mapping.offset);
+    let first: MemAddr = mapping.start.offset(distance.cast_signed());
+    Some(Bias::between(segment.addresses.start, first))
+}

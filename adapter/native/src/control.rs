@@ -1,0 +1,166 @@
+//! The debuggee as the session sees it: commands go to the engine, its events come back.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use weft_debugger::{Debugger, EndKind, Event, LineSpec, Reason, ResumeKind, StepKind, StepTarget, Stopped};
+use weft_protocol::spec::EvaluateContext;
+use weft_protocol::{Error, ErrorId};
+use weft_runtimes::Runtimes;
+use weft_session::{
+    Answer, AsyncStack, Bound, BreakpointSpec, Channel, Debuggee, DebuggeeEvent, End, EventSender, Granularity, ProcessInfo, Resume, Stack,
+    StopReason, Target, ThreadInfo, Value,
+};
+use weft_tasks::{Snapshot, TaskKey};
+use weft_values::Stop;
+
+use crate::words::{location, refused};
+use crate::{stack, tasks};
+
+/// A native program under the debugger.
+pub(crate) struct Native {
+    debugger: Debugger,
+    runtimes: Arc<Runtimes>,
+    stop_on_entry: bool,
+}
+
+impl Native {
+    pub(crate) fn new(debugger: Debugger, runtimes: Runtimes, stop_on_entry: bool) -> Self {
+        Self { debugger, runtimes: Arc::new(runtimes), stop_on_entry }
+    }
+
+    fn current(&self) -> Answer<Arc<Stop>> {
+        self.debugger.current().ok_or_else(Error::running)
+    }
+
+    /// The thread that a step is to be made on.
+    fn thread_of(&self, target: Target) -> Answer<i32> {
+        match target {
+            Target::Thread(tid) => {
+                i32::try_from(tid).map_err(|_| Error::new(ErrorId::UnknownThread, format!("there is no thread {tid}")))
+            }
+            Target::Task(key) => tasks::running_thread(&self.runtimes, &self.current()?, key),
+        }
+    }
+}
+
+impl Debuggee for Native {
+    fn process(&self) -> ProcessInfo {
+        ProcessInfo { path: self.debugger.program().to_owned(), pid: Some(i64::from(self.debugger.pid())) }
+    }
+
+    fn start(&self) -> Answer<()> {
+        self.debugger.start(self.stop_on_entry).map_err(refused)
+    }
+
+    fn set_breakpoints(&self, file: &Path, wanted: &[BreakpointSpec]) -> Answer<Vec<Bound>> {
+        let lines: Vec<LineSpec> = wanted.iter().map(|spec| LineSpec { line: spec.line }).collect();
+        let bound = self.debugger.set_breakpoints(file, &lines).map_err(refused)?;
+        Ok(bound.into_iter().map(to_bound).collect())
+    }
+
+    fn resume(&self, how: Resume) -> Answer<()> {
+        let how = match how {
+            Resume::Continue => ResumeKind::Continue,
+            Resume::Step { of, granularity: Granularity::Instruction, .. } => {
+                ResumeKind::StepInstruction(self.thread_of(of)?)
+            }
+            Resume::Step { kind, of, .. } => {
+                let kind = match kind {
+                    weft_session::StepKind::Over => StepKind::Over,
+                    weft_session::StepKind::In => StepKind::In,
+                    weft_session::StepKind::Out => StepKind::Out,
+                };
+                ResumeKind::Step(kind, StepTarget::Thread(self.thread_of(of)?))
+            }
+        };
+        self.debugger.resume(how).map_err(refused)
+    }
+
+    fn pause(&self, at: Option<Target>) -> Answer<()> {
+        let at = match at {
+            Some(Target::Thread(tid)) => i32::try_from(tid).ok(),
+            _ => None,
+        };
+        self.debugger.pause(at).map_err(refused)
+    }
+
+    fn terminate(&self) -> Answer<()> {
+        self.debugger.terminate().map_err(refused)
+    }
+
+    fn end(&self, how: End) -> Answer<()> {
+        let how = match how {
+            End::Kill => EndKind::Kill,
+            End::Detach => EndKind::Detach,
+        };
+        self.debugger.end(how).map_err(refused)
+    }
+
+    fn threads(&self) -> Answer<Vec<ThreadInfo>> {
+        let threads = self.debugger.threads().map_err(refused)?;
+        Ok(threads.into_iter().map(|thread| ThreadInfo { id: i64::from(thread.tid), name: thread.name }).collect())
+    }
+
+    fn stack(&self, of: Target, rows: Range<usize>) -> Answer<Stack> {
+        stack::rows(&self.runtimes, &self.current()?, of, rows)
+    }
+
+    fn tasks(&self) -> Answer<Snapshot> {
+        let runtimes = self.runtimes.clone();
+        let (snapshot, stood) =
+            self.debugger.glance(move |stop| runtimes.list(stop).snapshot.clone()).map_err(refused)?;
+        Ok(tasks::with_pause(snapshot, stood))
+    }
+
+    fn async_stack(&self, task: TaskKey) -> Answer<AsyncStack> {
+        tasks::async_stack(&self.runtimes, &self.current()?, task)
+    }
+
+    fn evaluate(&self, _expression: &str, _context: Option<&EvaluateContext>) -> Answer<Value> {
+        Err(Error::new(ErrorId::Evaluate, "select a frame first: expressions are evaluated in a frame"))
+    }
+}
+
+/// Tells the session what the engine reports.
+pub(crate) struct Reporter {
+    events: EventSender,
+}
+
+impl Reporter {
+    pub(crate) fn new(events: EventSender) -> Self {
+        Self { events }
+    }
+
+    pub(crate) fn report(&self, event: Event) {
+        let told = match event {
+            Event::Stopped(stopped) => DebuggeeEvent::Stopped(to_stopped(&stopped)),
+            Event::ThreadStarted(tid) => DebuggeeEvent::ThreadStarted(i64::from(tid)),
+            Event::ThreadExited(tid) => DebuggeeEvent::ThreadExited(i64::from(tid)),
+            Event::BreakpointChanged(bound) => DebuggeeEvent::BreakpointChanged(to_bound(bound)),
+            Event::Note(sentence) => DebuggeeEvent::Console(Channel::Console, format!("{sentence}\n")),
+            Event::Exited(status) => DebuggeeEvent::Exited(status),
+            Event::Killed(signal) => DebuggeeEvent::Exited(signal.saturating_add(128)),
+        };
+        self.events.send(told);
+    }
+}
+
+fn to_bound(bound: weft_debugger::Bound) -> Bound {
+    Bound { id: bound.id, at: bound.at.as_ref().and_then(location), message: bound.message }
+}
+
+fn to_stopped(stopped: &Stopped) -> weft_session::Stopped {
+    let (reason, breakpoints, description, text) = match &stopped.reason {
+        Reason::Entry => (StopReason::Entry, Vec::new(), None, None),
+        Reason::Breakpoint(ids) => (StopReason::Breakpoint, ids.clone(), None, None),
+        Reason::Step(sentence) => (StopReason::Step, Vec::new(), sentence.clone(), None),
+        Reason::Pause => (StopReason::Pause, Vec::new(), None, None),
+        Reason::Signal { name, text } => {
+            (StopReason::Exception, Vec::new(), Some(format!("signal {name}")), Some(text.clone()))
+        }
+    };
+    let at = Some(Target::Thread(i64::from(stopped.tid)));
+    weft_session::Stopped { reason, at, description, text, breakpoints }
+}

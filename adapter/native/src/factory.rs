@@ -1,0 +1,48 @@
+//! Starting and attaching.
+
+use std::sync::Arc;
+
+use weft_debugger::{Debugger, LaunchSpec};
+use weft_protocol::{Error, ErrorId};
+use weft_runtimes::Runtimes;
+use weft_session::{Answer, AttachConfig, Debuggee, EventSender, Factory, LaunchConfig};
+
+use crate::control::{Native, Reporter};
+use crate::output::Pump;
+use crate::words::refused;
+
+/// Makes native debuggees.
+#[derive(Debug, Default)]
+pub struct NativeFactory {}
+
+impl NativeFactory {
+    /// A factory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Factory for NativeFactory {
+    fn launch(&self, config: LaunchConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
+        let spec = LaunchSpec { program: config.program, args: config.args, cwd: config.cwd, env: config.env };
+        let pump = Pump::new(events.clone());
+        let reporter = Reporter::new(events);
+        let debugger = Debugger::launch(
+            spec,
+            move |event| reporter.report(event),
+            move |stream, bytes| pump.write(stream, bytes),
+        )
+        .map_err(refused)?;
+        Ok(Arc::new(Native::new(debugger, Runtimes::new(), config.stop_on_entry)))
+    }
+
+    fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
+        let reporter = Reporter::new(events);
+        let debugger = Debugger::attach(config.pid, config.program.as_deref(), move |event| reporter.report(event))
+            .map_err(|error| match refused(error) {
+                Error { id: ErrorId::LaunchFailed, message } => Error { id: ErrorId::AttachFailed, message },
+                other => other,
+            })?;
+        Ok(Arc::new(Native::new(debugger, Runtimes::new(), config.stop_on_entry)))
+    }
+}
