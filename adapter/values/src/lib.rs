@@ -1,1 +1,42 @@
-//! values
+//! Places in a stopped program and what a user reads there.
+//!
+//! A place is a type and where it lies. Nothing is read until someone looks, and never more than they look at.
+//!
+//! For: [`Stop`] (everything known about a stopped program, immutable), [`Place`] and its navigation (member, peel,
+//! deref, variant, elements: once, for everybody), a thread's physical stack, a frame's variables, a suspended
+//! coroutine's state, a value as a Rust programmer would write it, and expressions over all that. Not for: getting at
+//! a process (`process`), running it (`debugger`), knowing what a task is (`runtimes`), ids or DAP (`session`).
+//!
+//! **Invariant:** nothing here writes to the program or keeps what it read; a [`Stop`] that is over answers `Resumed`.
+//! **Invariant:** layout is taken from names in the debug information, never from a version.
+//! **Invariant:** every walk through the program's memory is bounded in depth and in count, and what cannot be read is
+//! a [`ValueError`] in its own place: it never hides a neighbour, and it never panics.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+
+mod coroutine;
+mod error;
+mod expression;
+mod frames;
+mod names;
+mod navigate;
+mod place;
+mod sequence;
+mod stop;
+mod variables;
+mod view;
+
+pub use coroutine::{CoroutinePhase, CoroutineState, coroutine};
+pub use error::ValueError;
+pub use expression::{EvaluateError, Scope, Variables, evaluate};
+pub use frames::{Frame, FrameWalk, WalkEnd, frames, is_user_crate};
+pub use names::short_type_name;
+pub use navigate::{ActiveVariant, FieldPlace};
+pub use place::{At, Meta, Place};
+pub use sequence::Sequence;
+pub use stop::{Clock, Stop, ThreadState};
+pub use variables::{FrameVariable, variables};
+pub use view::{Child, Children, Filter, View, children, view};

@@ -1,0 +1,113 @@
+//! A coroutine at rest: its state, where it awaits, what it saved.
+//!
+//! Layout (rustc 1.63 to 1.97): the environment is a struct with a variant part; variant 0 is unresumed, 1 returned,
+//! 2 panicked, 3 + n suspended at the n-th `.await`, whose line is the declaration of the variant's member. While the
+//! coroutine runs its state is stale: a running task's truth is its thread's stack.
+
+use std::sync::Arc;
+
+use weft_symbols::{Function, FunctionKind, Role, SourceLine};
+
+use crate::{ActiveVariant, FieldPlace, FrameVariable, Place, Stop, ValueError};
+
+/// How far a coroutine has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CoroutinePhase {
+    /// Never polled.
+    Unresumed,
+    /// Ran to its end.
+    Returned,
+    /// Ended by a panic.
+    Panicked,
+    /// Waiting at its n-th `.await` (from 0, in the compiler's order).
+    Suspended(usize),
+}
+
+/// What can be read of a coroutine's environment.
+#[derive(Clone, Debug)]
+pub struct CoroutineState {
+    /// Its function, as a user reads it.
+    pub function: Option<Arc<Function>>,
+    /// How far it has come.
+    pub phase: CoroutinePhase,
+    /// Suspended: the line of the `.await` (inside a macro: the macro's own line). Otherwise where the variant is
+    /// declared: the function's first or last line.
+    pub await_location: Option<SourceLine>,
+    /// Suspended: the future it polls, by value.
+    pub awaitee: Option<Place>,
+    /// Locals that live across the `.await`. Unresumed and ended coroutines have none.
+    pub locals: Vec<FrameVariable>,
+    /// What it was made with: arguments of an `async fn`, captures of a block.
+    pub upvars: Vec<FrameVariable>,
+}
+
+/// Reads a coroutine's state from its environment. Not for one that is being polled.
+pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError> {
+    let active = env.variant(stop)?;
+    let phase = match active.index {
+        0 => CoroutinePhase::Unresumed,
+        1 => CoroutinePhase::Returned,
+        2 => CoroutinePhase::Panicked,
+        suspended => CoroutinePhase::Suspended(suspended.saturating_sub(3)),
+    };
+    let function = env.ty.coroutine_function();
+    let is_fn = function.as_ref().is_some_and(|function| function.kind == FunctionKind::AsyncFn);
+    let fields = active.place.members();
+    let captured = captured_names(env);
+    let (mut locals, mut upvars) = (Vec::new(), Vec::new());
+    let mut awaitee = None;
+    for (index, field) in fields.iter().enumerate() {
+        if field.name == "__awaitee" {
+            awaitee = field.place.clone().ok();
+            continue;
+        }
+        let earlier = fields.iter().take(index).any(|other| other.name == field.name);
+        if earlier || is_temporary(&field.name) {
+            continue;
+        }
+        let is_upvar = captured.contains(&field.name);
+        let variable = saved(field, &fields, is_upvar, is_fn);
+        if is_upvar { upvars.push(variable) } else { locals.push(variable) }
+    }
+    // What has ended has dropped what it held: the bytes are still there, but they are nobody's.
+    if matches!(phase, CoroutinePhase::Returned | CoroutinePhase::Panicked) {
+        upvars.clear();
+    }
+    let ActiveVariant { declared, .. } = active;
+    Ok(CoroutineState { function, phase, await_location: declared, awaitee, locals, upvars })
+}
+
+/// What the coroutine was made with: the members of its unresumed variant.
+fn captured_names(env: &Place) -> Vec<String> {
+    let unresumed = env.variant_types().into_iter().next().and_then(|(_, ty)| ty);
+    unresumed.map_or_else(Vec::new, |ty| {
+        crate::navigate::struct_members(&ty).iter().map(|member| member.name.clone()).collect()
+    })
+}
+
+/// `__0`, `__5`: temporaries that live across the await.
+fn is_temporary(name: &str) -> bool {
+    name.is_empty() || name.strip_prefix("__").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// One saved variable. Debug information collapses saved variables of one name into copies of the first, so only the
+/// first is shown. An argument and the binding made of it share a name by nature; more than that is said.
+fn saved(field: &FieldPlace, fields: &[FieldPlace], is_upvar: bool, is_fn: bool) -> FrameVariable {
+    let copies = fields.iter().filter(|other| other.name == field.name).count();
+    let expected = if is_upvar && is_fn { 2 } else { 1 };
+    let note = (copies > expected).then(|| {
+        format!(
+            "another variable named `{}` is saved here too; the debug information describes only this one",
+            field.name
+        )
+    });
+    FrameVariable {
+        name: field.name.clone(),
+        role: if is_upvar { Role::Argument } else { Role::Local },
+        ty: field.place.as_ref().ok().map(|place| place.ty.clone()),
+        place: field.place.clone(),
+        shadowed: false,
+        decl_line: field.declared.as_ref().map_or(0, |declared| declared.line),
+        note,
+    }
+}

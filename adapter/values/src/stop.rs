@@ -1,0 +1,68 @@
+//! Everything that is known about a program at one moment when it does not run.
+
+use std::fmt;
+use std::sync::Arc;
+
+use weft_memory::{Memory, Registers};
+use weft_symbols::Modules;
+
+/// A thread of the stopped program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadState {
+    /// The kernel's thread id.
+    pub tid: i32,
+    /// The thread's name (`/proc/<pid>/task/<tid>/comm`).
+    pub name: String,
+    /// Registers of its innermost frame.
+    pub registers: Registers,
+}
+
+/// A reading of `CLOCK_MONOTONIC` taken at the stop: what `Instant`s in the program are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Clock {
+    /// Seconds.
+    pub seconds: i64,
+    /// Nanoseconds, below 1,000,000,000.
+    pub nanoseconds: u32,
+}
+
+impl Clock {
+    /// The reading in nanoseconds.
+    pub fn total_nanoseconds(self) -> i128 {
+        i128::from(self.seconds).saturating_mul(1_000_000_000).saturating_add(i128::from(self.nanoseconds))
+    }
+}
+
+/// A stopped program. Immutable; shared in an `Arc` by all who read it. Its memory answers `Resumed` once the program
+/// has run on.
+pub struct Stop {
+    /// Counts stops (and writes) of one program; no two stops of a program share a number.
+    pub generation: u64,
+    /// The kernel's process id; 0 when there is no process (a core file without one).
+    pub pid: i32,
+    /// The program's memory, without the debugger's own breakpoints in it.
+    pub memory: Arc<dyn Memory>,
+    /// The files it consists of.
+    pub modules: Arc<Modules>,
+    /// All its threads, the process's first thread first.
+    pub threads: Vec<ThreadState>,
+    /// The time at the stop; none if it is not known (a core file).
+    pub clock: Option<Clock>,
+}
+
+impl Stop {
+    /// The thread of that id.
+    pub fn thread(&self, tid: i32) -> Option<&ThreadState> {
+        self.threads.iter().find(|thread| thread.tid == tid)
+    }
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stop")
+            .field("generation", &self.generation)
+            .field("pid", &self.pid)
+            .field("threads", &self.threads.len())
+            .finish_non_exhaustive()
+    }
+}

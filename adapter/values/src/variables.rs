@@ -1,0 +1,187 @@
+//! A frame's variables: which are in scope, which are hidden, and where each lies.
+
+use weft_symbols::{CodeFrame, LocationContext, Role, Type, TypeKind, Variable};
+
+use crate::{Frame, Place, Stop, ValueError};
+
+/// Names that macros and `.await` make up; hidden when they do not come from the user's own file.
+const DESUGARING: [&str; 5] = ["args", "iter", "res", "__awaitee", "_task_context"];
+
+/// A variable of a frame, physical or suspended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameVariable {
+    /// Its name in the source; `self.v` for what a closure captured of `self`.
+    pub name: String,
+    /// Argument or local.
+    pub role: Role,
+    /// Its type, also when the place is not known.
+    pub ty: Option<Type>,
+    /// Where it is, or why that cannot be said.
+    pub place: Result<Place, ValueError>,
+    /// Hidden in the source by a later variable of this name. Show the name as [`FrameVariable::label`] does.
+    pub shadowed: bool,
+    /// Line of its declaration, 0 if unknown.
+    pub decl_line: u32,
+    /// What a reader should know beyond the value, in one sentence.
+    pub note: Option<String>,
+}
+
+impl FrameVariable {
+    /// The name to show: `x`, or `x (shadowed)`.
+    pub fn label(&self) -> String {
+        if self.shadowed { format!("{} (shadowed)", self.name) } else { self.name.clone() }
+    }
+}
+
+/// The variables in scope in a frame, arguments first, then locals in order of declaration. The innermost of several
+/// with one name is the visible one, the others are marked `shadowed`. What the compiler made up is left out.
+pub fn variables(stop: &Stop, frame: &Frame) -> Vec<FrameVariable> {
+    let Some(code) = &frame.code else { return Vec::new() };
+    let Some(pc) = frame.file_pc(stop) else { return Vec::new() };
+    let found = match code.variables_at(pc) {
+        Ok(found) => found,
+        Err(error) => return vec![unreadable(error.into())],
+    };
+    let context = LocationContext {
+        memory: &*stop.memory,
+        registers: &frame.registers,
+        cfa: frame.cfa,
+        pc: frame.lookup_pc,
+        modules: &stop.modules,
+        frame: code,
+    };
+    let prologue = in_prologue(frame, code, pc);
+    let mut shown: Vec<(u32, FrameVariable)> = found
+        .iter()
+        .filter(|variable| !is_compiler_made(variable))
+        .filter_map(|variable| Some((variable.depth, located(variable, &context, prologue)?)))
+        .collect();
+    mark_shadowed(&mut shown);
+    let mut variables: Vec<_> = shown.into_iter().map(|(_, variable)| variable).collect();
+    variables.sort_by_key(|variable| match variable.role {
+        Role::Argument => 0,
+        Role::Local => 1,
+    });
+    variables
+}
+
+fn unreadable(error: ValueError) -> FrameVariable {
+    FrameVariable {
+        name: "(variables)".to_owned(),
+        role: Role::Local,
+        ty: None,
+        place: Err(error),
+        shadowed: false,
+        decl_line: 0,
+        note: None,
+    }
+}
+
+fn located(variable: &Variable, context: &LocationContext<'_>, prologue: bool) -> Option<FrameVariable> {
+    let name = variable.name.clone()?;
+    let place = match &variable.ty {
+        None => Err(ValueError::NoType(format!("`{name}`"))),
+        Some(_) if prologue => {
+            Err(ValueError::Unavailable("not set up yet: the function is just being entered".into()))
+        }
+        Some(ty) => {
+            variable.locate(context).map_err(ValueError::from).and_then(|location| Place::located(ty.clone(), location))
+        }
+    };
+    Some(FrameVariable {
+        name,
+        role: variable.role,
+        ty: variable.ty.clone(),
+        place,
+        shadowed: false,
+        decl_line: variable.decl_line,
+        note: None,
+    })
+}
+
+/// Variables that no source line of the user names.
+fn is_compiler_made(variable: &Variable) -> bool {
+    let Some(name) = variable.name.as_deref() else { return true };
+    let temporary = name.strip_prefix("__").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    temporary || variable.artificial || name == "__awaitee" || name == "_task_context" || is_desugared(variable, name)
+}
+
+/// `args`, `iter`, `res` are honest names too: only with a type that the desugaring gives them are they hidden.
+fn is_desugared(variable: &Variable, name: &str) -> bool {
+    if !DESUGARING.contains(&name) {
+        return false;
+    }
+    let path = variable.ty.as_ref().map_or("", |ty| ty.path());
+    match name {
+        "args" => path.starts_with("[core::fmt::rt::Argument") || path.contains("core::fmt::rt::Argument"),
+        "iter" | "res" => variable.decl_line == 0,
+        _ => true,
+    }
+}
+
+/// Before the frame base is set up, locations relative to it are wrong. Only where it counts: in the innermost frame
+/// of a concrete function, between its entry and the first line after the prologue.
+fn in_prologue(frame: &Frame, code: &CodeFrame, pc: weft_memory::FileAddr) -> bool {
+    if frame.index != 0 || code.inline_depth != 0 || frame.pc != frame.lookup_pc {
+        return false;
+    }
+    let Some(range) = code.ranges.iter().find(|range| range.contains(&code.entry)) else { return false };
+    if pc < code.entry || pc >= range.end {
+        return false;
+    }
+    let Ok(rows) = code.image.rows_in(range.clone()) else { return false };
+    let end = rows.iter().find(|row| row.prologue_end).map(|row| row.address);
+    end.is_some_and(|end| pc < end)
+}
+
+/// The innermost declaration of a name is the visible one; of two in one block (a match arm's binding and its guard's
+/// reference to it) the one with fewer references, and the other is dropped.
+fn mark_shadowed(variables: &mut Vec<(u32, FrameVariable)>) {
+    let guard_copies: Vec<usize> = variables
+        .iter()
+        .enumerate()
+        .filter(|(_, (depth, variable))| {
+            let plain = |other: &(u32, FrameVariable)| {
+                other.0 == *depth
+                    && other.1.name == variable.name
+                    && is_reference_to(variable.ty.as_ref(), other.1.ty.as_ref())
+            };
+            variables.iter().any(plain)
+        })
+        .map(|(index, _)| index)
+        .collect();
+    for index in guard_copies.into_iter().rev() {
+        variables.remove(index);
+    }
+    let mut seen = std::collections::HashMap::<String, (usize, u32)>::new();
+    for index in 0..variables.len() {
+        let Some((depth, name)) = variables.get(index).map(|(depth, variable)| (*depth, variable.name.clone())) else {
+            continue;
+        };
+        let hidden = match seen.get(&name) {
+            Some((_, earlier)) if *earlier > depth => index,
+            Some((earlier_index, _)) => {
+                let hidden = *earlier_index;
+                seen.insert(name, (index, depth));
+                hidden
+            }
+            None => {
+                seen.insert(name, (index, depth));
+                continue;
+            }
+        };
+        if let Some((_, variable)) = variables.get_mut(hidden) {
+            variable.shadowed = true;
+        }
+    }
+}
+
+fn is_reference_to(reference: Option<&Type>, target: Option<&Type>) -> bool {
+    let (Some(reference), Some(target)) = (reference, target) else { return false };
+    match reference.kind() {
+        TypeKind::Pointer(Some(pointee)) => {
+            reference.at(*pointee).is_some_and(|pointee| pointee == *target || pointee.path() == target.path())
+        }
+        _ => false,
+    }
+}
