@@ -1,0 +1,62 @@
+//! What a step intends, and how it knows that it is there.
+//!
+//! A plan never looks at time or instructions gone by: it says at which addresses it wants the debuggee trapped, and judges
+//! each hit. So a step costs what its own traps cost, however long the line under it runs, and other threads run freely
+//! meanwhile. The hit is judged by thread and CFA (which activation of the function is it?) and, for coroutines, by the
+//! environment's address (which instance?).
+
+mod call;
+mod rows;
+mod stepper;
+
+use std::collections::BTreeSet;
+
+use weft_memory::MemAddr;
+use weft_values::Stop;
+
+use crate::StepKind;
+
+/// A thread stands at a trap that a plan asked for.
+pub(crate) struct Hit<'a> {
+    /// The thread.
+    pub(crate) tid: i32,
+    /// Its registers (pc at the trapped instruction, which has not been executed), memory and modules. Other threads may be
+    /// running: only this thread's stack can be relied on.
+    pub(crate) stop: &'a Stop,
+}
+
+/// What a plan says to a hit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Go on; the wanted traps may have changed.
+    Continue,
+    /// Have this thread execute one instruction, then ask [`Plan::on_stepped`].
+    StepInstruction,
+    /// The step ends here; a sentence if there is something to say about it.
+    Done(Option<String>),
+    /// The step cannot end any more; the program runs on, and the user is told why.
+    Lost(String),
+}
+
+/// What a step intends.
+pub(crate) trait Plan: Send {
+    /// What to do before anything runs: [`Verdict::Continue`] or [`Verdict::StepInstruction`].
+    fn start(&mut self) -> Verdict;
+
+    /// Where it wants the debuggee trapped now.
+    fn traps(&self) -> BTreeSet<MemAddr>;
+
+    /// Judges a hit of one of its traps.
+    fn on_trap(&mut self, hit: &Hit<'_>) -> Verdict;
+
+    /// Judges the place reached by the single instruction that it asked for.
+    fn on_stepped(&mut self, hit: &Hit<'_>) -> Verdict;
+
+    /// Told when a thread has ended.
+    fn on_thread_exited(&mut self, tid: i32) -> Verdict;
+}
+
+/// The plan for a step by lines from where a thread stands.
+pub(crate) fn step(kind: StepKind, stop: &Stop, tid: i32) -> Result<Box<dyn Plan>, String> {
+    Ok(Box::new(stepper::Stepper::new(kind, stop, tid)?))
+}
