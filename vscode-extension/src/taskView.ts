@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { frameRows, message, summary, topRows, type FrameRow, type Row, type TaskRow } from './model/rows';
+import { frameRows, message, topRows, type FrameRow, type Row, type TaskRow } from './model/rows';
 import type { TaskState } from './model/protocol';
 import type { Sessions, TaskSession } from './sessions';
 
@@ -65,7 +65,6 @@ export class TaskView implements vscode.TreeDataProvider<Node>, vscode.Disposabl
 
   private update(): void {
     const session = this.sessions.shown;
-    this.tree.description = session ? summary(session.state) : '';
     // The property is typed `string | undefined` but declared optional, which exact optional types tell apart.
     (this.tree as { message: string | undefined }).message = session ? message(session.state) : undefined;
     this.changes.fire(undefined);

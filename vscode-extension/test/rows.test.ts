@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Frame, Task, TasksBody } from '../src/model/protocol';
+import { frameRows, message, taskDescription, topRows, type Row } from '../src/model/rows';
+import { initial, type SessionState } from '../src/model/store';
+
+const main = { name: 'main.rs', path: '/work/src/main.rs' };
+
+function task(id: number, more: Partial<Task> = {}): Task {
+  return { id, name: `shop::order${id}`, kind: 'task', state: 'waiting', runtime: 0, awaitedBy: [], ...more };
+}
+
+function stopped(tasks: readonly Task[], more: Partial<TasksBody> = {}): SessionState {
+  const snapshot = { generation: 1, total: tasks.length, matched: tasks.length, runtimes: [], tasks, problems: [], notes: [], ...more };
+  return { ...initial, run: 'stopped', snapshot };
+}
+
+/** The tree as indented lines: labels of what is visible without a click. */
+function visible(rows: readonly Row[], indent = ''): string[] {
+  return rows.flatMap((row) => [indent + row.label, ...('rows' in row ? visible(row.rows, `${indent}  `) : [])]);
+}
+
+test('problems come first, tasks under their exact names, notes last', () => {
+  const problems = [{ kind: 'deadlock', severity: 'error', text: 'tasks 1 and 2 wait for each other', tasks: [1, 2] }];
+  const state = stopped([task(1), task(2, { name: '' })], { problems, notes: ['no debug information for libz'] });
+  assert.deepEqual(visible(topRows(state)), ['tasks 1 and 2 wait for each other', 'shop::order1', 'task 2', 'no debug information for libz']);
+  assert.deepEqual(topRows(state)[0]?.tooltip, ['tasks 1 and 2 wait for each other', 'Task 1 shop::order1', 'Task 2 task 2']);
+});
+
+test('one runtime makes no group; several are open groups and lose no task', () => {
+  const runtimes = [
+    { id: 0, kind: 'tokio-multi-thread', taskCount: 2 },
+    { id: 1, kind: 'tokio-local-set', name: 'ui' },
+  ];
+  assert.deepEqual(visible(topRows(stopped([task(1), task(2)], { runtimes }))), ['shop::order1', 'shop::order2']);
+  const rows = topRows(stopped([task(1), task(2, { runtime: 1 }), task(3), task(4, { runtime: 9 })], { runtimes }));
+  assert.deepEqual(visible(rows), ['tokio-multi-thread', '  shop::order1', '  shop::order3', 'ui', '  shop::order2', 'shop::order4']);
+  assert.deepEqual(rows.slice(0, 2).map((row) => row.description), ['2 tasks', 'tokio-local-set · 1 task']);
+});
+
+test('200 tasks are 200 rows, and their keys are unique and last', () => {
+  const many = Array.from({ length: 200 }, (_, id) => task(id));
+  const keys = topRows(stopped(many)).map((row) => row.key);
+  assert.equal(new Set(keys).size, 200);
+  assert.equal(keys[7], 'task:7');
+  assert.deepEqual(topRows(stopped(many, { generation: 2 })).map((row) => row.key), keys);
+});
+
+test('what is not listed yet is counted in a row', () => {
+  const more = topRows(stopped([task(1)], { total: 2500, matched: 2500 })).at(-1);
+  assert.deepEqual([more?.kind, more?.description], ['more', '1000 of 2499 not listed']);
+});
+
+test('a description says state, wait, place and error', () => {
+  const waitingOn = { kind: 'sleep', text: 'sleep, 2.5 s left' };
+  const location = { source: main, line: 42 };
+  assert.equal(taskDescription(task(1, { waitingOn, location })), 'waiting · sleep, 2.5 s left · main.rs:42');
+  const unread = { id: 2, name: 'f', kind: 'task', awaitedBy: [], error: 'its header cannot be read' };
+  assert.equal(taskDescription(unread), 'its header cannot be read');
+  assert.equal(taskDescription(task(3, { location: { source: { path: '/a/b.rs' }, line: 1 } })), 'waiting · b.rs:1');
+});
+
+test('a tooltip names the other tasks', () => {
+  const [row] = topRows(stopped([task(1, { awaitedBy: [{ task: 2, via: 'join' }], spawnedBy: 9, location: { source: main, line: 5 } }), task(2)]));
+  assert.deepEqual(row?.tooltip, [
+    'shop::order1',
+    'Task 1, waiting',
+    'At: /work/src/main.rs:5',
+    'Spawned by: task 9',
+    'Awaited by: task 2 shop::order2 (join)',
+  ]);
+});
+
+const frame = (name: string, kind: Frame['kind'], children: readonly Frame[] = [], line?: number): Frame =>
+  line === undefined ? { name, kind, children } : { name, kind, children, source: main, line };
+
+test('a chain is one level; branches and awaiters are nested', () => {
+  const chain = frame('serve', 'await', [frame('handle', 'await', [frame('select!', 'branch', [frame('read', 'await', [frame('Readiness', 'leaf')], 7), frame('Sleep', 'leaf')])])], 3);
+  const awaiter = frame('awaited by task 1 main', 'boundary', [frame('main', 'await', [], 30)]);
+  const rows = frameRows('task:4', [chain, awaiter]);
+  assert.deepEqual(visible(rows), ['serve', 'handle', 'select!', '  read', '  Readiness', '  Sleep', 'awaited by task 1 main', '  main']);
+  assert.deepEqual(rows.map((row) => row.description), ['main.rs:3', '', '', '']);
+  const keys = (all: readonly Row[]): string[] => all.flatMap((row) => [row.key, ...('rows' in row ? keys(row.rows) : [])]);
+  assert.equal(new Set(keys(rows)).size, 8);
+});
+
+test('a task without frames says so', () => {
+  assert.deepEqual(frameRows('task:1', []).map((row) => [row.kind, row.key]), [['note', 'task:1/none']]);
+});
+
+test('the line above the tree', () => {
+  const many = Array.from({ length: 21 }, (_, id) => task(id, { state: id < 2 ? 'running' : 'waiting' }));
+  assert.equal(message(stopped(many)), '21 tasks: 2 running, 19 waiting');
+  assert.equal(message(stopped(many, { total: 9000, matched: 9000 })), '9000 tasks');
+  assert.equal(message(stopped([task(1)])), undefined);
+  assert.equal(message(stopped([])), 'No async tasks.');
+  assert.match(message(initial) ?? '', /is running/);
+  assert.equal(message({ ...initial, run: 'stopped' }), undefined);
+});
+
+test('a refusal is a row of its own', () => {
+  assert.deepEqual(visible(topRows({ ...initial, failure: 'pause first' })), ['pause first']);
+});
