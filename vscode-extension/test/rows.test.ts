@@ -84,6 +84,10 @@ test('a chain is one level; branches and awaiters are nested', () => {
   assert.equal(new Set(keys(rows)).size, 8);
 });
 
+test('a branch keeps even a single child below it', () => {
+  assert.deepEqual(visible(frameRows('task:1', [frame('JoinSet', 'branch', [frame('fetch', 'await')])])), ['JoinSet', '  fetch']);
+});
+
 test('a task without frames says so', () => {
   assert.deepEqual(frameRows('task:1', []).map((row) => [row.kind, row.key]), [['note', 'task:1/none']]);
 });
@@ -92,7 +96,7 @@ test('the line above the tree', () => {
   const many = Array.from({ length: 21 }, (_, id) => task(id, { state: id < 2 ? 'running' : 'waiting' }));
   assert.equal(message(stopped(many)), '21 tasks: 2 running, 19 waiting');
   assert.equal(message(stopped(many, { total: 9000, matched: 9000 })), '9000 tasks');
-  assert.equal(message(stopped([task(1)])), undefined);
+  assert.equal(message(stopped(many.slice(1))), undefined);
   assert.equal(message(stopped([])), 'No async tasks.');
   assert.match(message(initial) ?? '', /is running/);
   assert.equal(message({ ...initial, run: 'stopped' }), undefined);

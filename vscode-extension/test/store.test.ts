@@ -103,6 +103,12 @@ test('a refresh during a request is asked after it', () => {
   assert.equal(after([answered(0, body(1, [1]))], state).asked?.ticket, 1);
 });
 
+test('a refresh answered with less than what is shown changes nothing', () => {
+  // Shown without an announcement: the answer to an earlier refresh.
+  const state = after([{ type: 'refresh' }, answered(0, body(6, [1])), { type: 'refresh' }, answered(1, body(5, [2]))]);
+  assert.deepEqual(shown(state), [1]);
+});
+
 test('a refusal is told, and goes with the next answer', () => {
   const state = after([stopped, changed(1), { type: 'refused', ticket: 0, message: 'no debug information' }]);
   assert.equal(state.failure, 'no debug information');
