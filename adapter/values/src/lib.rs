@@ -38,5 +38,5 @@ pub use navigate::{ActiveVariant, FieldPlace};
 pub use place::{At, Meta, Place};
 pub use sequence::Sequence;
 pub use stop::{Clock, Stop, ThreadState};
-pub use variables::{FrameVariable, variables};
+pub use variables::{FrameVariable, environment, variables};
 pub use view::{Child, Children, Filter, View, children, view};

@@ -171,6 +171,11 @@ impl Place {
         false
     }
 
+    /// Whether this is itself a wide pointer: a struct of an address and a length or vtable.
+    pub fn is_wide_pointer(&self) -> bool {
+        self.wide_pointer().is_some()
+    }
+
     /// For a trait object: its concrete type, and its address rounded up to that type's alignment (a `dyn` tail's
     /// offset in the debug information does not know it). Other places, and unknown vtables: unchanged.
     pub fn concrete(self, stop: &Stop) -> Result<Self, ValueError> {

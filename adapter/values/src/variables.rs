@@ -42,14 +42,7 @@ pub fn variables(stop: &Stop, frame: &Frame) -> Vec<FrameVariable> {
         Ok(found) => found,
         Err(error) => return vec![unreadable(error.into())],
     };
-    let context = LocationContext {
-        memory: &*stop.memory,
-        registers: &frame.registers,
-        cfa: frame.cfa,
-        pc: frame.lookup_pc,
-        modules: &stop.modules,
-        frame: code,
-    };
+    let context = location_context(stop, frame, code);
     let prologue = in_prologue(frame, code, pc);
     let mut shown: Vec<(u32, FrameVariable)> = found
         .iter()
@@ -63,6 +56,33 @@ pub fn variables(stop: &Stop, frame: &Frame) -> Vec<FrameVariable> {
         Role::Local => 1,
     });
     variables
+}
+
+/// For a frame of a coroutine's poll function, the coroutine's environment: what the unnamed `Pin<&mut ..>` parameter
+/// refers to. `None` in other frames, and where the parameter's location is not known.
+pub fn environment(stop: &Stop, frame: &Frame) -> Option<Place> {
+    let code = frame.code.as_ref()?;
+    let pc = frame.file_pc(stop)?;
+    if !code.function.kind.is_coroutine() || in_prologue(frame, code, pc) {
+        return None;
+    }
+    let context = location_context(stop, frame, code);
+    code.variables_at(pc).ok()?.iter().filter(|variable| variable.role == Role::Argument).find_map(|variable| {
+        let location = variable.locate(&context).ok()?;
+        let target = Place::located(variable.ty.clone()?, location).ok()?.deref(stop).ok()?;
+        target.ty.is_coroutine().then_some(target)
+    })
+}
+
+fn location_context<'a>(stop: &'a Stop, frame: &'a Frame, code: &'a CodeFrame) -> LocationContext<'a> {
+    LocationContext {
+        memory: &*stop.memory,
+        registers: &frame.registers,
+        cfa: frame.cfa,
+        pc: frame.lookup_pc,
+        modules: &stop.modules,
+        frame: code,
+    }
 }
 
 fn unreadable(error: ValueError) -> FrameVariable {

@@ -1,8 +1,24 @@
 //! What a user reads at a place: one line, and children when asked. A file per family of types.
 
+mod aggregates;
+mod cells;
+mod coroutines;
+mod line;
+mod maps;
+mod pointers;
+mod scalars;
+mod shape;
+mod standard;
+mod text;
+
 use weft_memory::MemAddr;
 
+use crate::sequence::MAX_ELEMENTS;
 use crate::{Place, Stop, ValueError};
+use shape::{Shape, shape};
+
+/// References to references, wrappers in wrappers: how many are looked through for children.
+const MAX_THROUGH: usize = 32;
 
 /// How many children a place has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -37,6 +53,20 @@ pub struct Child {
     pub access: Option<String>,
 }
 
+impl Child {
+    /// A field that the expression `.name` reaches.
+    fn field(name: impl Into<String>, place: Result<Place, ValueError>) -> Self {
+        let name = name.into();
+        let access = Some(format!(".{name}"));
+        Self { name, place, access }
+    }
+
+    /// Something that is no field of the source: `[strong]`.
+    fn extra(name: impl Into<String>, place: Result<Place, ValueError>) -> Self {
+        Self { name: name.into(), place, access: None }
+    }
+}
+
 /// Which children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Filter {
@@ -50,16 +80,69 @@ pub enum Filter {
 }
 
 /// What a user reads at a place. `depth`: how many levels of nested values the line writes out; 3 is usual.
-pub fn view(_stop: &Stop, place: &Place, _depth: usize) -> View {
-    View {
-        value: String::new(),
-        type_name: crate::short_type_name(place.ty.path()),
-        children: Children::default(),
-        address: place.address(),
+pub fn view(stop: &Stop, place: &Place, depth: usize) -> View {
+    let children = match innermost(stop, place) {
+        Ok(Shape::Fields { fields, .. } | Shape::Summary { fields, .. }) => {
+            Children { named: fields.len(), indexed: None }
+        }
+        Ok(Shape::Items(sequence)) => Children { named: 0, indexed: Some(sequence.len) },
+        Ok(Shape::Entries(entries)) => Children { named: 0, indexed: Some(entries.len()) },
+        _ => Children::default(),
+    };
+    View { value: line::line(stop, place, depth), type_name: type_name(place), children, address: place.address() }
+}
+
+/// The children of a place, `count` from `start` on, at most 10,000 at once. What is referred to is looked through:
+/// the children of a `&Point` or `Arc<Point>` are the point's.
+pub fn children(stop: &Stop, place: &Place, filter: Filter, start: u64, count: u64) -> Vec<Child> {
+    let count = count.min(MAX_ELEMENTS);
+    let end = start.saturating_add(count);
+    match innermost(stop, place) {
+        Ok(Shape::Fields { fields, .. } | Shape::Summary { fields, .. }) if filter != Filter::Indexed => {
+            let skip = usize::try_from(start).unwrap_or(usize::MAX);
+            fields.into_iter().skip(skip).take(usize::try_from(count).unwrap_or(usize::MAX)).collect()
+        }
+        Ok(Shape::Items(sequence)) if filter != Filter::Named => (start..end.min(sequence.len))
+            .map(|index| Child {
+                name: format!("[{index}]"),
+                place: sequence.get(index),
+                access: Some(format!("[{index}]")),
+            })
+            .collect(),
+        Ok(Shape::Entries(entries)) if filter != Filter::Named => match entries.range(stop, start, count) {
+            Err(error) => vec![Child::extra("(entries)", Err(error))],
+            Ok(found) => (start..).zip(found).map(|(index, entry)| entry_child(stop, index, entry)).collect(),
+        },
+        _ => Vec::new(),
     }
 }
 
-/// The children of a place, `count` from `start` on, at most 10,000 at once.
-pub fn children(_stop: &Stop, _place: &Place, _filter: Filter, _start: u64, _count: u64) -> Vec<Child> {
-    Vec::new()
+/// A map's entry under its key, a set's under its number.
+fn entry_child(stop: &Stop, index: u64, (key, value): (Place, Option<Place>)) -> Child {
+    match value {
+        Some(value) => Child::extra(format!("[{}]", line::line(stop, &key, 1)), Ok(value)),
+        None => Child::extra(format!("[{index}]"), Ok(key)),
+    }
+}
+
+/// The shape behind references and wrappers.
+fn innermost(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
+    let mut place = place.clone();
+    for _ in 0..MAX_THROUGH {
+        match shape(stop, &place)? {
+            Shape::Through { target, .. } => place = target,
+            other => return Ok(other),
+        }
+    }
+    Err(ValueError::Bound("32 references to references"))
+}
+
+/// The type's name; the target of a wide pointer has one that the debug information does not spell.
+fn type_name(place: &Place) -> String {
+    let name = crate::short_type_name(place.ty.path());
+    match place.meta {
+        crate::Meta::Length(_) => format!("[{name}]"),
+        crate::Meta::Str(_) if place.ty.size() == 1 => "str".to_owned(),
+        _ => name,
+    }
 }

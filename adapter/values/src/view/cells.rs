@@ -1,0 +1,119 @@
+//! Shared ownership, interior mutability and wrappers: `Rc`, `Arc`, `Weak`, cells, locks, atomics, `Pin`.
+
+use super::Child;
+use super::shape::Shape;
+use crate::{Place, Stop, ValueError};
+
+/// Types of this family, by path.
+pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Shape, ValueError>> {
+    Some(match path {
+        "alloc::rc::Rc" => shared(stop, place, "Rc", "value"),
+        "alloc::sync::Arc" => shared(stop, place, "Arc", "data"),
+        "alloc::rc::Weak" | "alloc::sync::Weak" => weak(stop, place),
+        // `Box` with an allocator that has a size.
+        "alloc::boxed::Box" => place.member("__0").and_then(|unique| unique.deref(stop)).map(Shape::through),
+        "core::cell::RefCell" => ref_cell(stop, place),
+        "core::cell::Ref" | "core::cell::RefMut" => {
+            place.member("value").and_then(|value| value.deref(stop)).map(Shape::through)
+        }
+        "core::cell::Cell" => Ok(one_field("Cell", "value", place.peel_field("value"))),
+        "core::cell::UnsafeCell"
+        | "core::mem::manually_drop::ManuallyDrop"
+        | "core::pin::Pin"
+        | "core::num::nonzero::NonZero"
+        | "core::ptr::non_null::NonNull"
+        | "core::ptr::unique::Unique" => wrapper(place),
+        path if path.starts_with("core::sync::atomic::Atomic") || path.starts_with("core::num::nonzero::NonZero") => {
+            wrapper(place)
+        }
+        path if path.starts_with("std::sync::") && path.ends_with("mutex::Mutex") => std_mutex(stop, place),
+        path if path.starts_with("std::sync::")
+            && (path.ends_with("MutexGuard") || path.ends_with("RwLockWriteGuard")) =>
+        {
+            let value = place.member("lock").and_then(|lock| lock.deref(stop)).and_then(|lock| lock.member("data"));
+            value.map(|data| Shape::through(data.unwrap_cell()))
+        }
+        _ => return None,
+    })
+}
+
+/// A type that is its only field to a reader.
+fn wrapper(place: &Place) -> Result<Shape, ValueError> {
+    let inner = place.peel_once().ok_or_else(|| ValueError::NotPointer(place.ty.path().to_owned()))?;
+    Ok(Shape::through(inner))
+}
+
+fn one_field(name: &str, field: &str, value: Result<Place, ValueError>) -> Shape {
+    Shape::Fields { name: name.to_owned(), fields: vec![Child::field(field, value)], is_tuple: false }
+}
+
+/// `Rc` and `Arc`: the value, with the counts of references to it. The weak count includes one for all strong ones.
+fn shared(stop: &Stop, place: &Place, name: &str, payload: &str) -> Result<Shape, ValueError> {
+    let inner = place.member("ptr")?.deref(stop)?;
+    let strong = inner.member("strong")?.peel().read_u64(stop)?;
+    let weak = inner.member("weak")?.peel().read_u64(stop)?.saturating_sub(1);
+    let target = inner.member(payload)?.concrete(stop)?;
+    if strong == 0 {
+        return Err(ValueError::Invalid(format!("an {name} with no references left")));
+    }
+    let weak = if weak == 0 { String::new() } else { format!(", weak={weak}") };
+    Ok(Shape::Through { prefix: format!("{name}(strong={strong}{weak}) "), target })
+}
+
+fn weak(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
+    let pointer = place.member("ptr")?.peel();
+    let address = super::super::place::little_endian(&pointer.read_at(stop, 0, 8)?);
+    if address == u128::from(u64::MAX) {
+        return Ok(Shape::Leaf("Weak(never attached)".to_owned()));
+    }
+    let inner = place.member("ptr")?.deref(stop)?;
+    let strong = inner.member("strong")?.peel().read_u64(stop)?;
+    if strong == 0 {
+        return Ok(Shape::Leaf("Weak(dropped)".to_owned()));
+    }
+    let target = inner.member("value").or_else(|_| inner.member("data"))?.concrete(stop);
+    let fields = vec![Child::extra("[value]", target)];
+    Ok(Shape::Summary { text: format!("Weak(strong={strong})"), fields })
+}
+
+fn ref_cell(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
+    let borrow = place.member("borrow")?.peel().read_u64(stop)?.cast_signed();
+    let name = match borrow {
+        0 => "RefCell".to_owned(),
+        readers if readers > 0 => format!("RefCell(borrowed {readers}×)"),
+        _ => "RefCell(mutably borrowed)".to_owned(),
+    };
+    Ok(one_field(&name, "value", place.peel_field("value")))
+}
+
+fn std_mutex(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
+    let data = place.peel_field("data")?;
+    let futex = place.find("futex").and_then(|futex| futex.peel().read_uint(stop));
+    let mut state = match futex {
+        Ok(0) => "unlocked".to_owned(),
+        Ok(1) => "locked".to_owned(),
+        Ok(2) => "locked, others wait".to_owned(),
+        _ => "state unknown".to_owned(),
+    };
+    let failed =
+        place.member("poison").and_then(|poison| poison.find("failed")).and_then(|it| it.peel().read_uint(stop));
+    if failed.is_ok_and(|failed| failed != 0) {
+        state.push_str(", poisoned");
+    }
+    Ok(one_field(&format!("Mutex({state})"), "data", Ok(data)))
+}
+
+impl Place {
+    /// A field without the `UnsafeCell` around it.
+    fn peel_field(&self, name: &str) -> Result<Self, ValueError> {
+        self.member(name).map(|field| field.unwrap_cell())
+    }
+
+    /// What lies in an `UnsafeCell`; other places unchanged.
+    fn unwrap_cell(&self) -> Self {
+        match crate::names::without_arguments(self.ty.path()) {
+            "core::cell::UnsafeCell" => self.member("value").unwrap_or_else(|_| self.clone()),
+            _ => self.clone(),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! References, raw pointers, `Box`, function pointers and trait objects.
+
+use weft_memory::MemAddr;
+use weft_symbols::TypeKind;
+
+use super::Child;
+use super::shape::Shape;
+use crate::{Place, Stop, ValueError};
+
+/// A thin pointer: what it refers to stands for a reference or a `Box`; a raw pointer is an address.
+pub(super) fn thin(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
+    let TypeKind::Pointer(pointee) = place.ty.kind() else {
+        return Err(ValueError::NotPointer(crate::short_type_name(place.ty.path())));
+    };
+    let target = pointee.and_then(|die| place.ty.at(die));
+    if target.as_ref().is_some_and(|ty| matches!(ty.kind(), TypeKind::Subroutine)) {
+        return function(stop, place).map(Shape::Leaf);
+    }
+    if target.is_none() || is_raw(place) {
+        return raw(stop, place);
+    }
+    place.deref(stop).map(Shape::through)
+}
+
+/// A wide pointer: a slice, `str` or trait object behind a reference or `Box`, or a raw one.
+pub(super) fn wide(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
+    if is_raw(place) { raw(stop, place) } else { place.deref(stop).map(Shape::through) }
+}
+
+fn is_raw(place: &Place) -> bool {
+    let name = place.ty.name();
+    !(name.starts_with('&') || name.starts_with("Box<") || name.starts_with("alloc::boxed::Box<"))
+}
+
+fn raw(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
+    let address = MemAddr::new(super::super::place::little_endian(&place.read_at(stop, 0, 8)?) as u64);
+    if address.raw() == 0 {
+        return Ok(Shape::Leaf("0x0".to_owned()));
+    }
+    let target = Child { name: "*".to_owned(), place: place.deref(stop), access: None };
+    let fields = if target.place.is_ok() { vec![target] } else { Vec::new() };
+    Ok(Shape::Summary { text: address.to_string(), fields })
+}
+
+/// A function pointer: the address, and the function there.
+fn function(stop: &Stop, place: &Place) -> Result<String, ValueError> {
+    let address = place.read_pointer(stop)?;
+    if address.raw() == 0 {
+        return Ok("0x0".to_owned());
+    }
+    let name = function_name(stop, address);
+    Ok(name.map_or_else(|| format!("{address} <no function there>"), |name| format!("{address} {name}")))
+}
+
+/// The function at an address.
+pub(super) fn function_name(stop: &Stop, address: MemAddr) -> Option<String> {
+    let (module, file_address) = stop.modules.to_file(address)?;
+    let code = module.image.frames_at(file_address).unwrap_or_default();
+    if let Some(code) = code.into_iter().last() {
+        return Some(code.function.name.clone());
+    }
+    let symbol = module.image.symbol_at(file_address)?;
+    Some(format!("{:#}", rustc_demangle::demangle(&symbol.name)))
+}
+
+/// A trait object whose concrete type is not to be found.
+pub(super) fn unknown_object(stop: &Stop, place: &Place, vtable: MemAddr) -> String {
+    let symbol = stop.modules.to_file(vtable).and_then(|(module, address)| module.image.symbol_at(address));
+    let name = symbol.map_or_else(String::new, |symbol| format!(" {:#}", rustc_demangle::demangle(&symbol.name)));
+    format!("<{} of unknown type, vtable {vtable}{name}>", crate::short_type_name(place.ty.path()))
+}
