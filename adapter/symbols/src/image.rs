@@ -8,7 +8,10 @@ use std::sync::{Arc, OnceLock};
 use gimli::SectionId;
 use weft_memory::FileAddr;
 
+use crate::cache::Cache;
+use crate::addresses::Addresses;
 use crate::elf::{self, Headers};
+use crate::lines::LineCache;
 use crate::sections::Sections;
 use crate::symtab::SymbolTable;
 use crate::units::Units;
@@ -69,6 +72,9 @@ pub struct Image {
     headers: Headers,
     symbols: SymbolTable,
     units: OnceLock<Units>,
+    addresses: OnceLock<Addresses>,
+    lines: LineCache,
+    cache: Cache,
 }
 
 impl std::fmt::Debug for Image {
@@ -93,7 +99,16 @@ impl Image {
         let mut sections = Sections::map(file).map_err(io)?;
         let headers = elf::read(path, &mut sections)?;
         let symbols = SymbolTable::new(headers.symbols.clone());
-        Ok(Arc::new(Self { path: path.to_owned(), sections, headers, symbols, units: OnceLock::new() }))
+        Ok(Arc::new(Self {
+            path: path.to_owned(),
+            sections,
+            headers,
+            symbols,
+            units: OnceLock::new(),
+            addresses: OnceLock::new(),
+            lines: LineCache::default(),
+            cache: Cache::default(),
+        }))
     }
 
     /// The file's path as it was opened.
@@ -167,6 +182,18 @@ impl Image {
 
     pub(crate) fn symbol_table(&self) -> &SymbolTable {
         &self.symbols
+    }
+
+    pub(crate) fn address_table(&self) -> &OnceLock<Addresses> {
+        &self.addresses
+    }
+
+    pub(crate) fn line_cache(&self) -> &LineCache {
+        &self.lines
+    }
+
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     pub(crate) fn unit_table(&self) -> &OnceLock<Units> {

@@ -14,6 +14,11 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
 
+mod addresses;
+mod blocks;
+mod cache;
+mod coroutines;
+mod dies;
 mod elf;
 mod error;
 mod functions;
@@ -21,12 +26,20 @@ mod image;
 mod index;
 mod lines;
 mod modules;
+mod naming;
+mod paths;
+mod places;
+mod programs;
+mod roots;
+mod scopes;
 mod sections;
 mod symtab;
+mod type_reader;
 mod types;
 mod units;
 mod unwind;
 mod variables;
+mod wrappers;
 
 pub use error::{OpenError, SymbolError};
 pub use functions::{CodeFrame, Function, FunctionKind};
@@ -34,6 +47,7 @@ pub use image::{DebugInfo, DieOffset, Image, Segment, Symbol, TlsSegment};
 pub use index::{FunctionEntry, Index, Static};
 pub use lines::{LineMatch, LineRow, SourceLine};
 pub use modules::{Module, Modules};
+pub use naming::is_user_code;
 pub use types::{BaseEncoding, Enumerator, Member, TemplateArgument, Type, TypeKind, Variant, VariantPart};
 pub use unwind::{CallerFrame, UnwindError};
 pub use variables::{Location, LocationContext, LocationError, Piece, PieceSource, Role, Variable};

@@ -1,11 +1,15 @@
 //! Lines to addresses and back.
 
+use std::collections::VecDeque;
 use std::ops::Range;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::FileAddr;
 
+use crate::programs::RawRow;
+use crate::units::UnitIndex;
 use crate::{Image, SymbolError};
 
 /// A place in source code, as debug information names it (directory joined, no symlinks resolved).
@@ -45,31 +49,136 @@ pub struct LineMatch {
     pub addresses: Vec<FileAddr>,
 }
 
+/// A decoded line program: the rows of all its live sequences by address.
+#[derive(Debug)]
+struct Decoded {
+    rows: Vec<RawRow>,
+}
+
+/// What is remembered about lines.
+#[derive(Debug, Default)]
+pub(crate) struct LineCache {
+    /// Source files of a unit by number.
+    files: Mutex<FxHashMap<UnitIndex, Arc<UnitFiles>>>,
+    /// Paths, each kept once: units share most of their files.
+    paths: Mutex<FxHashSet<Arc<Path>>>,
+    /// Decoded programs, the most recently used last.
+    programs: Mutex<VecDeque<(UnitIndex, Arc<Decoded>)>>,
+}
+
+type UnitFiles = FxHashMap<u64, Arc<Path>>;
+
+/// Rows kept decoded in all (24 bytes each), apart from the program used last.
+const MAX_ROWS: usize = 200_000;
+
 impl Image {
-    /// Where a breakpoint on `line` of `path` lands, in every instantiation of a generic function. `path` is an
-    /// absolute path or a path suffix of whole components. `Ok(None)`: no unit of this file names that source
-    /// file, or it has no code at or after the line.
-    pub fn find_line(&self, _path: &Path, _line: u32) -> Result<Option<LineMatch>, SymbolError> {
-        todo!()
-    }
     /// The source line of an address.
-    pub fn line_at(&self, _address: FileAddr) -> Result<Option<SourceLine>, SymbolError> {
-        todo!()
+    pub fn line_at(&self, address: FileAddr) -> Result<Option<SourceLine>, SymbolError> {
+        let Some(unit) = self.unit_at(address) else { return Ok(None) };
+        let program = self.decoded(unit)?;
+        let next = program.rows.partition_point(|row| row.address <= address.raw());
+        let row = next.checked_sub(1).and_then(|index| program.rows.get(index)).filter(|row| !row.end_sequence);
+        Ok(row.and_then(|row| self.source_of(unit, row)))
     }
+
     /// All rows in a range of addresses, by address; line-0 rows included.
-    pub fn rows_in(&self, _range: Range<FileAddr>) -> Result<Vec<LineRow>, SymbolError> {
-        todo!()
+    pub fn rows_in(&self, range: Range<FileAddr>) -> Result<Vec<LineRow>, SymbolError> {
+        let Some(unit) = self.unit_at(range.start) else { return Ok(Vec::new()) };
+        let program = self.decoded(unit)?;
+        // The row that covers the first address may begin before it.
+        let next = program.rows.partition_point(|row| row.address <= range.start.raw());
+        let first = next.saturating_sub(1);
+        let mut rows = Vec::new();
+        for pair in program.rows.get(first..).unwrap_or_default().windows(2) {
+            let [row, after] = pair else { break };
+            if row.address >= range.end.raw() {
+                break;
+            }
+            if row.end_sequence || after.address == row.address || after.address <= range.start.raw() {
+                continue;
+            }
+            let Some(source) = self.source_of(unit, row) else { continue };
+            rows.push(LineRow {
+                address: FileAddr::new(row.address),
+                end: FileAddr::new(after.address),
+                source,
+                is_stmt: row.is_stmt,
+                prologue_end: row.prologue_end,
+            });
+        }
+        Ok(rows)
     }
+
     /// The source file of that number (`DW_AT_decl_file`, `DW_AT_call_file`) in a unit.
-    pub(crate) fn unit_file(&self, _unit: crate::units::UnitIndex, _number: u64) -> Option<Arc<Path>> {
-        todo!()
+    pub(crate) fn unit_file(&self, unit: UnitIndex, number: u64) -> Option<Arc<Path>> {
+        self.unit_files(unit).get(&number).cloned()
     }
-    /// The unit whose code (or static data) an address belongs to.
-    pub(crate) fn unit_at(&self, _address: FileAddr) -> Option<crate::units::UnitIndex> {
-        todo!()
+
+    fn unit_files(&self, unit: UnitIndex) -> Arc<UnitFiles> {
+        let cache = self.line_cache();
+        if let Some(files) = lock(&cache.files).get(&unit) {
+            return files.clone();
+        }
+        let read = self.read_unit_files(unit);
+        let mut paths = lock(&cache.paths);
+        let mut intern = |path: PathBuf| match paths.get(path.as_path()) {
+            Some(known) => known.clone(),
+            None => {
+                let path: Arc<Path> = Arc::from(path);
+                paths.insert(path.clone());
+                path
+            }
+        };
+        let files: Arc<UnitFiles> = Arc::new(read.into_iter().map(|(number, path)| (number, intern(path))).collect());
+        drop(paths);
+        lock(&cache.files).insert(unit, files.clone());
+        files
     }
-    /// Whether any unit of this file names that source file.
-    pub fn has_source(&self, _path: &Path) -> bool {
-        todo!()
+
+    fn source_of(&self, unit: UnitIndex, row: &RawRow) -> Option<SourceLine> {
+        let file = self.unit_file(unit, u64::from(row.file))?;
+        Some(SourceLine { file, line: row.line, column: u32::from(row.column) })
     }
+
+    fn decoded(&self, unit: UnitIndex) -> Result<Arc<Decoded>, SymbolError> {
+        {
+            let mut programs = lock(&self.line_cache().programs);
+            if let Some(at) = programs.iter().position(|(known, _)| *known == unit)
+                && let Some(found) = programs.remove(at)
+            {
+                let program = found.1.clone();
+                programs.push_back(found);
+                return Ok(program);
+            }
+        }
+        let program = Arc::new(self.decode(unit)?);
+        let mut programs = lock(&self.line_cache().programs);
+        programs.push_back((unit, program.clone()));
+        let mut kept = programs.iter().fold(0_usize, |sum, (_, program)| sum.saturating_add(program.rows.len()));
+        while kept > MAX_ROWS && programs.len() > 1 {
+            let dropped = programs.pop_front().map_or(0, |(_, program)| program.rows.len());
+            kept = kept.saturating_sub(dropped);
+        }
+        Ok(program)
+    }
+
+    fn decode(&self, unit: UnitIndex) -> Result<Decoded, SymbolError> {
+        let place = self.unit_root(unit)?.line_program.and_then(|program| self.program_at(program.0));
+        let mut sequences: Vec<Vec<RawRow>> = Vec::new();
+        if let Some(place) = place {
+            self.walk_sequences(place, |sequence| sequences.push(sequence.to_vec()))?;
+        }
+        sequences.sort_by_key(|sequence| sequence.first().map(|row| row.address));
+        let mut rows = sequences.concat();
+        // A broken program may go backwards; every search here relies on the order.
+        if !rows.is_sorted_by_key(|row| row.address) {
+            rows.sort_by_key(|row| row.address);
+        }
+        Ok(Decoded { rows })
+    }
+}
+
+/// A poisoned cache is still a cache: what is in it was put there whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,12 +7,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use gimli::{
-    Abbreviations, AttributeValue, DebugAddrBase, DebugInfoOffset, DebugLineOffset, DebugLocListsBase,
-    DebugRngListsBase, DebugStrOffsetsBase, SectionId, UnitOffset,
-};
+use gimli::{Abbreviations, AttributeValue, DebugInfoOffset, SectionId, UnitOffset};
 use rustc_hash::FxBuildHasher;
 
+use crate::roots::{Root, read_root};
 use crate::sections::{Sections, Slice};
 use crate::{DieOffset, Image, SymbolError};
 
@@ -32,6 +30,7 @@ pub(crate) struct UnitEntry {
     /// DWARF version.
     pub(crate) version: u16,
     root: OnceLock<Result<Arc<Root>, SymbolError>>,
+    abbreviations: OnceLock<Result<Arc<Abbreviations>, SymbolError>>,
 }
 
 impl UnitEntry {
@@ -39,19 +38,6 @@ impl UnitEntry {
     pub(crate) fn end(&self) -> usize {
         self.offset.saturating_add(self.length)
     }
-}
-
-/// What a unit's root DIE says, and its abbreviations.
-#[derive(Debug)]
-pub(crate) struct Root {
-    pub(crate) abbreviations: Arc<Abbreviations>,
-    pub(crate) low_pc: u64,
-    /// Where its line program is.
-    pub(crate) line_program: Option<DebugLineOffset>,
-    str_offsets_base: DebugStrOffsetsBase<usize>,
-    addr_base: DebugAddrBase<usize>,
-    loclists_base: DebugLocListsBase<usize>,
-    rnglists_base: DebugRngListsBase<usize>,
 }
 
 /// All units of `.debug_info`, by offset. Only compile and partial units with 8-byte addresses that this reader
@@ -75,7 +61,7 @@ impl Units {
             let Some((length, version)) = header.get(..count).and_then(unit_length_and_version) else { break };
             let Some(end) = offset.checked_add(length).filter(|end| *end <= total) else { break };
             if (2..=5).contains(&version) {
-                list.push(UnitEntry { offset, length, version, root: OnceLock::new() });
+                list.push(UnitEntry { offset, length, version, root: OnceLock::new(), abbreviations: OnceLock::new() });
             }
             offset = end;
         }
@@ -128,13 +114,17 @@ impl Image {
         }
     }
 
-    /// A unit ready to be read. It lacks name, directory and line program (ask `unit_name`, `unit_directory`,
-    /// `line_program`), which need other sections.
+    /// A unit ready to be read. It lacks name, directory and line program, which need other sections.
     pub(crate) fn unit(&self, index: UnitIndex) -> Result<gimli::Unit<Slice<'_>>, SymbolError> {
-        let entry = self.units().list.get(index).ok_or_else(|| self.malformed("a unit is missing"))?;
-        let root = entry.root.get_or_init(|| self.read_root(entry).map(Arc::new)).as_ref().map_err(Clone::clone)?;
+        let entry = self.unit_entry(index)?;
+        let root = entry.root.get_or_init(|| read_root(self, entry).map(Arc::new)).as_ref().map_err(Clone::clone)?;
         let header = self.unit_header(entry)?;
-        Ok(assemble(header, root))
+        let abbreviations = entry.abbreviations.get_or_init(|| self.abbreviations(header.debug_abbrev_offset().0));
+        Ok(root.unit(header, abbreviations.clone()?))
+    }
+
+    fn unit_entry(&self, index: UnitIndex) -> Result<&UnitEntry, SymbolError> {
+        self.units().list.get(index).ok_or_else(|| self.malformed("a unit is missing"))
     }
 
     /// The unit a DIE is in, and the DIE's offset in it.
@@ -146,10 +136,10 @@ impl Image {
         Ok((unit, offset))
     }
 
-    /// What a unit's root says.
+    /// What a unit's root says. Reads a few hundred bytes, and no abbreviations but the root's own.
     pub(crate) fn unit_root(&self, index: UnitIndex) -> Result<Arc<Root>, SymbolError> {
-        let entry = self.units().list.get(index).ok_or_else(|| self.malformed("a unit is missing"))?;
-        entry.root.get_or_init(|| self.read_root(entry).map(Arc::new)).clone()
+        let entry = self.unit_entry(index)?;
+        entry.root.get_or_init(|| read_root(self, entry).map(Arc::new)).clone()
     }
 
     /// The absolute offset of a DIE of a unit.
@@ -171,12 +161,6 @@ impl Image {
         info.header_from_offset(DebugInfoOffset(entry.offset)).map_err(|error| self.malformed(error))
     }
 
-    fn read_root(&self, entry: &UnitEntry) -> Result<Root, SymbolError> {
-        let header = self.unit_header(entry)?;
-        let abbreviations = self.abbreviations(header.debug_abbrev_offset().0)?;
-        read_root(&self.dwarf(), header, abbreviations).map_err(|error| self.malformed(error))
-    }
-
     fn abbreviations(&self, offset: usize) -> Result<Arc<Abbreviations>, SymbolError> {
         let cache = &self.units().abbreviations;
         if let Some(found) = cache.lock().unwrap_or_else(PoisonError::into_inner).get(&offset) {
@@ -187,59 +171,4 @@ impl Image {
         let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(cache.entry(offset).or_insert_with(|| Arc::new(read)).clone())
     }
-}
-
-fn assemble<'a>(header: gimli::UnitHeader<Slice<'a>>, root: &Root) -> gimli::Unit<Slice<'a>> {
-    gimli::Unit {
-        header,
-        abbreviations: root.abbreviations.clone(),
-        name: None,
-        comp_dir: None,
-        low_pc: root.low_pc,
-        str_offsets_base: root.str_offsets_base,
-        addr_base: root.addr_base,
-        loclists_base: root.loclists_base,
-        rnglists_base: root.rnglists_base,
-        line_program: None,
-        dwo_id: None,
-    }
-}
-
-fn read_root(
-    dwarf: &gimli::Dwarf<Slice<'_>>,
-    header: gimli::UnitHeader<Slice<'_>>,
-    abbreviations: Arc<Abbreviations>,
-) -> gimli::Result<Root> {
-    let (encoding, kind) = (header.encoding(), gimli::DwarfFileType::Main);
-    let mut root = Root {
-        abbreviations,
-        low_pc: 0,
-        line_program: None,
-        str_offsets_base: DebugStrOffsetsBase::default_for_encoding_and_file(encoding, kind),
-        addr_base: DebugAddrBase(0),
-        loclists_base: DebugLocListsBase::default_for_encoding_and_file(encoding, kind),
-        rnglists_base: DebugRngListsBase::default_for_encoding_and_file(encoding, kind),
-    };
-    let mut low_pc = None;
-    {
-        let mut cursor = header.entries(&root.abbreviations);
-        cursor.next_dfs()?;
-        let entry = cursor.current().ok_or(gimli::Error::MissingUnitDie)?;
-        for attribute in entry.attrs() {
-            match (attribute.name(), attribute.value()) {
-                (gimli::DW_AT_low_pc, value) => low_pc = Some(value),
-                (gimli::DW_AT_stmt_list, AttributeValue::DebugLineRef(offset)) => root.line_program = Some(offset),
-                (_, AttributeValue::DebugStrOffsetsBase(base)) => root.str_offsets_base = base,
-                (_, AttributeValue::DebugAddrBase(base)) => root.addr_base = base,
-                (_, AttributeValue::DebugLocListsBase(base)) => root.loclists_base = base,
-                (_, AttributeValue::DebugRngListsBase(base)) => root.rnglists_base = base,
-                _ => {}
-            }
-        }
-    }
-    if let Some(value) = low_pc {
-        let unit = assemble(header, &root);
-        root.low_pc = dwarf.attr_address(&unit, value)?.unwrap_or(0);
-    }
-    Ok(root)
 }

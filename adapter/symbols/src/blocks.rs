@@ -1,0 +1,152 @@
+//! Which function, inlined copy and lexical block some addresses lie in: one walk over a unit's DIEs.
+
+use std::ops::Range;
+
+use gimli::{AttributeValue, EntriesRaw};
+
+use crate::sections::Slice;
+use crate::units::UnitIndex;
+use crate::{DieOffset, Image};
+
+/// References followed from a copy to the DIE that has its name.
+const MAX_ORIGINS: usize = 8;
+
+/// What an address lies in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// The concrete function's DIE.
+    pub(crate) function: DieOffset,
+    /// The part of the concrete function's code the address is in; begins at its entry for all but split functions.
+    pub(crate) code: Range<u64>,
+    /// The innermost inlined copy, or the concrete function again.
+    pub(crate) innermost: DieOffset,
+    /// The innermost inlined copy or lexical block, or the concrete function again.
+    pub(crate) block: DieOffset,
+}
+
+impl Image {
+    /// What each of the addresses (ascending) of a unit lies in; `None` for those outside all functions. A unit that
+    /// breaks off gives what was read.
+    pub(crate) fn blocks_of(&self, unit: UnitIndex, addresses: &[u64]) -> Vec<Option<Block>> {
+        let mut walk = Walk { addresses, found: vec![None; addresses.len()], ranges: Vec::new() };
+        if let Ok(unit) = self.unit(unit)
+            && let Err(error) = walk.run(self, &unit)
+        {
+            tracing::debug!(%error, file = %self.name(), "a unit breaks off");
+        }
+        walk.found
+    }
+
+    /// The name of a function's DIE, its own or that of the DIE it is a copy of.
+    pub(crate) fn function_name(&self, die: DieOffset) -> Option<String> {
+        let mut die = die;
+        for _ in 0..MAX_ORIGINS {
+            let (unit, offset) = self.unit_of(die).ok()?;
+            let entry = unit.entry(offset).ok()?;
+            if let Some(value) = entry.attr_value(gimli::DW_AT_name) {
+                return Some(self.dwarf().attr_string(&unit, value).ok()?.to_string_lossy().into_owned());
+            }
+            let origin = entry.attr_value(gimli::DW_AT_abstract_origin);
+            die = Self::reference(&unit, origin.or_else(|| entry.attr_value(gimli::DW_AT_specification))?)?;
+        }
+        None
+    }
+}
+
+struct Walk<'a> {
+    addresses: &'a [u64],
+    found: Vec<Option<Block>>,
+    ranges: Vec<Range<u64>>,
+}
+
+impl Walk<'_> {
+    fn run(&mut self, image: &Image, unit: &gimli::Unit<Slice<'_>>) -> gimli::Result<()> {
+        let dwarf = image.dwarf();
+        let mut entries = unit.entries_raw(None)?;
+        // Depth of the function whose blocks are looked at: its children are deeper.
+        let mut inside: Option<isize> = None;
+        while !entries.is_empty() {
+            let (depth, offset) = (entries.next_depth(), entries.next_offset());
+            let Some(abbreviation) = entries.read_abbreviation()? else { continue };
+            if inside.is_some_and(|function| depth <= function) {
+                inside = None;
+            }
+            let tag = abbreviation.tag();
+            let wanted = match tag {
+                gimli::DW_TAG_subprogram => true,
+                gimli::DW_TAG_inlined_subroutine | gimli::DW_TAG_lexical_block => inside.is_some(),
+                _ => false,
+            };
+            if !wanted {
+                entries.skip_attributes(abbreviation.attributes())?;
+                continue;
+            }
+            self.read_ranges(&dwarf, unit, &mut entries, abbreviation.attributes())?;
+            let Some(die) = Image::die_offset(unit, offset) else { continue };
+            if self.note(tag, die) && tag == gimli::DW_TAG_subprogram {
+                inside = Some(depth);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a DIE's attributes and keeps the addresses it covers.
+    fn read_ranges<'s>(
+        &mut self,
+        dwarf: &gimli::Dwarf<Slice<'s>>,
+        unit: &gimli::Unit<Slice<'s>>,
+        entries: &mut EntriesRaw<'_, Slice<'s>>,
+        specs: &[gimli::AttributeSpecification],
+    ) -> gimli::Result<()> {
+        self.ranges.clear();
+        let (mut low, mut high, mut ranges) = (None, None, None);
+        for spec in specs {
+            let attribute = entries.read_attribute(*spec)?;
+            match attribute.name() {
+                gimli::DW_AT_low_pc => low = dwarf.attr_address(unit, attribute.value())?,
+                gimli::DW_AT_high_pc => high = Some(attribute.value()),
+                gimli::DW_AT_ranges => ranges = dwarf.attr_ranges_offset(unit, attribute.value())?,
+                _ => {}
+            }
+        }
+        if let (Some(low), Some(high)) = (low, high) {
+            let high = match high {
+                AttributeValue::Udata(length) => low.saturating_add(length),
+                value => dwarf.attr_address(unit, value)?.unwrap_or(low),
+            };
+            self.ranges.push(low..high);
+        } else if let Some(offset) = ranges {
+            let mut list = dwarf.ranges(unit, offset)?;
+            while let Some(range) = list.next()? {
+                self.ranges.push(range.begin..range.end);
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks the addresses that lie in the DIE just read. Blocks come after what encloses them, so the last mark is the
+    /// innermost. Says whether there was any.
+    fn note(&mut self, tag: gimli::DwTag, die: DieOffset) -> bool {
+        let mut any = false;
+        for range in &self.ranges {
+            let from = self.addresses.partition_point(|address| *address < range.start);
+            let to = self.addresses.partition_point(|address| *address < range.end);
+            for found in self.found.get_mut(from..to).unwrap_or_default() {
+                any = true;
+                match found {
+                    _ if tag == gimli::DW_TAG_subprogram => {
+                        *found = Some(Block { function: die, code: range.clone(), innermost: die, block: die });
+                    }
+                    Some(block) => {
+                        block.block = die;
+                        if tag == gimli::DW_TAG_inlined_subroutine {
+                            block.innermost = die;
+                        }
+                    }
+                    None => {}
+                }
+            }
+        }
+        any
+    }
+}

@@ -1,0 +1,230 @@
+//! Where a breakpoint on a line lands.
+//!
+//! The set is the one that gdb arrives at: of the rows that begin a run of the line, one per function and innermost
+//! inlined copy or lexical block, the one with the lowest address; a function's entry moves behind its prologue. Drop
+//! glue is left out: its rows name the lines of an async function's awaits, and nobody means it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use weft_memory::FileAddr;
+
+use crate::blocks::Block;
+use crate::paths::{self, Wanted};
+use crate::programs::{NamingProgram, ProgramPlace, RawRow};
+use crate::{DieOffset, Image, LineMatch, SymbolError};
+
+/// Later lines tried when all code of a line is compiler-made.
+const MAX_SLIDES: usize = 64;
+/// Bytes of line programs from which threads are worth their start.
+const PARALLEL_FROM: usize = 1 << 20;
+
+/// A place for a breakpoint, before the choice among its neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    address: u64,
+    line: u32,
+}
+
+/// What one program says about one line.
+#[derive(Debug, Default)]
+struct Rows {
+    /// Rows that begin a run of the line, ascending.
+    exact: Vec<u64>,
+    /// The smallest later line that begins a run.
+    later: Option<u32>,
+    /// Ends of prologues, ascending by address.
+    prologue_ends: Vec<Candidate>,
+}
+
+impl Image {
+    /// Where a breakpoint on `line` of `path` lands, in every instantiation of a generic function. `path` is an
+    /// absolute path or a path suffix of whole components. `Ok(None)`: no unit of this file names that source
+    /// file, or it has no code at or after the line.
+    pub fn find_line(&self, path: &Path, line: u32) -> Result<Option<LineMatch>, SymbolError> {
+        for (file, programs) in self.source_candidates(path) {
+            if let Some(found) = self.find_in_file(&file, &programs, line)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether any unit of this file names that source file.
+    pub fn has_source(&self, path: &Path) -> bool {
+        !self.source_candidates(path).is_empty()
+    }
+
+    /// The source files that a path may mean, likeliest first, each with the programs and file numbers that name it.
+    fn source_candidates(&self, path: &Path) -> Vec<(Arc<Path>, Vec<(ProgramPlace, Vec<u32>)>)> {
+        let Some(wanted) = Wanted::new(path) else { return Vec::new() };
+        let mut programs = self.programs_naming(&wanted);
+        if programs.is_empty()
+            && path.is_absolute()
+            && let Some(wanted) =
+                path.canonicalize().ok().filter(|real| real != path).and_then(|real| Wanted::new(&real))
+        {
+            programs = self.programs_naming(&wanted);
+        }
+        by_file(programs)
+    }
+
+    fn find_in_file(
+        &self,
+        file: &Arc<Path>,
+        programs: &[(ProgramPlace, Vec<u32>)],
+        line: u32,
+    ) -> Result<Option<LineMatch>, SymbolError> {
+        let mut line = line;
+        for _ in 0..MAX_SLIDES {
+            let (places, later) = self.places_of_line(programs, line)?;
+            if let Some(first) = places.first() {
+                // A function's entry moved to a line below says so; if any address is on the line itself, that is it.
+                let used = places.iter().map(|place| place.line).min().unwrap_or(first.line);
+                let used = if places.iter().any(|place| place.line == line) { line } else { used };
+                let mut addresses: Vec<_> = places.iter().map(|place| FileAddr::new(place.address)).collect();
+                addresses.dedup();
+                return Ok(Some(LineMatch { file: file.clone(), line: used, addresses }));
+            }
+            match later {
+                Some(later) => line = later,
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The places of exactly this line in all programs, ascending, and the next line that has rows.
+    fn places_of_line(
+        &self,
+        programs: &[(ProgramPlace, Vec<u32>)],
+        line: u32,
+    ) -> Result<(Vec<Candidate>, Option<u32>), SymbolError> {
+        let one = |(place, numbers): &(ProgramPlace, Vec<u32>)| {
+            let rows = self.rows_of_line(*place, numbers, line)?;
+            let later = rows.later;
+            Ok::<_, SymbolError>((self.choose(*place, rows, line), later))
+        };
+        let bytes = programs.iter().fold(0_usize, |sum, (place, _)| sum.saturating_add(place.length));
+        let found: Vec<_> = if bytes > PARALLEL_FROM {
+            programs.par_iter().map(one).collect()
+        } else {
+            programs.iter().map(one).collect()
+        };
+        let mut places = Vec::new();
+        let mut later: Option<u32> = None;
+        let mut failed = None;
+        for result in found {
+            match result {
+                Ok((some, next)) => {
+                    places.extend(some);
+                    later = [later, next].into_iter().flatten().min();
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        places.sort_unstable();
+        match failed {
+            // One broken program does not hide what the others say.
+            Some(error) if places.is_empty() && later.is_none() => Err(error),
+            _ => Ok((places, later)),
+        }
+    }
+
+    fn rows_of_line(&self, place: ProgramPlace, numbers: &[u32], line: u32) -> Result<Rows, SymbolError> {
+        let mut rows = Rows::default();
+        self.walk_sequences(place, |sequence| rows.add(sequence, numbers, line))?;
+        rows.exact.sort_unstable();
+        rows.exact.dedup();
+        rows.prologue_ends.sort_unstable();
+        Ok(rows)
+    }
+
+    /// One place per function and innermost block.
+    fn choose(&self, program: ProgramPlace, rows: Rows, line: u32) -> Vec<Candidate> {
+        if rows.exact.is_empty() {
+            return Vec::new();
+        }
+        let blocks = match self.unit_of_program(program.offset) {
+            Some(unit) => self.blocks_of(unit, &rows.exact),
+            None => vec![None; rows.exact.len()],
+        };
+        let mut glue: FxHashMap<DieOffset, bool> = FxHashMap::default();
+        let mut seen: FxHashMap<(DieOffset, DieOffset), ()> = FxHashMap::default();
+        let mut chosen = Vec::new();
+        for (address, block) in rows.exact.iter().zip(blocks) {
+            let Some(block) = block else {
+                chosen.push(Candidate { address: *address, line });
+                continue;
+            };
+            let is_glue = *glue.entry(block.innermost).or_insert_with(|| self.is_drop_glue(block.innermost));
+            if is_glue || seen.insert((block.function, block.block), ()).is_some() {
+                continue;
+            }
+            chosen.push(
+                behind_prologue(*address, &block, &rows.prologue_ends).unwrap_or(Candidate { address: *address, line }),
+            );
+        }
+        chosen
+    }
+
+    fn is_drop_glue(&self, function: DieOffset) -> bool {
+        self.function_name(function).is_some_and(|name| name.starts_with("drop_in_place<"))
+    }
+}
+
+impl Rows {
+    fn add(&mut self, sequence: &[RawRow], numbers: &[u32], line: u32) {
+        let mut run = None;
+        let mut run_has_place = false;
+        for row in sequence {
+            if row.prologue_end {
+                // Optimised, the first code behind the prologue may be another file's, inlined: then the line stays.
+                let own = numbers.contains(&row.file) && row.line != 0;
+                self.prologue_ends.push(Candidate { address: row.address, line: if own { row.line } else { line } });
+            }
+            if run != Some((row.file, row.line)) {
+                run = Some((row.file, row.line));
+                run_has_place = false;
+            }
+            if run_has_place || !row.is_stmt || row.end_sequence || row.line < line || !numbers.contains(&row.file) {
+                continue;
+            }
+            run_has_place = true;
+            if row.line == line {
+                self.exact.push(row.address);
+            } else if self.later.is_none_or(|later| row.line < later) {
+                self.later = Some(row.line);
+            }
+        }
+    }
+}
+
+/// If the address is the function's entry, the end of its prologue.
+fn behind_prologue(address: u64, block: &Block, prologue_ends: &[Candidate]) -> Option<Candidate> {
+    if address != block.code.start {
+        return None;
+    }
+    let next = prologue_ends.partition_point(|end| end.address < address);
+    prologue_ends.get(next).copied().filter(|end| block.code.contains(&end.address))
+}
+
+/// Sorts programs by the file they name.
+fn by_file(programs: Vec<NamingProgram>) -> Vec<(Arc<Path>, Vec<(ProgramPlace, Vec<u32>)>)> {
+    let mut files: FxHashMap<Arc<Path>, Vec<(ProgramPlace, Vec<u32>)>> = FxHashMap::default();
+    for program in programs {
+        for (number, path) in program.files {
+            let Ok(number) = u32::try_from(number) else { continue };
+            let places = files.entry(path).or_default();
+            match places.last_mut() {
+                Some((place, numbers)) if *place == program.place => numbers.push(number),
+                _ => places.push((program.place, vec![number])),
+            }
+        }
+    }
+    let mut files: Vec<_> = files.into_iter().collect();
+    files.sort_by(|(a, _), (b, _)| paths::likelihood(a).cmp(&paths::likelihood(b)).then_with(|| a.cmp(b)));
+    files
+}

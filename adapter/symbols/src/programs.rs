@@ -1,0 +1,300 @@
+//! Line programs: their headers, found without touching the mapping, and their rows.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gimli::{AttributeValue, DebugLineOffset, LittleEndian, SectionId};
+use memchr::memmem;
+use rustc_hash::FxHashMap;
+
+use crate::paths::{self, Wanted};
+use crate::roots::{Root, StringRef, shorten, string_ref};
+use crate::sections::Slice;
+use crate::units::UnitIndex;
+use crate::{Image, SymbolError};
+
+/// Bytes read of each header at first; the median is 1 KB, the largest seen 9 KB.
+const HEADER_READ: usize = 4096;
+
+/// Rows of one sequence (in Rust, one function) that are believed.
+const MAX_SEQUENCE: usize = 1 << 22;
+
+/// Where a line program lies in `.debug_line`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProgramPlace {
+    pub(crate) offset: usize,
+    /// Of the whole program, header included.
+    pub(crate) length: usize,
+}
+
+/// The first fields of a header.
+struct Preamble {
+    /// Bytes of the whole program.
+    length: usize,
+    /// Bytes of its header.
+    header: usize,
+    version: u16,
+}
+
+impl Preamble {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let is_64_bit = bytes.first_chunk::<4>()? == &[0xff; 4];
+        let (at, word) = if is_64_bit { (12, 8) } else { (4, 4) };
+        let number = |at: usize, width: usize| {
+            let field = bytes.get(at..)?.get(..width)?;
+            let value = field.iter().rev().fold(0_u64, |value, byte| (value << 8) | u64::from(*byte));
+            usize::try_from(value).ok()
+        };
+        let length = number(if is_64_bit { 4 } else { 0 }, word)?.checked_add(at)?;
+        let version = u16::try_from(number(at, 2)?).ok()?;
+        // Version 5 has the sizes of an address and of a segment selector before the header's length.
+        let at = at.checked_add(if version >= 5 { 4 } else { 2 })?;
+        let header = number(at, word)?.checked_add(at)?.checked_add(word)?;
+        (header <= length).then_some(Self { length, header, version })
+    }
+}
+
+/// One file that a program names.
+#[derive(Debug)]
+pub(crate) struct FileName {
+    /// Its number in rows and attributes.
+    pub(crate) number: u64,
+    directory: Option<StringRef>,
+    name: StringRef,
+}
+
+/// A program that may name a wanted file, and the numbers under which it does.
+#[derive(Debug)]
+pub(crate) struct NamingProgram {
+    pub(crate) place: ProgramPlace,
+    pub(crate) files: Vec<(u64, Arc<std::path::Path>)>,
+}
+
+impl Image {
+    /// Hands every program's place, version and header bytes to `each`, until it returns false. Broken lengths end it.
+    fn walk_program_headers(&self, mut each: impl FnMut(ProgramPlace, u16, &mut Vec<u8>) -> bool) {
+        let sections = self.sections();
+        let total = sections.len(SectionId::DebugLine);
+        let mut bytes = Vec::with_capacity(HEADER_READ);
+        let mut offset = 0_usize;
+        while offset < total {
+            sections.read_into(SectionId::DebugLine, offset, HEADER_READ, &mut bytes);
+            let Some(preamble) = Preamble::parse(&bytes) else { return };
+            let Some(end) = offset.checked_add(preamble.length).filter(|end| *end <= total) else { return };
+            if preamble.header > bytes.len() {
+                sections.read_into(SectionId::DebugLine, offset, preamble.header, &mut bytes);
+            }
+            bytes.truncate(preamble.header);
+            let place = ProgramPlace { offset, length: preamble.length };
+            if (2..=5).contains(&preamble.version) && !each(place, preamble.version, &mut bytes) {
+                return;
+            }
+            offset = end;
+        }
+    }
+
+    /// All programs that name the wanted file.
+    pub(crate) fn programs_naming(&self, wanted: &Wanted) -> Vec<NamingProgram> {
+        let mut pattern = wanted.basename().to_vec();
+        pattern.push(0);
+        let finder = memmem::Finder::new(&pattern);
+        let mut found = Vec::new();
+        let mut strings = Strings::default();
+        self.walk_program_headers(|place, version, bytes| {
+            if version < 5 && finder.find(bytes).is_none() {
+                return true;
+            }
+            let files = self.files_like(place, bytes, wanted, &mut strings);
+            if !files.is_empty() {
+                found.push(NamingProgram { place, files });
+            }
+            true
+        });
+        found
+    }
+
+    /// The files of one program that are the wanted one.
+    fn files_like(
+        &self,
+        place: ProgramPlace,
+        header: &mut [u8],
+        wanted: &Wanted,
+        strings: &mut Strings,
+    ) -> Vec<(u64, Arc<std::path::Path>)> {
+        let mut found = Vec::new();
+        let mut unit = None;
+        for file in parse_files(header).unwrap_or_default() {
+            if !strings.ends_with(self, &file.name, wanted.basename()) {
+                continue;
+            }
+            let Some(tail) = self.file_tail(&file, None) else { continue };
+            if !wanted.may_match(&tail) {
+                continue;
+            }
+            let path = if tail.is_absolute() {
+                tail
+            } else {
+                let root = unit.get_or_insert_with(|| self.root_of_program(place.offset));
+                self.in_directory(root.as_deref(), &file)
+            };
+            if wanted.matches(&path) {
+                found.push((file.number, Arc::from(path)));
+            }
+        }
+        found
+    }
+
+    /// Directory and name of a file, without the unit's directory.
+    fn file_tail(&self, file: &FileName, root: Option<&Root>) -> Option<PathBuf> {
+        let name = self.read_string(root, &file.name)?;
+        let directory = file.directory.as_ref().and_then(|directory| self.read_string(root, directory));
+        Some(paths::join(&[directory.as_deref().unwrap_or_default(), &name]))
+    }
+
+    fn in_directory(&self, root: Option<&Root>, file: &FileName) -> PathBuf {
+        use std::os::unix::ffi::OsStrExt;
+        let tail = self.file_tail(file, root).unwrap_or_default();
+        let directory = root.and_then(|root| self.read_string(Some(root), root.directory.as_ref()?));
+        paths::join(&[directory.as_deref().unwrap_or_default(), tail.as_os_str().as_bytes()])
+    }
+
+    fn root_of_program(&self, offset: usize) -> Option<Arc<Root>> {
+        self.unit_root(self.unit_of_program(offset)?).ok()
+    }
+
+    /// The unit that a line program belongs to. Programs come in the order of their units in every file seen, so this
+    /// is a binary search; a file where it fails is searched from end to end.
+    pub(crate) fn unit_of_program(&self, offset: usize) -> Option<UnitIndex> {
+        let units = self.units().list();
+        let program = |index: UnitIndex| self.unit_root(index).ok().and_then(|root| root.line_program);
+        let (mut low, mut high) = (0, units.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match program(middle).map(|program| program.0.cmp(&offset)) {
+                Some(std::cmp::Ordering::Equal) => return Some(middle),
+                Some(std::cmp::Ordering::Greater) => high = middle,
+                Some(std::cmp::Ordering::Less) => low = middle.saturating_add(1),
+                None => break,
+            }
+        }
+        (0..units.len()).find(|index| program(*index) == Some(DebugLineOffset(offset)))
+    }
+
+    /// All source files of a unit's program, by number; the unit's directory joined.
+    pub(crate) fn read_unit_files(&self, unit: UnitIndex) -> Vec<(u64, PathBuf)> {
+        let Ok(root) = self.unit_root(unit) else { return Vec::new() };
+        let Some(place) = root.line_program.and_then(|program| self.program_at(program.0)) else { return Vec::new() };
+        let mut bytes = Vec::new();
+        self.sections().read_into(SectionId::DebugLine, place.offset, HEADER_READ, &mut bytes);
+        if let Some(header) = Preamble::parse(&bytes).map(|preamble| preamble.header) {
+            self.sections().read_into(SectionId::DebugLine, place.offset, header, &mut bytes);
+        }
+        let files = parse_files(&mut bytes).unwrap_or_default();
+        files.iter().map(|file| (file.number, self.in_directory(Some(&root), file))).collect()
+    }
+
+    /// The place of the program that begins at an offset.
+    pub(crate) fn program_at(&self, offset: usize) -> Option<ProgramPlace> {
+        let mut bytes = [0; 32];
+        let count = self.sections().read_at(SectionId::DebugLine, offset, &mut bytes);
+        let length = Preamble::parse(bytes.get(..count)?)?.length;
+        let end = offset.checked_add(length)?;
+        (end <= self.sections().len(SectionId::DebugLine)).then_some(ProgramPlace { offset, length })
+    }
+
+    /// Runs a line program and hands its live sequences to `each`: rows in order of address, the last of which ends the
+    /// sequence. Code that the linker dropped is left out.
+    pub(crate) fn walk_sequences(
+        &self,
+        place: ProgramPlace,
+        mut each: impl FnMut(&[RawRow]),
+    ) -> Result<(), SymbolError> {
+        let mut bytes = Vec::new();
+        self.sections().read_into(SectionId::DebugLine, place.offset, place.length, &mut bytes);
+        let section = gimli::DebugLine::new(&bytes, LittleEndian);
+        let program = section.program(DebugLineOffset(0), 8, None, None).map_err(|error| self.malformed(error))?;
+        let mut rows = program.rows();
+        let mut sequence: Vec<RawRow> = Vec::new();
+        while let Some((_, row)) = rows.next_row().map_err(|error| self.malformed(error))? {
+            if sequence.len() >= MAX_SEQUENCE {
+                return Err(self.malformed("a line program has a sequence without end"));
+            }
+            sequence.push(RawRow::new(row));
+            if row.end_sequence() {
+                if sequence.first().is_some_and(|first| self.is_code(first.address)) {
+                    each(&sequence);
+                }
+                sequence.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A row as the program makes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RawRow {
+    pub(crate) address: u64,
+    pub(crate) line: u32,
+    pub(crate) file: u32,
+    pub(crate) column: u16,
+    pub(crate) is_stmt: bool,
+    pub(crate) prologue_end: bool,
+    pub(crate) end_sequence: bool,
+}
+
+impl RawRow {
+    fn new(row: &gimli::LineRow) -> Self {
+        let column = match row.column() {
+            gimli::ColumnType::LeftEdge => 0,
+            gimli::ColumnType::Column(column) => u16::try_from(column.get()).unwrap_or(u16::MAX),
+        };
+        Self {
+            address: row.address(),
+            line: row.line().map_or(0, |line| u32::try_from(line.get()).unwrap_or(0)),
+            file: u32::try_from(row.file_index()).unwrap_or(u32::MAX),
+            column,
+            is_stmt: row.is_stmt(),
+            prologue_end: row.prologue_end(),
+            end_sequence: row.end_sequence(),
+        }
+    }
+}
+
+/// Files that a header names. `header` holds nothing but the header.
+fn parse_files(header: &mut [u8]) -> gimli::Result<Vec<FileName>> {
+    shorten(header);
+    let section = gimli::DebugLine::new(header, LittleEndian);
+    let program = section.program(DebugLineOffset(0), 8, None, None)?;
+    let header = program.header();
+    let first = u64::from(header.version() < 5);
+    let named = |value: AttributeValue<Slice<'_>>| string_ref(value);
+    let files = header.file_names().iter().zip(first..).filter_map(|(file, number)| {
+        Some(FileName { number, directory: file.directory(header).and_then(named), name: named(file.path_name())? })
+    });
+    Ok(files.collect())
+}
+
+/// Remembers which strings of a file end with a name: programs share them by offset.
+#[derive(Default)]
+struct Strings {
+    known: FxHashMap<StringRef, bool>,
+}
+
+impl Strings {
+    fn ends_with(&mut self, image: &Image, string: &StringRef, name: &[u8]) -> bool {
+        let ends = |bytes: &[u8]| {
+            let rest = bytes.strip_suffix(name);
+            rest.is_some_and(|rest| rest.last().is_none_or(|last| *last == b'/'))
+        };
+        match string {
+            StringRef::Inline(bytes) => ends(bytes),
+            // Needs the unit's base: left to the full comparison.
+            StringRef::Index(_) => true,
+            StringRef::LineStr(_) | StringRef::Str(_) => *self
+                .known
+                .entry(string.clone())
+                .or_insert_with(|| image.read_string(None, string).is_some_and(|bytes| ends(&bytes))),
+        }
+    }
+}
