@@ -5,7 +5,12 @@ use std::sync::Arc;
 
 use weft_memory::FileAddr;
 
-use crate::{DieOffset, Image, SourceLine, SymbolError, Type};
+use crate::dies::{DieReader, Entry, Visit, origins};
+use crate::units::UnitIndex;
+use crate::{DieOffset, FunctionEntry, Image, SourceLine, SymbolError, Type, TypeKind, naming, wrappers};
+
+/// Deepest chain of inlined copies that is followed at one address; release builds of async code reach about forty.
+const MAX_INLINE_DEPTH: usize = 512;
 
 /// What a function is in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,27 +77,256 @@ pub struct CodeFrame {
 
 impl CodeFrame {
     /// Template parameters of the concrete function or copy, by name (`T`, `S`).
-    pub fn template_argument(&self, _name: &str) -> Option<Type> {
-        todo!()
+    pub fn template_argument(&self, name: &str) -> Option<Type> {
+        let of = |die| self.image.template_argument_below(die, name).ok().flatten();
+        let found = of(self.die).or_else(|| (self.function.die != self.die).then(|| of(self.function.die))?)?;
+        self.image.type_at(found)
     }
+
     /// For a coroutine's poll function: the type of its environment (`{async_fn_env#0}`), from its unnamed parameter.
     pub fn environment_type(&self) -> Option<Type> {
-        todo!()
+        self.image.environment_of(self.die).or_else(|| self.image.environment_of(self.function.die))
+    }
+}
+
+/// Where the functions of a unit have their code; sorted by address. One row per range.
+#[derive(Debug, Default)]
+pub(crate) struct CodeTable {
+    rows: Vec<(u64, u64, DieOffset)>,
+}
+
+impl CodeTable {
+    fn read(image: &Image, unit: UnitIndex) -> Result<Self, SymbolError> {
+        let reader = DieReader::of_unit(image, unit)?;
+        let mut rows = Vec::new();
+        let root = reader.unit().header.root_offset();
+        reader.walk(
+            root,
+            |tag| tag == gimli::DW_TAG_subprogram,
+            |entry, _| {
+                // A function whose ranges are broken has no code here; the others keep theirs.
+                let ranges = reader.ranges(entry).unwrap_or_default();
+                if let Some(die) = reader.die_of(entry) {
+                    rows.extend(ranges.iter().map(|range| (range.start.raw(), range.end.raw(), die)));
+                }
+                Ok(Visit::Past)
+            },
+        )?;
+        rows.sort_unstable();
+        rows.shrink_to_fit();
+        Ok(Self { rows })
+    }
+
+    /// The function that covers an address. Of functions that the linker folded into one, the first in the file.
+    fn at(&self, pc: FileAddr) -> Option<DieOffset> {
+        let behind = self.rows.partition_point(|(low, ..)| *low <= pc.raw());
+        let (low, high, die) = *self.rows.get(behind.checked_sub(1)?)?;
+        let first = self.rows.partition_point(|row| *row < (low, high, DieOffset(0)));
+        let die = self.rows.get(first).filter(|row| (row.0, row.1) == (low, high)).map_or(die, |row| row.2);
+        (pc.raw() < high).then_some(die)
     }
 }
 
 impl Image {
     /// The functions at an address, innermost inlined copy first, the concrete function last. Empty where there is no
     /// debug information for the address.
-    pub fn frames_at(self: &Arc<Self>, _pc: FileAddr) -> Result<Vec<CodeFrame>, SymbolError> {
-        todo!()
+    pub fn frames_at(self: &Arc<Self>, pc: FileAddr) -> Result<Vec<CodeFrame>, SymbolError> {
+        let Some(die) = self.concrete_at(pc) else { return Ok(Vec::new()) };
+        let (reader, entry) = DieReader::read(self, die)?;
+        let Some(outermost) = self.frame(&reader, &entry, 0)? else { return Ok(Vec::new()) };
+        let mut frames = vec![outermost];
+        let mut innermost = 0;
+        reader.walk(
+            entry.offset(),
+            |tag| tag == gimli::DW_TAG_inlined_subroutine,
+            |copy, depth| {
+                if depth <= innermost || frames.len() > MAX_INLINE_DEPTH {
+                    // Past the innermost copy: what follows cannot cover the address.
+                    return Ok(Visit::Stop);
+                }
+                if !reader.covers(copy, pc)? {
+                    return Ok(Visit::Past);
+                }
+                innermost = depth;
+                let inline_depth = u32::try_from(frames.len()).unwrap_or(u32::MAX);
+                frames.extend(self.frame(&reader, copy, inline_depth)?);
+                Ok(Visit::Into)
+            },
+        )?;
+        frames.reverse();
+        Ok(frames)
     }
-    /// Bounds of the concrete function around an address, from `.eh_frame_hdr` and the FDE, without debug information.
-    pub fn function_bounds(&self, _pc: FileAddr) -> Option<Range<FileAddr>> {
-        todo!()
+
+    /// The concrete function's frame for an entry found in the index. `None`: its code was dropped by the linker.
+    pub fn function_frame(self: &Arc<Self>, entry: &FunctionEntry) -> Result<Option<CodeFrame>, SymbolError> {
+        let (reader, die) = DieReader::read(self, entry.die)?;
+        self.frame(&reader, &die, 0)
     }
-    /// The concrete function's frame for an entry found in the index.
-    pub fn function_frame(self: &Arc<Self>, _entry: &crate::FunctionEntry) -> Result<Option<CodeFrame>, SymbolError> {
-        todo!()
+
+    /// The function that a DIE is, or is a copy of.
+    pub fn function_at(self: &Arc<Self>, die: DieOffset) -> Option<Arc<Function>> {
+        let chain = origins(self, die).ok()?;
+        let (reader, entry) = chain.iter().find(|(_, entry)| !entry.has_attr(gimli::DW_AT_abstract_origin))?;
+        let described = reader.die_of(entry)?;
+        self.cache().functions.get_or_make(described, || match self.read_function(described) {
+            Ok(function) => function.map(Arc::new),
+            Err(error) => {
+                tracing::debug!(%error, "a function cannot be read");
+                None
+            }
+        })
     }
+
+    fn code_table(&self, unit: UnitIndex) -> Option<Arc<CodeTable>> {
+        self.cache().code.get_or_make(unit, || match CodeTable::read(self, unit) {
+            Ok(table) => Some(Arc::new(table)),
+            Err(error) => {
+                tracing::debug!(%error, unit, "functions of a unit cannot be read");
+                None
+            }
+        })
+    }
+
+    /// The DIE of the concrete function that covers an address.
+    pub(crate) fn concrete_at(&self, pc: FileAddr) -> Option<DieOffset> {
+        self.code_table(self.unit_at(pc)?)?.at(pc)
+    }
+
+    /// `None`: no live code, or not a function.
+    fn frame<'a>(
+        self: &'a Arc<Self>,
+        reader: &DieReader<'a>,
+        entry: &Entry<'a>,
+        inline_depth: u32,
+    ) -> Result<Option<CodeFrame>, SymbolError> {
+        let ranges = reader.ranges(entry)?;
+        let Some(die) = reader.die_of(entry) else { return Ok(None) };
+        let (Some(function), Some(lowest)) = (self.function_at(die), ranges.first().map(|range| range.start)) else {
+            return Ok(None);
+        };
+        // A function whose cold part lies elsewhere begins where its first range does.
+        let entry_pc = reader
+            .address(entry, gimli::DW_AT_entry_pc)
+            .or_else(|| reader.first_address(entry))
+            .map(FileAddr::new)
+            .filter(|address| inline_depth == 0 && ranges.iter().any(|range| range.contains(address)));
+        Ok(Some(CodeFrame {
+            image: self.clone(),
+            function,
+            entry: entry_pc.unwrap_or(lowest),
+            ranges,
+            call_site: reader.call_site(entry),
+            die,
+            inline_depth,
+        }))
+    }
+
+    fn read_function(self: &Arc<Self>, described: DieOffset) -> Result<Option<Function>, SymbolError> {
+        let chain = origins(self, described)?;
+        let Some((reader, entry)) = chain.iter().find(|(_, entry)| entry.has_attr(gimli::DW_AT_name)) else {
+            return Ok(None);
+        };
+        let Some((name, named)) = reader.name(entry).zip(reader.die_of(entry)) else { return Ok(None) };
+        let linkage_name = chain.iter().find_map(|(reader, entry)| reader.linkage_name(entry));
+        let mut components = self.scope_names(named)?;
+        let krate = components.first().cloned().unwrap_or_default();
+        components.push(name.clone());
+        let self_type = || self.self_parameter(described);
+        let mut scan = wrappers::Wrappers::new(self, &components, described);
+        Ok(Some(Function {
+            name: naming::display(&components, linkage_name.as_deref(), self_type, |at| scan.is_wrapper(at)),
+            path: components.join("::"),
+            kind: naming::kind(&name, linkage_name.as_deref()),
+            linkage_name,
+            krate,
+            declared: chain.iter().find_map(|(reader, entry)| reader.declared(entry)),
+            die: described,
+        }))
+    }
+
+    /// The type of a function's parameter `self`, behind its reference.
+    fn self_parameter(self: &Arc<Self>, function: DieOffset) -> Option<String> {
+        let (reader, offset) = DieReader::at(self, function).ok()?;
+        let mut found = None;
+        let wanted = |tag| matches!(tag, gimli::DW_TAG_formal_parameter | gimli::DW_TAG_inlined_subroutine);
+        let walked = reader.walk(offset, wanted, |entry, depth| {
+            if depth == 1 && reader.name(entry).as_deref() == Some("self") {
+                found = reader.reference(entry, gimli::DW_AT_type);
+                return Ok(Visit::Stop);
+            }
+            Ok(Visit::Past)
+        });
+        walked.ok()?;
+        self_type_of(&self.type_at(found?)?)
+    }
+
+    fn template_argument_below(&self, die: DieOffset, name: &str) -> Result<Option<DieOffset>, SymbolError> {
+        let (reader, offset) = DieReader::at(self, die)?;
+        let mut found = None;
+        let wanted = |tag| {
+            matches!(
+                tag,
+                gimli::DW_TAG_template_type_parameter | gimli::DW_TAG_inlined_subroutine | gimli::DW_TAG_lexical_block
+            )
+        };
+        reader.walk(offset, wanted, |entry, _| {
+            if entry.tag() == gimli::DW_TAG_template_type_parameter && reader.name(entry).as_deref() == Some(name) {
+                found = reader.reference(entry, gimli::DW_AT_type);
+                return Ok(Visit::Stop);
+            }
+            Ok(Visit::Past)
+        })?;
+        Ok(found)
+    }
+
+    /// The environment's type from the unnamed parameter of a poll function, `Pin<&mut env>`.
+    pub(crate) fn environment_of(self: &Arc<Self>, function: DieOffset) -> Option<Type> {
+        let (reader, offset) = DieReader::at(self, function).ok()?;
+        let mut found = None;
+        let wanted = |tag| {
+            matches!(
+                tag,
+                gimli::DW_TAG_formal_parameter | gimli::DW_TAG_inlined_subroutine | gimli::DW_TAG_lexical_block
+            )
+        };
+        let walked = reader.walk(offset, wanted, |entry, _| {
+            if entry.tag() == gimli::DW_TAG_formal_parameter
+                && let Some(ty) = reader.reference(entry, gimli::DW_AT_type)
+                && let Some(environment) = self.type_at(ty).and_then(|ty| pinned_coroutine(&ty))
+            {
+                found = Some(environment);
+                return Ok(Visit::Stop);
+            }
+            Ok(Visit::Past)
+        });
+        walked.ok()?;
+        found
+    }
+}
+
+/// The coroutine behind `Pin<&mut env>`, or behind `&mut env`.
+fn pinned_coroutine(ty: &Type) -> Option<Type> {
+    let pointer = match ty.kind() {
+        TypeKind::Struct { members, .. } => ty.at(members.first()?.ty?)?,
+        _ => ty.clone(),
+    };
+    match pointer.kind() {
+        TypeKind::Pointer(Some(target)) => ty.at(*target).filter(Type::is_coroutine),
+        _ => None,
+    }
+}
+
+/// The path of the type that `self`, of this type, names: behind one reference or `Pin`.
+pub(crate) fn self_type_of(ty: &Type) -> Option<String> {
+    let target = match ty.kind() {
+        TypeKind::Pointer(Some(target)) if !ty.name().contains("Box<") => ty.at(*target)?,
+        TypeKind::Struct { members, .. } if ty.path().starts_with("core::pin::Pin<&") => {
+            match ty.at(members.first()?.ty?)?.kind() {
+                TypeKind::Pointer(Some(target)) => ty.at(*target)?,
+                _ => return None,
+            }
+        }
+        _ => ty.clone(),
+    };
+    (!target.path().is_empty()).then(|| target.path().to_owned())
 }

@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 use gimli::SectionId;
 use weft_memory::FileAddr;
 
-use crate::cache::Cache;
 use crate::addresses::Addresses;
+use crate::cache::Cache;
 use crate::elf::{self, Headers};
 use crate::lines::LineCache;
 use crate::sections::Sections;
