@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { completed, whyNotStart } from './model/configuration';
+import { completed } from './model/configuration';
 import { builtPrograms } from './model/programs';
 
 /** Offers launch configurations, and completes those of launch.json before they reach the adapter. */
@@ -30,12 +30,7 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
   resolveDebugConfigurationWithSubstitutedVariables(
     folder: vscode.WorkspaceFolder | undefined,
     configuration: vscode.DebugConfiguration,
-  ): vscode.DebugConfiguration | undefined {
-    const wrong = whyNotStart(configuration);
-    if (wrong !== undefined) {
-      void vscode.window.showErrorMessage(wrong);
-      return undefined;
-    }
+  ): vscode.DebugConfiguration {
     const base = folder ?? vscode.workspace.workspaceFolders?.[0];
     return completed(configuration, base?.uri.fsPath);
   }

@@ -2,12 +2,13 @@
 
 import * as vscode from 'vscode';
 import { AdapterFactory } from './adapterFactory';
+import { AutoRefresh } from './autoRefresh';
 import { registerCommands } from './commands';
 import { LaunchConfigurations } from './configurations';
 import { Sessions } from './sessions';
 import { TaskView } from './taskView';
 
-export const debugType = 'weft';
+const debugType = 'weft';
 
 export function activate(context: vscode.ExtensionContext): void {
   const sessions = new Sessions(debugType);
@@ -17,6 +18,7 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     sessions,
     view,
+    new AutoRefresh(sessions, view),
     vscode.debug.registerDebugConfigurationProvider(debugType, configurations, Initial),
     vscode.debug.registerDebugConfigurationProvider(debugType, configurations.dynamic, Dynamic),
     vscode.debug.registerDebugAdapterDescriptorFactory(debugType, new AdapterFactory(context.extensionPath)),

@@ -61,6 +61,8 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
       const response = message as DebugProtocol.Response;
       if (response.success && resuming.has(response.command)) {
         this.resumed();
+      } else if (response.success && (response.command === 'launch' || response.command === 'attach')) {
+        this.dispatch({ type: 'started' });
       }
     }
   }

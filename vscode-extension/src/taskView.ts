@@ -29,6 +29,11 @@ export class TaskView implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     });
   }
 
+  /** Whether the user sees the view. */
+  get visible(): boolean {
+    return this.tree.visible;
+  }
+
   getTreeItem(node: Node): vscode.TreeItem {
     const { row } = node;
     const item = new vscode.TreeItem(row.label, collapsible(row));

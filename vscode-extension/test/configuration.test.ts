@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { completed, whyNotStart } from '../src/model/configuration';
+import { completed } from '../src/model/configuration';
 
 test('cwd is the workspace folder, and relative paths begin there', () => {
   assert.deepEqual(completed({ request: 'launch', program: 'target/debug/server', envFile: '.env', args: ['a/b'] }, '/shop'), {
@@ -18,15 +18,6 @@ test('cwd is the workspace folder, and relative paths begin there', () => {
 test('an attach gets no cwd, and without a folder nothing changes', () => {
   assert.deepEqual(completed({ request: 'attach', pid: 7 }, '/shop'), { request: 'attach', pid: 7 });
   assert.deepEqual(completed({ request: 'launch', program: 'server' }, undefined), { request: 'launch', program: 'server' });
-});
-
-test('a session that cannot begin is stopped with a sentence', () => {
-  assert.match(whyNotStart({ request: 'launch' }) ?? '', /"program"/);
-  assert.match(whyNotStart({ request: 'launch', program: ' ' }) ?? '', /"program"/);
-  assert.match(whyNotStart({ request: 'attach', pid: 0 }) ?? '', /"pid"/);
-  assert.equal(whyNotStart({ request: 'launch', program: 'x' }), undefined);
-  assert.equal(whyNotStart({ request: 'attach', pid: 7 }), undefined);
-  assert.equal(whyNotStart({ request: 'attach', pid: '7' }), undefined);
 });
 
 interface Attributes {

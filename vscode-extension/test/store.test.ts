@@ -19,6 +19,7 @@ function after(actions: readonly Action[], from: SessionState = initial): Sessio
   }, from);
 }
 
+const started: Action = { type: 'started' };
 const stopped: Action = { type: 'stopped' };
 const resumed: Action = { type: 'resumed' };
 const changed = (generation: number): Action => ({ type: 'changed', generation });
@@ -35,7 +36,7 @@ test('a stop is followed by one request for the first page', () => {
 });
 
 test('an announcement asks nothing while the program runs', () => {
-  assert.equal(after([changed(1)]).asked, undefined);
+  assert.equal(after([started, changed(1)]).asked, undefined);
   assert.equal(after([stopped, changed(1), answered(0, body(1, [1])), resumed, changed(2)]).asked, undefined);
 });
 
@@ -82,8 +83,14 @@ test('rows outlive a short step and go when the program keeps running', () => {
   assert.equal(done.stale, false);
 });
 
+test('before there is a program nothing is asked', () => {
+  assert.equal(after([{ type: 'refresh' }]).asked, undefined);
+  assert.deepEqual(after([{ type: 'refresh' }, started]).asked, undefined);
+  assert.equal(after([stopped, started]).run, 'stopped');
+});
+
 test('a refresh asks while the program runs, and its own announcement does not ask again', () => {
-  const asked = after([{ type: 'refresh' }]);
+  const asked = after([started, { type: 'refresh' }]);
   assert.deepEqual(asked.asked, { ticket: 0, ask: first });
   for (const actions of [
     [changed(9), answered(0, body(9, [1]))],
@@ -105,7 +112,7 @@ test('a refresh during a request is asked after it', () => {
 
 test('a refresh answered with less than what is shown changes nothing', () => {
   // Shown without an announcement: the answer to an earlier refresh.
-  const state = after([{ type: 'refresh' }, answered(0, body(6, [1])), { type: 'refresh' }, answered(1, body(5, [2]))]);
+  const state = after([started, { type: 'refresh' }, answered(0, body(6, [1])), { type: 'refresh' }, answered(1, body(5, [2]))]);
   assert.deepEqual(shown(state), [1]);
 });
 

@@ -6,21 +6,8 @@ import path from 'node:path';
 export interface Configuration {
   readonly request: string;
   readonly program?: unknown;
-  readonly pid?: unknown;
   readonly cwd?: unknown;
   readonly envFile?: unknown;
-}
-
-/** The sentence that stops a session which cannot begin, or `undefined`. */
-export function whyNotStart(configuration: Configuration): string | undefined {
-  if (configuration.request === 'launch' && !isText(configuration.program)) {
-    return 'The configuration names no program. Set "program" in launch.json to the executable to debug.';
-  }
-  const { pid } = configuration;
-  if (configuration.request === 'attach' && !isText(pid) && !(typeof pid === 'number' && Number.isInteger(pid) && pid > 0)) {
-    return 'The configuration names no process. Set "pid" in launch.json to a process id, or to "${command:pickProcess}" to be asked.';
-  }
-  return undefined;
 }
 
 /**

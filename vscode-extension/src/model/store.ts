@@ -11,7 +11,7 @@ import type { Frame, TasksBody } from './protocol';
 /** Tasks asked for at a time. */
 export const pageSize = 1000;
 
-export type Run = 'running' | 'stopped' | 'ended';
+export type Run = 'starting' | 'running' | 'stopped' | 'ended';
 
 /** What one `asyncTasks` request asks. `generation` is set on later pages of a snapshot. */
 export interface Ask {
@@ -39,6 +39,8 @@ export interface SessionState {
 }
 
 export type Action =
+  /** The debuggee is there: what was asked for was launched, or attached to. */
+  | { readonly type: 'started' }
   | { readonly type: 'stopped' }
   | { readonly type: 'resumed' }
   /** The program has been running long enough for the rows of the last stop to go. */
@@ -54,7 +56,7 @@ export type Action =
   | { readonly type: 'stack'; readonly generation: number; readonly task: number; readonly frames: readonly Frame[] };
 
 export const initial: SessionState = {
-  run: 'running',
+  run: 'starting',
   snapshot: undefined,
   stale: false,
   failure: undefined,
@@ -68,6 +70,8 @@ export const initial: SessionState = {
 
 export function reduce(state: SessionState, action: Action): SessionState {
   switch (action.type) {
+    case 'started':
+      return state.run === 'starting' ? { ...state, run: 'running' } : state;
     case 'stopped':
       return state.run === 'ended' ? state : { ...state, run: 'stopped' };
     case 'resumed':
@@ -93,7 +97,7 @@ export function reduce(state: SessionState, action: Action): SessionState {
         news: state.news || action.generation > shownGeneration(state),
       };
     case 'refresh':
-      return state.run === 'ended' ? state : { ...state, wish: 'refresh' };
+      return state.run === 'starting' || state.run === 'ended' ? state : { ...state, wish: 'refresh' };
     case 'more':
       return hasMore(state) && state.wish === undefined ? { ...state, wish: 'more' } : state;
     case 'asked':
