@@ -12,9 +12,12 @@
 mod api;
 mod breakpoints;
 mod images;
+mod plan;
+mod stops;
 
 pub use api::{
     Bound, Debugger, EndKind, Event, LaunchSpec, LineSpec, Reason, Refused, ResumeKind, StepKind, StepTarget, Stopped,
     Stream, ThreadName,
 };
 pub use images::{ImageCache, modules_of, open_program};
+pub use stops::stop_of;

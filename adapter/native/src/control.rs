@@ -7,7 +7,6 @@ use std::sync::Arc;
 use weft_debugger::{Debugger, EndKind, Event, LineSpec, Reason, ResumeKind, StepKind, StepTarget, Stopped};
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
-use weft_runtimes::Runtimes;
 use weft_session::{
     Answer, AsyncStack, Bound, BreakpointSpec, Channel, Debuggee, DebuggeeEvent, End, EventSender, Granularity, ProcessInfo, Resume, Stack,
     StopReason, Target, ThreadInfo, Value,
@@ -15,19 +14,21 @@ use weft_session::{
 use weft_tasks::{Snapshot, TaskKey};
 use weft_values::Stop;
 
+use crate::stack;
+use crate::tasks::Tasks;
 use crate::words::{location, refused};
-use crate::{stack, tasks};
+
 
 /// A native program under the debugger.
 pub(crate) struct Native {
     debugger: Debugger,
-    runtimes: Arc<Runtimes>,
+    tasks: Tasks,
     stop_on_entry: bool,
 }
 
 impl Native {
-    pub(crate) fn new(debugger: Debugger, runtimes: Runtimes, stop_on_entry: bool) -> Self {
-        Self { debugger, runtimes: Arc::new(runtimes), stop_on_entry }
+    pub(crate) fn new(debugger: Debugger, stop_on_entry: bool) -> Self {
+        Self { debugger, tasks: Tasks::default(), stop_on_entry }
     }
 
     fn current(&self) -> Answer<Arc<Stop>> {
@@ -40,7 +41,7 @@ impl Native {
             Target::Thread(tid) => {
                 i32::try_from(tid).map_err(|_| Error::new(ErrorId::UnknownThread, format!("there is no thread {tid}")))
             }
-            Target::Task(key) => tasks::running_thread(&self.runtimes, &self.current()?, key),
+            Target::Task(key) => self.tasks.thread_of(&self.current()?, key),
         }
     }
 }
@@ -104,18 +105,15 @@ impl Debuggee for Native {
     }
 
     fn stack(&self, of: Target, rows: Range<usize>) -> Answer<Stack> {
-        stack::rows(&self.runtimes, &self.current()?, of, rows)
+        stack::rows(&self.tasks, &self.current()?, of, rows)
     }
 
     fn tasks(&self) -> Answer<Snapshot> {
-        let runtimes = self.runtimes.clone();
-        let (snapshot, stood) =
-            self.debugger.glance(move |stop| runtimes.list(stop).snapshot.clone()).map_err(refused)?;
-        Ok(tasks::with_pause(snapshot, stood))
+        self.tasks.snapshot(&self.debugger)
     }
 
     fn async_stack(&self, task: TaskKey) -> Answer<AsyncStack> {
-        tasks::async_stack(&self.runtimes, &self.current()?, task)
+        self.tasks.stack(&self.current()?, task)
     }
 
     fn evaluate(&self, _expression: &str, _context: Option<&EvaluateContext>) -> Answer<Value> {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use weft_debugger::{Debugger, LaunchSpec};
 use weft_protocol::{Error, ErrorId};
-use weft_runtimes::Runtimes;
 use weft_session::{Answer, AttachConfig, Debuggee, EventSender, Factory, LaunchConfig};
 
 use crate::control::{Native, Reporter};
@@ -33,7 +32,7 @@ impl Factory for NativeFactory {
             move |stream, bytes| pump.write(stream, bytes),
         )
         .map_err(refused)?;
-        Ok(Arc::new(Native::new(debugger, Runtimes::new(), config.stop_on_entry)))
+        Ok(Arc::new(Native::new(debugger, config.stop_on_entry)))
     }
 
     fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
@@ -43,6 +42,6 @@ impl Factory for NativeFactory {
                 Error { id: ErrorId::LaunchFailed, message } => Error { id: ErrorId::AttachFailed, message },
                 other => other,
             })?;
-        Ok(Arc::new(Native::new(debugger, Runtimes::new(), config.stop_on_entry)))
+        Ok(Arc::new(Native::new(debugger, config.stop_on_entry)))
     }
 }

@@ -1,0 +1,29 @@
+//! From a stopped tracee to the immutable value that everybody reads.
+
+use std::sync::Arc;
+
+use weft_process::{ProcessError, Tracee, thread_name};
+use weft_symbols::Modules;
+use weft_values::{Clock, Stop, ThreadState};
+
+/// What can be read of a tracee whose threads are all stopped. Threads that are gone by now are left out.
+pub fn stop_of(tracee: &Tracee, modules: Arc<Modules>) -> Result<Stop, ProcessError> {
+    let memory = tracee.stopped_memory()?;
+    let pid = tracee.pid();
+    let mut tids = tracee.threads();
+    tids.sort_by_key(|tid| (*tid != pid, *tid));
+    let threads = tids.into_iter().filter_map(|tid| thread_of(tracee, tid)).collect();
+    Ok(Stop { generation: memory.generation(), pid, memory: Arc::new(memory), modules, threads, clock: now() })
+}
+
+/// A stopped thread of a tracee.
+pub(crate) fn thread_of(tracee: &Tracee, tid: i32) -> Option<ThreadState> {
+    let registers = tracee.registers(tid).ok()?;
+    Some(ThreadState { tid, name: thread_name(tracee.pid(), tid).unwrap_or_default(), registers })
+}
+
+/// `CLOCK_MONOTONIC`, which the debuggee's `Instant`s are readings of.
+fn now() -> Option<Clock> {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).ok()?;
+    Some(Clock { seconds: now.tv_sec(), nanoseconds: u32::try_from(now.tv_nsec()).ok()? })
+}

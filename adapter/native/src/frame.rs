@@ -1,0 +1,64 @@
+//! A frame's scopes: the variables of a function at work, or those that a suspended coroutine keeps.
+
+use std::sync::Arc;
+
+use weft_protocol::spec::EvaluateContext;
+use weft_protocol::{Error, ErrorId};
+use weft_runtimes::Body;
+use weft_session::{Answer, Container, FrameBody, Scope, ScopeKind, Value};
+use weft_symbols::Role;
+use weft_values::{FrameVariable, Stop, Variables, coroutine, evaluate, variables};
+
+use crate::variables::{RegisterList, ScopeVariables, still, value};
+
+/// A frame that has variables.
+pub(crate) struct Variabled {
+    pub(crate) stop: Arc<Stop>,
+    pub(crate) body: Body,
+}
+
+/// A frame body for the session.
+pub(crate) fn body(stop: &Arc<Stop>, body: Body) -> Arc<dyn FrameBody> {
+    Arc::new(Variabled { stop: stop.clone(), body })
+}
+
+impl Variabled {
+    fn variables(&self) -> Answer<Vec<FrameVariable>> {
+        let list = match &self.body {
+            Body::Physical(frame) => variables(&self.stop, frame),
+            Body::Suspended(environment) => {
+                let state = coroutine(&self.stop, environment).map_err(|error| Error::new(ErrorId::Unreadable, error))?;
+                state.upvars.into_iter().chain(state.locals).collect()
+            }
+        };
+        still(&self.stop)?;
+        Ok(list)
+    }
+}
+
+impl FrameBody for Variabled {
+    fn scopes(&self) -> Answer<Vec<Scope>> {
+        let (arguments, locals): (Vec<_>, Vec<_>) =
+            self.variables()?.into_iter().partition(|variable| variable.role == Role::Argument);
+        let mut scopes = Vec::new();
+        for (kind, list) in [(ScopeKind::Arguments, arguments), (ScopeKind::Locals, locals)] {
+            if !list.is_empty() || kind == ScopeKind::Locals {
+                let variables: Arc<dyn Container> = Arc::new(ScopeVariables { stop: self.stop.clone(), list });
+                scopes.push(Scope { kind, variables });
+            }
+        }
+        if let Body::Physical(frame) = &self.body {
+            let known = frame.registers.known().collect();
+            scopes.push(Scope { kind: ScopeKind::Registers, variables: Arc::new(RegisterList(known)) });
+        }
+        Ok(scopes)
+    }
+
+    fn evaluate(&self, expression: &str, _context: Option<&EvaluateContext>) -> Answer<Value> {
+        let list = self.variables()?;
+        let place = evaluate(&self.stop, &Variables(&list), expression);
+        still(&self.stop)?;
+        let place = place.map_err(|error| Error::new(ErrorId::Evaluate, error))?;
+        Ok(value(&self.stop, place, Some(expression.to_owned())))
+    }
+}

@@ -1,0 +1,84 @@
+//! Tasks: listed once per stop, told as data.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use weft_debugger::Debugger;
+use weft_protocol::{Error, ErrorId};
+use weft_runtimes::{Listing, Runtimes};
+use weft_session::{Answer, AsyncStack};
+use weft_tasks::{Snapshot, TaskKey};
+use weft_values::Stop;
+
+use crate::frame::body;
+use crate::variables::still;
+use crate::words::refused;
+
+/// The runtimes of a program, and what was listed at the current stop.
+#[derive(Default)]
+pub(crate) struct Tasks {
+    pub(crate) runtimes: Arc<Runtimes>,
+    listed: Mutex<(u64, Arc<OnceLock<Arc<Listing>>>)>,
+}
+
+impl Tasks {
+    /// The tasks at a stop. The first caller looks, others wait for what it finds.
+    pub(crate) fn listing(&self, stop: &Stop) -> Arc<Listing> {
+        let cell = {
+            let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+            if listed.0 != stop.generation {
+                *listed = (stop.generation, Arc::default());
+            }
+            listed.1.clone()
+        };
+        cell.get_or_init(|| Arc::new(self.runtimes.list(stop))).clone()
+    }
+
+    /// Every task now, from the current stop or from a glance at the running program.
+    pub(crate) fn snapshot(&self, debugger: &Debugger) -> Answer<Snapshot> {
+        if let Some(stop) = debugger.current() {
+            let snapshot = self.listing(&stop).snapshot.as_ref().clone();
+            still(&stop)?;
+            return Ok(snapshot);
+        }
+        // Symbols are read before the program has to stand still.
+        for module in debugger.modules().iter() {
+            let _ = module.image.index();
+        }
+        let runtimes = self.runtimes.clone();
+        let (snapshot, stood) =
+            debugger.glance(move |stop| runtimes.list(stop).snapshot.as_ref().clone()).map_err(refused)?;
+        Ok(with_pause(snapshot, stood))
+    }
+
+    /// One task's logical stack.
+    pub(crate) fn stack(&self, stop: &Arc<Stop>, task: TaskKey) -> Answer<AsyncStack> {
+        let stack = self.runtimes.stack(stop, &self.listing(stop), task).ok_or_else(Self::unknown)?;
+        still(stop)?;
+        let bodies = stack.bodies.into_iter().map(|found| body(stop, found)).collect();
+        Ok(AsyncStack { frames: stack.frames, bodies })
+    }
+
+    /// The thread that polls a task now.
+    pub(crate) fn thread_of(&self, stop: &Stop, key: TaskKey) -> Answer<i32> {
+        let listing = self.listing(stop);
+        let task = listing.task(key).ok_or_else(Self::unknown)?;
+        task.os_thread.ok_or_else(|| {
+            let sentence = "only a task that a thread is polling can be stepped yet; set a breakpoint where it goes on";
+            Error::new(ErrorId::NotSupported, sentence)
+        })
+    }
+
+    /// No such task at this stop.
+    pub(crate) fn unknown() -> Error {
+        Error::new(ErrorId::UnknownTask, "there is no such task any more")
+    }
+}
+
+/// Says for how long the program stood because somebody looked.
+fn with_pause(mut snapshot: Snapshot, stood: Duration) -> Snapshot {
+    if !stood.is_zero() {
+        snapshot.notes.push(format!("stopped for {} ms", stood.as_millis().max(1)));
+    }
+    snapshot
+}

@@ -1,0 +1,144 @@
+//! Places as variables with children.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use weft_memory::{MemAddr, MemoryError};
+use weft_protocol::Error;
+use weft_session::{Answer, Container, Counts, Value, Variable};
+use weft_values::{Child, Filter, FrameVariable, Place, Stop, ValueError, children, view};
+
+/// How deep a one-line summary looks into a value.
+const SUMMARY_DEPTH: usize = 3;
+
+/// Fails once the program has run on: what was read since then is of no moment.
+pub(crate) fn still(stop: &Stop) -> Answer<()> {
+    match stop.memory.read(MemAddr::new(0), &mut [0]) {
+        Err(MemoryError::Resumed) => Err(Error::resumed()),
+        _ => Ok(()),
+    }
+}
+
+/// What stands at a place; `expression` evaluates to it in its frame, if there is such an expression.
+pub(crate) fn value(stop: &Arc<Stop>, place: Place, expression: Option<String>) -> Value {
+    let view = view(stop, &place, SUMMARY_DEPTH);
+    let counts = Counts {
+        named: view.children.named,
+        indexed: view.children.indexed.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX)),
+    };
+    let container = (counts != Counts::default())
+        .then(|| Arc::new(Inside { stop: stop.clone(), place, expression, counts }) as Arc<dyn Container>);
+    Value {
+        text: view.value,
+        type_name: Some(view.type_name),
+        children: container,
+        address: view.address.map(MemAddr::raw),
+        hint: None,
+    }
+}
+
+/// What cannot be shown, with the reason where its value would have stood.
+fn trouble(error: &ValueError, type_name: Option<String>) -> Value {
+    Value { text: error.to_string(), type_name, ..Value::default() }
+}
+
+/// The inside of a value.
+struct Inside {
+    stop: Arc<Stop>,
+    place: Place,
+    expression: Option<String>,
+    counts: Counts,
+}
+
+impl Inside {
+    fn list(&self, filter: Filter, range: Range<usize>) -> Answer<Vec<Variable>> {
+        let (start, count) = (range.start as u64, range.len() as u64);
+        let found = children(&self.stop, &self.place, filter, start, count);
+        let list = found.into_iter().map(|child| self.variable(child)).collect();
+        still(&self.stop)?;
+        Ok(list)
+    }
+
+    fn variable(&self, child: Child) -> Variable {
+        let expression = self.expression.as_ref().zip(child.access).map(|(own, access)| format!("{own}{access}"));
+        let shown = match child.place {
+            Ok(place) => value(&self.stop, place, expression.clone()),
+            Err(error) => trouble(&error, None),
+        };
+        Variable { name: child.name, evaluate_name: expression, value: shown }
+    }
+}
+
+impl Container for Inside {
+    fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn named(&self, range: Range<usize>) -> Answer<Vec<Variable>> {
+        self.list(Filter::Named, range)
+    }
+
+    fn indexed(&self, range: Range<usize>) -> Answer<Vec<Variable>> {
+        self.list(Filter::Indexed, range)
+    }
+}
+
+/// The variables of one scope of a frame.
+pub(crate) struct ScopeVariables {
+    pub(crate) stop: Arc<Stop>,
+    pub(crate) list: Vec<FrameVariable>,
+}
+
+impl Container for ScopeVariables {
+    fn counts(&self) -> Counts {
+        Counts { named: self.list.len(), indexed: 0 }
+    }
+
+    fn named(&self, range: Range<usize>) -> Answer<Vec<Variable>> {
+        let shown = self.list.iter().skip(range.start).take(range.len());
+        let list = shown.map(|variable| frame_variable(&self.stop, variable)).collect();
+        still(&self.stop)?;
+        Ok(list)
+    }
+
+    fn indexed(&self, _range: Range<usize>) -> Answer<Vec<Variable>> {
+        Ok(Vec::new())
+    }
+}
+
+fn frame_variable(stop: &Arc<Stop>, variable: &FrameVariable) -> Variable {
+    let expression = (!variable.shadowed).then(|| variable.name.clone());
+    let type_name = variable.ty.as_ref().map(|ty| weft_values::short_type_name(ty.path()));
+    let mut shown = match &variable.place {
+        Ok(place) => value(stop, place.clone(), expression.clone()),
+        Err(error) => trouble(error, type_name),
+    };
+    if let Some(note) = &variable.note {
+        shown.text = format!("{} ({note})", shown.text);
+    }
+    Variable { name: variable.label(), evaluate_name: expression, value: shown }
+}
+
+/// The registers of a frame; those that a callee did not save are left out.
+pub(crate) struct RegisterList(pub(crate) Vec<(&'static str, u64)>);
+
+impl Container for RegisterList {
+    fn counts(&self) -> Counts {
+        Counts { named: self.0.len(), indexed: 0 }
+    }
+
+    fn named(&self, range: Range<usize>) -> Answer<Vec<Variable>> {
+        let shown = self.0.iter().skip(range.start).take(range.len());
+        Ok(shown
+            .map(|(name, contents)| Variable {
+                name: (*name).to_owned(),
+                evaluate_name: None,
+                value: Value { text: format!("{contents:#x}"), type_name: Some("u64".to_owned()), ..Value::default() },
+            })
+            .collect())
+    }
+
+    fn indexed(&self, _range: Range<usize>) -> Answer<Vec<Variable>> {
+        Ok(Vec::new())
+    }
+}

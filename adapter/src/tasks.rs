@@ -1,0 +1,114 @@
+//! `weft tasks`: the task tree of a live process, without a session.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use weft_debugger::{ImageCache, modules_of, stop_of};
+use weft_process::{Tracee, executable_path, mappings};
+use weft_runtimes::Runtimes;
+use weft_symbols::{DebugInfo, Modules};
+use weft_tasks::Snapshot;
+
+use crate::{Failure, tree};
+
+#[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("target").required(true))]
+pub(crate) struct Arguments {
+    /// The process to look at
+    #[arg(long, value_name = "N", group = "target")]
+    pid: Option<i32>,
+    /// Look at a core file instead
+    #[arg(long, value_name = "FILE", group = "target")]
+    core: Option<PathBuf>,
+    /// The program that the core file is of
+    #[arg(long, value_name = "FILE", requires = "core")]
+    exe: Option<PathBuf>,
+    /// Print the body of an `asyncTasks` response
+    #[arg(long)]
+    json: bool,
+    /// Look again every SECS seconds until the process ends
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    watch: Option<Duration>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let value: f64 = text.parse().map_err(|_| "a number of seconds is wanted".to_owned())?;
+    let duration = Duration::try_from_secs_f64(value).map_err(|_| "a number of seconds is wanted".to_owned())?;
+    if duration.is_zero() { Err("0 seconds is too often".to_owned()) } else { Ok(duration) }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Some(pid) = arguments.pid else {
+        return Err("core files cannot be read yet; use --pid with a live process".to_owned());
+    };
+    let viewer = Viewer { pid, images: ImageCache::new(), runtimes: Runtimes::new() };
+    print(&viewer.look()?, arguments.json);
+    while let Some(pause) = arguments.watch {
+        std::thread::sleep(pause);
+        match viewer.look() {
+            Ok(body) => {
+                anstream::println!();
+                print(&body, arguments.json);
+            }
+            // The watch has seen the process alive, so its end is what the user waited for.
+            Err(_) if !is_alive(pid) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn is_alive(pid: i32) -> bool {
+    weft_process::process_state(pid).is_ok_and(|state| state.letter != 'Z')
+}
+
+fn print(body: &Value, json: bool) {
+    if json {
+        anstream::println!("{body}");
+    } else {
+        tree::print(body);
+    }
+}
+
+/// A process that is looked at once or again and again; symbols are read the first time.
+struct Viewer {
+    pid: i32,
+    images: ImageCache,
+    runtimes: Runtimes,
+}
+
+impl Viewer {
+    /// Reads the symbols while the process runs, stops it, looks, lets it go on, and says so in a note.
+    fn look(&self) -> Result<Value, Failure> {
+        let modules = Arc::new(self.modules()?);
+        for module in modules.iter() {
+            module.image.index();
+        }
+        let mut tracee = Tracee::attach(self.pid).map_err(|error| error.to_string())?;
+        let begun = Instant::now();
+        let snapshot = stop_of(&tracee, modules)
+            .map(|stop| self.runtimes.list(&stop).snapshot.as_ref().clone())
+            .map_err(|error| error.to_string());
+        let stood = begun.elapsed();
+        tracee.detach().map_err(|error| error.to_string())?;
+        let mut snapshot: Snapshot = snapshot?;
+        snapshot.notes.push(format!("stopped for {} ms", stood.as_millis().max(1)));
+        serde_json::to_value(weft_session::tasks_body(&snapshot)).map_err(|error| error.to_string())
+    }
+
+    fn modules(&self) -> Result<Modules, Failure> {
+        let program = executable_path(self.pid).map_err(|error| error.to_string())?;
+        let mapped = mappings(self.pid).map_err(|error| error.to_string())?;
+        let modules = modules_of(self.pid, &program, &mapped, &self.images);
+        match modules.iter().next() {
+            None => Err(format!("process {} executes {}, whose symbols cannot be read", self.pid, program.display())),
+            Some(module) if module.image.debug_info() == DebugInfo::Absent => Err(format!(
+                "{} has no debug information, so its tasks cannot be found; build it with `debug = true` in its cargo profile",
+                program.display()
+            )),
+            Some(_) => Ok(modules),
+        }
+    }
+}
