@@ -1,0 +1,138 @@
+//! Taking hold of a process that is already running.
+
+use std::{collections::HashSet, fs::File, io, path::Path};
+
+use crate::{
+    Pid, ProcessError, Tracee, executable, executable_path, proc, process_state, ptrace, tracee::Origin, wait::Waiter,
+};
+
+/// Passes over a process's threads before giving up; a pass that finds no new thread is the last.
+const MOST_PASSES: usize = 1000;
+
+impl Tracee {
+    /// Stops all threads of a running process. The calling thread traces it from now on; when the tracee is dropped,
+    /// or weft dies, the process runs on.
+    pub fn attach(pid: Pid) -> Result<Self, ProcessError> {
+        check(pid)?;
+        let mut tracee = Self::new(Waiter::new()?, pid, Origin::Attached)?;
+        let mut seen = HashSet::new();
+        for _ in 0..MOST_PASSES {
+            let new: Vec<_> = proc::threads(pid).into_iter().filter(|tid| seen.insert(*tid)).collect();
+            if new.is_empty() {
+                break;
+            }
+            for tid in new {
+                match ptrace::seize(tid, ptrace::OPTIONS) {
+                    Ok(()) => tracee.add_running(tid),
+                    // Born of a thread that is already ours: the kernel attached it, and its birth will be reported.
+                    Err(_) if is_ours(tid) => {}
+                    Err(reason) if reason.raw_os_error() == Some(libc::ESRCH) => {}
+                    // A thread that is just ending answers EPERM too; only a refusal of the whole process counts.
+                    Err(_) if tid != pid && !tracee.threads().is_empty() => {}
+                    Err(reason) => return Err(refusal(pid, reason)),
+                }
+            }
+        }
+        if tracee.threads().is_empty() {
+            return Err(check(pid).err().unwrap_or(ProcessError::NoProcess(pid)));
+        }
+        tracee.open_memory().map_err(|error| check(pid).err().unwrap_or(error))?;
+        tracee.stop_all()?;
+        Ok(tracee)
+    }
+}
+
+/// Whether the calling thread traces `tid`.
+fn is_ours(tid: Pid) -> bool {
+    // SAFETY: gettid takes nothing and cannot fail.
+    let own = unsafe { libc::gettid() };
+    process_state(tid).is_ok_and(|state| state.tracer == own)
+}
+
+/// Says before trying what would go wrong in a way that the kernel's answer does not tell.
+fn check(pid: Pid) -> Result<(), ProcessError> {
+    if pid <= 0 {
+        return Err(ProcessError::NoProcess(pid));
+    }
+    let state = process_state(pid)?;
+    if state.group == std::process::id().cast_signed() {
+        return Err(ProcessError::Ourselves(pid));
+    }
+    if state.group != pid {
+        // The number of a thread: /proc answers for it although it is not listed.
+        return Err(ProcessError::NoProcess(pid));
+    }
+    if matches!(state.letter, 'Z' | 'X') {
+        return Err(ProcessError::Zombie(pid));
+    }
+    if state.tracer != 0 {
+        let name = proc::thread_name(state.tracer, state.tracer).unwrap_or_else(|| "unknown".to_owned());
+        return Err(ProcessError::AlreadyTraced { pid, tracer: state.tracer, name });
+    }
+    match File::open(format!("/proc/{pid}/exe")) {
+        Ok(file) => {
+            let path = executable_path(pid).unwrap_or_else(|_| Path::new("the program").to_owned());
+            match executable::check_header(&path, &file) {
+                // It runs, so whatever it needed was there when it started.
+                Err(ProcessError::MissingInterpreter { .. }) | Ok(()) => Ok(()),
+                Err(error) => Err(error),
+            }
+        }
+        Err(reason)
+            if reason.kind() == io::ErrorKind::NotFound && proc::mappings(pid).is_ok_and(|all| all.is_empty()) =>
+        {
+            Err(ProcessError::KernelThread(pid))
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+/// The kernel's refusal as a sentence: what is the likely reason, and what helps.
+fn refusal(pid: Pid, reason: io::Error) -> ProcessError {
+    if let Err(error) = check(pid) {
+        return error;
+    }
+    match reason.raw_os_error() {
+        Some(libc::ESRCH) => ProcessError::NoProcess(pid),
+        Some(libc::EPERM | libc::EACCES) => ProcessError::NotPermitted { pid, hint: hint(pid) },
+        _ => ProcessError::System { what: "the process cannot be traced", reason },
+    }
+}
+
+/// Why ptrace may be forbidden.
+fn hint(pid: Pid) -> String {
+    // SAFETY: geteuid takes nothing and cannot fail.
+    let own = unsafe { libc::geteuid() };
+    let user = process_state(pid).map_or(own, |state| state.user);
+    if own != 0 && user != own {
+        return format!("it belongs to another user (id {user}); run weft as that user or as root");
+    }
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    match scope.trim() {
+        "1" if own != 0 => "this system lets a debugger attach only to programs that it started \
+                            (kernel.yama.ptrace_scope is 1); launch it with weft, or run \
+                            `sudo sysctl kernel.yama.ptrace_scope=0`"
+            .to_owned(),
+        "2" if own != 0 => {
+            "this system lets only root attach (kernel.yama.ptrace_scope is 2); run weft with sudo".to_owned()
+        }
+        "3" => "this system forbids attaching until it is restarted (kernel.yama.ptrace_scope is 3)".to_owned(),
+        _ => "it protects itself from debuggers, or the container forbids ptrace (allow it with --cap-add=SYS_PTRACE)"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unusable_numbers() {
+        let text = |pid| Tracee::attach(pid).unwrap_err().to_string();
+        assert_eq!(text(-5), "there is no process -5");
+        assert_eq!(text(0), "there is no process 0");
+        assert_eq!(text(i32::MAX), "there is no process 2147483647");
+        let own = std::process::id().cast_signed();
+        assert_eq!(text(own), format!("process {own} is this debugger itself"));
+    }
+}

@@ -1,0 +1,216 @@
+//! Starting a program under the debugger.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::{CString, OsString},
+    fs::File,
+    io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    ProcessError, Tracee, check_executable, ptrace,
+    spawn::{self, Image, Step, c_string, pipe},
+    tracee::Origin,
+    wait::Waiter,
+};
+
+/// What to start and how.
+#[derive(Debug, Clone, Default)]
+pub struct LaunchSpec {
+    /// The program's file. A relative path is taken from the debugger's own directory.
+    pub program: PathBuf,
+    /// Its arguments, without its own name.
+    pub args: Vec<OsString>,
+    /// Its working directory; the debugger's own if `None`.
+    pub cwd: Option<PathBuf>,
+    /// Changes to the debugger's environment: a value to set, `None` to remove.
+    pub env: Vec<(OsString, Option<OsString>)>,
+    /// What it reads.
+    pub stdin: Stdin,
+    /// Where it writes.
+    pub output: Output,
+}
+
+/// What a launched program's standard input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stdin {
+    /// Empty (`/dev/null`).
+    #[default]
+    Null,
+    /// A pipe, whose writing end is [`Launched::stdin`].
+    Pipe,
+    /// The debugger's own.
+    Inherit,
+}
+
+/// Where a launched program's standard output and error go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Output {
+    /// Into two pipes, whose reading ends are [`Launched::stdout`] and [`Launched::stderr`].
+    #[default]
+    Pipes,
+    /// Where the debugger's own go.
+    Inherit,
+}
+
+/// A program that was started and stands before its first instruction.
+#[derive(Debug)]
+pub struct Launched {
+    /// The debuggee; its one thread is stopped. It is killed when this is dropped or its thread ends.
+    pub tracee: Tracee,
+    /// Writing end of its standard input, if piped.
+    pub stdin: Option<OwnedFd>,
+    /// Reading end of its standard output, if piped. Must be read, or the program will wait.
+    pub stdout: Option<OwnedFd>,
+    /// Reading end of its standard error, if piped. Must be read, or the program will wait.
+    pub stderr: Option<OwnedFd>,
+}
+
+/// Our and the child's end of each standard stream.
+#[derive(Default)]
+struct Streams {
+    ours: [Option<OwnedFd>; 3],
+    childs: [Option<OwnedFd>; 3],
+}
+
+impl Streams {
+    fn new(spec: &LaunchSpec) -> Result<Self, ProcessError> {
+        let (input, our_input) = match spec.stdin {
+            Stdin::Null => {
+                let null = File::open("/dev/null").map_err(ProcessError::system("cannot open /dev/null"))?;
+                (Some(OwnedFd::from(null)), None)
+            }
+            Stdin::Pipe => pipe().map(|(read, write)| (Some(read), Some(write)))?,
+            Stdin::Inherit => (None, None),
+        };
+        let output = || match spec.output {
+            Output::Pipes => pipe().map(|(read, write)| (Some(read), Some(write))),
+            Output::Inherit => Ok((None, None)),
+        };
+        let ((our_output, output_end), (our_error, error_end)) = (output()?, output()?);
+        Ok(Self { ours: [our_input, our_output, our_error], childs: [input, output_end, error_end] })
+    }
+}
+
+/// The child's environment: ours with the changes of `spec`.
+fn environment(spec: &LaunchSpec) -> Result<Vec<CString>, ProcessError> {
+    let mut variables: BTreeMap<OsString, OsString> = env::vars_os().collect();
+    for (name, value) in &spec.env {
+        match value {
+            Some(value) => variables.insert(name.clone(), value.clone()),
+            None => variables.remove(name),
+        };
+    }
+    let join = |(mut name, value): (OsString, OsString)| {
+        let what = format!("the environment variable {}", name.to_string_lossy());
+        name.push("=");
+        name.push(value);
+        c_string(name, &what)
+    };
+    variables.into_iter().map(join).collect()
+}
+
+/// The program's path made absolute, so that it means the same after the child has changed its directory.
+fn absolute(program: &Path) -> Result<PathBuf, ProcessError> {
+    std::path::absolute(program).map_err(|_| ProcessError::NoProgram(program.to_owned()))
+}
+
+impl Tracee {
+    /// Starts a program and stops it right after its exec. The calling thread traces it from now on.
+    pub fn launch(spec: &LaunchSpec) -> Result<Launched, ProcessError> {
+        let program = absolute(&spec.program)?;
+        check_executable(&program)?;
+        if let Some(cwd) = &spec.cwd {
+            let unusable = |reason| ProcessError::WorkingDirectory { path: cwd.clone(), reason };
+            if !cwd.metadata().map_err(unusable)?.is_dir() {
+                return Err(unusable(io::Error::from_raw_os_error(libc::ENOTDIR)));
+            }
+        }
+        let Streams { ours, childs } = Streams::new(spec)?;
+        let image = Image {
+            path: c_string(program.clone().into_os_string(), "the program's path")?,
+            arguments: [Ok(c_string(program.clone().into_os_string(), "the program's path")?)]
+                .into_iter()
+                .chain(spec.args.iter().map(|argument| c_string(argument.clone(), "an argument")))
+                .collect::<Result<_, _>>()?,
+            environment: environment(spec)?,
+            directory: match &spec.cwd {
+                Some(cwd) => Some(c_string(cwd.as_os_str().to_owned(), "the working directory")?),
+                None => None,
+            },
+            stdio: childs,
+        };
+        let tracee = start(&image, &program, spec)?;
+        let [stdin, stdout, stderr] = ours;
+        Ok(Launched { tracee, stdin, stdout, stderr })
+    }
+}
+
+/// Forks, seizes the child and lets it exec.
+fn start(image: &Image, program: &Path, spec: &LaunchSpec) -> Result<Tracee, ProcessError> {
+    let waiter = Waiter::new()?;
+    let mut child = spawn::fork(image)?;
+    let seized = ptrace::seize(child.pid, ptrace::OPTIONS | libc::PTRACE_O_EXITKILL);
+    if let Err(reason) = seized {
+        abandon(child.pid);
+        return Err(match reason.raw_os_error() {
+            Some(libc::EPERM) => ProcessError::NotPermitted {
+                pid: child.pid,
+                hint: "the system forbids ptrace even for one's own children; in a container allow it with \
+                       --cap-add=SYS_PTRACE"
+                    .to_owned(),
+            },
+            _ => ProcessError::System { what: "the program cannot be traced", reason },
+        });
+    }
+    if let Err(reason) = child.release() {
+        abandon(child.pid);
+        return Err(ProcessError::System { what: "the program cannot be started", reason });
+    }
+    let refused = |failure: Option<(Step, io::Error)>| match failure {
+        Some((Step::Directory, reason)) => {
+            ProcessError::WorkingDirectory { path: spec.cwd.clone().unwrap_or_default(), reason }
+        }
+        Some((Step::Exec, reason)) => ProcessError::Exec { path: program.to_owned(), reason },
+        None => ProcessError::Exec { path: program.to_owned(), reason: io::Error::other("it died before it began") },
+    };
+    match Tracee::after_exec(waiter, child.pid, Origin::Launched) {
+        Ok(Some(tracee)) => Ok(tracee),
+        Ok(None) => Err(refused(child.failure())),
+        Err(error) => {
+            abandon(child.pid);
+            Err(error)
+        }
+    }
+}
+
+/// Kills a child of ours that did not become a debuggee, and collects it.
+fn abandon(pid: crate::Pid) {
+    // SAFETY: kill and waitpid take numbers; the child is ours and not yet collected, so the number is its own.
+    unsafe {
+        libc::kill(pid, libc::SIGKILL);
+        libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environment_is_changed_not_replaced() {
+        let spec = LaunchSpec {
+            env: vec![("WEFT_A".into(), Some("1".into())), ("PATH".into(), None)],
+            ..LaunchSpec::default()
+        };
+        let variables = environment(&spec).unwrap();
+        assert!(variables.iter().any(|variable| variable.as_bytes() == b"WEFT_A=1"));
+        assert!(!variables.iter().any(|variable| variable.as_bytes().starts_with(b"PATH=")));
+        let zero = LaunchSpec { env: vec![("A".into(), Some("b\0c".into()))], ..LaunchSpec::default() };
+        let text = environment(&zero).unwrap_err().to_string();
+        assert_eq!(text, "the environment variable A contains a zero byte and cannot be passed to a program");
+    }
+}

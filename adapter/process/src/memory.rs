@@ -1,0 +1,327 @@
+//! A live program's memory: through the kernel, with weft's own traps hidden.
+//!
+//! Two views. [`LiveMemory`] reads and writes at any time, running or not. [`StoppedMemory`] belongs to one stop: it
+//! keeps the pages it has read and answers [`MemoryError::Resumed`] once the program has moved on.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::FileExt,
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use weft_memory::{MemAddr, Memory, MemoryError};
+
+use crate::{Pid, ProcessError};
+
+/// The kernel's page size on x86-64, in bytes.
+const PAGE: u64 = 4096;
+const PAGE_LENGTH: usize = 4096;
+/// Pages that one stop keeps, at most (64 MiB); reads beyond it are not kept.
+const MOST_PAGES: usize = 16 * 1024;
+/// `int3`.
+const TRAP: u8 = 0xcc;
+
+/// A program's memory, readable and writable from any thread, while the program runs or stands.
+///
+/// **Invariant:** bytes put in by [`LiveMemory::plant`] are never seen by a read: it answers what they replaced.
+#[derive(Debug, Clone)]
+pub struct LiveMemory(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pid: Pid,
+    /// `/proc/pid/mem`: unlike a plain mapping write it reaches read-only text.
+    file: File,
+    /// Address of each trap and the byte it replaced.
+    traps: RwLock<BTreeMap<u64, u8>>,
+}
+
+impl LiveMemory {
+    /// Opens the memory of a process that the calling thread may trace. After an exec it must be opened anew.
+    pub(crate) fn open(pid: Pid) -> Result<Self, ProcessError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(format!("/proc/{pid}/mem"))
+            .map_err(ProcessError::system("cannot open the debuggee's memory"))?;
+        Ok(Self(Arc::new(Inner { pid, file, traps: RwLock::default() })))
+    }
+
+    fn traps(&self) -> RwLockReadGuard<'_, BTreeMap<u64, u8>> {
+        self.0.traps.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn traps_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<u64, u8>> {
+        self.0.traps.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a trap at `address`; planting twice is planting once. Works while the program runs.
+    pub fn plant(&self, address: MemAddr) -> Result<(), MemoryError> {
+        let mut traps = self.traps_mut();
+        if traps.contains_key(&address.raw()) {
+            return Ok(());
+        }
+        let mut byte = [0];
+        if self.read_raw(address, &mut byte)? == 0 {
+            return Err(MemoryError::Unmapped(address));
+        }
+        self.write_raw(address, &[TRAP])?;
+        let [original] = byte;
+        traps.insert(address.raw(), original);
+        Ok(())
+    }
+
+    /// Takes a trap away. Where something else than the trap lies by now (the code was unmapped or rewritten), that
+    /// stays.
+    pub fn lift(&self, address: MemAddr) -> Result<(), MemoryError> {
+        let mut traps = self.traps_mut();
+        let Some(original) = traps.remove(&address.raw()) else { return Ok(()) };
+        let mut byte = [0];
+        match self.read_raw(address, &mut byte) {
+            Ok(1) if byte == [TRAP] => self.write_raw(address, &[original]),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes every trap away, as far as possible.
+    pub fn lift_all(&self) {
+        let addresses: Vec<u64> = self.traps().keys().copied().collect();
+        for address in addresses {
+            if let Err(error) = self.lift(MemAddr::new(address)) {
+                tracing::debug!(address, %error, "a trap could not be taken away");
+            }
+        }
+    }
+
+    /// Whether a trap is planted at `address`.
+    pub fn is_planted(&self, address: MemAddr) -> bool {
+        self.traps().contains_key(&address.raw())
+    }
+
+    /// Puts the original bytes into the memory of `child`, a copy of this process made by fork.
+    pub(crate) fn restore_in(&self, child: Pid) {
+        let traps = self.traps();
+        if traps.is_empty() {
+            return;
+        }
+        let Ok(file) = OpenOptions::new().write(true).open(format!("/proc/{child}/mem")) else { return };
+        for (address, original) in traps.iter() {
+            if let Err(error) = file.write_all_at(&[*original], *address) {
+                tracing::debug!(child, address, %error, "a trap stays in a forked process");
+            }
+        }
+    }
+
+    /// Writes `bytes`, whatever the mapping's protection. A trap among them stays planted and hides the new byte.
+    pub fn write(&self, address: MemAddr, bytes: &[u8]) -> Result<(), MemoryError> {
+        let mut traps = self.traps_mut();
+        let mut patched = bytes.to_vec();
+        let end = address.raw().saturating_add(bytes.len() as u64);
+        let mut hidden = Vec::new();
+        for (trap, original) in traps.range_mut(address.raw()..end) {
+            let Some(slot) = offset_in(address.raw(), *trap).and_then(|index| patched.get_mut(index)) else { continue };
+            hidden.push((original, std::mem::replace(slot, TRAP)));
+        }
+        self.write_raw(address, &patched)?;
+        for (original, written) in hidden {
+            *original = written;
+        }
+        Ok(())
+    }
+
+    fn write_raw(&self, address: MemAddr, bytes: &[u8]) -> Result<(), MemoryError> {
+        self.0.file.write_all_at(bytes, address.raw()).map_err(|error| failed(address, &error))
+    }
+
+    /// Reads what is really there, traps included.
+    fn read_raw(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
+        let first = if buffer.len() > PAGE_LENGTH { self.read_vectored(address, buffer) } else { 0 };
+        let mut done = first.min(buffer.len());
+        while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            let Some(at) = address.checked_add(done as u64) else { break };
+            match self.0.file.read_at(rest, at.raw()) {
+                Ok(0) => break,
+                Ok(count) => done = done.saturating_add(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if done == 0 => return Err(failed(address, &error)),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    /// Reads many pages with one copy. Says how many bytes it got; what is missing must be asked for otherwise, since
+    /// some systems forbid this call and it respects page protections that `/proc/pid/mem` does not.
+    fn read_vectored(&self, address: MemAddr, buffer: &mut [u8]) -> usize {
+        let Ok(base) = usize::try_from(address.raw()) else { return 0 };
+        let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        let remote = libc::iovec { iov_base: base as *mut libc::c_void, iov_len: buffer.len() };
+        // SAFETY: the kernel writes at most `buffer.len()` bytes at `buffer`, which is ours alone; the remote address
+        // is a number that the kernel checks.
+        let count = unsafe { libc::process_vm_readv(self.0.pid, &local, 1, &remote, 1, 0) };
+        usize::try_from(count).unwrap_or(0)
+    }
+
+    /// Replaces the traps among `bytes`, which were read at `address`, by what the program has there.
+    fn hide_traps(&self, address: u64, bytes: &mut [u8]) {
+        let traps = self.traps();
+        let end = address.saturating_add(bytes.len() as u64);
+        for (trap, original) in traps.range(address..end) {
+            if let Some(byte) = offset_in(address, *trap).and_then(|index| bytes.get_mut(index))
+                && *byte == TRAP
+            {
+                *byte = *original;
+            }
+        }
+    }
+}
+
+impl Memory for LiveMemory {
+    fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
+        let count = self.read_raw(address, buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            return Err(MemoryError::Unmapped(address));
+        }
+        if let Some(bytes) = buffer.get_mut(..count) {
+            self.hide_traps(address.raw(), bytes);
+        }
+        Ok(count)
+    }
+}
+
+/// How far `address` lies behind `start`.
+fn offset_in(start: u64, address: u64) -> Option<usize> {
+    usize::try_from(address.checked_sub(start)?).ok()
+}
+
+/// A kernel's refusal as an answer. `EIO` and `EFAULT` are the kernel's words for "nothing there".
+fn failed(address: MemAddr, error: &io::Error) -> MemoryError {
+    match error.raw_os_error() {
+        Some(libc::EIO | libc::EFAULT | libc::EINVAL | libc::EOVERFLOW) => MemoryError::Unmapped(address),
+        _ if error.kind() == io::ErrorKind::WriteZero => MemoryError::Unmapped(address),
+        _ => MemoryError::Failed { address, reason: error.to_string() },
+    }
+}
+
+/// How often a program was resumed or written to: the generation of what is known about it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Generation(Arc<AtomicU64>);
+
+impl Generation {
+    pub(crate) fn current(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// What was published before is over.
+    pub(crate) fn advance(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// One page: what was read of it (short where it is not readable).
+type Page = Arc<Vec<u8>>;
+
+/// A program's memory as it stands at one stop. Pages are read once; reads from many threads share them.
+///
+/// **Invariant:** an answer was true during the stop: the generation is compared before and after each read.
+#[derive(Debug)]
+pub struct StoppedMemory {
+    live: LiveMemory,
+    generation: Generation,
+    born: u64,
+    pages: RwLock<HashMap<u64, Page>>,
+}
+
+impl StoppedMemory {
+    pub(crate) fn new(live: LiveMemory, generation: Generation) -> Self {
+        let born = generation.current();
+        Self { live, generation, born, pages: RwLock::default() }
+    }
+
+    /// The generation that this memory belongs to.
+    pub fn generation(&self) -> u64 {
+        self.born
+    }
+
+    /// Whether the program still stands as it did.
+    pub fn is_current(&self) -> bool {
+        self.generation.current() == self.born
+    }
+
+    fn check(&self) -> Result<(), MemoryError> {
+        if self.is_current() { Ok(()) } else { Err(MemoryError::Resumed) }
+    }
+
+    fn kept(&self, page: u64) -> Option<Page> {
+        self.pages.read().unwrap_or_else(PoisonError::into_inner).get(&page).cloned()
+    }
+
+    fn keep(&self, page: u64, bytes: Page) {
+        let mut pages = self.pages.write().unwrap_or_else(PoisonError::into_inner);
+        if pages.len() < MOST_PAGES {
+            pages.insert(page, bytes);
+        }
+    }
+
+    /// The page that begins at `page`, kept or read now.
+    fn page(&self, page: u64) -> Result<Page, MemoryError> {
+        if let Some(bytes) = self.kept(page) {
+            return Ok(bytes);
+        }
+        let mut bytes = vec![0; PAGE_LENGTH];
+        let count = match self.live.read(MemAddr::new(page), &mut bytes) {
+            Ok(count) => count,
+            Err(MemoryError::Unmapped(_)) => 0,
+            Err(error) => return Err(error),
+        };
+        self.check()?;
+        bytes.truncate(count);
+        let bytes = Arc::new(bytes);
+        self.keep(page, Arc::clone(&bytes));
+        Ok(bytes)
+    }
+
+    /// Reads page by page through the cache.
+    fn read_pages(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
+        let mut done: usize = 0;
+        while done < buffer.len() {
+            let Some(at) = address.checked_add(done as u64) else { break };
+            let page = at.raw() & !(PAGE.wrapping_sub(1));
+            let bytes = self.page(page)?;
+            let available = offset_in(page, at.raw()).and_then(|skip| bytes.get(skip..)).unwrap_or_default();
+            let room = buffer.get_mut(done..).unwrap_or_default();
+            let count = available.len().min(room.len());
+            if let (Some(to), Some(from)) = (room.get_mut(..count), available.get(..count)) {
+                to.copy_from_slice(from);
+            }
+            done = done.saturating_add(count);
+            let page_ends = page.checked_add(PAGE) == at.raw().checked_add(count as u64);
+            if count == 0 || !page_ends {
+                break;
+            }
+        }
+        Ok(done)
+    }
+}
+
+impl Memory for StoppedMemory {
+    fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
+        self.check()?;
+        // Long reads are read once by their nature; keeping them would only fill the cache.
+        let count = if buffer.len() > PAGE_LENGTH.saturating_mul(4) {
+            self.live.read(address, buffer)?
+        } else {
+            self.read_pages(address, buffer)?
+        };
+        self.check()?;
+        if count == 0 && !buffer.is_empty() {
+            return Err(MemoryError::Unmapped(address));
+        }
+        Ok(count)
+    }
+}

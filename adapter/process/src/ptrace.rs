@@ -1,0 +1,97 @@
+//! The ptrace requests that weft uses, each a safe function.
+//!
+//! ptrace itself is what makes these safe to call with any thread number: a request for a thread that is not stopped
+//! or not ours fails with `ESRCH` or `EPERM` and touches nothing.
+
+use std::{ffi::c_void, io, mem, ptr};
+
+use crate::Tid;
+
+/// What weft wants to be told about, for every debuggee.
+pub(crate) const OPTIONS: libc::c_int = libc::PTRACE_O_TRACECLONE
+    | libc::PTRACE_O_TRACEFORK
+    | libc::PTRACE_O_TRACEVFORK
+    | libc::PTRACE_O_TRACEVFORKDONE
+    | libc::PTRACE_O_TRACEEXEC
+    | libc::PTRACE_O_TRACEEXIT;
+
+/// A request without a result in memory.
+fn request(what: libc::c_uint, tid: Tid, address: usize, data: usize) -> io::Result<()> {
+    // SAFETY: none of the requests made through here lets the kernel write to our memory; address and data are numbers.
+    let result = unsafe { libc::ptrace(what, tid, address as *mut c_void, data as *mut c_void) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// A signal's number as ptrace takes it.
+fn signal_word(signal: i32) -> usize {
+    usize::try_from(signal).unwrap_or(0)
+}
+
+pub(crate) fn seize(tid: Tid, options: libc::c_int) -> io::Result<()> {
+    request(libc::PTRACE_SEIZE, tid, 0, usize::try_from(options).unwrap_or(0))
+}
+
+pub(crate) fn interrupt(tid: Tid) -> io::Result<()> {
+    request(libc::PTRACE_INTERRUPT, tid, 0, 0)
+}
+
+pub(crate) fn cont(tid: Tid, signal: i32) -> io::Result<()> {
+    request(libc::PTRACE_CONT, tid, 0, signal_word(signal))
+}
+
+pub(crate) fn step(tid: Tid, signal: i32) -> io::Result<()> {
+    request(libc::PTRACE_SINGLESTEP, tid, 0, signal_word(signal))
+}
+
+pub(crate) fn listen(tid: Tid) -> io::Result<()> {
+    request(libc::PTRACE_LISTEN, tid, 0, 0)
+}
+
+pub(crate) fn detach(tid: Tid, signal: i32) -> io::Result<()> {
+    request(libc::PTRACE_DETACH, tid, 0, signal_word(signal))
+}
+
+/// Writes one word of the thread's `user` area, for instance its pc.
+pub(crate) fn poke_user(tid: Tid, offset: usize, value: u64) -> io::Result<()> {
+    request(libc::PTRACE_POKEUSER, tid, offset, usize::try_from(value).unwrap_or(0))
+}
+
+pub(crate) fn event_message(tid: Tid) -> io::Result<u64> {
+    let mut message: libc::c_ulong = 0;
+    // SAFETY: GETEVENTMSG writes one unsigned long at `data`, which is ours.
+    let result =
+        unsafe { libc::ptrace(libc::PTRACE_GETEVENTMSG, tid, ptr::null_mut::<c_void>(), ptr::from_mut(&mut message)) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(message) }
+}
+
+/// The `si_code` of the signal that stopped the thread.
+pub(crate) fn signal_code(tid: Tid) -> io::Result<i32> {
+    // SAFETY: siginfo_t is plain data; all zeroes is a value of it.
+    let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
+    // SAFETY: GETSIGINFO writes one siginfo_t at `data`, which is ours.
+    let result =
+        unsafe { libc::ptrace(libc::PTRACE_GETSIGINFO, tid, ptr::null_mut::<c_void>(), ptr::from_mut(&mut info)) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(info.si_code) }
+}
+
+pub(crate) fn registers(tid: Tid) -> io::Result<libc::user_regs_struct> {
+    // SAFETY: user_regs_struct is plain data; all zeroes is a value of it.
+    let mut registers: libc::user_regs_struct = unsafe { mem::zeroed() };
+    // SAFETY: GETREGS writes one user_regs_struct at `data`, which is ours.
+    let result =
+        unsafe { libc::ptrace(libc::PTRACE_GETREGS, tid, ptr::null_mut::<c_void>(), ptr::from_mut(&mut registers)) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(registers) }
+}
+
+pub(crate) fn set_registers(tid: Tid, registers: &libc::user_regs_struct) -> io::Result<()> {
+    // SAFETY: SETREGS only reads one user_regs_struct at `data`.
+    let result = unsafe {
+        libc::ptrace(
+            libc::PTRACE_SETREGS,
+            tid,
+            ptr::null_mut::<c_void>(),
+            ptr::from_ref(registers).cast_mut().cast::<c_void>(),
+        )
+    };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

@@ -1,0 +1,244 @@
+//! Debuggees for these tests: this very test binary, started again in a role.
+
+#![allow(dead_code, reason = "each test file uses its share")]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    os::fd::OwnedFd,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use weft_process::{LaunchSpec, Output, Stdin};
+
+/// The environment variable that names the role.
+pub(crate) const ROLE: &str = "WEFT_TEST_ROLE";
+
+/// Where breakpoints are set.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn weft_test_target(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Roles are played before `main`: on the process's first thread, without the test harness.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static PLAY: extern "C" fn() = play;
+
+/// Plays the role given in the environment, if any, and ends the process.
+extern "C" fn play() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let (name, argument) = role.split_once(':').unwrap_or((&role, "0"));
+    let argument: u64 = argument.parse().unwrap();
+    match name {
+        "exit" => std::process::exit(i32::try_from(argument).unwrap()),
+        "wait" => wait_for_end(),
+        "calls" => calls(argument),
+        "churn" => churn(argument),
+        "forks" => forks(argument),
+        "spin" => spin(),
+        "leader-exits" => leader_exits(),
+        "exec-from-thread" => exec_from_thread(),
+        other => panic!("no role {other}"),
+    }
+    std::process::exit(0);
+}
+
+fn say(text: &str) {
+    println!("@{text}");
+    std::io::stdout().flush().unwrap();
+}
+
+fn line() -> String {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    line
+}
+
+fn wait_for_end() {
+    say("ready");
+    while line() != "" {}
+    say("end");
+}
+
+/// Four threads call the target `each` times, once told to.
+fn calls(each: u64) {
+    say(&format!("{}", weft_test_target as *const () as usize));
+    line();
+    let counter = Arc::new(AtomicU64::new(0));
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let counter = Arc::clone(&counter);
+            thread::spawn(move || (0..each).for_each(|_| weft_test_target(&counter)))
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    say(&format!("{}", counter.load(Ordering::Relaxed)));
+}
+
+/// `width` threads at a time are born and die until standard input ends.
+fn churn(width: u64) {
+    say(&format!("{}", weft_test_target as *const () as usize));
+    let stop = Arc::new(AtomicBool::new(false));
+    let counter = Arc::new(AtomicU64::new(0));
+    let lines: Vec<_> = (0..width)
+        .map(|_| {
+            let (stop, counter) = (Arc::clone(&stop), Arc::clone(&counter));
+            thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let counter = Arc::clone(&counter);
+                    thread::spawn(move || weft_test_target(&counter)).join().unwrap();
+                }
+            })
+        })
+        .collect();
+    while line() != "" {}
+    stop.store(true, Ordering::Relaxed);
+    lines.into_iter().for_each(|thread| thread.join().unwrap());
+    assert!(counter.load(Ordering::Relaxed) >= width);
+    say("end");
+}
+
+/// Makes `count` processes by fork (which call the target) and by posix_spawn.
+fn forks(count: u64) {
+    say(&format!("{}", weft_test_target as *const () as usize));
+    line();
+    let counter = AtomicU64::new(0);
+    let mut good = 0;
+    for _ in 0..count {
+        weft_test_target(&counter);
+        // SAFETY: the child calls one function without locks or memory of others, and ends.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            weft_test_target(&counter);
+            // SAFETY: ends the child at once.
+            unsafe { libc::_exit(42) };
+        }
+        let mut status = 0;
+        // SAFETY: writes one int of ours.
+        unsafe { libc::waitpid(pid, &mut status, 0) };
+        if libc::WIFEXITED(status)
+            && libc::WEXITSTATUS(status) == 42
+            && Command::new("/bin/true").status().unwrap().success()
+        {
+            good += 1;
+        }
+    }
+    say(&format!("{good}"));
+}
+
+fn spin() {
+    say("ready");
+    let counter = AtomicU64::new(0);
+    loop {
+        weft_test_target(&counter);
+    }
+}
+
+/// The first thread ends by itself; another goes on and ends the process when told to.
+fn leader_exits() {
+    thread::spawn(|| {
+        // SAFETY: getpid takes nothing.
+        let pid = unsafe { libc::getpid() };
+        while !std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") Z") {
+            thread::yield_now();
+        }
+        say("ready");
+        line();
+        std::process::exit(5);
+    });
+    // SAFETY: ends only the calling thread; nothing on its stack is used by the other.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+}
+
+fn exec_from_thread() {
+    thread::spawn(|| {
+        use std::os::unix::process::CommandExt;
+        Command::new("/bin/sh").args(["-c", "exit 9"]).exec()
+    })
+    .join()
+    .unwrap();
+}
+
+/// How to launch this binary in a role.
+pub(crate) fn spec(role: &str) -> LaunchSpec {
+    LaunchSpec {
+        program: std::env::current_exe().unwrap(),
+        env: vec![(ROLE.into(), Some(role.into()))],
+        stdin: Stdin::Pipe,
+        output: Output::Pipes,
+        ..LaunchSpec::default()
+    }
+}
+
+/// A process in a role that nobody traces yet; killed when dropped.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) stdin: Option<ChildStdin>,
+    pub(crate) stdout: BufReader<ChildStdout>,
+}
+
+impl Running {
+    pub(crate) fn start(role: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .env(ROLE, role)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, stdin, stdout }
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.id().cast_signed()
+    }
+
+    pub(crate) fn hear(&mut self) -> String {
+        hear(&mut self.stdout)
+    }
+
+    pub(crate) fn tell(&mut self) {
+        self.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+/// The next line that the role wrote (libtest writes others).
+pub(crate) fn hear(from: &mut impl BufRead) -> String {
+    loop {
+        let mut line = String::new();
+        assert_ne!(from.read_line(&mut line).unwrap(), 0, "the debuggee said no more");
+        if let Some((_, said)) = line.split_once('@') {
+            return said.trim().to_owned();
+        }
+    }
+}
+
+/// A debuggee's pipe as a reader.
+pub(crate) fn reader(fd: Option<OwnedFd>) -> BufReader<std::fs::File> {
+    BufReader::new(fd.unwrap().into())
+}
+
+/// A debuggee's pipe as a writer.
+pub(crate) fn writer(fd: Option<OwnedFd>) -> std::fs::File {
+    fd.unwrap().into()
+}
+
+/// Everything that is left in a pipe.
+pub(crate) fn rest(mut from: impl Read) -> String {
+    let mut text = String::new();
+    from.read_to_string(&mut text).unwrap();
+    text
+}

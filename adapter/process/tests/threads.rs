@@ -1,0 +1,402 @@
+//! Real processes: launched, attached to, trapped, killed.
+
+mod common;
+
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use common::{Running, hear, reader, rest, spec, writer};
+use weft_memory::{MemAddr, Memory, MemoryError};
+use weft_process::{
+    Ended, LaunchSpec, Launched, ProcessError, Stdin, Tracee, Trap, Wait, WaitEvent, mappings, process_state,
+};
+
+/// Resumes whatever an event stopped, passing signals on.
+fn carry_on(tracee: &mut Tracee, event: &WaitEvent) {
+    let signal = if let WaitEvent::Signal { signal, .. } = event { *signal } else { 0 };
+    if let Some(tid) = event.stopped_thread().filter(|tid| tracee.is_stopped(*tid)) {
+        tracee.resume(tid, signal).unwrap();
+    }
+}
+
+/// Lets the debuggee run until `until` says so; `None`: it ended.
+fn run_until(tracee: &mut Tracee, mut until: impl FnMut(&WaitEvent) -> bool) -> Option<WaitEvent> {
+    loop {
+        let Wait::Event(event) = tracee.wait().unwrap() else { continue };
+        if until(&event) {
+            return Some(event);
+        }
+        if let WaitEvent::Exited(_) = event {
+            return None;
+        }
+        carry_on(tracee, &event);
+    }
+}
+
+fn run_to_end(tracee: &mut Tracee) -> Ended {
+    run_until(tracee, |_| false);
+    tracee.ended().unwrap()
+}
+
+/// All threads stopped, one of which stands behind a trap at `address`: executes the original instruction.
+fn step_over(tracee: &mut Tracee, tid: i32, address: MemAddr) {
+    let memory = tracee.memory().unwrap();
+    tracee.set_pc(tid, address).unwrap();
+    memory.lift(address).unwrap();
+    tracee.step(tid, 0).unwrap();
+    loop {
+        match tracee.wait().unwrap() {
+            Wait::Event(WaitEvent::Trapped { tid: stepped, trap: Trap::Step }) if stepped == tid => break,
+            Wait::Event(event) => panic!("unexpected {event:?}"),
+            Wait::Woken => {}
+        }
+    }
+    memory.plant(address).unwrap();
+}
+
+/// Handles one hit and everything that was hit at the same time; says how many hits there were.
+fn pass_hits(tracee: &mut Tracee, first: i32, address: MemAddr) -> u64 {
+    tracee.stop_all().unwrap();
+    let mut queued: Vec<WaitEvent> = std::iter::from_fn(|| tracee.take_queued()).collect();
+    queued.insert(0, WaitEvent::Trapped { tid: first, trap: Trap::Breakpoint });
+    let mut hits = 0;
+    let mut signals = Vec::new();
+    for event in &queued {
+        match *event {
+            WaitEvent::Trapped { tid, trap: Trap::Breakpoint } => {
+                assert_eq!(tracee.registers(tid).unwrap().pc(), address.checked_add(1).unwrap());
+                step_over(tracee, tid, address);
+                hits += 1;
+            }
+            WaitEvent::Signal { tid, signal } => signals.push((tid, signal)),
+            _ => {}
+        }
+    }
+    for (tid, signal) in signals {
+        tracee.resume(tid, signal).unwrap();
+    }
+    tracee.resume_all();
+    hits
+}
+
+#[test]
+fn launches_and_reports_the_status() {
+    for (role, ended) in [("exit:0", Ended::Code(0)), ("exit:7", Ended::Code(7))] {
+        let Launched { mut tracee, stdout, .. } = Tracee::launch(&spec(role)).unwrap();
+        let pid = tracee.pid();
+        assert_eq!(tracee.threads(), [pid]);
+        assert!(mappings(pid).unwrap().iter().any(|mapping| mapping.path == std::env::current_exe().ok()));
+        tracee.resume_all();
+        assert_eq!(run_to_end(&mut tracee), ended);
+        assert_eq!(rest(reader(stdout)), "");
+        assert!(matches!(process_state(pid), Err(ProcessError::NoProcess(_))));
+    }
+}
+
+#[test]
+fn arguments_directory_environment_and_output_arrive() {
+    let Launched { mut tracee, stdout, stderr, .. } = Tracee::launch(&LaunchSpec {
+        program: "/bin/sh".into(),
+        args: ["-c", "echo $0 $A; pwd; echo oh >&2; cat; kill -KILL $$", "x y"].map(Into::into).to_vec(),
+        cwd: Some("/usr".into()),
+        env: vec![("A".into(), Some("b".into()))],
+        stdin: Stdin::Null,
+        ..LaunchSpec::default()
+    })
+    .unwrap();
+    tracee.resume_all();
+    assert_eq!(run_to_end(&mut tracee), Ended::Signal(libc::SIGKILL));
+    assert_eq!(rest(reader(stdout)), "x y b\n/usr\n");
+    assert_eq!(rest(reader(stderr)), "oh\n");
+}
+
+#[test]
+fn what_cannot_be_launched_says_why() {
+    let why = |spec: LaunchSpec| Tracee::launch(&spec).unwrap_err().to_string();
+    let program = |program: &str| LaunchSpec { program: program.into(), ..LaunchSpec::default() };
+    assert_eq!(why(program("/no/such")), "the program /no/such does not exist");
+    assert_eq!(why(program("/etc/passwd")), "/etc/passwd is not executable: build it, or set its mode with chmod +x");
+    let nowhere = LaunchSpec { cwd: Some("/no/where".into()), ..program("/bin/true") };
+    assert_eq!(why(nowhere), "the working directory /no/where cannot be used: No such file or directory (os error 2)");
+}
+
+#[test]
+fn four_threads_hit_a_trap_and_every_hit_counts() {
+    let each = 300;
+    let Launched { mut tracee, stdin, stdout, .. } = Tracee::launch(&spec(&format!("calls:{each}"))).unwrap();
+    let (mut stdin, mut stdout) = (writer(stdin), reader(stdout));
+    tracee.resume_all();
+    let (send, receive) = mpsc::channel();
+    let waker = tracee.waker();
+    let listener = thread::spawn(move || {
+        send.send(hear(&mut stdout).parse::<u64>().unwrap()).unwrap();
+        waker.wake();
+        hear(&mut stdout)
+    });
+    let address = loop {
+        match tracee.wait().unwrap() {
+            Wait::Event(event) => carry_on(&mut tracee, &event),
+            Wait::Woken => break MemAddr::new(receive.recv().unwrap()),
+        }
+    };
+    let memory = tracee.memory().unwrap();
+    let original = memory.read_u8(address).unwrap();
+    // Planted while the program runs; reads do not see it.
+    memory.plant(address).unwrap();
+    assert_eq!(memory.read_u8(address).unwrap(), original);
+    stdin.write_all(b"go\n").unwrap();
+    let mut hits = 0;
+    while let Some(event) =
+        run_until(&mut tracee, |event| matches!(event, WaitEvent::Trapped { trap: Trap::Breakpoint, .. }))
+    {
+        hits += pass_hits(&mut tracee, event.stopped_thread().unwrap(), address);
+    }
+    assert_eq!(hits, 4 * each);
+    assert_eq!(listener.join().unwrap(), (4 * each).to_string());
+    assert_eq!(tracee.ended(), Some(Ended::Code(0)));
+}
+
+#[test]
+fn attaches_to_churning_threads_and_leaves_them_well() {
+    let mut running = Running::start("churn:50");
+    let address = MemAddr::new(running.hear().parse().unwrap());
+    let pid = running.pid();
+    let tracing = thread::spawn(move || {
+        for round in 0..5 {
+            let mut tracee = Tracee::attach(pid).unwrap();
+            assert!(tracee.threads().len() >= 50, "round {round}: {} threads", tracee.threads().len());
+            assert!(tracee.threads().iter().all(|tid| tracee.is_stopped(*tid)));
+            let still = tracee.stopped_memory().unwrap();
+            let byte = still.read_u8(address).unwrap();
+            tracee.resume_all();
+            assert_eq!(still.read_u8(address), Err(MemoryError::Resumed));
+            tracee.memory().unwrap().plant(address).unwrap();
+            let mut hits = 0;
+            while hits < 20 {
+                let is_hit = |event: &WaitEvent| matches!(event, WaitEvent::Trapped { trap: Trap::Breakpoint, .. });
+                let event = run_until(&mut tracee, is_hit).expect("it goes on");
+                hits += pass_hits(&mut tracee, event.stopped_thread().unwrap(), address);
+            }
+            // Late hits are moved back, as the owner of traps does before it lets go.
+            tracee.stop_all().unwrap();
+            while let Some(event) = tracee.take_queued() {
+                if let WaitEvent::Trapped { tid, trap: Trap::Breakpoint } = event {
+                    tracee.set_pc(tid, address).unwrap();
+                }
+            }
+            tracee.detach().unwrap();
+            drop(tracee);
+            assert_eq!(process_state(pid).unwrap().tracer, 0);
+            let mut now = [0];
+            let file = std::fs::File::open(format!("/proc/{pid}/mem")).unwrap();
+            std::os::unix::fs::FileExt::read_exact_at(&file, &mut now, address.raw()).unwrap();
+            assert_eq!(now, [byte]);
+        }
+    });
+    tracing.join().unwrap();
+    drop(running.stdin.take());
+    assert_eq!(running.hear(), "end");
+    assert!(running.child.wait().unwrap().success());
+}
+
+#[test]
+fn interrupts_and_resumes() {
+    let mut running = Running::start("spin");
+    assert_eq!(running.hear(), "ready");
+    let pid = running.pid();
+    let tracing = thread::spawn(move || {
+        let mut tracee = Tracee::attach(pid).unwrap();
+        for _ in 0..100 {
+            tracee.resume_all();
+            tracee.interrupt(pid);
+            let event = run_until(&mut tracee, |event| matches!(event, WaitEvent::Interrupted { .. }));
+            assert_eq!(event, Some(WaitEvent::Interrupted { tid: pid }));
+            assert!(tracee.registers(pid).unwrap().pc() > MemAddr::new(0x1000));
+        }
+        let text = Tracee::attach(pid).unwrap_err().to_string();
+        assert!(text.contains("is already being traced by process"), "{text}");
+    });
+    tracing.join().unwrap();
+    // The tracee was dropped: detached and running.
+    assert_eq!(process_state(pid).unwrap().tracer, 0);
+    assert!(matches!(process_state(pid).unwrap().letter, 'R' | 'S'));
+}
+
+#[test]
+fn a_kill_from_outside_is_an_event_at_any_moment() {
+    thread::scope(|scope| {
+        for round in 0..8 {
+            scope.spawn(move || {
+                let Launched { mut tracee, stdout, .. } = Tracee::launch(&spec("churn:4")).unwrap();
+                let pid = tracee.pid();
+                tracee.resume_all();
+                let mut stdout = reader(stdout);
+                let killer = thread::spawn(move || {
+                    hear(&mut stdout);
+                    for _ in 0..round * 50 {
+                        thread::yield_now();
+                    }
+                    // SAFETY: a number; the process is not collected before its end was reported to the tracer.
+                    unsafe { libc::kill(pid, libc::SIGKILL) };
+                });
+                let ended = loop {
+                    tracee.stop_all().unwrap();
+                    while let Some(event) = tracee.take_queued() {
+                        carry_on(&mut tracee, &event);
+                    }
+                    for tid in tracee.threads() {
+                        let _maybe_gone = tracee.registers(tid);
+                    }
+                    if let Some(ended) = tracee.ended() {
+                        break ended;
+                    }
+                    tracee.resume_all();
+                };
+                killer.join().unwrap();
+                assert_eq!(ended, Ended::Signal(libc::SIGKILL));
+            });
+        }
+    });
+}
+
+#[test]
+fn forked_processes_run_without_traps() {
+    let Launched { mut tracee, stdin, stdout, .. } = Tracee::launch(&spec("forks:10")).unwrap();
+    let (mut stdin, mut stdout) = (writer(stdin), reader(stdout));
+    let memory = tracee.memory().unwrap();
+    tracee.resume_all();
+    let listener = thread::spawn(move || {
+        let address = MemAddr::new(hear(&mut stdout).parse().unwrap());
+        memory.plant(address).unwrap();
+        stdin.write_all(b"go\n").unwrap();
+        (address, hear(&mut stdout))
+    });
+    let mut hits = 0;
+    let mut forks = 0;
+    while let Some(event) = run_until(&mut tracee, |event| match event {
+        WaitEvent::Trapped { trap: Trap::Breakpoint, .. } => true,
+        WaitEvent::Forked { .. } => {
+            forks += 1;
+            false
+        }
+        _ => false,
+    }) {
+        let tid = event.stopped_thread().unwrap();
+        let address = tracee.registers(tid).unwrap().pc().checked_sub(1).unwrap();
+        hits += pass_hits(&mut tracee, tid, address);
+    }
+    assert_eq!(listener.join().unwrap().1, "10");
+    assert_eq!((hits, forks), (10, 20));
+}
+
+#[test]
+fn the_first_thread_may_end_before_the_others() {
+    let mut running = Running::start("leader-exits");
+    assert_eq!(running.hear(), "ready");
+    let pid = running.pid();
+    let (attached, ready) = mpsc::channel();
+    let tracing = thread::spawn(move || {
+        let mut tracee = Tracee::attach(pid).unwrap();
+        assert_eq!(tracee.threads().len(), 1);
+        attached.send(()).unwrap();
+        for _ in 0..10 {
+            tracee.resume_all();
+            tracee.stop_all().unwrap();
+        }
+        tracee.resume_all();
+        run_to_end(&mut tracee)
+    });
+    ready.recv().unwrap();
+    running.tell();
+    assert_eq!(tracing.join().unwrap(), Ended::Code(5));
+}
+
+#[test]
+fn exec_from_another_thread_leaves_one_thread() {
+    let Launched { mut tracee, .. } = Tracee::launch(&spec("exec-from-thread")).unwrap();
+    tracee.resume_all();
+    let event = run_until(&mut tracee, |event| matches!(event, WaitEvent::Exec { .. }));
+    assert_eq!(event, Some(WaitEvent::Exec { tid: tracee.pid() }));
+    assert_eq!(tracee.threads(), [tracee.pid()]);
+    assert!(tracee.registers(tracee.pid()).is_ok());
+    tracee.resume_all();
+    assert_eq!(run_to_end(&mut tracee), Ended::Code(9));
+}
+
+#[test]
+fn a_job_control_stop_outlives_the_debugger() {
+    let mut running = Running::start("wait");
+    assert_eq!(running.hear(), "ready");
+    let pid = running.pid();
+    // SAFETY: a number of a child of ours that is not collected.
+    unsafe { libc::kill(pid, libc::SIGSTOP) };
+    while process_state(pid).unwrap().letter != 'T' {
+        thread::yield_now();
+    }
+    thread::spawn(move || Tracee::attach(pid).unwrap().detach().unwrap()).join().unwrap();
+    while process_state(pid).unwrap().letter != 'T' {
+        thread::yield_now();
+    }
+    // SAFETY: as above.
+    unsafe { libc::kill(pid, libc::SIGCONT) };
+    drop(running.stdin.take());
+    assert_eq!(running.hear(), "end");
+}
+
+#[test]
+fn a_launched_program_dies_with_the_debugger() {
+    let launched = Tracee::launch(&spec("spin")).unwrap();
+    let pid = launched.tracee.pid();
+    drop(launched);
+    assert!(matches!(process_state(pid), Err(ProcessError::NoProcess(_))));
+}
+
+/// The proof of the wake-up: commands are hammered while events arrive; each is answered, soon.
+#[test]
+fn no_wake_up_is_lost() {
+    let Launched { mut tracee, stdin, stdout, .. } = Tracee::launch(&spec("churn:3")).unwrap();
+    let mut stdout = reader(stdout);
+    tracee.resume_all();
+    let waker = tracee.waker();
+    let (commands, inbox) = mpsc::channel::<mpsc::Sender<()>>();
+    let done = Arc::new(AtomicBool::new(false));
+    let finished = Arc::clone(&done);
+    let hammer = thread::spawn(move || {
+        hear(&mut stdout);
+        let mut worst = Duration::ZERO;
+        for _ in 0..20_000 {
+            let (answer, answered) = mpsc::channel();
+            let start = Instant::now();
+            commands.send(answer).unwrap();
+            waker.wake();
+            answered.recv_timeout(Duration::from_secs(10)).expect("a wake-up was lost");
+            worst = worst.max(start.elapsed());
+        }
+        finished.store(true, Ordering::Relaxed);
+        waker.wake();
+        worst
+    });
+    let mut events = 0u64;
+    while !done.load(Ordering::Relaxed) {
+        match tracee.wait().unwrap() {
+            Wait::Event(event) => {
+                events += 1;
+                carry_on(&mut tracee, &event);
+            }
+            Wait::Woken => inbox.try_iter().for_each(|answer| answer.send(()).unwrap()),
+        }
+    }
+    let worst = hammer.join().unwrap();
+    assert!(events > 100, "only {events} events came between the commands");
+    assert!(worst < Duration::from_secs(2), "a command waited {worst:?}");
+    drop(stdin);
+    assert_eq!(run_to_end(&mut tracee), Ended::Code(0));
+}
