@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use dap::events::{ExitedEventBody, ThreadEventBody};
 pub use dap::requests::{
     CancelArguments, ContinueArguments, DisconnectArguments, ExceptionInfoArguments, InitializeArguments,
-    ModulesArguments, NextArguments, PauseArguments, ScopesArguments, SetExceptionBreakpointsArguments,
+    ModulesArguments, NextArguments, PathFormat, PauseArguments, ScopesArguments, SetExceptionBreakpointsArguments,
     SetFunctionBreakpointsArguments, StackTraceArguments, StepInArguments, StepOutArguments, TerminateArguments,
     VariablesArguments,
 };

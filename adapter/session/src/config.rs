@@ -18,8 +18,6 @@ pub struct LaunchConfig {
     pub stop_on_entry: bool,
     /// Run without breakpoints.
     pub no_debug: bool,
-    /// See [`AsyncConfig`].
-    pub tasks: AsyncConfig,
 }
 
 /// A process to attach to.
@@ -31,13 +29,4 @@ pub struct AttachConfig {
     pub program: Option<PathBuf>,
     /// Stay stopped after attaching.
     pub stop_on_entry: bool,
-    /// See [`AsyncConfig`].
-    pub tasks: AsyncConfig,
-}
-
-/// The `async` object of a configuration, as far as a debuggee needs it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AsyncConfig {
-    /// Executor frames are wanted one by one (else folded together).
-    pub show_runtime_frames: bool,
 }

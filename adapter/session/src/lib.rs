@@ -6,17 +6,39 @@
 //!
 //! Requests take one of two ways. *Control* (launch, breakpoints, run control, disconnect) and the debuggee's
 //! events are handled one at a time, in order, by the session's lane, so that a response always precedes the events
-//! it causes. *Reads* (stacks, variables, tasks…) each run on a worker and never wait for control.
+//! it causes. *Reads* (stacks, variables, tasks…) each run on a worker and never wait for control. A configuration's
+//! `sourceMap` and the client's way to count lines are applied here, in [`Places`]; a debuggee knows its own paths
+//! and counts from 1.
 //!
 //! **Invariant:** every request gets exactly one response, also when a handler panics.
 //! **Invariant:** numbers are never reused in a session; those of frames and variables are refused after a resume.
 //! **Invariant:** when a session ends, however it ends, its debuggee ends or is detached first.
+//! **Invariant:** the loop that reads the client's requests never blocks.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod async_tasks;
 pub mod config;
+mod control;
 pub mod debuggee;
+mod dispatch;
 mod events;
+mod handles;
 mod lane;
+mod launch;
+mod lifecycle;
+mod numbering;
+mod outbox;
+mod places;
+mod reads;
+mod serve;
+mod shared;
+mod threads;
+mod wire;
 
-pub use config::{AsyncConfig, AttachConfig, LaunchConfig};
+pub use config::{AttachConfig, LaunchConfig};
 pub use debuggee::{Debuggee, Factory};
 pub use events::EventSender;
+pub use numbering::{FIRST_TASK_THREAD, Numbering};
+pub use places::Places;
+pub use serve::{Runtime, ServeOptions, serve};
+pub use wire::tasks_body;

@@ -1,0 +1,314 @@
+//! Beginning and end of a session.
+//!
+//! ```text
+//! New ─initialize→ Ready ─launch/attach→ Loading ─loaded→ Configuring ─configurationDone→ Live ─exited→ Over
+//!                    ↑                      │ failed          │ failed
+//!                    └──────────────────────┴─────────────────┘
+//! ```
+//! `initialized` is sent when the program is loaded and held, so that breakpoints can be verified against it; the
+//! response to `launch` follows the one to `configurationDone`, as several adapters have taught their clients.
+//! `disconnect`, or the client's end of the stream, ends the session from any state.
+
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use weft_protocol::launch::{AttachArguments, CommonArguments, LaunchArguments};
+use weft_protocol::spec::{
+    Capabilities, DisconnectArguments, ExitedEventBody, InitializeArguments, ProcessEventBody, StandardCapabilities,
+};
+use weft_protocol::{Error, ErrorId};
+
+use crate::debuggee::{Answer, Channel, Debuggee, DebuggeeEvent, End, Factory};
+use crate::events::EventSender;
+use crate::lane::{Input, Lane};
+use crate::outbox::Ticket;
+use crate::places::Places;
+use crate::serve::Runtime;
+use crate::shared::{Client, Position};
+
+/// Where the session stands.
+pub(crate) enum Phase {
+    /// Nothing was said yet.
+    New,
+    /// The client has introduced itself.
+    Ready,
+    /// The factory loads a debuggee for this request. A client may say `configurationDone` early.
+    Loading { start: Ticket, configured: Option<Ticket> },
+    /// The client left while the factory was loading; what it brings is ended at once.
+    Abandoned { leave: Option<Ticket>, end: End },
+    /// The debuggee is held while the client sends breakpoints.
+    Configuring { start: Ticket },
+    /// The debuggee was started.
+    Live,
+    /// The debuggee has ended; the client is still there.
+    Over,
+}
+
+/// What this version can do, and nothing else.
+fn capabilities() -> Capabilities {
+    Capabilities {
+        standard: StandardCapabilities {
+            supports_configuration_done_request: Some(true),
+            supports_evaluate_for_hovers: Some(true),
+            supports_exception_info_request: Some(true),
+            support_terminate_debuggee: Some(true),
+            supports_delayed_stack_trace_loading: Some(true),
+            supports_terminate_request: Some(true),
+            supports_cancel_request: Some(true),
+            ..StandardCapabilities::default()
+        },
+        supports_async_tasks: true,
+    }
+}
+
+impl Lane {
+    pub(crate) fn initialize(&mut self, asked: &InitializeArguments, ticket: Ticket) {
+        if !matches!(self.phase, Phase::New) {
+            return ticket.fail(Error::new(ErrorId::WrongState, "`initialize` was served already"));
+        }
+        if matches!(asked.path_format, Some(weft_protocol::spec::PathFormat::Uri)) {
+            return ticket.fail(Error::new(ErrorId::NotSupported, "`pathFormat`: only \"path\" is supported"));
+        }
+        self.shared.set_client(Client {
+            lines_from_1: asked.lines_start_at1.unwrap_or(true),
+            columns_from_1: asked.columns_start_at1.unwrap_or(true),
+            shows_types: asked.supports_variable_type.unwrap_or(false),
+            pages_variables: asked.supports_variable_paging.unwrap_or(false),
+            reads_memory: asked.supports_memory_references.unwrap_or(false),
+        });
+        self.phase = Phase::Ready;
+        ticket.ok(&capabilities());
+    }
+
+    pub(crate) fn launch(&mut self, asked: &LaunchArguments, ticket: Ticket) {
+        match self.may_start().and_then(|()| crate::launch::launch(asked)) {
+            Ok(config) => {
+                (self.launched, self.no_debug) = (true, config.no_debug);
+                self.load(&asked.common, ticket, move |factory, events| factory.launch(config, events));
+            }
+            Err(error) => ticket.fail(error),
+        }
+    }
+
+    pub(crate) fn attach(&mut self, asked: &AttachArguments, ticket: Ticket) {
+        match self.may_start().and_then(|()| crate::launch::attach(asked)) {
+            Ok(config) => {
+                (self.launched, self.no_debug) = (false, false);
+                self.load(&asked.common, ticket, move |factory, events| factory.attach(config, events));
+            }
+            Err(error) => ticket.fail(error),
+        }
+    }
+
+    fn may_start(&self) -> Answer<()> {
+        let wrong = |sentence: &str| Err(Error::new(ErrorId::WrongState, sentence));
+        match self.phase {
+            Phase::Ready if self.options.runtime == Some(Runtime::Python) => {
+                Err(Error::new(ErrorId::NotSupported, "Python programs are not supported yet"))
+            }
+            Phase::Ready => Ok(()),
+            Phase::New => wrong("send `initialize` first"),
+            Phase::Over => wrong("the program has ended: start a new session"),
+            _ => wrong("a program is being debugged already"),
+        }
+    }
+
+    /// Lets the factory work on another thread: the lane stays free for `disconnect`.
+    fn load(
+        &mut self,
+        common: &CommonArguments,
+        start: Ticket,
+        work: impl FnOnce(&dyn Factory, EventSender) -> Answer<Arc<dyn Debuggee>> + Send + 'static,
+    ) {
+        let client = self.shared.client();
+        self.shared.set_places(Places::new(&common.source_map, client.lines_from_1, client.columns_from_1));
+        self.shared.listing().configure(common.tasks.clone());
+        self.phase = Phase::Loading { start, configured: None };
+        let (factory, events, lane) = (Arc::clone(&self.factory), self.events.clone(), self.sender.clone());
+        tokio::task::spawn_blocking(move || {
+            let result = catch_unwind(AssertUnwindSafe(|| work(&*factory, events)));
+            let failed = |_| Err(Error::new(ErrorId::Internal, "weft failed to load the program; its log says more"));
+            let _ = lane.send(Input::Loaded(result.unwrap_or_else(failed)));
+        });
+    }
+
+    pub(crate) fn loaded(&mut self, result: Answer<Arc<dyn Debuggee>>) -> ControlFlow<()> {
+        match (std::mem::replace(&mut self.phase, Phase::Ready), result) {
+            (Phase::Loading { start, configured }, Ok(debuggee)) => {
+                self.introduce(debuggee);
+                self.phase = Phase::Configuring { start };
+                for event in std::mem::take(&mut self.early) {
+                    self.event(event);
+                }
+                if let Some(ticket) = configured {
+                    self.configuration_done(ticket);
+                }
+            }
+            (Phase::Loading { start, configured }, Err(error)) => {
+                self.early.clear();
+                if let Some(ticket) = configured {
+                    ticket.fail(error.clone());
+                }
+                start.fail(error);
+            }
+            (Phase::Abandoned { leave, end }, result) => {
+                self.ending = true;
+                let ended = result.map_or(Ok(()), |debuggee| debuggee.end(end));
+                if let Some(ticket) = leave {
+                    ticket.settle_bare(ended);
+                }
+                return ControlFlow::Break(());
+            }
+            (phase, _) => self.phase = phase,
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Tells the client of the debuggee and asks for its breakpoints.
+    fn introduce(&self, debuggee: Arc<dyn Debuggee>) {
+        let process = debuggee.process();
+        self.shared.set_debuggee(Some(debuggee));
+        let body = ProcessEventBody {
+            name: process.path.to_string_lossy().into_owned(),
+            system_process_id: process.pid,
+            is_local_process: true,
+            start_method: if self.launched { "launch" } else { "attach" },
+            pointer_size: Some(64),
+        };
+        self.shared.out.event("process", &body);
+        self.shared.out.bare_event("initialized");
+    }
+
+    pub(crate) fn configuration_done(&mut self, ticket: Ticket) {
+        match std::mem::replace(&mut self.phase, Phase::Ready) {
+            Phase::Configuring { start } => {
+                ticket.done();
+                self.shared.leave(Position::Running);
+                match self.shared.need_debuggee().and_then(|debuggee| debuggee.start()) {
+                    Ok(()) => {
+                        self.phase = Phase::Live;
+                        start.done();
+                    }
+                    Err(error) => {
+                        self.release();
+                        start.fail(error);
+                    }
+                }
+            }
+            Phase::Loading { start, configured: None } => {
+                self.phase = Phase::Loading { start, configured: Some(ticket) };
+            }
+            phase => {
+                self.phase = phase;
+                ticket.fail(Error::new(ErrorId::WrongState, "there is nothing to configure: launch or attach first"));
+            }
+        }
+    }
+
+    /// Nothing is left to debug: the debuggee's last event, or none if it is not waited for.
+    pub(crate) fn ended(&mut self, event: Option<&DebuggeeEvent>) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Over);
+        if let Phase::Configuring { start } = phase {
+            start.fail(Error::new(ErrorId::NoDebuggee, "the program ended before it was started"));
+        } else if !matches!(phase, Phase::Live) {
+            self.phase = phase;
+            return;
+        }
+        match event {
+            Some(DebuggeeEvent::Exited(code)) => {
+                self.shared.out.event("exited", &ExitedEventBody { exit_code: i64::from(*code) });
+            }
+            Some(DebuggeeEvent::Lost(why)) => self.shared.out.say(Channel::Important, &format!("weft: {why}")),
+            _ => {}
+        }
+        self.shared.out.bare_event("terminated");
+        self.release();
+    }
+
+    pub(crate) fn terminate(&mut self, ticket: Ticket) {
+        match self.phase {
+            Phase::Live => {
+                let result = self.shared.need_debuggee().and_then(|debuggee| debuggee.terminate());
+                if result.is_ok() {
+                    self.shared.leave(Position::Running);
+                }
+                ticket.settle_bare(result);
+            }
+            Phase::Configuring { .. } => {
+                // It has not run yet: there is nothing it could do to end by itself.
+                ticket.done();
+                self.ended(None);
+            }
+            Phase::Loading { .. } => {
+                ticket.fail(Error::new(ErrorId::WrongState, "the program is being loaded: disconnect instead"));
+            }
+            Phase::New | Phase::Ready | Phase::Over | Phase::Abandoned { .. } => ticket.done(),
+        }
+    }
+
+    pub(crate) fn disconnect(&mut self, asked: &DisconnectArguments, ticket: Ticket) -> ControlFlow<()> {
+        let end = match asked.terminate_debuggee {
+            Some(true) => End::Kill,
+            Some(false) => End::Detach,
+            None => self.default_end(),
+        };
+        if self.abandon(end) {
+            if let Phase::Abandoned { leave, .. } = &mut self.phase {
+                *leave = Some(ticket);
+            }
+            return ControlFlow::Continue(());
+        }
+        self.ending = true;
+        let debuggee = self.shared.debuggee();
+        ticket.settle_bare(debuggee.map_or(Ok(()), |debuggee| debuggee.end(end)));
+        ControlFlow::Break(())
+    }
+
+    pub(crate) fn gone(&mut self) -> ControlFlow<()> {
+        if self.abandon(self.default_end()) {
+            return ControlFlow::Continue(());
+        }
+        self.ending = true;
+        ControlFlow::Break(())
+    }
+
+    /// Leaves while the factory works. False if it does not.
+    fn abandon(&mut self, end: End) -> bool {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Loading { start, configured } => {
+                let left = || Error::new(ErrorId::WrongState, "the session was ended before the program was loaded");
+                start.fail(left());
+                if let Some(ticket) = configured {
+                    ticket.fail(left());
+                }
+                self.phase = Phase::Abandoned { leave: None, end };
+                true
+            }
+            Phase::Abandoned { leave, end } => {
+                self.phase = Phase::Abandoned { leave, end };
+                true
+            }
+            phase => {
+                self.phase = phase;
+                false
+            }
+        }
+    }
+
+    fn default_end(&self) -> End {
+        if self.launched { End::Kill } else { End::Detach }
+    }
+
+    /// Lets go of the debuggee, if there still is one.
+    pub(crate) fn release(&mut self) {
+        let debuggee = self.shared.debuggee();
+        self.shared.set_debuggee(None);
+        self.shared.leave(Position::Nowhere);
+        if let Some(debuggee) = debuggee
+            && let Err(error) = debuggee.end(self.default_end())
+        {
+            tracing::warn!("ending the debuggee: {error}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The way to the client: messages get their number in the order they leave.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use weft_protocol::spec::{OutputCategory, OutputEventBody};
+use weft_protocol::{Error, ErrorId, Event, Failure, Malformed, Numbered, Outgoing, Request, Response};
+
+use crate::debuggee::Channel;
+use crate::events::OutputBudget;
+
+/// What the writer is handed.
+pub(crate) enum Item {
+    Message(Outgoing),
+    /// A message that holds that many bytes of the program's output back.
+    Output(Outgoing, usize),
+    /// Nothing follows.
+    End,
+}
+
+/// Sends to the client; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Outbox {
+    items: UnboundedSender<Item>,
+}
+
+impl Outbox {
+    pub(crate) fn new() -> (Self, UnboundedReceiver<Item>) {
+        let (items, receiver) = unbounded_channel();
+        (Self { items }, receiver)
+    }
+
+    /// Sends an event. After the end of the session it goes nowhere.
+    pub(crate) fn event(&self, name: &'static str, body: &impl Serialize) {
+        let _ = self.items.send(Item::Message(Outgoing::Event(Event::new(name, body))));
+    }
+
+    /// Sends an event that has no body.
+    pub(crate) fn bare_event(&self, name: &'static str) {
+        let _ = self.items.send(Item::Message(Outgoing::Event(Event::bare(name))));
+    }
+
+    /// Sends what the program wrote.
+    pub(crate) fn output(&self, channel: Channel, output: String) {
+        let size = output.len();
+        let body = OutputEventBody { category: category(channel), output };
+        let _ = self.items.send(Item::Output(Outgoing::Event(Event::new("output", &body)), size));
+    }
+
+    /// Says one line in the client's console.
+    pub(crate) fn say(&self, channel: Channel, line: &str) {
+        let mut output = line.to_owned();
+        if !output.ends_with('\n') {
+            output.push('\n');
+        }
+        self.event("output", &OutputEventBody { category: category(channel), output });
+    }
+
+    /// Answers what was no message, as far as that is possible.
+    pub(crate) fn malformed(&self, bad: &Malformed) {
+        match bad.seq {
+            Some(seq) => {
+                let command = bad.command.clone().unwrap_or_default();
+                let error = Error::new(ErrorId::Malformed, &bad.reason);
+                self.respond(Response { request_seq: seq, command, result: Err(error.into()) });
+            }
+            None => self.say(Channel::Console, &format!("weft: {}", bad.reason)),
+        }
+    }
+
+    /// Tells the writer that nothing follows.
+    pub(crate) fn end(&self) {
+        let _ = self.items.send(Item::End);
+    }
+
+    fn respond(&self, response: Response) {
+        let _ = self.items.send(Item::Message(Outgoing::Response(response)));
+    }
+}
+
+fn category(channel: Channel) -> OutputCategory {
+    match channel {
+        Channel::Stdout => OutputCategory::Stdout,
+        Channel::Stderr => OutputCategory::Stderr,
+        Channel::Console => OutputCategory::Console,
+        Channel::Important => OutputCategory::Important,
+    }
+}
+
+/// The duty to answer one request, exactly once. Dropped unanswered (by a panic), it answers with our apology.
+pub(crate) struct Ticket {
+    request: Arc<Waiting>,
+    out: Outbox,
+}
+
+/// What is left of a request while it waits for its answer.
+pub(crate) struct Waiting {
+    pub(crate) seq: i64,
+    command: String,
+    answered: AtomicBool,
+}
+
+impl Ticket {
+    pub(crate) fn new(request: &Request, out: Outbox) -> Self {
+        let waiting = Waiting { seq: request.seq, command: request.command.clone(), answered: AtomicBool::new(false) };
+        Self { request: Arc::new(waiting), out }
+    }
+
+    pub(crate) fn waiting(&self) -> Arc<Waiting> {
+        Arc::clone(&self.request)
+    }
+
+    /// Answers with a body.
+    pub(crate) fn ok(self, body: &impl Serialize) {
+        let result = serde_json::to_string(body)
+            .map(Some)
+            .map_err(|error| Failure::from(Error::new(ErrorId::Internal, format!("the answer is no JSON: {error}"))));
+        self.request.answer(&self.out, result);
+    }
+
+    /// Answers that it is done.
+    pub(crate) fn done(self) {
+        self.request.answer(&self.out, Ok(None));
+    }
+
+    /// Answers why not.
+    pub(crate) fn fail(self, error: Error) {
+        self.request.answer(&self.out, Err(error.into()));
+    }
+
+    /// Answers with what came of it.
+    pub(crate) fn settle(self, result: Result<impl Serialize, Error>) {
+        match result {
+            Ok(body) => self.ok(&body),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Answers that it is done, or why not.
+    pub(crate) fn settle_bare(self, result: Result<(), Error>) {
+        match result {
+            Ok(()) => self.done(),
+            Err(error) => self.fail(error),
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let command = &self.request.command;
+        let error = Error::new(ErrorId::Internal, format!("weft failed to serve `{command}`; its log says more"));
+        self.request.answer(&self.out, Err(error.into()));
+    }
+}
+
+impl Waiting {
+    /// Whether nobody waits any more.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answered.load(Ordering::Acquire)
+    }
+
+    /// Answers that the client took the request back, unless it is answered already.
+    pub(crate) fn cancel(&self, out: &Outbox) {
+        self.answer(out, Err(Failure::Cancelled));
+    }
+
+    fn answer(&self, out: &Outbox, result: Result<Option<String>, Failure>) {
+        if !self.answered.swap(true, Ordering::AcqRel) {
+            out.respond(Response { request_seq: self.seq, command: self.command.clone(), result });
+        }
+    }
+}
+
+/// Writes messages until the end is said or the client is gone.
+pub(crate) async fn write(
+    mut items: UnboundedReceiver<Item>,
+    mut writer: impl AsyncWrite + Unpin,
+    budget: Arc<OutputBudget>,
+) {
+    let mut seq = 0i64;
+    while let Some(item) = items.recv().await {
+        let (message, size) = match item {
+            Item::Message(message) => (message, 0),
+            Item::Output(message, size) => (message, size),
+            Item::End => break,
+        };
+        seq = seq.saturating_add(1);
+        let json = Numbered { seq, message }.to_json();
+        tracing::trace!(target: "dap", "<- {json}");
+        let frame = format!("Content-Length: {}\r\n\r\n{json}", json.len());
+        if writer.write_all(frame.as_bytes()).await.is_err() || (items.is_empty() && writer.flush().await.is_err()) {
+            break;
+        }
+        budget.give_back(size);
+    }
+    budget.close();
+    let _ = writer.flush().await;
+    let _ = writer.shutdown().await;
+}

@@ -1,0 +1,262 @@
+//! Looking: stacks, scopes, variables, values. Each request runs on a worker of its own.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use weft_protocol::spec::{
+    EvaluateArguments, EvaluateResponse, ExceptionInfoArguments, FrameHint, Scope, ScopeHint, ScopesArguments,
+    ScopesResponse, StackFrame, StackTraceArguments, StackTraceResponse, Variable, VariablesArguments, VariablesFilter,
+    VariablesResponse,
+};
+use weft_protocol::{Error, ErrorId};
+
+use crate::debuggee::{self, Answer, Container, Counts, Row, ScopeKind, StopReason, Target, Value};
+use crate::handles::{Epoch, FrameSlot};
+use crate::shared::Shared;
+
+/// Rows of a stack that are shown at most.
+const MOST_ROWS: usize = 1 << 16;
+
+/// Children that one answer contains at most.
+const MOST_CHILDREN: usize = 10_000;
+
+/// Serves `stackTrace`.
+pub(crate) fn stack_trace(shared: &Shared, asked: &StackTraceArguments) -> Answer<StackTraceResponse> {
+    let (epoch, _) = shared.need_stop()?;
+    let target = shared.target(asked.thread_id)?;
+    let start = natural(asked.start_frame, "startFrame")?;
+    let levels = match natural(asked.levels, "levels")? {
+        0 => MOST_ROWS,
+        levels => levels,
+    };
+    let end = start.saturating_add(levels).min(MOST_ROWS);
+    let stack = shared.need_debuggee()?.stack(target, start..end.max(start))?;
+    let reader = Reader { shared, epoch };
+    let rows = stack.rows.iter().zip(start..);
+    let stack_frames = rows.map(|(row, at)| reader.row(target, at, row)).collect::<Answer<_>>()?;
+    Ok(StackTraceResponse { stack_frames, total_frames: stack.total.map(number) })
+}
+
+/// Serves `scopes`.
+pub(crate) fn scopes(shared: &Shared, asked: &ScopesArguments) -> Answer<ScopesResponse> {
+    let (epoch, _) = shared.need_stop()?;
+    let frame = shared.handles().find_frame(asked.frame_id)?;
+    let Some(frame) = frame else { return Ok(ScopesResponse { scopes: Vec::new() }) };
+    let reader = Reader { shared, epoch };
+    let scopes = frame.scopes()?.into_iter().map(|scope| reader.scope(scope)).collect::<Answer<_>>()?;
+    Ok(ScopesResponse { scopes })
+}
+
+/// Serves `variables`.
+pub(crate) fn variables(shared: &Shared, asked: &VariablesArguments) -> Answer<VariablesResponse> {
+    let (epoch, _) = shared.need_stop()?;
+    let container = shared.handles().find_container(asked.variables_reference)?;
+    let counts = container.counts();
+    let start = natural(asked.start, "start")?;
+    let wanted = match natural(asked.count, "count")? {
+        0 => usize::MAX,
+        count => count,
+    };
+    let end = start.saturating_add(wanted.min(MOST_CHILDREN));
+    let (children, all) = match asked.filter {
+        Some(VariablesFilter::Named) => (container.named(start..end.min(counts.named))?, counts.named),
+        Some(VariablesFilter::Indexed) => (container.indexed(start..end.min(counts.indexed))?, counts.indexed),
+        None => (both(&*container, counts, start..end)?, counts.named.saturating_add(counts.indexed)),
+    };
+    let reader = Reader { shared, epoch };
+    let mut variables = children.into_iter().map(|child| reader.variable(child)).collect::<Answer<Vec<_>>>()?;
+    if wanted == usize::MAX && all > end {
+        let value = format!("{} more, not shown", all.saturating_sub(end));
+        variables.push(Variable { name: "…".into(), value, ..Variable::default() });
+    }
+    Ok(VariablesResponse { variables })
+}
+
+/// The named children, then the indexed ones, as one list.
+fn both(container: &dyn Container, counts: Counts, range: Range<usize>) -> Answer<Vec<debuggee::Variable>> {
+    let mut children = Vec::new();
+    let named = range.start.min(counts.named)..range.end.min(counts.named);
+    if !named.is_empty() {
+        children.extend(container.named(named)?);
+    }
+    let past = |at: usize| at.saturating_sub(counts.named).min(counts.indexed);
+    let indexed = past(range.start)..past(range.end);
+    if !indexed.is_empty() {
+        children.extend(container.indexed(indexed)?);
+    }
+    Ok(children)
+}
+
+/// Serves `evaluate`.
+pub(crate) fn evaluate(shared: &Shared, asked: &EvaluateArguments) -> Answer<EvaluateResponse> {
+    let (epoch, _) = shared.need_stop()?;
+    let expression = asked.expression.trim();
+    if expression.is_empty() {
+        return Err(Error::new(ErrorId::Evaluate, "nothing to evaluate"));
+    }
+    let context = asked.context.as_ref();
+    let value = match asked.frame_id {
+        Some(id) => match shared.handles().find_frame(id)? {
+            Some(frame) => frame.evaluate(expression, context)?,
+            None => return Err(Error::new(ErrorId::Evaluate, "this frame has no variables")),
+        },
+        None => shared.need_debuggee()?.evaluate(expression, context)?,
+    };
+    let value = Reader { shared, epoch }.value(value)?;
+    Ok(EvaluateResponse {
+        result: value.text,
+        type_field: value.type_name,
+        presentation_hint: value.hint,
+        variables_reference: value.reference,
+        named_variables: value.named,
+        indexed_variables: value.indexed,
+        memory_reference: value.memory,
+    })
+}
+
+/// Serves `exceptionInfo`.
+pub(crate) fn exception_info(shared: &Shared, _: &ExceptionInfoArguments) -> Answer<serde_json::Value> {
+    let (_, stopped) = shared.need_stop()?;
+    if stopped.reason != StopReason::Exception {
+        return Err(Error::new(ErrorId::Unreadable, "the program was not stopped by an exception"));
+    }
+    let mut body = serde_json::json!({
+        "exceptionId": stopped.description.as_deref().unwrap_or("exception"),
+        "breakMode": "always",
+    });
+    if let (Some(text), Some(body)) = (&stopped.text, body.as_object_mut()) {
+        body.insert("description".into(), text.as_str().into());
+    }
+    Ok(body)
+}
+
+/// Puts what was read at one stop into DAP's words.
+struct Reader<'a> {
+    shared: &'a Shared,
+    epoch: Epoch,
+}
+
+/// A value in DAP's words.
+struct Shown {
+    text: String,
+    type_name: Option<String>,
+    hint: Option<weft_protocol::spec::VariableHint>,
+    reference: i64,
+    named: Option<i64>,
+    indexed: Option<i64>,
+    memory: Option<String>,
+}
+
+impl Reader<'_> {
+    fn row(&self, target: Target, at: usize, row: &Row) -> Answer<StackFrame> {
+        let slot = FrameSlot::Row(target, at);
+        match row {
+            Row::Frame(frame) => self.frame(slot, frame),
+            Row::Task(key, name) => {
+                let number = self.shared.tasks.numbering().task(*key);
+                self.label(slot, format!("task {number} {name}"))
+            }
+            Row::AwaitedBy(key, name) => {
+                let number = self.shared.tasks.numbering().task(*key);
+                self.label(slot, format!("awaited by task {number} {name}"))
+            }
+        }
+    }
+
+    fn frame(&self, slot: FrameSlot, frame: &debuggee::Frame) -> Answer<StackFrame> {
+        let id = self.shared.handles().frame(self.epoch, slot, frame.body.clone())?;
+        let subtle = frame.subtle && !self.shared.listing().shows_runtime_frames();
+        let places = self.shared.places();
+        let location = frame.location.as_ref();
+        Ok(StackFrame {
+            id,
+            name: frame.name.clone(),
+            source: location.map(|location| places.source(&location.file)),
+            line: location.map_or(0, |location| places.line(location.line)),
+            column: location.map_or(0, |location| places.column(location.column)),
+            instruction_pointer_reference: frame.instruction.map(|address| format!("{address:#x}")),
+            presentation_hint: subtle.then_some(FrameHint::Subtle),
+        })
+    }
+
+    fn label(&self, slot: FrameSlot, name: String) -> Answer<StackFrame> {
+        Ok(StackFrame {
+            id: self.shared.handles().frame(self.epoch, slot, None)?,
+            name,
+            source: None,
+            line: 0,
+            column: 0,
+            instruction_pointer_reference: None,
+            presentation_hint: Some(FrameHint::Label),
+        })
+    }
+
+    fn scope(&self, scope: debuggee::Scope) -> Answer<Scope> {
+        let (name, hint, expensive) = match scope.kind {
+            ScopeKind::Arguments => ("Arguments", Some(ScopeHint::Arguments), false),
+            ScopeKind::Locals => ("Locals", Some(ScopeHint::Locals), false),
+            ScopeKind::Statics => ("Statics", None, true),
+            ScopeKind::Registers => ("Registers", Some(ScopeHint::Registers), true),
+        };
+        let (named, indexed) = self.counts(scope.variables.counts());
+        Ok(Scope {
+            name: name.into(),
+            presentation_hint: hint,
+            variables_reference: self.shared.handles().container(self.epoch, scope.variables)?,
+            named_variables: named,
+            indexed_variables: indexed,
+            expensive,
+            ..Scope::default()
+        })
+    }
+
+    fn variable(&self, variable: debuggee::Variable) -> Answer<Variable> {
+        let value = self.value(variable.value)?;
+        Ok(Variable {
+            name: variable.name,
+            value: value.text,
+            type_field: value.type_name,
+            presentation_hint: value.hint,
+            evaluate_name: variable.evaluate_name,
+            variables_reference: value.reference,
+            named_variables: value.named,
+            indexed_variables: value.indexed,
+            memory_reference: value.memory,
+        })
+    }
+
+    fn value(&self, value: Value) -> Answer<Shown> {
+        let client = self.shared.client();
+        let (mut reference, mut named, mut indexed) = (0, None, None);
+        if let Some(children) = value.children {
+            (named, indexed) = self.counts(children.counts());
+            reference = self.shared.handles().container(self.epoch, Arc::clone(&children))?;
+        }
+        Ok(Shown {
+            text: value.text,
+            type_name: value.type_name.filter(|_| client.shows_types),
+            hint: value.hint,
+            reference,
+            named,
+            indexed,
+            memory: value.address.filter(|_| client.reads_memory).map(|address| format!("{address:#x}")),
+        })
+    }
+
+    /// Counts make a client ask in pages; one that cannot is not told.
+    fn counts(&self, counts: Counts) -> (Option<i64>, Option<i64>) {
+        let pages = self.shared.client().pages_variables && counts.indexed > 0;
+        (pages.then(|| number(counts.named)), pages.then(|| number(counts.indexed)))
+    }
+}
+
+/// DAP counts in 31 bits.
+fn number(count: usize) -> i64 {
+    i64::from(i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+/// A number that may be left out and must not be negative.
+fn natural(given: Option<i64>, name: &str) -> Answer<usize> {
+    usize::try_from(given.unwrap_or(0))
+        .map_err(|_| Error::new(ErrorId::InvalidArguments, format!("`{name}` must not be negative")))
+}

@@ -1,0 +1,116 @@
+//! One session from its first byte to its last.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_util::codec::Decoder;
+use weft_protocol::{Codec, Incoming};
+
+use crate::debuggee::Factory;
+use crate::dispatch::Dispatch;
+use crate::events::{EventSender, OutputBudget};
+use crate::lane::{Input, Lane};
+use crate::lifecycle::Phase;
+use crate::outbox::{self, Outbox};
+use crate::shared::Shared;
+
+/// What the command line says about sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServeOptions {
+    /// The kind of program that will be debugged, if the client said so beforehand.
+    pub runtime: Option<Runtime>,
+}
+
+/// A kind of program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum Runtime {
+    Native,
+    Python,
+}
+
+/// Says that the client is gone, however the session's future ends.
+struct Departure(UnboundedSender<Input>);
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        let _ = self.0.send(Input::Gone);
+    }
+}
+
+/// Serves one client until it disconnects or its stream ends. When this returns, the debuggee it launched is dead,
+/// one it attached to is detached, and everything sent was written. Needs a tokio runtime with several threads or
+/// at least its blocking pool; dropped early, the debuggee is ended in the background.
+pub async fn serve<R, W>(reader: R, writer: W, factory: Arc<dyn Factory>, options: ServeOptions)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let (out, items) = Outbox::new();
+    let (sender, inputs) = unbounded_channel();
+    let budget = Arc::new(OutputBudget::default());
+    let shared = Arc::new(Shared::new(out));
+    let lane = Lane {
+        shared: Arc::clone(&shared),
+        factory,
+        options,
+        sender: sender.clone(),
+        events: EventSender::new(sender.clone(), Arc::clone(&budget)),
+        phase: Phase::New,
+        early: Vec::new(),
+        launched: false,
+        no_debug: false,
+        ending: false,
+    };
+    let departure = Departure(sender.clone());
+    let writer = tokio::spawn(outbox::write(items, writer, budget));
+    let mut lane = tokio::task::spawn_blocking(move || lane.run(inputs));
+    let dispatch = Dispatch::new(Arc::clone(&shared), sender);
+    tokio::select! {
+        () = read(reader, &dispatch) => {
+            drop(departure);
+            let _ = lane.await;
+        }
+        _ = &mut lane => {}
+    }
+    let _ = writer.await;
+}
+
+/// Takes in what the client sends until its stream ends.
+async fn read(mut reader: impl AsyncRead + Unpin, dispatch: &Dispatch) {
+    let mut codec = Codec::default();
+    let mut buffer = BytesMut::new();
+    loop {
+        while let Ok(Some(item)) = codec.decode(&mut buffer) {
+            take(item, dispatch);
+        }
+        match reader.read_buf(&mut buffer).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!("reading from the client: {error}");
+                break;
+            }
+        }
+    }
+    while let Ok(Some(item)) = codec.decode_eof(&mut buffer) {
+        take(item, dispatch);
+    }
+}
+
+fn take(item: Incoming, dispatch: &Dispatch) {
+    match item {
+        Incoming::Request(request) => {
+            tracing::trace!(target: "dap", "-> {} {} {}", request.seq, request.command, request.arguments);
+            dispatch.request(&request);
+        }
+        // We ask the client nothing yet.
+        Incoming::Response(response) => tracing::trace!(target: "dap", "-> {response}"),
+        Incoming::Malformed(bad) => {
+            tracing::trace!(target: "dap", "-> malformed: {bad:?}");
+            dispatch.shared.out.malformed(&bad);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What the lane and the workers share. Locks are held for moments, never across a call of the debuggee; only the
+//! look at a stop's tasks is waited for by those who want the same.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use weft_protocol::{Error, ErrorId};
+
+use crate::async_tasks::TaskBook;
+use crate::debuggee::{Answer, Debuggee, Stopped, Target};
+use crate::handles::{Epoch, Handles};
+use crate::numbering::FIRST_TASK_THREAD;
+use crate::outbox::{Outbox, Waiting};
+use crate::places::Places;
+use crate::threads::Listing;
+
+/// What the debuggee does.
+#[derive(Clone)]
+pub(crate) enum Position {
+    /// There is none, or it is not started yet.
+    Nowhere,
+    Running,
+    Stopped(Epoch, Arc<Stopped>),
+}
+
+/// What the client said about itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    pub(crate) lines_from_1: bool,
+    pub(crate) columns_from_1: bool,
+    pub(crate) shows_types: bool,
+    pub(crate) pages_variables: bool,
+    pub(crate) reads_memory: bool,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            lines_from_1: true,
+            columns_from_1: true,
+            shows_types: false,
+            pages_variables: false,
+            reads_memory: false,
+        }
+    }
+}
+
+/// The session's state outside the lane.
+pub(crate) struct Shared {
+    pub(crate) out: Outbox,
+    client: RwLock<Client>,
+    places: RwLock<Arc<Places>>,
+    debuggee: RwLock<Option<Arc<dyn Debuggee>>>,
+    position: RwLock<Position>,
+    handles: Mutex<Handles>,
+    pub(crate) tasks: TaskBook,
+    listing: Mutex<Listing>,
+    /// Reads that are not answered yet, for `cancel`.
+    pub(crate) reads: Mutex<HashMap<i64, Arc<Waiting>>>,
+}
+
+/// A poisoned lock guards data that is still whole: every change under these locks is a single step.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn get<T: Clone>(lock: &RwLock<T>) -> T {
+    lock.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn set<T>(lock: &RwLock<T>, value: T) {
+    // The old value is dropped after the lock: a debuggee takes its time.
+    let old = std::mem::replace(&mut *lock.write().unwrap_or_else(PoisonError::into_inner), value);
+    drop(old);
+}
+
+impl Shared {
+    pub(crate) fn new(out: Outbox) -> Self {
+        Self {
+            out,
+            client: RwLock::default(),
+            places: RwLock::default(),
+            debuggee: RwLock::new(None),
+            position: RwLock::new(Position::Nowhere),
+            handles: Mutex::default(),
+            tasks: TaskBook::default(),
+            listing: Mutex::default(),
+            reads: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        get(&self.client)
+    }
+
+    pub(crate) fn set_client(&self, client: Client) {
+        set(&self.client, client);
+    }
+
+    pub(crate) fn places(&self) -> Arc<Places> {
+        get(&self.places)
+    }
+
+    pub(crate) fn set_places(&self, places: Places) {
+        set(&self.places, Arc::new(places));
+    }
+
+    pub(crate) fn debuggee(&self) -> Option<Arc<dyn Debuggee>> {
+        get(&self.debuggee)
+    }
+
+    /// The debuggee, or why there is none.
+    pub(crate) fn need_debuggee(&self) -> Answer<Arc<dyn Debuggee>> {
+        self.debuggee().ok_or_else(|| Error::new(ErrorId::NoDebuggee, "no program is being debugged"))
+    }
+
+    pub(crate) fn set_debuggee(&self, debuggee: Option<Arc<dyn Debuggee>>) {
+        set(&self.debuggee, debuggee);
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        get(&self.position)
+    }
+
+    /// The current stop, or why there is none.
+    pub(crate) fn need_stop(&self) -> Answer<(Epoch, Arc<Stopped>)> {
+        match self.position() {
+            Position::Stopped(epoch, stopped) => Ok((epoch, stopped)),
+            Position::Running => Err(Error::running()),
+            Position::Nowhere => Err(Error::new(ErrorId::NoDebuggee, "no program is being debugged")),
+        }
+    }
+
+    /// The program stands: the numbers of the last stop end, a generation of tasks begins.
+    pub(crate) fn stop(&self, stopped: Stopped) -> u64 {
+        let epoch = lock(&self.handles).turn();
+        let generation = self.tasks.begin();
+        set(&self.position, Position::Stopped(epoch, Arc::new(stopped)));
+        generation
+    }
+
+    /// The program moves, or is gone.
+    pub(crate) fn leave(&self, position: Position) {
+        set(&self.position, position);
+        self.tasks.leave();
+        lock(&self.handles).turn();
+    }
+
+    pub(crate) fn handles(&self) -> MutexGuard<'_, Handles> {
+        lock(&self.handles)
+    }
+
+    pub(crate) fn listing(&self) -> MutexGuard<'_, Listing> {
+        lock(&self.listing)
+    }
+
+    /// Who a `threadId` is.
+    pub(crate) fn target(&self, thread: i64) -> Answer<Target> {
+        if thread < FIRST_TASK_THREAD {
+            return Ok(Target::Thread(thread));
+        }
+        let number = thread.saturating_sub(FIRST_TASK_THREAD);
+        self.tasks.find(number).map(Target::Task).map_err(|_| {
+            Error::new(ErrorId::UnknownThread, format!("there is no thread or task with the number {thread}"))
+        })
+    }
+
+    /// The `threadId` of somebody.
+    pub(crate) fn thread_id(&self, target: Target) -> i64 {
+        match target {
+            Target::Thread(id) => id,
+            Target::Task(key) => self.tasks.numbering().task_thread(key),
+        }
+    }
+}
