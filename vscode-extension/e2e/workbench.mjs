@@ -70,7 +70,9 @@ export async function startServer(vsix, logFile) {
 }
 
 export async function startBrowser() {
-  return chromium.launch({ executablePath: await packedChromium.executablePath(), args: packedChromium.args, headless: true });
+  // In a single process, the end of one page's context would be the end of the browser.
+  const args = packedChromium.args.filter((argument) => argument !== '--single-process');
+  return chromium.launch({ executablePath: await packedChromium.executablePath(), args, headless: true });
 }
 
 /** Opens `folder` in a fresh workbench: no breakpoints, no layout of an earlier test. */
