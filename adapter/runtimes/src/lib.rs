@@ -1,1 +1,31 @@
-//! runtimes
+//! Finds executors in a stopped program by the names of their types, never by version, and reads what their tasks do.
+//!
+//! For: the list of all tasks ([`Runtimes::list`]: cheap, all of them), one task's logical stack ([`Runtimes::stack`]),
+//! and the place where a thread's stack and a task's chain become one ([`Runtimes::thread_stack`]). Not for: showing a
+//! value (`values`), giving tasks their numbers (`session`), running the program (`debugger`).
+//!
+//! **Invariant:** layout comes from names in the debug information. A name that is not found makes that task or that
+//! field say so; the rest goes on: no task that cannot be decoded hides another.
+//! **Invariant:** a running task's truth is its thread's stack, a suspended task's truth is its coroutine's state. A
+//! coroutine that is being polled is never read, because its stored state is that of an earlier poll.
+//! **Invariant:** every walk through the program's memory is bounded in depth and count and visits nothing twice.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+
+mod chain;
+mod collect;
+mod leaves;
+mod listing;
+mod names;
+mod runtimes;
+mod shape;
+mod stack;
+mod threads;
+mod tokio;
+mod waits;
+
+pub use listing::{Body, Listing, LogicalFrame, LogicalStack, Stack, StackFrame};
+pub use runtimes::Runtimes;

@@ -23,6 +23,29 @@ pub enum WaitKind {
     Unknown,
 }
 
+impl WaitKind {
+    /// The word of the protocol.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sleep => "sleep",
+            Self::Join => "join",
+            Self::Mutex => "mutex",
+            Self::RwLock => "rwlock",
+            Self::Semaphore => "semaphore",
+            Self::Notify => "notify",
+            Self::Channel => "channel",
+            Self::Io => "io",
+            Self::Group => "group",
+            Self::Select => "select",
+            Self::Barrier => "barrier",
+            Self::Process => "process",
+            Self::BlockingJob => "blocking-job",
+            Self::Future => "future",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The thing several tasks may wait for or hold, named by where it lies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Resource {

@@ -1,0 +1,414 @@
+//! From a future to everything it waits for: the walk along compiled shapes.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+use weft_memory::MemAddr;
+use weft_symbols::Type;
+use weft_tasks::{FrameKind, Location, TaskKey, Wait, WaitKind};
+use weft_values::{Place, Stop, is_user_crate};
+
+use crate::leaves;
+use crate::listing::Body;
+use crate::names::{base, krate};
+use crate::shape::{Alternative, Choice, Coroutine, FIRST_AWAIT, Kind, Part, Shape, Shapes, TypeId, UNRESUMED};
+
+/// How many futures deep a chain goes.
+const MAX_DEPTH: usize = 256;
+/// How many places one task's walk looks at.
+const MAX_PLACES: usize = 20_000;
+/// How many members of one set or slice are looked at.
+const MAX_ELEMENTS: u64 = 1_000;
+
+/// One node of a task's chain, outermost first.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) kind: FrameKind,
+    pub(crate) name: Arc<str>,
+    pub(crate) location: Option<Arc<Location>>,
+    pub(crate) user_code: bool,
+    /// Where its variables are.
+    pub(crate) body: Option<Body>,
+    /// What a leaf waits for.
+    pub(crate) wait: Option<Wait>,
+    pub(crate) group: Option<Group>,
+    pub(crate) children: Vec<Node>,
+}
+
+/// How the futures of a branch count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// The first that ends wins.
+    Any,
+    /// All must end.
+    All,
+    /// A future and the timer that ends it.
+    Timeout,
+}
+
+/// What a future is at the moment, seen from outside.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Chain {
+    pub(crate) nodes: Vec<Node>,
+    /// The entry future was never polled.
+    pub(crate) unresumed: bool,
+    /// What kept the walk from being complete.
+    pub(crate) error: Option<String>,
+}
+
+/// Finds out which task has its header at an address, and what it is called.
+pub(crate) type KeyOf<'a> = dyn Fn(MemAddr) -> Option<(TaskKey, Arc<str>)> + 'a;
+
+/// One walk over one task.
+pub(crate) struct Walk<'a> {
+    pub(crate) stop: &'a Stop,
+    pub(crate) shapes: &'a Shapes,
+    pub(crate) key_of: &'a KeyOf<'a>,
+    visited: FxHashSet<(MemAddr, TypeId)>,
+    /// The coroutines around, outermost first, with their active states.
+    pub(crate) around: Vec<Enclosing>,
+    places: usize,
+    unresumed: bool,
+    pub(crate) error: Option<String>,
+}
+
+/// A coroutine around the place that is being looked at.
+pub(crate) struct Enclosing {
+    pub(crate) shape: Arc<Shape>,
+    pub(crate) address: MemAddr,
+    pub(crate) state: usize,
+}
+
+impl Enclosing {
+    /// The coroutine and what its active state has saved.
+    pub(crate) fn saved(&self) -> Option<(&Coroutine, &Alternative)> {
+        let Kind::Coroutine(coroutine) = &self.shape.kind else { return None };
+        Some((coroutine, coroutine.states.variants.get(self.state)?))
+    }
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(stop: &'a Stop, shapes: &'a Shapes, key_of: &'a KeyOf<'a>) -> Self {
+        Self {
+            stop,
+            shapes,
+            key_of,
+            visited: FxHashSet::default(),
+            around: Vec::new(),
+            places: 0,
+            unresumed: false,
+            error: None,
+        }
+    }
+
+    /// The chain of a task's entry future, which is at rest.
+    pub(crate) fn entry(mut self, ty: &Type, address: MemAddr) -> Chain {
+        let nodes = self.future(ty, address, 0);
+        Chain { nodes, unresumed: self.unresumed, error: self.error }
+    }
+
+    /// A place that is known to be a future being awaited: if nothing is known inside it, it is a leaf itself.
+    pub(crate) fn future(&mut self, ty: &Type, address: MemAddr, depth: usize) -> Vec<Node> {
+        let shape = self.shapes.of(ty);
+        let nodes = match &shape.kind {
+            // A reference in this position is a future of its own, whoever wrote its target.
+            Kind::Nothing if crate::shape::pointee(ty).is_some() && ty.path().starts_with("&mut ") => {
+                match (crate::shape::pointee(ty), self.stop.memory.read_pointer(address)) {
+                    (Some(target), Ok(to)) if depth < MAX_DEPTH => {
+                        return self.future(&target, to, depth.saturating_add(1));
+                    }
+                    _ => Vec::new(),
+                }
+            }
+            _ => self.shape(&shape, address, depth),
+        };
+        let ended = matches!(&shape.kind, Kind::Coroutine(_));
+        if nodes.is_empty() && !ended && self.error.is_none() { vec![self.opaque(ty, address)] } else { nodes }
+    }
+
+    fn shape(&mut self, shape: &Arc<Shape>, address: MemAddr, depth: usize) -> Vec<Node> {
+        if depth >= MAX_DEPTH || self.places >= MAX_PLACES {
+            self.fail(format!("the chain was followed for {} places and then given up", self.places));
+            return Vec::new();
+        }
+        if matches!(shape.kind, Kind::Nothing) || !self.visited.insert((address, TypeId::of(&shape.ty))) {
+            return Vec::new();
+        }
+        self.places = self.places.saturating_add(1);
+        let depth = depth.saturating_add(1);
+        match &shape.kind {
+            Kind::Nothing => Vec::new(),
+            Kind::Coroutine(coroutine) => self.coroutine(shape, coroutine, address, depth),
+            Kind::Leaf(leaf) => vec![self.leaf(leaf, &shape.ty, address)],
+            Kind::Struct(parts) => {
+                let nodes = self.parts(parts, address, depth);
+                self.combined(&shape.ty, nodes)
+            }
+            Kind::Enum(choice) => {
+                let parts = self.active(choice, address).map(|(_, active)| active.parts.as_slice()).unwrap_or_default();
+                self.parts(parts, address, depth)
+            }
+            Kind::Pointer(target) => match self.pointer(address) {
+                Some(to) => self.future_or_parts(target, to, depth),
+                None => Vec::new(),
+            },
+            Kind::Slice { data, length, element } | Kind::Vector { data, length, element } => {
+                let from = self.pointer(at(address, *data));
+                let count = self.read(at(address, *length), 8).and_then(|count| u64::try_from(count).ok());
+                match (from, count) {
+                    (Some(from), Some(count)) => self.elements(element, from, count, depth),
+                    _ => Vec::new(),
+                }
+            }
+            Kind::Array { element, count } => self.elements(element, address, *count, depth),
+            Kind::Dyn { data, vtable } => self.dynamic(&shape.ty, at(address, *data), at(address, *vtable), depth),
+            Kind::Unordered(set) => {
+                let nodes = self.unordered(set, address, depth);
+                vec![branch("FuturesUnordered", Group::All, nodes)]
+            }
+            Kind::JoinSet(set) => {
+                let nodes = self.join_set(set, address);
+                vec![branch("JoinSet", Group::All, nodes)]
+            }
+        }
+    }
+
+    /// Behind a pointer in the position of a future there may be a struct without anything known inside.
+    fn future_or_parts(&mut self, ty: &Type, address: MemAddr, depth: usize) -> Vec<Node> {
+        let shape = self.shapes.of(ty);
+        self.shape(&shape, address, depth)
+    }
+
+    fn coroutine(&mut self, shape: &Arc<Shape>, coroutine: &Coroutine, address: MemAddr, depth: usize) -> Vec<Node> {
+        let Some((state, active)) = self.active(&coroutine.states, address) else {
+            self.fail(format!("the state of `{}` at {address} cannot be read", coroutine.name));
+            return Vec::new();
+        };
+        if state != UNRESUMED && state < FIRST_AWAIT {
+            return Vec::new();
+        }
+        if state == UNRESUMED && self.around.is_empty() {
+            self.unresumed = true;
+        }
+        let location = if state == UNRESUMED { coroutine.declared.clone() } else { active.location.clone() };
+        let awaitee = active.parts.iter().find(|part| part.name == "__awaitee");
+        let mut children = Vec::new();
+        if let Some(awaitee) = awaitee.filter(|_| state != UNRESUMED) {
+            self.around.push(Enclosing { shape: Arc::clone(shape), address, state });
+            children = self.future(&awaitee.ty, at(address, awaitee.offset), depth);
+            self.around.pop();
+        }
+        vec![Node {
+            kind: FrameKind::Await,
+            name: Arc::clone(&coroutine.name),
+            location,
+            user_code: coroutine.user_code,
+            body: Some(Body::Suspended(Place::new(shape.ty.clone(), address))),
+            wait: None,
+            group: None,
+            children,
+        }]
+    }
+
+    fn active<'c>(&self, choice: &'c Choice, address: MemAddr) -> Option<(usize, &'c Alternative)> {
+        match choice.tag {
+            None => choice.select(None),
+            Some((offset, size)) => choice.select(Some(self.read(at(address, offset), size)?)),
+        }
+    }
+
+    fn parts(&mut self, parts: &[Part], address: MemAddr, depth: usize) -> Vec<Node> {
+        let mut nodes = Vec::new();
+        for part in parts {
+            let shape = self.shapes.of(&part.ty);
+            nodes.extend(self.shape(&shape, at(address, part.offset), depth));
+        }
+        nodes
+    }
+
+    fn elements(&mut self, element: &Type, from: MemAddr, count: u64, depth: usize) -> Vec<Node> {
+        let shape = self.shapes.of(element);
+        let mut nodes = Vec::new();
+        for index in 0..count.min(MAX_ELEMENTS) {
+            nodes.extend(self.shape(&shape, at(from, index.saturating_mul(element.size())), depth));
+        }
+        nodes
+    }
+
+    fn dynamic(&mut self, ty: &Type, data: MemAddr, vtable: MemAddr, depth: usize) -> Vec<Node> {
+        let (Some(to), Some(vtable)) = (self.pointer(data), self.pointer(vtable)) else { return Vec::new() };
+        let concrete = self.stop.modules.to_file(vtable).and_then(|(module, file)| module.image.vtable_type(file));
+        match concrete {
+            Some(concrete) => self.future(&concrete, to, depth),
+            None => vec![self.opaque(ty, data)],
+        }
+    }
+
+    fn unordered(&mut self, set: &leaves::Unordered, address: MemAddr, depth: usize) -> Vec<Node> {
+        let shape = self.shapes.of(&set.slot.1);
+        let mut nodes = Vec::new();
+        let mut seen = FxHashSet::default();
+        let mut next = self.pointer(at(address, set.head));
+        while let Some(node) = next {
+            if !seen.insert(node) || nodes.len() as u64 >= MAX_ELEMENTS {
+                break;
+            }
+            nodes.extend(self.shape(&shape, at(node, set.slot.0), depth));
+            next = self.pointer(at(node, set.next));
+        }
+        nodes
+    }
+
+    fn join_set(&mut self, set: &leaves::JoinSet, address: MemAddr) -> Vec<Node> {
+        let Some(shared) = self.pointer(at(address, set.shared)) else { return Vec::new() };
+        let mut nodes = Vec::new();
+        let mut seen = FxHashSet::default();
+        for head in &set.heads {
+            let mut next = self.pointer(at(shared, *head));
+            while let Some(entry) = next {
+                if !seen.insert(entry) || nodes.len() as u64 >= MAX_ELEMENTS {
+                    break;
+                }
+                if let Some(header) = self.pointer(at(entry, set.header)) {
+                    nodes.push(leaf_node("JoinHandle".into(), self.join_wait(Some(header))));
+                }
+                next = self.pointer(at(entry, set.next));
+            }
+        }
+        nodes
+    }
+
+    /// What a struct makes of the futures in it: a wrapper passes its one future on, several are a branch.
+    fn combined(&self, ty: &Type, nodes: Vec<Node>) -> Vec<Node> {
+        if nodes.len() <= 1 {
+            return nodes;
+        }
+        let path = base(ty.path());
+        if path == "tokio::time::timeout::Timeout" {
+            return vec![branch("timeout", Group::Timeout, nodes)];
+        }
+        let (name, group) = match path {
+            "core::future::poll_fn::PollFn" => match poll_fn_macro(ty) {
+                Some(known) => known,
+                None => return vec![branch("poll_fn", Group::Any, nodes)],
+            },
+            _ if krate(path).is_empty() || path.contains('{') => return nodes,
+            _ if path.contains("select") => (weft_values::short_type_name(path), Group::Any),
+            _ => (weft_values::short_type_name(path), Group::All),
+        };
+        vec![branch(&name, group, nodes)]
+    }
+
+    /// A future of which only the type is known.
+    fn opaque(&mut self, ty: &Type, address: MemAddr) -> Node {
+        let name = weft_values::short_type_name(ty.path());
+        let wait = self.opaque_wait(ty, address, &name);
+        let user_code = is_user_crate(krate(ty.path()));
+        Node { user_code, ..leaf_node(name.into(), wait) }
+    }
+
+    pub(crate) fn pointer(&self, address: MemAddr) -> Option<MemAddr> {
+        self.stop.memory.read_pointer(address).ok().filter(|to| to.raw() != 0)
+    }
+
+    pub(crate) fn read(&self, address: MemAddr, size: u64) -> Option<u128> {
+        self.stop.memory.read_uint(address, usize::try_from(size).ok()?).ok()
+    }
+
+    fn fail(&mut self, message: String) {
+        self.error.get_or_insert(message);
+    }
+}
+
+/// The macro that made a `PollFn`: both keep their futures in a local, `select!` with a mask of those that are done.
+fn poll_fn_macro(ty: &Type) -> Option<(String, Group)> {
+    let closure = ty.template_argument("F")?;
+    let weft_symbols::TypeKind::Struct { members, .. } = closure.kind() else { return None };
+    let has = |part: &str| members.iter().any(|member| member.name.contains(part));
+    if has("disabled") {
+        Some(("select!".to_owned(), Group::Any))
+    } else if has("rotator") || has("futures") || has("_fut") {
+        Some(("join!".to_owned(), Group::All))
+    } else {
+        None
+    }
+}
+
+pub(crate) fn at(address: MemAddr, offset: u64) -> MemAddr {
+    MemAddr::new(address.raw().wrapping_add(offset))
+}
+
+pub(crate) fn leaf_node(name: Arc<str>, wait: Wait) -> Node {
+    Node {
+        kind: FrameKind::Leaf,
+        name,
+        location: None,
+        user_code: false,
+        body: None,
+        wait: Some(wait),
+        group: None,
+        children: Vec::new(),
+    }
+}
+
+fn branch(name: &str, group: Group, children: Vec<Node>) -> Node {
+    Node {
+        kind: FrameKind::Branch,
+        name: name.into(),
+        location: None,
+        user_code: false,
+        body: None,
+        wait: None,
+        group: Some(group),
+        children,
+    }
+}
+
+/// What a chain waits for: its innermost leaf, or a branch's kind.
+pub(crate) fn wait_of(nodes: &[Node]) -> Option<Wait> {
+    let node = nodes.first()?;
+    let Some(group) = node.group else {
+        return wait_of(&node.children).or_else(|| node.wait.clone());
+    };
+    let waits: Vec<Wait> = node.children.iter().filter_map(|child| wait_of(std::slice::from_ref(child))).collect();
+    if group == Group::Timeout {
+        return timed(waits);
+    }
+    let kind = if group == Group::Any { WaitKind::Select } else { WaitKind::Group };
+    let texts: Vec<&str> = waits.iter().take(4).map(|wait| wait.text.as_str()).collect();
+    let more = if waits.len() > texts.len() { ", …" } else { "" };
+    let mut wait = Wait::new(kind, format!("{} of {}: {}{more}", node.name, waits.len(), texts.join(", ")));
+    wait.tasks = waits.iter().flat_map(|wait| wait.tasks.iter().copied()).collect();
+    wait.remaining_ms = waits.iter().filter_map(|wait| wait.remaining_ms).min().filter(|_| group == Group::Any);
+    Some(wait)
+}
+
+/// A wait with a timer beside it: the wait itself, and how long the timer leaves it.
+fn timed(waits: Vec<Wait>) -> Option<Wait> {
+    let mut waits = waits.into_iter();
+    let (first, second) = (waits.next()?, waits.next());
+    // The debug information may list the timer first.
+    let (mut wait, timer) = match second {
+        Some(second) if first.kind == WaitKind::Sleep && second.kind != WaitKind::Sleep => (second, Some(first)),
+        second => (first, second),
+    };
+    if let Some(milliseconds) = timer.and_then(|timer| timer.remaining_ms) {
+        wait.text = format!("{}; timeout in {}", wait.text, crate::waits::duration(milliseconds));
+        wait.remaining_ms = Some(wait.remaining_ms.map_or(milliseconds, |own| own.min(milliseconds)));
+    }
+    Some(wait)
+}
+
+/// The tasks that the leaves of a chain join.
+pub(crate) fn joined(nodes: &[Node], found: &mut Vec<(TaskKey, bool)>) {
+    for node in nodes {
+        if let Some(wait) = &node.wait {
+            found.extend(wait.tasks.iter().map(|task| (*task, false)));
+        }
+        let before = found.len();
+        joined(&node.children, found);
+        if &*node.name == "JoinSet" && node.group.is_some() {
+            found.iter_mut().skip(before).for_each(|(_, set)| *set = true);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What is found, in the words that the faces of the debugger use.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use weft_memory::MemAddr;
+use weft_symbols::Type;
+use weft_tasks::{Location, Snapshot, Task, TaskKey};
+use weft_values::{Frame, Place};
+
+use crate::threads::ThreadView;
+
+/// Every task of a stopped program, with what it takes to look at one of them more closely.
+#[derive(Debug)]
+pub struct Listing {
+    /// The tasks.
+    pub snapshot: Arc<Snapshot>,
+    /// The generation of the stop it was made from.
+    pub generation: u64,
+    pub(crate) tasks: FxHashMap<TaskKey, Details>,
+    pub(crate) threads: Vec<ThreadView>,
+    /// Keys and names by header address.
+    pub(crate) by_header: FxHashMap<MemAddr, (TaskKey, Arc<str>)>,
+}
+
+/// What the snapshot does not tell of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct Details {
+    /// Its place in the snapshot.
+    pub(crate) index: usize,
+    /// The entry future; none if it could not be found.
+    pub(crate) future: Option<(Type, MemAddr)>,
+    /// While running: the thread's position in `threads` and the activation's in the thread.
+    pub(crate) polled: Option<(usize, usize)>,
+}
+
+impl Listing {
+    /// A task's row.
+    pub fn task(&self, key: TaskKey) -> Option<&Task> {
+        let details = self.tasks.get(&key)?;
+        self.snapshot.tasks.get(details.index)
+    }
+
+    /// The innermost task that a thread polls, roots included if they are being polled.
+    pub fn running_on(&self, tid: i32) -> Option<TaskKey> {
+        let view = self.threads.iter().find(|view| view.tid == tid)?;
+        view.activations.iter().find_map(|activation| activation.running.then_some(activation.key).flatten())
+    }
+}
+
+/// Where a frame's variables are to be had.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// A suspended coroutine's environment; for `weft_values::coroutine`.
+    Suspended(Place),
+    /// A frame on a thread's stack; for `weft_values::variables`.
+    Physical(Box<Frame>),
+}
+
+/// One task's logical stack as a tree, outermost first.
+#[derive(Clone, Debug, Default)]
+pub struct Stack {
+    /// The tree; after the task's own frames come its awaiters as boundaries.
+    pub frames: Vec<weft_tasks::Frame>,
+    /// What the tree's `FrameBody`s are indices into.
+    pub bodies: Vec<Body>,
+}
+
+/// A stack as standard DAP shows it: rows, innermost first.
+#[derive(Clone, Debug, Default)]
+pub struct LogicalStack {
+    /// The rows.
+    pub frames: Vec<LogicalFrame>,
+}
+
+/// A row of a logical stack.
+#[derive(Clone, Debug)]
+pub enum LogicalFrame {
+    /// A frame.
+    Frame(StackFrame),
+    /// Above this row are this task's frames; the name is the task's.
+    Task(TaskKey, String),
+    /// Below this row are the suspended frames of an awaiter; the name is the awaiter's.
+    AwaitedBy(TaskKey, String),
+}
+
+/// A frame of a logical stack.
+#[derive(Clone, Debug)]
+pub struct StackFrame {
+    /// The source's name for it.
+    pub name: String,
+    /// Where it executes or awaits.
+    pub location: Option<Location>,
+    /// Not the user's code.
+    pub subtle: bool,
+    /// Where execution goes on, for physical frames.
+    pub instruction: Option<MemAddr>,
+    /// Its variables.
+    pub body: Body,
+}

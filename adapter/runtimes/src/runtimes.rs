@@ -1,0 +1,74 @@
+//! The entry points, and what is kept between stops.
+
+use std::sync::Arc;
+
+use weft_memory::MemAddr;
+use weft_symbols::Type;
+use weft_tasks::TaskKey;
+use weft_values::Stop;
+
+use crate::chain::{Chain, KeyOf, Node, Walk};
+use crate::collect::Collector;
+use crate::listing::{Listing, LogicalStack, Stack};
+use crate::shape::Shapes;
+use crate::tokio::Cells;
+
+/// Reads the tasks of one debuggee. What it works out about types it keeps for the next stop; so it lives as long as the
+/// debuggee, and is shared by all who read.
+#[derive(Debug, Default)]
+pub struct Runtimes {
+    pub(crate) shapes: Shapes,
+    pub(crate) cells: Cells,
+}
+
+impl Runtimes {
+    /// Knows nothing yet; reads nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every task. Never fails: what could not be seen is said in the snapshot's notes and in the tasks' errors. Builds
+    /// the images' indices if that has not happened yet.
+    pub fn list(&self, stop: &Stop) -> Listing {
+        Collector::new(self, stop).run()
+    }
+
+    /// One task's logical stack as a tree, with its awaiters; none if the listing has no such task.
+    pub fn stack(&self, stop: &Stop, listing: &Listing, task: TaskKey) -> Option<Stack> {
+        crate::stack::tree(self, stop, listing, task)
+    }
+
+    /// The stack of an OS thread: if it polls a task, the task's frames, the task's label, its awaiters, and last the
+    /// executor's frames. `listing` is asked for only then.
+    pub fn thread_stack(&self, stop: &Stop, tid: i32, listing: &dyn Fn() -> Arc<Listing>) -> LogicalStack {
+        crate::stack::of_thread(self, stop, tid, listing)
+    }
+
+    /// The stack of a task: its logical chain, innermost first (of a running task its part of the thread's stack), then
+    /// its awaiters.
+    pub fn task_stack(&self, stop: &Stop, listing: &Listing, task: TaskKey) -> Option<LogicalStack> {
+        crate::stack::of_task(self, stop, listing, task)
+    }
+
+    /// What a future that is at rest waits for.
+    pub(crate) fn chain(&self, stop: &Stop, key_of: &KeyOf<'_>, future: &Type, address: MemAddr) -> Chain {
+        Walk::new(stop, &self.shapes, key_of).entry(future, address)
+    }
+
+    /// The chain of a listed task: its coroutine's state, or its thread's stack while it runs.
+    pub(crate) fn nodes(&self, stop: &Stop, listing: &Listing, task: TaskKey) -> Vec<Node> {
+        let Some(details) = listing.tasks.get(&task) else { return Vec::new() };
+        if let Some((thread, activation)) = details.polled {
+            let view = listing.threads.get(thread);
+            let found = view.and_then(|view| Some((view, view.activations.get(activation)?)));
+            if let Some((view, activation)) = found.filter(|(_, activation)| activation.running) {
+                return crate::stack::physical(view.frames.get(activation.own.clone()).unwrap_or_default());
+            }
+        }
+        let key_of = |header: MemAddr| listing.by_header.get(&header).cloned();
+        match &details.future {
+            Some((ty, address)) => self.chain(stop, &key_of, ty, *address).nodes,
+            None => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Where a thread's stack and a task's chain become one.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+use weft_memory::MemAddr;
+use weft_tasks::{FrameBody, FrameKind, TaskKey};
+use weft_values::{Frame, Stop};
+
+use crate::chain::Node;
+use crate::listing::{Body, Listing, LogicalFrame, LogicalStack, Stack, StackFrame};
+use crate::names::location;
+use crate::runtimes::Runtimes;
+use crate::threads::{ThreadView, view};
+
+/// How many awaiters one stack shows.
+const MAX_AWAITERS: usize = 64;
+/// How many frames of a running task its tree shows (a stack shows them all).
+const MAX_PHYSICAL: usize = 64;
+
+/// The tree of a task and, as boundaries, of those that await it.
+pub(crate) fn tree(runtimes: &Runtimes, stop: &Stop, listing: &Listing, task: TaskKey) -> Option<Stack> {
+    listing.tasks.get(&task)?;
+    let mut builder = TreeBuilder { runtimes, stop, listing, seen: FxHashSet::default(), stack: Stack::default() };
+    let frames = builder.task(task);
+    builder.stack.frames = frames;
+    Some(builder.stack)
+}
+
+struct TreeBuilder<'a> {
+    runtimes: &'a Runtimes,
+    stop: &'a Stop,
+    listing: &'a Listing,
+    seen: FxHashSet<TaskKey>,
+    stack: Stack,
+}
+
+impl TreeBuilder<'_> {
+    fn task(&mut self, key: TaskKey) -> Vec<weft_tasks::Frame> {
+        self.seen.insert(key);
+        let nodes = self.runtimes.nodes(self.stop, self.listing, key);
+        let mut frames: Vec<_> = nodes.into_iter().map(|node| self.frame(node)).collect();
+        let awaiters = self.listing.task(key).map(|task| task.awaited_by.clone()).unwrap_or_default();
+        for awaiter in awaiters {
+            if self.seen.len() > MAX_AWAITERS || self.seen.contains(&awaiter.task) {
+                continue;
+            }
+            let Some(name) = self.listing.task(awaiter.task).map(|task| task.name.clone()) else { continue };
+            let children = self.task(awaiter.task);
+            frames.push(weft_tasks::Frame {
+                name,
+                location: None,
+                kind: FrameKind::Boundary,
+                user_code: false,
+                body: None,
+                task: Some(awaiter.task),
+                children,
+            });
+        }
+        frames
+    }
+
+    fn frame(&mut self, node: Node) -> weft_tasks::Frame {
+        let body = node.body.map(|body| {
+            let index = FrameBody(u32::try_from(self.stack.bodies.len()).unwrap_or(u32::MAX));
+            self.stack.bodies.push(body);
+            index
+        });
+        weft_tasks::Frame {
+            name: node.name.to_string(),
+            location: node.location.as_deref().cloned(),
+            kind: node.kind,
+            user_code: node.user_code,
+            body,
+            task: node.wait.as_ref().and_then(|wait| wait.tasks.first().copied()),
+            children: node.children.into_iter().map(|child| self.frame(child)).collect(),
+        }
+    }
+}
+
+/// The frames of a running task as a chain, outermost first. What lies between two of the user's functions is left out
+/// where it is only the standard library's or the runtime's glue.
+pub(crate) fn physical(own: &[Frame]) -> Vec<Node> {
+    let is_shown =
+        |frame: &&Frame| frame.user_code || frame.code.as_ref().is_none_or(|code| code.function.kind.is_coroutine());
+    let first = own.iter().position(|frame| is_shown(&frame)).unwrap_or(0);
+    let inner = own.get(..first).unwrap_or_default();
+    let shown: Vec<&Frame> = inner.iter().chain(own.iter().skip(first).filter(is_shown)).collect();
+    // A deep recursion is shown by its two ends.
+    let half = MAX_PHYSICAL.checked_div(2).unwrap_or(0);
+    let tail = shown.len().saturating_sub(half);
+    let ends = shown.iter().enumerate().filter(|(index, _)| *index < half || *index >= tail);
+    ends.fold(Vec::new(), |children, (_, frame)| vec![physical_node(frame, children)])
+}
+
+fn physical_node(frame: &Frame, children: Vec<Node>) -> Node {
+    Node {
+        kind: FrameKind::Physical,
+        name: frame.name.as_str().into(),
+        location: frame.source.as_ref().filter(|source| source.line > 0).map(|source| Arc::new(location(source))),
+        user_code: frame.user_code,
+        body: Some(Body::Physical(Box::new(frame.clone()))),
+        wait: None,
+        group: None,
+        children,
+    }
+}
+
+/// The stack of a thread.
+pub(crate) fn of_thread(
+    runtimes: &Runtimes,
+    stop: &Stop,
+    tid: i32,
+    listing: &dyn Fn() -> Arc<Listing>,
+) -> LogicalStack {
+    let view = view(stop, tid);
+    let mut stack = LogicalStack::default();
+    if !view.activations.iter().any(|activation| activation.running && !activation.own.is_empty()) {
+        push_frames(&mut stack, &view.frames, false);
+        return stack;
+    }
+    let listing = listing();
+    let listed =
+        listing.threads.iter().find(|listed| listed.tid == tid).filter(|_| listing.generation == stop.generation);
+    thread_rows(runtimes, stop, listed.unwrap_or(&view), &listing, &mut stack);
+    stack
+}
+
+fn thread_rows(runtimes: &Runtimes, stop: &Stop, view: &ThreadView, listing: &Listing, stack: &mut LogicalStack) {
+    let mut innermost = true;
+    let mut from = 0;
+    for activation in &view.activations {
+        let own = view.frames.get(from..activation.own.end).unwrap_or_default();
+        push_frames(stack, own, false);
+        if let Some((key, task)) = activation.key.and_then(|key| Some((key, listing.task(key)?))) {
+            // Of the executor's own launch tasks there is nothing to say; of a root that waits neither.
+            if activation.running {
+                stack.frames.push(LogicalFrame::Task(key, task.name.clone()));
+            }
+            if activation.running && innermost {
+                let mut seen = FxHashSet::from_iter([key]);
+                push_awaiters(runtimes, stop, listing, key, &mut seen, stack);
+                innermost = false;
+            }
+        }
+        push_frames(stack, view.frames.get(activation.executor.clone()).unwrap_or_default(), true);
+        from = activation.executor.end;
+    }
+    push_frames(stack, view.frames.get(from..).unwrap_or_default(), false);
+}
+
+/// The stack of a task.
+pub(crate) fn of_task(runtimes: &Runtimes, stop: &Stop, listing: &Listing, task: TaskKey) -> Option<LogicalStack> {
+    listing.tasks.get(&task)?;
+    let mut stack = LogicalStack::default();
+    push_task(runtimes, stop, listing, task, None, &mut stack);
+    let mut seen = FxHashSet::from_iter([task]);
+    push_awaiters(runtimes, stop, listing, task, &mut seen, &mut stack);
+    Some(stack)
+}
+
+fn push_awaiters(
+    runtimes: &Runtimes,
+    stop: &Stop,
+    listing: &Listing,
+    of: TaskKey,
+    seen: &mut FxHashSet<TaskKey>,
+    stack: &mut LogicalStack,
+) {
+    let awaiters = listing.task(of).map(|task| task.awaited_by.clone()).unwrap_or_default();
+    for awaiter in awaiters {
+        let Some(task) = listing.task(awaiter.task) else { continue };
+        if seen.len() > MAX_AWAITERS || !seen.insert(awaiter.task) {
+            continue;
+        }
+        stack.frames.push(LogicalFrame::AwaitedBy(awaiter.task, task.name.clone()));
+        push_task(runtimes, stop, listing, awaiter.task, Some(of), stack);
+        push_awaiters(runtimes, stop, listing, awaiter.task, seen, stack);
+    }
+}
+
+/// The frames of one task, innermost first; of several branches the one that awaits `towards`, else the one that has the
+/// innermost frame of user code.
+fn push_task(
+    runtimes: &Runtimes,
+    stop: &Stop,
+    listing: &Listing,
+    task: TaskKey,
+    towards: Option<TaskKey>,
+    stack: &mut LogicalStack,
+) {
+    let polled = listing.tasks.get(&task).and_then(|details| {
+        let (thread, activation) = details.polled?;
+        let view = listing.threads.get(thread)?;
+        let activation = view.activations.get(activation).filter(|activation| activation.running)?;
+        view.frames.get(activation.own.clone())
+    });
+    if let Some(own) = polled {
+        push_frames(stack, own, false);
+        return;
+    }
+    let nodes = runtimes.nodes(stop, listing, task);
+    let joins =
+        |node: &Node| towards.is_some_and(|key| node.wait.as_ref().is_some_and(|wait| wait.tasks.contains(&key)));
+    let path = path_to(&nodes, &joins)
+        .or_else(|| path_to(&nodes, &|node| node.user_code && node.location.is_some()))
+        .or_else(|| path_to(&nodes, &|node| node.children.is_empty()))
+        .unwrap_or_default();
+    let innermost = path.last().map(|node| straight(node)).unwrap_or_default();
+    for node in path.iter().copied().chain(innermost).collect::<Vec<_>>().into_iter().rev() {
+        if let Some(body) = &node.body {
+            stack.frames.push(LogicalFrame::Frame(StackFrame {
+                name: node.name.to_string(),
+                location: node.location.as_deref().cloned(),
+                subtle: !node.user_code,
+                instruction: None,
+                body: body.clone(),
+            }));
+        }
+    }
+}
+
+/// The way from the outermost node to the innermost one that is wanted, on the first branch that has one.
+fn path_to<'a>(nodes: &'a [Node], wanted: &dyn Fn(&Node) -> bool) -> Option<Vec<&'a Node>> {
+    nodes.iter().find_map(|node| match path_to(&node.children, wanted) {
+        Some(mut path) => {
+            path.insert(0, node);
+            Some(path)
+        }
+        None => wanted(node).then(|| vec![node]),
+    })
+}
+
+/// What lies further in, as long as there is only one way.
+fn straight(node: &Node) -> Vec<&Node> {
+    let mut way = Vec::new();
+    let mut node = node;
+    while let [only] = node.children.as_slice() {
+        way.push(only);
+        node = only;
+    }
+    way
+}
+
+fn push_frames(stack: &mut LogicalStack, frames: &[Frame], executor: bool) {
+    stack.frames.extend(frames.iter().map(|frame| {
+        LogicalFrame::Frame(StackFrame {
+            name: frame.name.clone(),
+            location: frame.source.as_ref().filter(|source| source.line > 0).map(location),
+            subtle: executor || !frame.user_code,
+            instruction: Some(MemAddr::new(frame.pc.raw())),
+            body: Body::Physical(Box::new(frame.clone())),
+        })
+    }));
+}

@@ -1,0 +1,225 @@
+//! Which tasks the threads of a program poll at the moment, read from their stacks.
+
+use std::ops::Range;
+
+use weft_memory::MemAddr;
+use weft_symbols::{CodeFrame, LocationContext, Type};
+use weft_tasks::TaskKey;
+use weft_values::{Frame, Place, Stop, WalkEnd, frames};
+
+use crate::names::{base, within};
+
+/// Most frames of a stack that are looked at for tasks.
+const MAX_FRAMES: usize = 2_000;
+
+/// A thread's stack and the tasks on it.
+#[derive(Clone, Debug)]
+pub(crate) struct ThreadView {
+    pub(crate) tid: i32,
+    /// Innermost first.
+    pub(crate) frames: Vec<Frame>,
+    /// Why the stack ends early, if it does.
+    pub(crate) broken: Option<String>,
+    /// What the thread polls, innermost first.
+    pub(crate) activations: Vec<Activation>,
+}
+
+/// One future being driven by a thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Activation {
+    /// What.
+    pub(crate) what: Driven,
+    /// The future's own frames; empty if it is not being polled.
+    pub(crate) own: Range<usize>,
+    /// The executor's frames around them.
+    pub(crate) executor: Range<usize>,
+    /// Whether its poll function is on the stack (a root that waits is not).
+    pub(crate) running: bool,
+    /// Which task this is, once that is known.
+    pub(crate) key: Option<TaskKey>,
+}
+
+/// What a thread drives.
+#[derive(Clone, Debug)]
+pub(crate) enum Driven {
+    /// A task of an executor.
+    Task {
+        /// Its header, if the frame still says so.
+        header: Option<MemAddr>,
+        /// Type of the entry future.
+        future: Option<Type>,
+    },
+    /// The future of a `block_on`.
+    Root {
+        /// Type of the future.
+        future: Option<Type>,
+        /// The future, pinned; none if the frames do not say any more.
+        place: Option<Place>,
+        /// Canonical frame address of `block_on`: its identity when the future's address is not known.
+        cfa: Option<MemAddr>,
+    },
+}
+
+/// The frames of a thread and what it drives.
+pub(crate) fn view(stop: &Stop, tid: i32) -> ThreadView {
+    let walk = frames(stop, tid, MAX_FRAMES);
+    let broken = match walk.end {
+        WalkEnd::Outermost => None,
+        WalkEnd::Limit => Some(format!("the stack of thread {tid} has more than {MAX_FRAMES} frames")),
+        WalkEnd::Broken(error) => Some(error.to_string()),
+    };
+    let activations = activations(stop, &walk.frames);
+    ThreadView { tid, frames: walk.frames, broken, activations }
+}
+
+/// The executor's functions that poll a future.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Poller {
+    Task,
+    BlockOn,
+}
+
+fn poller(code: &CodeFrame) -> Option<Poller> {
+    let path = code.function.path.as_str();
+    if !path.starts_with("tokio::runtime::") {
+        return None;
+    }
+    let path = base(path);
+    if path == "tokio::runtime::task::raw::poll"
+        || (within(path, "tokio::runtime::task::harness")
+            && (path.ends_with("::poll") || path.ends_with("::poll_inner")))
+    {
+        return Some(Poller::Task);
+    }
+    let blocks =
+        ["tokio::runtime::park", "tokio::runtime::scheduler::current_thread", "tokio::runtime::basic_scheduler"];
+    let in_block_on = path.ends_with("::block_on") || path.contains("::block_on::{closure#");
+    (in_block_on && blocks.iter().any(|module| within(path, module))).then_some(Poller::BlockOn)
+}
+
+fn activations(stop: &Stop, frames: &[Frame]) -> Vec<Activation> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    let mut index = 0;
+    while let Some(frame) = frames.get(index) {
+        let Some(kind) = frame.code.as_ref().and_then(poller) else {
+            index = index.saturating_add(1);
+            continue;
+        };
+        let end = run_end(frames, index, kind);
+        let executor = index..end;
+        let own = own_frames(frames, start..index);
+        let run = frames.get(executor.clone()).unwrap_or_default();
+        let what = match kind {
+            Poller::Task => Driven::Task { header: header(stop, run), future: argument(run, "T") },
+            Poller::BlockOn => root(stop, run),
+        };
+        let running = kind == Poller::Task || !own.is_empty();
+        found.push(Activation { what, own: own.clone(), executor: own.end..end, running, key: None });
+        start = end;
+        index = end;
+    }
+    // What lies outside the innermost executor belongs to it as far as the next user frame.
+    found
+}
+
+/// The end of the executor's frames that begin at `from`: up to the next poller of another future, or code that is
+/// neither the executor's nor the standard library's.
+fn run_end(frames: &[Frame], from: usize, kind: Poller) -> usize {
+    let rest = frames.get(from..).unwrap_or_default();
+    let mut left_kind = false;
+    let length = rest
+        .iter()
+        .take_while(|frame| {
+            let Some(code) = &frame.code else { return true };
+            match poller(code) {
+                Some(same) if same == kind => !left_kind,
+                Some(_) => false,
+                None => {
+                    // Between two frames of one poll there is only the task's own machinery.
+                    left_kind |= kind == Poller::Task && !within(&code.function.path, "tokio::runtime::task");
+                    !frame.user_code && !code.function.kind.is_coroutine()
+                }
+            }
+        })
+        .count();
+    from.saturating_add(length.max(1))
+}
+
+/// The frames of a future in a stretch of stack that ends at its executor: up to the outermost coroutine or user
+/// function. A future of the runtime's own has neither; then all but the executor's glue.
+fn own_frames(frames: &[Frame], stretch: Range<usize>) -> Range<usize> {
+    let inside = frames.get(stretch.clone()).unwrap_or_default();
+    let is_own =
+        |frame: &Frame| frame.user_code || frame.code.as_ref().is_some_and(|code| code.function.kind.is_coroutine());
+    let count = inside.iter().rposition(is_own).map_or(0, |last| last.saturating_add(1));
+    stretch.start..stretch.start.saturating_add(count)
+}
+
+/// The generic argument of that name of the first frame that has it.
+fn argument(run: &[Frame], name: &str) -> Option<Type> {
+    run.iter().find_map(|frame| {
+        let code = frame.code.as_ref()?;
+        poller(code)?;
+        code.template_argument(name)
+    })
+}
+
+/// The header of the task that a run of executor frames polls: a pointer to a header or cell among their variables.
+fn header(stop: &Stop, run: &[Frame]) -> Option<MemAddr> {
+    const TARGETS: [&str; 2] = ["tokio::runtime::task::core::Header", "tokio::runtime::task::core::Cell"];
+    run.iter().filter(|frame| frame.code.as_ref().and_then(poller) == Some(Poller::Task)).find_map(|frame| {
+        each_variable(stop, frame, &|ty| {
+            let target = crate::leaves::find_pointer(ty, 4, &|_| true).map(|(_, target)| target);
+            target.is_some_and(|target| TARGETS.contains(&base(target.path())))
+        })
+        .and_then(|place| place.peel().read_pointer(stop).ok())
+        .filter(|header| header.raw() != 0)
+    })
+}
+
+/// The future of a `block_on`: the innermost variable of type `Pin<&mut F>`. Outer frames hold copies of the future
+/// from before it was pinned, which look never polled: they are not used.
+fn root(stop: &Stop, run: &[Frame]) -> Driven {
+    let future = argument(run, "F");
+    let place = future.as_ref().and_then(|future| {
+        run.iter().find_map(|frame| {
+            let pinned = each_variable(stop, frame, &|ty| is_pin_of(ty, future))?;
+            pinned.deref(stop).ok()
+        })
+    });
+    let cfa = run.iter().find_map(|frame| frame.cfa.filter(|_| frame.code.as_ref().and_then(poller).is_some()));
+    Driven::Root { future, place, cfa }
+}
+
+fn is_pin_of(ty: &Type, future: &Type) -> bool {
+    let inner = ty.path().strip_prefix("core::pin::Pin<&mut ").and_then(|rest| rest.strip_suffix('>'));
+    inner == Some(future.path())
+}
+
+/// The first variable of a frame whose type is wanted and whose place is known.
+fn each_variable(stop: &Stop, frame: &Frame, wanted: &dyn Fn(&Type) -> bool) -> Option<Place> {
+    let code = frame.code.as_ref()?;
+    let pc = frame.file_pc(stop)?;
+    let variables = code.variables_at(pc).ok()?;
+    // The innermost of several: a pinned future shadows the future it was made of.
+    variables.iter().rev().find_map(|variable| {
+        let ty = variable.ty.clone().filter(|ty| wanted(ty))?;
+        let context = LocationContext {
+            memory: &*stop.memory,
+            registers: &frame.registers,
+            cfa: frame.cfa,
+            pc: frame.lookup_pc,
+            modules: &stop.modules,
+            frame: code,
+        };
+        Place::located(ty, variable.locate(&context).ok()?).ok()
+    })
+}
+
+/// The environment of a coroutine whose poll function a frame executes: what its unnamed parameter points to.
+pub(crate) fn environment(stop: &Stop, frame: &Frame) -> Option<Place> {
+    let code = frame.code.as_ref().filter(|code| code.function.kind.is_coroutine())?;
+    let wanted = code.environment_type()?;
+    each_variable(stop, frame, &|ty| is_pin_of(ty, &wanted)).and_then(|pin| pin.deref(stop).ok())
+}

@@ -1,0 +1,51 @@
+//! A task's header: where its state, its vtable and its links are.
+
+use weft_symbols::Type;
+
+use crate::leaves::next_offset;
+use crate::shape::{find_member, peel, pointee};
+
+/// Offsets in a header and its vtable, from the header's type.
+#[derive(Clone, Debug)]
+pub(crate) struct HeaderPlan {
+    /// Of the state word.
+    pub(crate) state: u64,
+    /// Of the pointer to the vtable.
+    pub(crate) vtable: u64,
+    /// In the vtable, of `poll`.
+    pub(crate) poll: u64,
+    /// Of the link to the next task of the same list.
+    pub(crate) next: Next,
+}
+
+/// Where a task's link is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Next {
+    /// In the header (Tokio up to 1.20).
+    Header(u64),
+    /// In the trailer (from 1.21): where in the vtable its offset is, and where in it the link is.
+    Trailer { offset_in_vtable: u64, link: u64 },
+}
+
+impl HeaderPlan {
+    /// Of this header type; the message says what is missing.
+    pub(crate) fn of(header: &Type) -> Result<Self, String> {
+        let missing = |what: &str| format!("`{}` has no `{what}` that is known", header.path());
+        let (state, _) = find_member(header, &["state"], 1).ok_or_else(|| missing("state"))?;
+        let (vtable, pointer) = find_member(header, &["vtable"], 1).ok_or_else(|| missing("vtable"))?;
+        let vtable_type = pointee(&peel(&pointer).1).ok_or_else(|| missing("vtable"))?;
+        let (poll, _) = find_member(&vtable_type, &["poll"], 1).ok_or_else(|| missing("vtable.poll"))?;
+        let next = match find_member(header, &["owned"], 1) {
+            Some((offset, links)) => Next::Header(offset.saturating_add(next_offset(&links))),
+            None => trailer_link(header, &vtable_type).ok_or_else(|| missing("owned"))?,
+        };
+        Ok(Self { state, vtable, poll, next })
+    }
+}
+
+fn trailer_link(header: &Type, vtable: &Type) -> Option<Next> {
+    let (offset_in_vtable, _) = find_member(vtable, &["trailer_offset"], 1)?;
+    let trailers = header.image().types("tokio::runtime::task::core::Trailer");
+    let (offset, links) = trailers.iter().find_map(|trailer| find_member(trailer, &["owned"], 1))?;
+    Some(Next::Trailer { offset_in_vtable, link: offset.saturating_add(next_offset(&links)) })
+}
