@@ -1,8 +1,14 @@
-//! A frame's variables and where they are.
+//! A frame's variables: which are in scope at an address. Where they are is worked out in [`crate::locations`].
+
+use std::collections::HashSet;
 
 use weft_memory::{MemAddr, Memory, Registers};
 
-use crate::{CodeFrame, Modules, SymbolError, Type};
+use crate::dies::{DieReader, Entry, Visit, origins};
+use crate::{CodeFrame, DieOffset, Image, Modules, SourceLine, SymbolError, Type};
+
+/// Most variables of one frame that are listed.
+const MAX_VARIABLES: usize = 10_000;
 
 /// Argument or local.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +33,10 @@ pub struct Variable {
     pub depth: u32,
     /// Made by the compiler.
     pub artificial: bool,
-    pub(crate) die: crate::DieOffset,
+    /// Where it is declared; for what a macro declares, where the macro is.
+    pub declared: Option<SourceLine>,
+    /// The DIE of this copy of it; `None` for a parameter of which the copy kept nothing.
+    pub(crate) die: Option<DieOffset>,
 }
 
 /// What a location needs to be worked out.
@@ -95,15 +104,94 @@ pub enum LocationError {
 
 impl CodeFrame {
     /// Arguments and locals in scope at `pc` (a file address inside this copy), in order of declaration, outer blocks
-    /// first.
-    pub fn variables_at(&self, _pc: weft_memory::FileAddr) -> Result<Vec<Variable>, SymbolError> {
-        todo!()
+    /// first. Arguments of an inlined copy that were optimised away altogether are listed too.
+    pub fn variables_at(&self, pc: weft_memory::FileAddr) -> Result<Vec<Variable>, SymbolError> {
+        let (reader, offset) = DieReader::at(&self.image, self.die)?;
+        let mut list = Vec::new();
+        let mut origins_seen = HashSet::new();
+        reader.walk(offset, holds_variables, |entry, depth| {
+            match entry.tag() {
+                gimli::DW_TAG_lexical_block if reader.covers(entry, pc)? => return Ok(Visit::Into),
+                gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable if list.len() < MAX_VARIABLES => {
+                    origins_seen.extend(reader.reference(entry, gimli::DW_AT_abstract_origin));
+                    list.extend(self.variable(&reader, entry, depth)?);
+                }
+                _ => {}
+            }
+            Ok(Visit::Past)
+        })?;
+        if self.function.die != self.die {
+            let at = list.iter().take_while(|variable| variable.role == Role::Argument).count();
+            let lost = self.lost_arguments(&origins_seen)?;
+            list.splice(at..at, lost);
+        }
+        Ok(list)
+    }
+
+    /// Arguments that the description of the function has and this copy does not.
+    fn lost_arguments(&self, seen: &HashSet<DieOffset>) -> Result<Vec<Variable>, SymbolError> {
+        let (reader, offset) = DieReader::at(&self.image, self.function.die)?;
+        let mut lost = Vec::new();
+        reader.walk(offset, holds_variables, |entry, depth| {
+            let is_lost = || reader.die_of(entry).is_some_and(|die| !seen.contains(&die));
+            if entry.tag() == gimli::DW_TAG_formal_parameter && is_lost() && lost.len() < MAX_VARIABLES {
+                let variable = self.variable(&reader, entry, depth)?;
+                lost.extend(variable.map(|variable| Variable { die: None, ..variable }));
+            }
+            Ok(Visit::Past)
+        })?;
+        Ok(lost)
+    }
+
+    fn variable<'a>(
+        &'a self,
+        reader: &DieReader<'a>,
+        entry: &Entry<'a>,
+        depth: isize,
+    ) -> Result<Option<Variable>, SymbolError> {
+        let Some(die) = reader.die_of(entry).filter(|_| !DieReader::flag(entry, gimli::DW_AT_declaration)) else {
+            return Ok(None);
+        };
+        let chain = origins(&self.image, die)?;
+        let declared = chain.iter().find_map(|(reader, entry)| reader.declared(entry));
+        let line = chain.iter().find_map(|(_, entry)| DieReader::number(entry, gimli::DW_AT_decl_line));
+        Ok(Some(Variable {
+            name: chain.iter().find_map(|(reader, entry)| reader.name(entry)),
+            ty: type_of(&chain).and_then(|ty| self.image.type_at(ty)),
+            role: match entry.tag() {
+                gimli::DW_TAG_formal_parameter => Role::Argument,
+                _ => Role::Local,
+            },
+            decl_line: line.and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
+            // Only lexical blocks are walked into on the way.
+            depth: u32::try_from(depth.saturating_sub(1)).unwrap_or(0),
+            artificial: chain.iter().any(|(_, entry)| DieReader::flag(entry, gimli::DW_AT_artificial)),
+            declared,
+            die: Some(die),
+        }))
     }
 }
 
-impl Variable {
-    /// Where the variable is.
-    pub fn locate(&self, _context: &LocationContext<'_>) -> Result<Location, LocationError> {
-        todo!()
-    }
+/// What a walk over a function's DIE looks at: variables, the blocks they lie in, and everything that has variables of
+/// its own and is left out for that.
+fn holds_variables(tag: gimli::DwTag) -> bool {
+    matches!(
+        tag,
+        gimli::DW_TAG_formal_parameter
+            | gimli::DW_TAG_variable
+            | gimli::DW_TAG_lexical_block
+            | gimli::DW_TAG_inlined_subroutine
+            | gimli::DW_TAG_subprogram
+            | gimli::DW_TAG_structure_type
+            | gimli::DW_TAG_class_type
+            | gimli::DW_TAG_union_type
+            | gimli::DW_TAG_namespace
+            | gimli::DW_TAG_subroutine_type
+            | gimli::DW_TAG_call_site
+            | gimli::DW_TAG_GNU_call_site
+    )
+}
+
+fn type_of(chain: &[(DieReader<'_>, Entry<'_>)]) -> Option<DieOffset> {
+    chain.iter().find_map(|(reader, entry)| Image::reference(reader.unit(), entry.attr_value(gimli::DW_AT_type)?))
 }
