@@ -1,0 +1,254 @@
+//! A server that nobody here wrote, under the debugger.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use weft_tests::mini_redis::{self, Redis};
+use weft_tests::{Breakpoint, Client, Frame, Launch, list, process};
+
+const HANDLER: &str = "mini_redis::server::Handler::run";
+const CONNECTION: &str = "mini_redis::server::Listener::run {async block}";
+const PURGE: &str = "mini_redis::db::purge_expired_tasks";
+const ROOT: &str = "mini_redis_server::main";
+
+struct Server {
+    client: Client,
+    port: u16,
+    breakpoints: Vec<Breakpoint>,
+}
+
+/// Launches the server and waits until it listens.
+fn serve(mut client: Client, lines: &[i64]) -> Server {
+    let port = mini_redis::free_port();
+    let launch = Launch {
+        breakpoints: lines.iter().map(|&line| (mini_redis::source("src/server.rs"), line)).collect(),
+        more: json!({"env": {"RUST_LOG": "mini_redis=info", "NO_COLOR": "1"}}),
+    };
+    let breakpoints = client.launch(&mini_redis::server(), &["--port", &port.to_string()], &launch);
+    client.output_with("stdout", "accepting inbound connections");
+    Server { client, port, breakpoints }
+}
+
+/// A client of the server that has been served once, so that its task exists and waits.
+fn connected(port: u16) -> Redis {
+    let mut redis = Redis::connect(port);
+    redis.send(&["GET", "nothing"]);
+    assert_eq!(redis.receive(), "$-1");
+    redis
+}
+
+fn line(text: &str) -> i64 {
+    mini_redis::line("src/server.rs", text)
+}
+
+/// Frames as a user sees them unfolded: no runtime, no labels.
+fn user_frames(frames: &[Frame]) -> Vec<(&str, &str, i64)> {
+    let user = frames.iter().filter(|frame| frame.hint == "normal");
+    user.map(|frame| (frame.name.as_str(), frame.file(), frame.line)).collect()
+}
+
+fn assert_readable(frames: &[Frame]) {
+    for frame in frames.iter().filter(|frame| frame.hint == "normal") {
+        for unreadable in ["{{closure}}", "{closure", "{async_", "{impl", "{{"] {
+            assert!(!frame.name.contains(unreadable), "{:?} in a user's frame: {}", unreadable, frame.name);
+        }
+        let hash = frame.name.rsplit("::h").next().is_some_and(|rest| {
+            rest.len() == 16 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()) && frame.name.len() > 17
+        });
+        assert!(!hash, "a hash in a user's frame: {}", frame.name);
+    }
+}
+
+/// The tasks by name, state and kind, sorted.
+fn inventory(tasks: &Value) -> Vec<(String, String, String)> {
+    let word = |task: &Value, key: &str| task[key].as_str().unwrap_or_default().to_owned();
+    let mut all: Vec<_> =
+        list(&tasks["tasks"]).map(|task| (word(task, "name"), word(task, "kind"), word(task, "state"))).collect();
+    all.sort();
+    all
+}
+
+fn task(name: &str, kind: &str, state: &str) -> (String, String, String) {
+    (name.to_owned(), kind.to_owned(), state.to_owned())
+}
+
+#[test]
+fn a_clients_command_stops_in_its_handler() {
+    let at = line("let cmd = Command::from_frame(frame)?;");
+    let Server { mut client, port, breakpoints } = serve(Client::weft(), &[at]);
+    assert_eq!((breakpoints[0].verified, breakpoints[0].line), (true, Some(at)));
+    let mut redis = Redis::connect(port);
+    redis.send(&["SET", "color", "green"]);
+    let stop = client.stopped();
+    assert_eq!((stop.reason.as_str(), stop.hit.as_slice()), ("breakpoint", &[breakpoints[0].id][..]));
+
+    let frames = client.stack(stop.thread);
+    assert_readable(&frames);
+    let label = frames.iter().position(|frame| frame.hint == "label").expect("a label names the task");
+    let user = user_frames(&frames[..label]);
+    assert_eq!(user.first(), Some(&(HANDLER, "server.rs", at)));
+    assert_eq!(user.last(), Some(&(CONNECTION, "server.rs", line("if let Err(err) = handler.run().await {"))));
+    assert!(user[1..user.len() - 1].iter().all(|frame| frame.0 == HANDLER), "{user:?}");
+    assert!(frames[label..].iter().all(|frame| frame.hint != "normal"), "nobody awaits a handler: {frames:?}");
+
+    let tasks = client.async_tasks();
+    assert_eq!(
+        inventory(&tasks),
+        [task(PURGE, "task", "waiting"), task(CONNECTION, "task", "running"), task(ROOT, "root", "waiting")]
+    );
+    let running = list(&tasks["tasks"]).find(|task| task["state"] == "running").expect("one task runs");
+    assert_eq!(running["osThread"], json!(stop.thread));
+    assert_eq!(running["location"]["line"], json!(at));
+    assert_eq!(frames[label].name, format!("task {} {CONNECTION}", running["id"]));
+
+    client.disconnect();
+    assert!(redis_is_gone(port));
+}
+
+/// Whether nothing listens on that port any more.
+fn redis_is_gone(port: u16) -> bool {
+    std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+}
+
+#[test]
+fn what_self_holds_can_be_read() {
+    let at = line("let cmd = Command::from_frame(frame)?;");
+    let Server { mut client, port, .. } = serve(Client::weft(), &[at]);
+    let mut redis = Redis::connect(port);
+    redis.send(&["GET", "color"]);
+    let stop = client.stopped();
+    let top = client.top(stop.thread).id;
+
+    let locals = client.locals(top);
+    let this = locals.iter().find(|variable| variable.name == "self").expect("self is among the variables");
+    assert_eq!(this.type_name, "&mut mini_redis::server::Handler");
+    let members = client.variables(this.reference);
+    let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    assert_eq!(names, ["db", "connection", "limit_connections", "shutdown", "_shutdown_complete"]);
+    let db = client.variables(members[0].reference);
+    assert_eq!(db.iter().map(|member| member.name.as_str()).collect::<Vec<_>>(), ["shared"]);
+    assert_eq!(client.evaluate("self.shutdown.shutdown", top).value, "false");
+    assert_eq!(client.evaluate("self.limit_connections.s.permits", top).type_name, "core::sync::atomic::AtomicUsize");
+    let frame = locals.iter().find(|variable| variable.name == "frame").expect("frame is among the variables");
+    let frame = client.variables(frame.reference);
+    assert_eq!(frame.len(), 1, "Frame::Array has one field: {frame:?}");
+    assert_eq!(client.variables(frame[0].reference).len(), 2, "GET and its key");
+    client.disconnect();
+}
+
+#[test]
+fn three_lines_can_be_stepped_over() {
+    let at = line("let cmd = Command::from_frame(frame)?;");
+    let Server { mut client, port, breakpoints } = serve(Client::weft(), &[at]);
+    let mut redis = Redis::connect(port);
+    redis.send(&["SET", "color", "green"]);
+    let mut stop = client.stopped();
+    let apply = line("cmd.apply(&self.db, &mut self.connection, &mut self.shutdown)");
+    for expected in [line("debug!(?cmd);"), apply, apply + 1] {
+        stop = client.step("next", stop.thread);
+        assert_eq!(stop.reason, "step");
+        let top = client.top(stop.thread);
+        assert_eq!((top.name.as_str(), top.line), (HANDLER, expected));
+    }
+    client.set_breakpoints(&mini_redis::source("src/server.rs"), &[]);
+    client.resume(stop.thread);
+    assert_eq!(redis.receive(), "+OK");
+    redis.send(&["GET", "color"]);
+    assert_eq!(redis.receive(), "green");
+    client.pause();
+    assert_eq!(client.async_tasks()["total"], json!(3));
+    assert_eq!(breakpoints.len(), 1);
+    client.disconnect();
+}
+
+#[test]
+fn the_listener_is_reached_from_the_root() {
+    let at = line("Ok((socket, _)) => return Ok(socket),");
+    let Server { mut client, port, .. } = serve(Client::weft(), &[at]);
+    let _redis = Redis::connect(port);
+    let stop = client.stopped();
+    let frames = client.stack(stop.thread);
+    assert_readable(&frames);
+    let user = user_frames(&frames);
+    assert_eq!(user[0], ("mini_redis::server::Listener::accept", "server.rs", at));
+    assert_eq!(user[1], ("mini_redis::server::Listener::run", "server.rs", line("let socket = self.accept().await?;")));
+    let served =
+        user.iter().position(|frame| frame.0 == "mini_redis::server::run").expect("server::run is on the stack");
+    let main = user.iter().position(|frame| frame.0 == ROOT).expect("main is on the stack");
+    assert!(1 < served && served < main, "{user:?}");
+    let main_line = mini_redis::line("src/bin/server.rs", "server::run(listener, signal::ctrl_c()).await");
+    assert_eq!(user[main], (ROOT, "server.rs", main_line));
+    let label = frames.iter().find(|frame| frame.hint == "label").expect("a label names the task");
+    let tasks = client.async_tasks();
+    let root = list(&tasks["tasks"]).find(|task| task["kind"] == "root").expect("the root is a task");
+    assert_eq!(label.name, format!("task {} {ROOT}", root["id"]));
+    assert_eq!(inventory(&tasks), [task(PURGE, "task", "waiting"), task(ROOT, "root", "running")]);
+    client.disconnect();
+}
+
+#[test]
+fn tasks_are_what_the_server_spawned() {
+    let Server { mut client, port, .. } = serve(Client::weft(), &[]);
+    let mut connections: Vec<Redis> = (0..3).map(|_| connected(port)).collect();
+    client.pause();
+    let tasks = client.async_tasks();
+    let mut expected = vec![task(PURGE, "task", "waiting"), task(ROOT, "root", "waiting")];
+    expected.extend((0..3).map(|_| task(CONNECTION, "task", "waiting")));
+    expected.sort();
+    assert_eq!(inventory(&tasks), expected);
+    let location = |task: &Value| {
+        let path = task["location"]["source"]["path"].as_str().unwrap_or_default().to_owned();
+        (path, task["location"]["line"].as_i64().unwrap_or_default())
+    };
+    // A handler waits in `select!`, inside read_frame, which awaits a read of its socket.
+    let handlers: Vec<&Value> = list(&tasks["tasks"]).filter(|task| task["name"] == CONNECTION).collect();
+    for handler in &handlers {
+        assert!(location(handler).0.ends_with("mini-redis-0.4.1/src/connection.rs"), "{handler}");
+    }
+    let ids: Vec<i64> = handlers.iter().filter_map(|task| task["id"].as_i64()).collect();
+
+    // One goes, the others keep their ids.
+    let threads = client.threads();
+    client.resume(threads[0].0);
+    connections.pop();
+    // The server notices before it accepts the next one's command, being told of both by one poll at the latest.
+    let mut next = connected(port);
+    next.send(&["GET", "nothing"]);
+    assert_eq!(next.receive(), "$-1");
+    client.pause();
+    let later = client.async_tasks();
+    let kept: Vec<i64> = list(&later["tasks"])
+        .filter(|task| task["name"] == CONNECTION)
+        .filter_map(|task| task["id"].as_i64())
+        .filter(|id| ids.contains(id))
+        .collect();
+    assert!(kept.len() >= 2, "the tasks of connections that stay keep their ids: {ids:?}, then {kept:?}");
+    assert!(kept.iter().all(|id| ids.contains(id)));
+    client.disconnect();
+}
+
+#[test]
+fn an_attached_server_is_left_running() {
+    let port = mini_redis::free_port();
+    let mut server = process::Guarded::start(
+        &mini_redis::server(),
+        &["--port", &port.to_string()],
+        &[("RUST_LOG", "mini_redis=info")],
+    );
+    server.wait_for("accepting inbound connections");
+    let mut redis = connected(port);
+    let mut client = Client::weft();
+    client.attach(server.pid());
+    let at = line("let cmd = Command::from_frame(frame)?;");
+    client.set_breakpoints(&mini_redis::source("src/server.rs"), &[at]);
+    redis.send(&["SET", "color", "blue"]);
+    let stop = client.stopped();
+    assert_eq!(client.top(stop.thread).line, at);
+    client.ask("disconnect", json!({}));
+    assert_eq!(redis.receive(), "+OK");
+    assert_eq!(process::tracer(server.pid()), Some(0));
+    assert!(Path::new(&format!("/proc/{}", server.pid())).exists());
+    drop(client);
+    redis.send(&["GET", "color"]);
+    assert_eq!(redis.receive(), "blue");
+}

@@ -1,0 +1,68 @@
+//! The binary under test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The folder of the workspace.
+pub(crate) fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+}
+
+/// The `weft` binary: `WEFT_BIN`, else built here once, in release.
+pub fn weft() -> &'static Path {
+    static WEFT: OnceLock<PathBuf> = OnceLock::new();
+    WEFT.get_or_init(|| {
+        if let Some(given) = std::env::var_os("WEFT_BIN") {
+            let given = PathBuf::from(given);
+            assert!(given.is_file(), "WEFT_BIN is {}, which is no file", given.display());
+            return given;
+        }
+        // Cargo's own lock keeps test processes that run at the same time from building twice.
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--release", "--package", "weft-dap", "--bin", "weft"])
+            .current_dir(workspace())
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "weft could not be built");
+        target().join("release/weft")
+    })
+}
+
+/// Cargo's target folder, which the test binary itself lies in.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
+/// What to speak to.
+#[derive(Clone, Debug)]
+pub enum Adapter {
+    /// `weft dap` on its standard input and output.
+    Stdio,
+    /// `weft dap --listen`, over TCP.
+    Tcp,
+    /// Any other adapter on its standard input and output: program and arguments.
+    Other(PathBuf, Vec<String>),
+}
+
+impl Adapter {
+    pub(crate) fn command(&self) -> Command {
+        match self {
+            Self::Stdio => {
+                let mut command = Command::new(weft());
+                command.arg("dap");
+                command
+            }
+            Self::Tcp => {
+                let mut command = Command::new(weft());
+                command.args(["dap", "--listen", "127.0.0.1:0"]);
+                command
+            }
+            Self::Other(program, arguments) => {
+                let mut command = Command::new(program);
+                command.args(arguments);
+                command
+            }
+        }
+    }
+}

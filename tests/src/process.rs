@@ -1,0 +1,133 @@
+//! Looking after processes without guessing at times.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::DEADLINE;
+
+/// Waits until a process has ended (a zombie has). True if it has.
+pub fn wait_gone(pid: i32, longest: Duration) -> bool {
+    // SAFETY: pidfd_open takes two integers and returns a descriptor or -1.
+    let raw = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let Ok(raw) = i32::try_from(raw) else { return false };
+    if raw < 0 {
+        // Nobody has that number: it is gone and reaped.
+        return std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
+    }
+    // SAFETY: the descriptor is new and ours.
+    let descriptor = unsafe { OwnedFd::from_raw_fd(raw) };
+    let mut poll = libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let milliseconds = i32::try_from(longest.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: one pollfd, alive for the call.
+    unsafe { libc::poll(&raw mut poll, 1, milliseconds) == 1 }
+}
+
+/// Whether a process is there and has not ended.
+pub fn lives(pid: i32) -> bool {
+    state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// The kernel's letter for what a process does: `R`, `S`, `t` (held by a debugger), `Z`, …
+pub fn state(pid: i32) -> Option<char> {
+    stat_field(pid, 0)?.chars().next()
+}
+
+/// Which process debugs this one; 0 is none.
+pub fn tracer(pid: i32) -> Option<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?.trim().parse().ok()
+}
+
+/// Peak resident memory so far, in KiB.
+pub fn peak_memory(pid: i32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.trim().parse().ok()
+}
+
+/// Processes whose parent is this one.
+pub fn children(pid: i32) -> Vec<i32> {
+    let wanted = pid.to_string();
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|&candidate| stat_field(candidate, 1).as_ref() == Some(&wanted))
+        .collect()
+}
+
+/// This process's children, theirs, and so on.
+pub fn descendants(pid: i32) -> Vec<i32> {
+    let mut found = children(pid);
+    let mut next = 0;
+    while let Some(&one) = found.get(next) {
+        found.extend(children(one));
+        next += 1;
+    }
+    found
+}
+
+/// A field of /proc/pid/stat, counted from the state, which comes after the name in brackets.
+fn stat_field(pid: i32, index: usize) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(index).map(str::to_owned)
+}
+
+/// A program started by a test itself, which ends with the test.
+pub struct Guarded {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Guarded {
+    /// Starts a program, with pipes to its standard input and from its standard output.
+    pub fn start(program: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(program)
+            .args(args)
+            .envs(env.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
+        let output = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        Self { child, output }
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("a process id")
+    }
+
+    /// Reads its output up to a line that contains a text, and gives that line.
+    pub fn wait_for(&mut self, text: &str) -> String {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            let length = self.output.read_line(&mut line).expect("its output is text");
+            assert!(length > 0, "the program ended without saying {text:?}");
+        }
+        line
+    }
+
+    /// Writes to its standard input.
+    pub fn say(&mut self, text: &str) {
+        let input = self.child.stdin.as_mut().expect("stdin is piped");
+        input.write_all(text.as_bytes()).and_then(|()| input.flush()).expect("the program reads");
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
+        assert!(wait_gone(self.pid(), DEADLINE), "process {} does not end", self.pid());
+        self.child.wait().expect("our own child can be waited for")
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,103 @@
+//! The programs in `tests/debuggees`: built once, found by name, with lines found by their markers.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::adapter::{target, workspace};
+
+/// How a program was built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Without optimisation.
+    Debug,
+    /// With optimisation and full debug information.
+    Release,
+}
+
+impl Profile {
+    fn cargo(self) -> &'static str {
+        match self {
+            Self::Debug => "dev",
+            Self::Release => "release-debug",
+        }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Release => "release-debug",
+        }
+    }
+}
+
+/// Builds everything there is to debug, so that no test has to wait for it.
+pub fn build_all() {
+    built(Profile::Debug);
+    built(Profile::Release);
+    crate::mini_redis::server();
+}
+
+/// The program of that name.
+pub fn program(name: &str, profile: Profile) -> PathBuf {
+    let path = built(profile).join(name);
+    assert!(path.is_file(), "there is no program {}", path.display());
+    path
+}
+
+/// A source file below `tests/debuggees`.
+pub fn source(file: &str) -> PathBuf {
+    let path = workspace().join("tests/debuggees").join(file);
+    assert!(path.is_file(), "there is no file {}", path.display());
+    path
+}
+
+/// The line of `// BP: marker` in a source file below `tests/debuggees`, from 1.
+pub fn line(file: &str, marker: &str) -> i64 {
+    let text = fs::read_to_string(source(file)).expect("a source file is text");
+    let wanted = format!("// BP: {marker}");
+    let lines: Vec<usize> =
+        text.lines().enumerate().filter(|(_, line)| line.ends_with(&wanted)).map(|(index, _)| index + 1).collect();
+    assert!(lines.len() == 1, "{file} has {wanted:?} on lines {lines:?}");
+    i64::try_from(lines[0]).expect("a line number")
+}
+
+/// The lines of several markers of one file.
+pub fn lines(file: &str, markers: &[&str]) -> Vec<i64> {
+    markers.iter().map(|marker| line(file, marker)).collect()
+}
+
+/// Where everything built for tests lies, apart from what is under test.
+pub(crate) fn folder() -> PathBuf {
+    target().join("debuggees")
+}
+
+/// One process at a time; held until dropped.
+pub(crate) fn lock(name: &str) -> File {
+    fs::create_dir_all(folder()).expect("a folder for debuggees");
+    let file = File::create(folder().join(name)).expect("a lock file");
+    file.lock().expect("a file can be locked");
+    file
+}
+
+fn built(profile: Profile) -> &'static Path {
+    static DEBUG: OnceLock<PathBuf> = OnceLock::new();
+    static RELEASE: OnceLock<PathBuf> = OnceLock::new();
+    let cell = match profile {
+        Profile::Debug => &DEBUG,
+        Profile::Release => &RELEASE,
+    };
+    cell.get_or_init(|| {
+        let _lock = lock(".lock");
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--profile", profile.cargo()])
+            .current_dir(workspace().join("tests/debuggees"))
+            .env("CARGO_TARGET_DIR", folder())
+            .env_remove("RUSTFLAGS")
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "the debuggees could not be built");
+        folder().join(profile.folder())
+    })
+}
