@@ -137,9 +137,9 @@ async function hasSameTop(page, line, selector) {
   return a !== null && b !== null && Math.abs(a.y - b.y) < 2;
 }
 
-/** Repeats `check` until it is true. An error counts as not yet. */
-export async function until(check, what) {
-  const end = Date.now() + patience;
+/** Repeats `check` until it is true, for `limit` ms. An error counts as not yet. */
+export async function until(check, what, limit = patience) {
+  const end = Date.now() + limit;
   let last;
   for (;;) {
     try {
@@ -151,7 +151,7 @@ export async function until(check, what) {
       last = error;
     }
     if (Date.now() > end) {
-      throw new Error(`waited ${patience / 1000} s in vain: ${what}`, { cause: last });
+      throw new Error(`waited ${limit / 1000} s in vain: ${what}`, { cause: last });
     }
     await new Promise((done) => setTimeout(done, 50));
   }

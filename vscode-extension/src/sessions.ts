@@ -40,18 +40,18 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
   /** The logical stack of a task of the snapshot, asked for once. Rejects with the adapter's sentence. */
   async stack(task: number, generation: number): Promise<readonly Frame[]> {
     const known = this.current.stacks.get(task);
-    if (known && isCurrent(this.current, generation)) {
-      return known;
-    }
     if (!isCurrent(this.current, generation)) {
-      return [];
+      throw new Error('The program has moved on.');
+    }
+    if (known) {
+      return known;
     }
     const frames = decodeStack(await this.debug.customRequest('asyncStack', { task }));
     if (!frames) {
       throw new Error('The adapter answered asyncStack with something that is not a stack.');
     }
     this.dispatch({ type: 'stack', generation, task, frames });
-    return isCurrent(this.current, generation) ? frames : [];
+    return frames;
   }
 
   onDidSendMessage(message: DebugProtocol.ProtocolMessage): void {

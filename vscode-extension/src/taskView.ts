@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { frameRows, message, topRows, type FrameRow, type Row, type TaskRow } from './model/rows';
-import type { TaskState } from './model/protocol';
+import type { TaskState, TasksBody } from './model/protocol';
 import type { Sessions, TaskSession } from './sessions';
 
 /** A row of the tree together with the session it belongs to. */
@@ -17,6 +17,13 @@ export class TaskView implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   private readonly subscription: vscode.Disposable;
   /** Sessions for which the view was opened; who closes it then keeps it closed. */
   private readonly opened = new WeakSet<TaskSession>();
+
+  /** What the rows were last made of. */
+  private projected: { session: TaskSession | undefined; snapshot: TasksBody | undefined; failure: string | undefined } = {
+    session: undefined,
+    snapshot: undefined,
+    failure: undefined,
+  };
 
   readonly onDidChangeTreeData = this.changes.event;
 
@@ -72,7 +79,13 @@ export class TaskView implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     const session = this.sessions.shown;
     // The property is typed `string | undefined` but declared optional, which exact optional types tell apart.
     (this.tree as { message: string | undefined }).message = session ? message(session.state) : undefined;
-    this.changes.fire(undefined);
+    const projected = { session, snapshot: session?.state.snapshot, failure: session?.state.failure };
+    const { projected: before } = this;
+    // A tree that is being rebuilt loses clicks, so it is rebuilt only when its rows are others.
+    if (before.session !== projected.session || before.snapshot !== projected.snapshot || before.failure !== projected.failure) {
+      this.projected = projected;
+      this.changes.fire(undefined);
+    }
     if (session) {
       this.openOnce(session);
     }
