@@ -1,40 +1,12 @@
 //! A thread's physical stack: from frame to caller, with inlined copies as frames of their own.
 
 use weft_memory::{FileAddr, MemAddr, Registers};
-use weft_symbols::{CodeFrame, Module, SourceLine};
+use weft_symbols::{CodeFrame, Module, SourceLine, is_user_code};
 
 use crate::{Stop, ValueError};
 
 /// Most frames of one stack, whatever was asked for.
 const MAX_FRAMES: usize = 10_000;
-
-/// Crates that are the standard library's.
-const STANDARD: [&str; 12] = [
-    "std",
-    "core",
-    "alloc",
-    "proc_macro",
-    "test",
-    "panic_unwind",
-    "panic_abort",
-    "std_detect",
-    "hashbrown",
-    "gimli",
-    "addr2line",
-    "backtrace",
-];
-/// Crates that are a runtime's plumbing; a trailing `*` stands for any rest.
-const PLUMBING: [&str; 8] = ["tokio*", "futures*", "async_*", "smol", "mio", "tracing*", "parking_lot*", "lock_api"];
-
-/// Whether code of this crate (its name as in paths, `mini_redis`) is the user's: everything but the standard library
-/// and the runtimes' plumbing. By name, never by folder: a program from the registry is its user's code too.
-pub fn is_user_crate(krate: &str) -> bool {
-    let plumbing = |pattern: &&str| match pattern.strip_suffix('*') {
-        Some(prefix) => krate.starts_with(prefix),
-        None => krate == *pattern,
-    };
-    !krate.is_empty() && !STANDARD.contains(&krate) && !PLUMBING.iter().any(|pattern| plumbing(&pattern))
-}
 
 /// One frame of a thread's stack.
 #[derive(Clone, Debug)]
@@ -60,7 +32,7 @@ pub struct Frame {
     pub source: Option<SourceLine>,
     /// Whether this copy of the function was inlined into the next frame.
     pub inlined: bool,
-    /// Whether this is the user's code (see [`is_user_crate`]).
+    /// Whether this is the user's code (see [`is_user_code`]).
     pub user_code: bool,
 }
 
@@ -173,7 +145,7 @@ fn push_at(stop: &Stop, frames: &mut Vec<Frame>, physical: &Physical) {
             name: code.function.name.clone(),
             source,
             inlined,
-            user_code: is_user_crate(&code.function.krate),
+            user_code: is_user_code(&code.function.krate),
             code: Some(code),
             ..frame(frames.len())
         });
@@ -187,22 +159,5 @@ fn symbol_name(module: &Module, address: FileAddr, pc: MemAddr) -> String {
         // The alternate form leaves the hash out.
         Some(symbol) => format!("{:#}", rustc_demangle::demangle(&symbol.name)),
         None => format!("{pc} in {}", module.image.name()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn user_code_is_told_by_crate() {
-        for krate in ["mini_redis", "my_async", "smolder", "corex"] {
-            assert!(is_user_crate(krate), "{krate}");
-        }
-        for krate in
-            ["std", "core", "tokio", "tokio_util", "futures_core", "async_io", "smol", "mio", "tracing_core", ""]
-        {
-            assert!(!is_user_crate(krate), "{krate}");
-        }
     }
 }

@@ -136,6 +136,10 @@ impl Place {
             return Err(ValueError::TooLarge(size));
         }
         let length = usize::try_from(size).map_err(|_| ValueError::TooLarge(size))?;
+        if length == 0 {
+            // What has no bytes lies anywhere, also where nothing is mapped.
+            return Ok(Vec::new());
+        }
         match self.at.plus(offset) {
             At::Memory(address) => Ok(stop.memory.read_bytes(address, length)?),
             At::Bytes { bytes, offset } => slice(&bytes, offset, length).ok_or(ValueError::OptimisedOut),

@@ -47,6 +47,24 @@ impl Sequence {
         Ok(Place::at(self.element.clone(), self.start.plus(slot.saturating_mul(self.element.size()))))
     }
 
+    /// The element at `start` as the first of `len` that lie one after another.
+    pub(crate) fn contiguous_at(&self, start: u64, len: u64) -> Result<Place, ValueError> {
+        let wraps = match self.ring {
+            Some((head, slots)) => {
+                let first = head.saturating_add(start).checked_rem(slots).unwrap_or(0);
+                first.saturating_add(len) > slots
+            }
+            None => false,
+        };
+        if wraps {
+            return Err(ValueError::Unavailable("these elements do not lie one after another".to_owned()));
+        }
+        if len == 0 {
+            return Ok(Place::at(self.element.clone(), self.start.clone()));
+        }
+        self.get(start)
+    }
+
     /// Where the first slot lies; for the bytes of strings.
     pub(crate) fn whole(&self) -> Place {
         Place { ty: self.element.clone(), at: self.start.clone(), meta: Meta::Length(self.len) }

@@ -1,15 +1,29 @@
 //! Expressions that a user types: parsed as Rust, evaluated to a place.
+//!
+//! What can be shown can be typed: a field is looked for where [`crate::children`] shows it, references and smart
+//! pointers are looked through as Rust's own auto-deref does. Nothing is ever called, so nothing in the program runs.
 
-use crate::{FrameVariable, Place, Stop, ValueError};
+mod literal;
+mod reach;
+
+use syn::{Expr, Member, UnOp};
+
+use crate::{FrameVariable, Meta, Place, Stop, ValueError};
+use literal::Literal;
+
+/// Longest text that is parsed.
+const MAX_TEXT: usize = 4096;
+/// Nested brackets, fields and operators of one expression. The parser itself recurses: text is checked before it.
+const MAX_NESTING: usize = 128;
 
 /// Why an expression has no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EvaluateError {
     /// Not Rust.
-    #[error("cannot parse this expression: {0}")]
+    #[error("this is not a Rust expression: {0}")]
     Syntax(String),
     /// Rust, but not evaluated here.
-    #[error("{0} cannot be evaluated here; paths, fields, indices, `*` and literals can")]
+    #[error("{0}; paths, fields, indices, `*` and literals can be evaluated")]
     Unsupported(String),
     /// No such name in scope.
     #[error("no variable `{name}` in this frame{hint}")]
@@ -17,6 +31,16 @@ pub enum EvaluateError {
         /// The name.
         name: String,
         /// Near names: `; did you mean ...?`, or empty.
+        hint: String,
+    },
+    /// No such field.
+    #[error("no field `{name}` on type `{ty}`{hint}")]
+    NoField {
+        /// The field.
+        name: String,
+        /// The type that lacks it.
+        ty: String,
+        /// Near names, or empty.
         hint: String,
     },
     /// A part of it cannot be read.
@@ -38,10 +62,8 @@ pub struct Variables<'a>(pub &'a [FrameVariable]);
 
 impl Scope for Variables<'_> {
     fn lookup(&self, name: &str) -> Option<Result<Place, ValueError>> {
-        self.0
-            .iter()
-            .find(|variable| !variable.shadowed && variable.name == name)
-            .map(|variable| variable.place.clone())
+        let visible = self.0.iter().find(|variable| !variable.shadowed && variable.name == name);
+        visible.map(|variable| variable.place.clone())
     }
 
     fn names(&self) -> Vec<String> {
@@ -49,7 +71,180 @@ impl Scope for Variables<'_> {
     }
 }
 
-/// Evaluates an expression to a place.
-pub fn evaluate(_stop: &Stop, _scope: &dyn Scope, text: &str) -> Result<Place, EvaluateError> {
-    Err(EvaluateError::Unsupported(format!("`{text}`")))
+/// Evaluates an expression to a place. Literals become places of known bytes.
+pub fn evaluate(stop: &Stop, scope: &dyn Scope, text: &str) -> Result<Place, EvaluateError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(EvaluateError::Syntax("there is nothing to evaluate".to_owned()));
+    }
+    if text.len() > MAX_TEXT || nesting(text) > MAX_NESTING {
+        return Err(EvaluateError::Syntax("it is too long or too deeply nested".to_owned()));
+    }
+    let parsed: Expr = syn::parse_str(text).map_err(|error| EvaluateError::Syntax(error.to_string()))?;
+    let evaluation = Evaluation { stop, scope };
+    evaluation.operand(&parsed)?.into_place(stop)
+}
+
+/// How deep brackets and prefix operators nest at most, without parsing: an upper bound for the parser's recursion.
+fn nesting(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0_usize);
+    for c in text.chars() {
+        match c {
+            '(' | '[' | '{' | '<' | '*' | '&' | '-' | '!' | '|' | '.' => depth = depth.saturating_add(1),
+            ')' | ']' | '}' | '>' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+/// What a part of an expression comes to.
+enum Operand {
+    /// Something in the program.
+    Place(Place),
+    /// Something written in the expression.
+    Literal(Literal),
+}
+
+impl Operand {
+    fn into_place(self, stop: &Stop) -> Result<Place, EvaluateError> {
+        match self {
+            Self::Place(place) => Ok(place),
+            Self::Literal(literal) => literal.into_place(stop),
+        }
+    }
+}
+
+struct Evaluation<'a> {
+    stop: &'a Stop,
+    scope: &'a dyn Scope,
+}
+
+impl Evaluation<'_> {
+    fn operand(&self, expression: &Expr) -> Result<Operand, EvaluateError> {
+        match expression {
+            Expr::Lit(literal) => Literal::parse(&literal.lit).map(Operand::Literal),
+            Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => match self.operand(&unary.expr)? {
+                Operand::Literal(literal) => literal.negated().map(Operand::Literal),
+                Operand::Place(_) => Err(unsupported("arithmetic is not done")),
+            },
+            Expr::Paren(inner) => self.operand(&inner.expr),
+            Expr::Group(inner) => self.operand(&inner.expr),
+            other => self.place(other).map(Operand::Place),
+        }
+    }
+
+    fn place(&self, expression: &Expr) -> Result<Place, EvaluateError> {
+        match expression {
+            Expr::Path(path) => self.path(path),
+            Expr::Field(field) => self.field(field),
+            Expr::Index(index) => {
+                let base = self.place(&index.expr)?;
+                self.index(&base, &index.index)
+            }
+            Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) => {
+                let target = self.place(&unary.expr)?;
+                Ok(reach::dereferenced(self.stop, &target)?)
+            }
+            Expr::Paren(inner) => self.place(&inner.expr),
+            Expr::Group(inner) => self.place(&inner.expr),
+            Expr::Lit(_) => self.operand(expression)?.into_place(self.stop),
+            other => Err(unsupported(refusal(other))),
+        }
+    }
+
+    fn path(&self, path: &syn::ExprPath) -> Result<Place, EvaluateError> {
+        if path.qself.is_some() || path.path.segments.iter().any(|segment| !segment.arguments.is_empty()) {
+            return Err(unsupported("a path with generic arguments is not looked up"));
+        }
+        let segments: Vec<String> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let name = segments.join("::");
+        if let Some(place) = self.scope.lookup(&name) {
+            return Ok(place?);
+        }
+        if let Some(place) = reach::static_variable(self.stop, &name) {
+            return place;
+        }
+        let hint = reach::hint(&name, &self.scope.names());
+        Err(EvaluateError::Unknown { name, hint })
+    }
+
+    fn field(&self, field: &syn::ExprField) -> Result<Place, EvaluateError> {
+        let name = match &field.member {
+            Member::Named(ident) => ident.to_string(),
+            Member::Unnamed(index) => index.index.to_string(),
+        };
+        match self.place(&field.base) {
+            Ok(base) => reach::field(self.stop, &base, &name),
+            // A closure knows a captured part of a place by a joined name: `self.v` is `self__v`.
+            Err(error @ EvaluateError::Unknown { .. }) => {
+                let joined = joined_name(&field.base).map(|base| format!("{base}__{name}"));
+                match joined.and_then(|joined| self.scope.lookup(&joined)) {
+                    Some(place) => Ok(place?),
+                    None => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn index(&self, base: &Place, index: &Expr) -> Result<Place, EvaluateError> {
+        let sequence = reach::sequence(self.stop, base)?;
+        if let Expr::Range(range) = index {
+            let start = range.start.as_ref().map_or(Ok(0), |start| self.number(start))?;
+            let end = range.end.as_ref().map_or(Ok(sequence.len), |end| self.number(end))?;
+            let end = match range.limits {
+                syn::RangeLimits::Closed(_) if range.end.is_some() => end.saturating_add(1),
+                _ => end,
+            };
+            return Ok(reach::slice(&sequence, start, end)?);
+        }
+        Ok(sequence.get(self.number(index)?)?)
+    }
+
+    fn number(&self, expression: &Expr) -> Result<u64, EvaluateError> {
+        let no_index = || unsupported("an index that is not a whole number is not looked up");
+        match self.operand(expression)? {
+            Operand::Literal(Literal::Integer { value, .. }) => u64::try_from(value).map_err(|_| no_index()),
+            Operand::Literal(_) => Err(no_index()),
+            Operand::Place(place) => match place.ty.kind() {
+                weft_symbols::TypeKind::Base(weft_symbols::BaseEncoding::Unsigned) if place.meta == Meta::Sized => {
+                    Ok(place.read_u64(self.stop)?)
+                }
+                _ => Err(no_index()),
+            },
+        }
+    }
+}
+
+/// The name under which a closure would keep this place.
+fn joined_name(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
+        Expr::Field(field) => match &field.member {
+            Member::Named(name) => Some(format!("{}__{name}", joined_name(&field.base)?)),
+            Member::Unnamed(index) => Some(format!("{}__{}", joined_name(&field.base)?, index.index)),
+        },
+        _ => None,
+    }
+}
+
+fn unsupported(what: &str) -> EvaluateError {
+    EvaluateError::Unsupported(what.to_owned())
+}
+
+fn refusal(expression: &Expr) -> &'static str {
+    match expression {
+        Expr::Call(_) | Expr::MethodCall(_) => "functions and methods of the program are not called",
+        Expr::Await(_) => "a future is not awaited",
+        Expr::Macro(_) => "macros are not expanded",
+        Expr::Binary(_) => "arithmetic and comparisons are not done",
+        Expr::Assign(_) => "variables are not assigned to",
+        Expr::Cast(_) => "`as` is not applied",
+        Expr::Reference(_) => "`&` is not needed and not applied",
+        Expr::Closure(_) | Expr::Async(_) => "closures and async blocks are not evaluated",
+        Expr::Range(_) => "a range stands only in an index",
+        _ => "this kind of expression is not evaluated",
+    }
 }

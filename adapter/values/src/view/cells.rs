@@ -4,6 +4,9 @@ use super::Child;
 use super::shape::Shape;
 use crate::{Place, Stop, ValueError};
 
+/// Beginnings of paths of types that are their only field to a reader.
+const WRAPPERS: [&str; 3] = ["core::sync::atomic::Atomic", "core::num::nonzero::NonZero", "core::num::niche_types::"];
+
 /// Types of this family, by path.
 pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Shape, ValueError>> {
     Some(match path {
@@ -23,9 +26,10 @@ pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Sha
         | "core::num::nonzero::NonZero"
         | "core::ptr::non_null::NonNull"
         | "core::ptr::unique::Unique" => wrapper(place),
-        path if path.starts_with("core::sync::atomic::Atomic") || path.starts_with("core::num::nonzero::NonZero") => {
-            wrapper(place)
-        }
+        "core::num::wrapping::Wrapping" | "core::num::saturating::Saturating" => wrapper(place),
+        "core::sync::atomic::AtomicBool" => atomic_bool(stop, place),
+        "core::sync::atomic::Atomic" if holds_bool(place) => atomic_bool(stop, place),
+        path if WRAPPERS.iter().any(|start| path.starts_with(start)) => wrapper(place),
         path if path.starts_with("std::sync::") && path.ends_with("mutex::Mutex") => std_mutex(stop, place),
         path if path.starts_with("std::sync::")
             && (path.ends_with("MutexGuard") || path.ends_with("RwLockWriteGuard")) =>
@@ -41,6 +45,19 @@ pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Sha
 fn wrapper(place: &Place) -> Result<Shape, ValueError> {
     let inner = place.peel_once().ok_or_else(|| ValueError::NotPointer(place.ty.path().to_owned()))?;
     Ok(Shape::through(inner))
+}
+
+fn holds_bool(place: &Place) -> bool {
+    place.ty.template_argument("T").is_some_and(|ty| ty.name() == "bool")
+}
+
+/// An `AtomicBool`, which holds a `u8`.
+fn atomic_bool(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
+    match place.peel().read_uint(stop)? {
+        0 => Ok(Shape::Leaf("false".to_owned())),
+        1 => Ok(Shape::Leaf("true".to_owned())),
+        other => Err(ValueError::Invalid(format!("a bool of {other:#x}"))),
+    }
 }
 
 fn one_field(name: &str, field: &str, value: Result<Place, ValueError>) -> Shape {

@@ -125,6 +125,25 @@ fn entry_child(stop: &Stop, index: u64, (key, value): (Place, Option<Place>)) ->
     }
 }
 
+/// What one step in an expression can reach from a place: the same that a reader is shown.
+pub(crate) enum Reached {
+    /// What a reference, `Box`, `Rc`.. stands for.
+    Through(Place),
+    /// Fields to name.
+    Fields(Vec<Child>),
+    /// Neither.
+    Other,
+}
+
+/// One step from a place.
+pub(crate) fn reached(stop: &Stop, place: &Place) -> Result<Reached, ValueError> {
+    Ok(match shape(stop, place)? {
+        Shape::Through { target, .. } => Reached::Through(target),
+        Shape::Fields { fields, .. } | Shape::Summary { fields, .. } => Reached::Fields(fields),
+        _ => Reached::Other,
+    })
+}
+
 /// The shape behind references and wrappers.
 fn innermost(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
     let mut place = place.clone();

@@ -52,7 +52,7 @@ impl Shape {
 /// The shape of a place. What is wrong with it comes back as the error.
 pub(super) fn shape(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
     match place.meta {
-        Meta::Str(_) | Meta::Length(_) if text::is_text_tail(place) => return text::tail(place),
+        Meta::Str(_) | Meta::Length(_) | Meta::Tail(_) if text::is_text_tail(place) => return text::tail(place),
         Meta::Length(_) => return place.sequence(stop).map(Shape::Items),
         Meta::Vtable(vtable) if crate::navigate::is_dyn(&place.ty) => {
             return Ok(Shape::Leaf(pointers::unknown_object(stop, place, vtable)));
