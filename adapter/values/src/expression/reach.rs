@@ -1,0 +1,145 @@
+//! From a place to what a field name, an index or a `*` reaches.
+
+use super::EvaluateError;
+use crate::view::{Reached, reached};
+use crate::{Meta, Place, Sequence, Stop, ValueError};
+
+/// References to references that auto-deref looks through.
+const MAX_DEREFS: usize = 32;
+/// Names offered as near ones.
+const MAX_HINTS: usize = 3;
+
+/// The field of that name, through references and smart pointers.
+pub(super) fn field(stop: &Stop, base: &Place, name: &str) -> Result<Place, EvaluateError> {
+    let mut place = base.clone();
+    let mut own = None;
+    let mut names = Vec::new();
+    for _ in 0..MAX_DEREFS {
+        // A wrapper's own field (`ptr` of an `Arc`) serves if what it refers to has none of that name.
+        own = own.or_else(|| raw_field(&place, name));
+        match reached(stop, &place) {
+            Ok(Reached::Through(target)) => place = target,
+            Ok(Reached::Fields(fields)) => {
+                if let Some(field) = fields.iter().find(|field| field.name == name) {
+                    return Ok(field.place.clone()?);
+                }
+                names.extend(fields.into_iter().map(|field| field.name));
+                break;
+            }
+            Ok(Reached::Other) => break,
+            Err(error) => return own.ok_or_else(|| error.into()),
+        }
+    }
+    let ty = crate::short_type_name(place.ty.path());
+    own.ok_or_else(|| EvaluateError::NoField { name: name.to_owned(), ty, hint: hint(name, &names) })
+}
+
+fn raw_field(place: &Place, name: &str) -> Option<Place> {
+    let is_index = name.bytes().all(|byte| byte.is_ascii_digit());
+    let name = if is_index { format!("__{name}") } else { name.to_owned() };
+    place.member(&name).ok()
+}
+
+/// What `*` reaches.
+pub(super) fn dereferenced(stop: &Stop, place: &Place) -> Result<Place, ValueError> {
+    match reached(stop, place)? {
+        Reached::Through(target) => Ok(target),
+        _ => place.deref(stop),
+    }
+}
+
+/// The elements that an index counts, through references and smart pointers.
+pub(super) fn sequence(stop: &Stop, base: &Place) -> Result<Sequence, ValueError> {
+    let mut place = base.clone();
+    for _ in 0..MAX_DEREFS {
+        match place.sequence(stop) {
+            Err(ValueError::NotSequence(ty)) => match reached(stop, &place)? {
+                Reached::Through(target) => place = target,
+                _ => return Err(ValueError::NotSequence(ty)),
+            },
+            other => return other,
+        }
+    }
+    Err(ValueError::Bound("32 references to references"))
+}
+
+/// `sequence[start..end]`, as a slice.
+pub(super) fn slice(sequence: &Sequence, start: u64, end: u64) -> Result<Place, ValueError> {
+    if end > sequence.len || start > end {
+        return Err(ValueError::OutOfRange { index: start.max(end), len: sequence.len });
+    }
+    let len = end.saturating_sub(start);
+    let whole = sequence.contiguous_at(start, len)?;
+    Ok(Place { meta: Meta::Length(len), ..whole })
+}
+
+/// A static of that path, with its namespaces.
+pub(super) fn static_variable(stop: &Stop, path: &str) -> Option<Result<Place, EvaluateError>> {
+    stop.modules.iter().find_map(|module| {
+        // A static at address 0 was left out by the linker.
+        let live = |it: &weft_symbols::Static| it.thread_local || it.address.raw() != 0;
+        let found = module.image.statics(path).into_iter().find(live)?;
+        if found.thread_local {
+            return Some(Err(super::unsupported("a thread-local variable is not looked up")));
+        }
+        let ty = found.ty.ok_or_else(|| ValueError::NoType(format!("`{path}`")));
+        Some(ty.map(|ty| Place::new(ty, module.bias.to_memory(found.address))).map_err(Into::into))
+    })
+}
+
+/// `; did you mean ..?` with the names that are nearly this one, or nothing.
+pub(super) fn hint(name: &str, names: &[String]) -> String {
+    let mut near: Vec<(usize, &String)> = names
+        .iter()
+        .filter(|other| !other.is_empty())
+        .map(|other| (distance(name, other), other))
+        .filter(|(distance, other)| *distance <= name.len().div_ceil(3).max(1) || other.starts_with(name))
+        .collect();
+    near.sort();
+    near.dedup();
+    let shown: Vec<String> = near.iter().take(MAX_HINTS).map(|(_, name)| format!("`{name}`")).collect();
+    if shown.is_empty() { String::new() } else { format!("; did you mean {}?", shown.join(" or ")) }
+}
+
+/// Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, c) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i.saturating_add(1);
+        for (slot, d) in row.iter_mut().zip(std::iter::once(None).chain(b.iter().map(Some))) {
+            let above = *slot;
+            *slot = match d {
+                None => left,
+                Some(d) => {
+                    let replaced = diagonal.saturating_add(usize::from(c != *d));
+                    replaced.min(above.saturating_add(1)).min(left.saturating_add(1))
+                }
+            };
+            left = *slot;
+            diagonal = above;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_edits() {
+        for (a, b, edits) in [("", "", 0), ("a", "", 1), ("", "ab", 2), ("kitten", "sitting", 3), ("cmd", "cmd", 0)] {
+            assert_eq!(distance(a, b), edits, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn near_names_are_offered() {
+        let names = ["shared", "share", "db", "connection"].map(String::from);
+        assert_eq!(hint("shard", &names), "; did you mean `share` or `shared`?");
+        assert_eq!(hint("conn", &names), "; did you mean `connection`?");
+        assert_eq!(hint("zzz", &names), "");
+    }
+}
