@@ -1,11 +1,10 @@
-//! What the rest of the program sees: a handle, the commands it takes, the events it sends.
+//! The words of the handle: what it is asked, what it answers, what it reports.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use weft_symbols::{Modules, SourceLine};
+use weft_symbols::SourceLine;
 use weft_values::Stop;
 
 /// A program to start.
@@ -176,92 +175,4 @@ pub enum Refused {
     /// Anything else.
     #[error("{0}")]
     Failed(String),
-}
-
-/// A debuggee under control: the handle of its engine thread. Dropping it ends a launched debuggee and detaches from an
-/// attached one.
-pub struct Debugger {}
-
-impl Debugger {
-    /// Starts a program and holds it before its first instruction of user code, its symbols ready for breakpoints.
-    /// `events` is called from the engine thread; `output` from a thread per stream, and may block; it says whether
-    /// anybody still listens.
-    pub fn launch(
-        _spec: LaunchSpec,
-        _events: impl Fn(Event) + Send + 'static,
-        _output: impl Fn(Stream, &[u8]) -> bool + Send + Sync + 'static,
-    ) -> Result<Self, Refused> {
-        todo!()
-    }
-
-    /// Attaches to a process and holds it. `program` is its executable when `/proc` is not to be asked.
-    pub fn attach(_pid: i32, _program: Option<&Path>, _events: impl Fn(Event) + Send + 'static) -> Result<Self, Refused> {
-        todo!()
-    }
-
-    /// The process.
-    pub fn pid(&self) -> i32 {
-        todo!()
-    }
-
-    /// Its executable.
-    pub fn program(&self) -> &Path {
-        todo!()
-    }
-
-    /// Its files as they are loaded now. Works while running.
-    pub fn modules(&self) -> Arc<Modules> {
-        todo!()
-    }
-
-    /// The current stop; none while running.
-    pub fn current(&self) -> Option<Arc<Stop>> {
-        todo!()
-    }
-
-    /// Its threads. Works while running.
-    pub fn threads(&self) -> Result<Vec<ThreadName>, Refused> {
-        todo!()
-    }
-
-    /// Lets the held program run. With `stop_on_entry` a launched one stops on the first line of its own `main`, an
-    /// attached one stays where it is, and both say so with [`Reason::Entry`].
-    pub fn start(&self, _stop_on_entry: bool) -> Result<(), Refused> {
-        todo!()
-    }
-
-    /// Replaces every breakpoint of one file. Answers in the order asked. Works while running.
-    pub fn set_breakpoints(&self, _file: &Path, _wanted: &[LineSpec]) -> Result<Vec<Bound>, Refused> {
-        todo!()
-    }
-
-    /// Goes on; returns once it is on its way.
-    pub fn resume(&self, _how: ResumeKind) -> Result<(), Refused> {
-        todo!()
-    }
-
-    /// Asks for a stop, which comes as an event with [`Reason::Pause`] that names `at` if it still exists. Stopped
-    /// already: nothing happens.
-    pub fn pause(&self, _at: Option<i32>) -> Result<(), Refused> {
-        todo!()
-    }
-
-    /// Looks at the current stop; or, while running, stops every thread, looks, and lets them go on. Says for how long
-    /// the program stood because of it (zero when it stood anyway). No event is sent.
-    pub fn glance<R: Send + 'static>(
-        &self,
-        _look: impl FnOnce(&Arc<Stop>) -> R + Send + 'static,
-    ) -> Result<(R, Duration), Refused> {
-        todo!()
-    }
-
-    /// Asks the program to end by itself (SIGTERM), resuming it if it is stopped.
-    pub fn terminate(&self) -> Result<(), Refused> {
-        todo!()
-    }
-
-    /// Ends the hold. Returns when nothing is left behind. Harmless when called again.
-    pub fn end(&self, _how: EndKind) -> Result<(), Refused> {
-        todo!()
-    }
 }

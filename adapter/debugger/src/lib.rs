@@ -11,13 +11,19 @@
 
 mod api;
 mod breakpoints;
+mod engine;
+mod entry;
+mod handle;
 mod images;
 mod plan;
+mod pumps;
+mod signals;
 mod stops;
 
 pub use api::{
-    Bound, Debugger, EndKind, Event, LaunchSpec, LineSpec, Reason, Refused, ResumeKind, StepKind, StepTarget, Stopped,
-    Stream, ThreadName,
+    Bound, EndKind, Event, LaunchSpec, LineSpec, Reason, Refused, ResumeKind, StepKind, StepTarget, Stopped, Stream,
+    ThreadName,
 };
+pub use handle::Debugger;
 pub use images::{ImageCache, modules_of, open_program};
 pub use stops::stop_of;

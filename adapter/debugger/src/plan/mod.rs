@@ -6,6 +6,7 @@
 //! environment's address (which instance?).
 
 mod call;
+mod instruction;
 mod rows;
 mod stepper;
 
@@ -13,6 +14,8 @@ use std::collections::BTreeSet;
 
 use weft_memory::MemAddr;
 use weft_values::Stop;
+
+pub(crate) use rows::behind_prologue;
 
 use crate::StepKind;
 
@@ -54,6 +57,11 @@ pub(crate) trait Plan: Send {
 
     /// Told when a thread has ended.
     fn on_thread_exited(&mut self, tid: i32) -> Verdict;
+}
+
+/// The plan for one machine instruction.
+pub(crate) fn one_instruction() -> Box<dyn Plan> {
+    Box::new(instruction::OneInstruction)
 }
 
 /// The plan for a step by lines from where a thread stands.

@@ -1,0 +1,216 @@
+//! The handle: commands go to the engine thread, answers come back.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use weft_process::{Waker, thread_name};
+use weft_symbols::Modules;
+use weft_values::Stop;
+
+use crate::engine::{Engine, Start};
+use crate::{Bound, EndKind, Event, LaunchSpec, LineSpec, Refused, ResumeKind, Stream, ThreadName};
+
+/// Everything an engine can be told.
+pub(crate) enum Input {
+    /// See [`Debugger::start`].
+    Start(bool, Reply<()>),
+    /// See [`Debugger::set_breakpoints`].
+    SetBreakpoints(PathBuf, Vec<LineSpec>, Reply<Vec<Bound>>),
+    /// See [`Debugger::resume`].
+    Resume(ResumeKind, Reply<()>),
+    /// See [`Debugger::pause`].
+    Pause(Option<i32>, Reply<()>),
+    /// See [`Debugger::glance`].
+    Glance(Look, Reply<Duration>),
+    /// See [`Debugger::terminate`].
+    Terminate(Reply<()>),
+    /// See [`Debugger::end`].
+    End(EndKind, Reply<()>),
+}
+
+/// What a glance does.
+pub(crate) type Look = Box<dyn FnOnce(&Arc<Stop>) + Send>;
+
+/// Where an answer goes.
+pub(crate) struct Reply<T>(Sender<Result<T, Refused>>);
+
+impl<T> Reply<T> {
+    /// Answers. Whoever asked may have gone.
+    pub(crate) fn send(self, answer: Result<T, Refused>) {
+        let _ = self.0.send(answer);
+    }
+}
+
+/// What both sides look at without asking.
+#[derive(Default)]
+pub(crate) struct Shared {
+    current: Mutex<Option<Arc<Stop>>>,
+    modules: Mutex<Arc<Modules>>,
+}
+
+impl Shared {
+    pub(crate) fn set_current(&self, stop: Option<Arc<Stop>>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = stop;
+    }
+
+    pub(crate) fn set_modules(&self, modules: Arc<Modules>) {
+        *self.modules.lock().unwrap_or_else(PoisonError::into_inner) = modules;
+    }
+}
+
+/// A debuggee under control: the handle of its engine thread. Dropping it ends a launched debuggee and detaches from an
+/// attached one.
+pub struct Debugger {
+    inputs: Sender<Input>,
+    waker: Waker,
+    shared: Arc<Shared>,
+    pid: i32,
+    program: PathBuf,
+    at_end: EndKind,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Debugger {
+    /// Starts a program and holds it before its first instruction of user code, its symbols ready for breakpoints.
+    /// `events` is called from the engine thread; `output` from a thread per stream, and may block; it says whether
+    /// anybody still listens.
+    pub fn launch(
+        spec: LaunchSpec,
+        events: impl Fn(Event) + Send + 'static,
+        output: impl Fn(Stream, &[u8]) -> bool + Send + Sync + 'static,
+    ) -> Result<Self, Refused> {
+        Self::spawn(Start::Launch(spec, Arc::new(output)), Box::new(events), EndKind::Kill)
+    }
+
+    /// Attaches to a process and holds it. `program` is its executable when `/proc` is not to be asked.
+    pub fn attach(pid: i32, program: Option<&Path>, events: impl Fn(Event) + Send + 'static) -> Result<Self, Refused> {
+        Self::spawn(Start::Attach(pid, program.map(Path::to_owned)), Box::new(events), EndKind::Detach)
+    }
+
+    fn spawn(start: Start, events: Box<dyn Fn(Event) + Send>, at_end: EndKind) -> Result<Self, Refused> {
+        let (inputs, received) = channel();
+        let shared = Arc::new(Shared::default());
+        let (told, ready) = channel();
+        let engine_shared = shared.clone();
+        let body = move || match Engine::begin(start, events, received, engine_shared) {
+            Ok(engine) => {
+                let _ = told.send(Ok((engine.waker(), engine.pid(), engine.program().to_owned())));
+                engine.run();
+            }
+            Err(refused) => {
+                let _ = told.send(Err(refused));
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(body)
+            .map_err(|error| Refused::Failed(format!("no thread can be started: {error}")))?;
+        let begun = ready.recv().unwrap_or_else(|_| Err(Refused::Failed("the engine failed at its start".to_owned())));
+        let (waker, pid, program) = begun?;
+        Ok(Self { inputs, waker, shared, pid, program, at_end, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// The process.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Its executable.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Its files as they are loaded now. Works while running.
+    pub fn modules(&self) -> Arc<Modules> {
+        self.shared.modules.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The current stop; none while running.
+    pub fn current(&self) -> Option<Arc<Stop>> {
+        self.shared.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Its threads, the first one first. Works while running.
+    pub fn threads(&self) -> Result<Vec<ThreadName>, Refused> {
+        let listed = std::fs::read_dir(format!("/proc/{}/task", self.pid)).map_err(|_| Refused::Ended)?;
+        let tids = listed.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let mut threads: Vec<ThreadName> = tids
+            .map(|tid| ThreadName { tid, name: thread_name(self.pid, tid).unwrap_or_default() })
+            .collect();
+        threads.sort_by_key(|thread| (thread.tid != self.pid, thread.tid));
+        Ok(threads)
+    }
+
+    /// Lets the held program run. With `stop_on_entry` a launched one stops on the first line of its own `main`, an
+    /// attached one stays where it is, and both say so with [`crate::Reason::Entry`].
+    pub fn start(&self, stop_on_entry: bool) -> Result<(), Refused> {
+        self.ask(|reply| Input::Start(stop_on_entry, reply))
+    }
+
+    /// Replaces every breakpoint of one file. Answers in the order asked. Works while running.
+    pub fn set_breakpoints(&self, file: &Path, wanted: &[LineSpec]) -> Result<Vec<Bound>, Refused> {
+        self.ask(|reply| Input::SetBreakpoints(file.to_owned(), wanted.to_owned(), reply))
+    }
+
+    /// Goes on; returns once it is on its way.
+    pub fn resume(&self, how: ResumeKind) -> Result<(), Refused> {
+        self.ask(|reply| Input::Resume(how, reply))
+    }
+
+    /// Asks for a stop, which comes as an event with [`crate::Reason::Pause`] that names `at` if it still exists.
+    /// Stopped already: nothing happens.
+    pub fn pause(&self, at: Option<i32>) -> Result<(), Refused> {
+        self.ask(|reply| Input::Pause(at, reply))
+    }
+
+    /// Looks at the current stop; or, while running, stops every thread, looks, and lets them go on. Says for how long
+    /// the program stood because of it (zero when it stood anyway). No event is sent.
+    pub fn glance<R: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Arc<Stop>) -> R + Send + 'static,
+    ) -> Result<(R, Duration), Refused> {
+        if let Some(stop) = self.current() {
+            return Ok((look(&stop), Duration::ZERO));
+        }
+        let (told, seen) = channel();
+        let look = Box::new(move |stop: &Arc<Stop>| {
+            let _ = told.send(look(stop));
+        });
+        let stood = self.ask(|reply| Input::Glance(look, reply))?;
+        seen.recv().map(|seen| (seen, stood)).map_err(|_| Refused::Ended)
+    }
+
+    /// Asks the program to end by itself (SIGTERM), resuming it if it is stopped.
+    pub fn terminate(&self) -> Result<(), Refused> {
+        self.ask(Input::Terminate)
+    }
+
+    /// Ends the hold. Returns when nothing is left behind. Harmless when called again.
+    pub fn end(&self, how: EndKind) -> Result<(), Refused> {
+        let ended = match self.ask(|reply| Input::End(how, reply)) {
+            Err(Refused::Ended) => Ok(()),
+            other => other,
+        };
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+        ended
+    }
+
+    fn ask<T>(&self, input: impl FnOnce(Reply<T>) -> Input) -> Result<T, Refused> {
+        let (answer, answered): (_, Receiver<Result<T, Refused>>) = channel();
+        self.inputs.send(input(Reply(answer))).map_err(|_| Refused::Ended)?;
+        self.waker.wake();
+        answered.recv().unwrap_or(Err(Refused::Ended))
+    }
+}
+
+impl Drop for Debugger {
+    fn drop(&mut self) {
+        let _ = self.end(self.at_end);
+    }
+}
