@@ -90,7 +90,8 @@ impl Image {
         self.address_table().get_or_init(|| Addresses::read(self)).find(self, address.raw())
     }
 
-    fn is_loaded(&self, address: u64) -> bool {
+    /// Whether an address lies in a part of the file that is loaded; that of a dropped static is 0.
+    pub(crate) fn is_loaded(&self, address: u64) -> bool {
         address != 0 && self.segments().iter().any(|segment| segment.addresses.contains(&FileAddr::new(address)))
     }
 

@@ -91,7 +91,7 @@ fn symbol_table<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>, kind: elf::Sec
         let end = start.checked_add(size)?;
         (end <= file.data().len()).then_some(start..end)
     };
-    Some(TableRange { entries: range(symbols)?, strings: range(strings)? })
+    Some(TableRange { full: kind == elf::SHT_SYMTAB, entries: range(symbols)?, strings: range(strings)? })
 }
 
 /// Refuses, with a reason that a user understands, what is not a little-endian 64-bit x86 program or library.

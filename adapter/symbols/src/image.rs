@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use gimli::SectionId;
+use rustc_hash::FxHashMap;
 use weft_memory::FileAddr;
 
 use crate::addresses::Addresses;
@@ -14,8 +15,9 @@ use crate::elf::{self, Headers};
 use crate::lines::LineCache;
 use crate::sections::Sections;
 use crate::symtab::SymbolTable;
-use crate::units::Units;
-use crate::{OpenError, SymbolError};
+use crate::units::{UnitIndex, Units};
+use crate::vtables::UnitVtables;
+use crate::{Index, OpenError, SymbolError};
 
 /// Where a DIE lies: its offset in `.debug_info`, whatever unit it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +76,8 @@ pub struct Image {
     units: OnceLock<Units>,
     addresses: OnceLock<Addresses>,
     lines: LineCache,
+    vtables: Mutex<FxHashMap<UnitIndex, Arc<UnitVtables>>>,
+    index: OnceLock<Index>,
     cache: Cache,
 }
 
@@ -107,6 +111,8 @@ impl Image {
             units: OnceLock::new(),
             addresses: OnceLock::new(),
             lines: LineCache::default(),
+            vtables: Mutex::default(),
+            index: OnceLock::new(),
             cache: Cache::default(),
         }))
     }
@@ -186,6 +192,14 @@ impl Image {
 
     pub(crate) fn address_table(&self) -> &OnceLock<Addresses> {
         &self.addresses
+    }
+
+    pub(crate) fn vtable_cache(&self) -> &Mutex<FxHashMap<UnitIndex, Arc<UnitVtables>>> {
+        &self.vtables
+    }
+
+    pub(crate) fn index_cell(&self) -> &OnceLock<Index> {
+        &self.index
     }
 
     pub(crate) fn line_cache(&self) -> &LineCache {

@@ -60,8 +60,14 @@ impl Modules {
         fs_base: u64,
         memory: &dyn Memory,
     ) -> Option<MemAddr> {
-        let _ = (module, variable, fs_base, memory);
-        todo!()
+        let _ = memory;
+        let is_program = self.list.first().is_some_and(|program| Arc::ptr_eq(&program.image, &module.image));
+        if !is_program || !variable.thread_local {
+            return None;
+        }
+        let tls = module.image.tls()?;
+        let block = fs_base.checked_sub(tls.size.checked_next_multiple_of(tls.align)?)?;
+        block.checked_add(variable.address.raw()).map(MemAddr::new)
     }
 }
 

@@ -221,7 +221,8 @@ impl Image {
     }
 }
 
-fn read_c_string(sections: &Sections, section: SectionId, offset: usize) -> Option<Vec<u8>> {
+/// The zero-terminated string at an offset of a section, read without touching the mapping.
+pub(crate) fn read_c_string(sections: &Sections, section: SectionId, offset: usize) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut size = 256;
     loop {

@@ -20,6 +20,8 @@ const MAX_NAME: usize = 64 * 1024;
 /// Where a symbol table and its strings lie in the file.
 #[derive(Clone, Debug)]
 pub(crate) struct TableRange {
+    /// `.symtab`, not merely the `.dynsym` that a stripped file keeps.
+    pub(crate) full: bool,
     pub(crate) entries: Range<usize>,
     pub(crate) strings: Range<usize>,
 }
@@ -209,6 +211,11 @@ impl Entry {
 }
 
 impl Image {
+    /// Whether local symbols are there too.
+    pub(crate) fn has_full_symbol_table(&self) -> bool {
+        self.symbol_table().range.as_ref().is_some_and(|range| range.full)
+    }
+
     /// The symbol with exactly this (mangled) name; a defined one, local or global.
     pub fn symbol(&self, name: &str) -> Option<Symbol> {
         self.symbol_table().named(self.sections(), name)

@@ -1,0 +1,93 @@
+//! Variables that live as long as the program, thread-local ones included.
+
+use gimli::{AttributeValue, Expression, Operation};
+use weft_memory::FileAddr;
+
+use crate::sections::Slice;
+use crate::{DieOffset, Image, Static, Type};
+use std::sync::Arc;
+
+/// Where a static lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StaticPlace {
+    /// At an address of the file.
+    Address(u64),
+    /// At an offset in the TLS segment.
+    ThreadLocal(u64),
+}
+
+/// The place that a location expression names, if it is one of those a static has.
+pub(crate) fn place<'s>(
+    dwarf: &gimli::Dwarf<Slice<'s>>,
+    unit: &gimli::Unit<Slice<'s>>,
+    expression: Expression<Slice<'s>>,
+) -> Option<StaticPlace> {
+    let mut operations = expression.operations(unit.encoding());
+    let first = operations.next().ok()??;
+    let second = operations.next().ok()?;
+    match (first, second) {
+        (Operation::Address { address }, None) => Some(StaticPlace::Address(address)),
+        (Operation::AddressIndex { index }, None) => dwarf.address(unit, index).ok().map(StaticPlace::Address),
+        (Operation::UnsignedConstant { value }, Some(Operation::TLS)) => Some(StaticPlace::ThreadLocal(value)),
+        (Operation::SignedConstant { value }, Some(Operation::TLS)) => {
+            u64::try_from(value).ok().map(StaticPlace::ThreadLocal)
+        }
+        (Operation::ConstantIndex { index }, Some(Operation::TLS)) => {
+            dwarf.address(unit, index).ok().map(StaticPlace::ThreadLocal)
+        }
+        _ => None,
+    }
+}
+
+/// Whether the linker kept the static: dropped ones have address 0. Of a thread-local, the offset does not tell.
+pub(crate) fn is_live<'s>(
+    image: &Image,
+    dwarf: &gimli::Dwarf<Slice<'s>>,
+    unit: &gimli::Unit<Slice<'s>>,
+    expression: Expression<Slice<'s>>,
+) -> bool {
+    match place(dwarf, unit, expression) {
+        Some(StaticPlace::Address(address)) => image.is_loaded(address),
+        Some(StaticPlace::ThreadLocal(_)) => image.tls().is_some(),
+        None => false,
+    }
+}
+
+impl Image {
+    /// The static at a DIE, if the linker kept it.
+    ///
+    /// A thread-local with a destructor and its twin without one both have debug information, both perhaps with offset
+    /// 0; only the one that is in the symbol table exists.
+    pub(crate) fn static_at(self: &Arc<Self>, die: DieOffset, path: String) -> Option<Static> {
+        let (unit, offset) = self.unit_of(die).ok()?;
+        let entry = unit.entry(offset).ok()?;
+        let dwarf = self.dwarf();
+        let AttributeValue::Exprloc(expression) = entry.attr_value(gimli::DW_AT_location)? else { return None };
+        let linkage_name = entry
+            .attr_value(gimli::DW_AT_linkage_name)
+            .and_then(|value| dwarf.attr_string(&unit, value).ok())
+            .map(|name| name.to_string_lossy().into_owned());
+        let ty = entry
+            .attr_value(gimli::DW_AT_type)
+            .and_then(|value| Self::reference(&unit, value))
+            .and_then(|die| self.type_at(die));
+        let (address, thread_local) = match place(&dwarf, &unit, expression)? {
+            StaticPlace::Address(address) => (address, false),
+            StaticPlace::ThreadLocal(offset) => {
+                (self.live_thread_local(linkage_name.as_deref(), ty.as_ref(), offset)?, true)
+            }
+        };
+        Some(Static { path, linkage_name, ty, address: FileAddr::new(address), thread_local })
+    }
+
+    fn live_thread_local(&self, linkage_name: Option<&str>, ty: Option<&Type>, offset: u64) -> Option<u64> {
+        let in_segment = |offset: &u64| self.tls().is_some_and(|tls| *offset < tls.size.max(1));
+        if !self.has_full_symbol_table() {
+            // A stripped file: std wraps a thread-local with a destructor in `Storage`; its bare twin is the dead one.
+            let bare_twin = ty.is_some_and(|ty| !ty.name().starts_with("Storage<"));
+            return Some(offset).filter(in_segment).filter(|offset| !bare_twin || *offset != 0);
+        }
+        let symbol = self.symbol(linkage_name?)?;
+        symbol.thread_local.then_some(symbol.address.raw()).filter(in_segment)
+    }
+}
