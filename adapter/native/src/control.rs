@@ -7,10 +7,8 @@ use std::sync::Arc;
 use weft_debugger::{Debugger, EndKind, Event, LineSpec, Reason, ResumeKind, StepKind, StepTarget, Stopped};
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
-use weft_session::{
-    Answer, AsyncStack, Bound, BreakpointSpec, Channel, Debuggee, DebuggeeEvent, End, EventSender, Granularity, ProcessInfo, Resume, Stack,
-    StopReason, Target, ThreadInfo, Value,
-};
+use weft_session::debuggee::{Answer, AsyncStack, Bound, BreakpointSpec, Channel, DebuggeeEvent, End, Granularity, ProcessInfo, Resume, Stack, StopReason, Target, ThreadInfo, Value};
+use weft_session::{Debuggee, EventSender};
 use weft_tasks::{Snapshot, TaskKey};
 use weft_values::Stop;
 
@@ -41,7 +39,7 @@ impl Native {
             Target::Thread(tid) => {
                 i32::try_from(tid).map_err(|_| Error::new(ErrorId::UnknownThread, format!("there is no thread {tid}")))
             }
-            Target::Task(key) => self.tasks.thread_of(&self.current()?, key),
+            Target::Task(key) => self.tasks.thread_of(self.current()?.as_ref(), key),
         }
     }
 }
@@ -69,9 +67,9 @@ impl Debuggee for Native {
             }
             Resume::Step { kind, of, .. } => {
                 let kind = match kind {
-                    weft_session::StepKind::Over => StepKind::Over,
-                    weft_session::StepKind::In => StepKind::In,
-                    weft_session::StepKind::Out => StepKind::Out,
+                    weft_session::debuggee::StepKind::Over => StepKind::Over,
+                    weft_session::debuggee::StepKind::In => StepKind::In,
+                    weft_session::debuggee::StepKind::Out => StepKind::Out,
                 };
                 ResumeKind::Step(kind, StepTarget::Thread(self.thread_of(of)?))
             }
@@ -149,7 +147,7 @@ fn to_bound(bound: weft_debugger::Bound) -> Bound {
     Bound { id: bound.id, at: bound.at.as_ref().and_then(location), message: bound.message }
 }
 
-fn to_stopped(stopped: &Stopped) -> weft_session::Stopped {
+fn to_stopped(stopped: &Stopped) -> weft_session::debuggee::Stopped {
     let (reason, breakpoints, description, text) = match &stopped.reason {
         Reason::Entry => (StopReason::Entry, Vec::new(), None, None),
         Reason::Breakpoint(ids) => (StopReason::Breakpoint, ids.clone(), None, None),
@@ -160,5 +158,5 @@ fn to_stopped(stopped: &Stopped) -> weft_session::Stopped {
         }
     };
     let at = Some(Target::Thread(i64::from(stopped.tid)));
-    weft_session::Stopped { reason, at, description, text, breakpoints }
+    weft_session::debuggee::Stopped { reason, at, description, text, breakpoints }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use weft_debugger::{Debugger, LaunchSpec};
 use weft_protocol::{Error, ErrorId};
-use weft_session::{Answer, AttachConfig, Debuggee, EventSender, Factory, LaunchConfig};
+use weft_session::debuggee::{Answer};
+use weft_session::{AttachConfig, Debuggee, EventSender, Factory, LaunchConfig};
 
 use crate::control::{Native, Reporter};
 use crate::output::Pump;

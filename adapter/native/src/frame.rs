@@ -5,7 +5,7 @@ use std::sync::Arc;
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
 use weft_runtimes::Body;
-use weft_session::{Answer, Container, FrameBody, Scope, ScopeKind, Value};
+use weft_session::debuggee::{Answer, Container, FrameBody, Scope, ScopeKind, Value};
 use weft_symbols::Role;
 use weft_values::{FrameVariable, Stop, Variables, coroutine, evaluate, variables};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weft_protocol::{Error, ErrorId};
 use weft_runtimes::{LogicalFrame, LogicalStack};
-use weft_session::{Answer, Frame, Row, Stack, Target};
+use weft_session::debuggee::{Answer, Frame, Row, Stack, Target};
 use weft_values::Stop;
 
 use crate::frame::body;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use weft_debugger::Debugger;
 use weft_protocol::{Error, ErrorId};
 use weft_runtimes::{Listing, Runtimes};
-use weft_session::{Answer, AsyncStack};
+use weft_session::debuggee::{Answer, AsyncStack};
 use weft_tasks::{Snapshot, TaskKey};
 use weft_values::Stop;
 

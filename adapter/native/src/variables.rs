@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weft_memory::{MemAddr, MemoryError};
 use weft_protocol::Error;
-use weft_session::{Answer, Container, Counts, Value, Variable};
+use weft_session::debuggee::{Answer, Container, Counts, Value, Variable};
 use weft_values::{Child, Filter, FrameVariable, Place, Stop, ValueError, children, view};
 
 /// How deep a one-line summary looks into a value.
