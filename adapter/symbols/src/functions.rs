@@ -83,6 +83,19 @@ impl CodeFrame {
         self.image.type_at(found)
     }
 
+    /// The code of copies that were inlined directly into this one, by address; what is inlined into those lies within.
+    /// Stepping leaves out rows of inlined callees with it.
+    pub fn inlined_ranges(&self) -> Result<Vec<Range<FileAddr>>, SymbolError> {
+        let (reader, offset) = DieReader::at(&self.image, self.die)?;
+        let mut ranges = Vec::new();
+        reader.walk(offset, |tag| tag == gimli::DW_TAG_inlined_subroutine, |copy, _| {
+            ranges.extend(reader.ranges(copy)?);
+            Ok(Visit::Past)
+        })?;
+        ranges.sort_unstable_by_key(|range| range.start);
+        Ok(ranges)
+    }
+
     /// For a coroutine's poll function: the type of its environment (`{async_fn_env#0}`), from its unnamed parameter.
     pub fn environment_type(&self) -> Option<Type> {
         self.image.environment_of(self.die).or_else(|| self.image.environment_of(self.function.die))
