@@ -1,0 +1,93 @@
+//! Everything that must hold before a change is done.
+
+use crate::stage::{Command, Outcome, Report, ci, target};
+
+/// Runs all stages, or those named; whether none failed.
+pub(crate) fn run(names: &[String]) -> bool {
+    let mut report = Report::default();
+    for (name, stage) in STAGES {
+        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+            report.stage(name, stage);
+        }
+    }
+    if let Some(unknown) = names.iter().find(|wanted| STAGES.iter().all(|(name, _)| name != wanted)) {
+        let known: Vec<&str> = STAGES.iter().map(|(name, _)| *name).collect();
+        println!("there is no stage {unknown}, but: {}", known.join(", "));
+        return false;
+    }
+    report.close()
+}
+
+type Stage = fn() -> Outcome;
+
+const STAGES: &[(&str, Stage)] = &[
+    ("format", format),
+    ("lint", lint),
+    ("rooms", rooms),
+    ("adapter", adapter),
+    ("debuggees", debuggees),
+    ("sessions", sessions),
+    ("extension", extension),
+    ("package", package),
+    ("workbench", workbench),
+];
+
+fn all(commands: impl IntoIterator<Item = Command>) -> Outcome {
+    if commands.into_iter().all(Command::runs) { Outcome::Passed } else { Outcome::Failed }
+}
+
+fn format() -> Outcome {
+    let check = ["fmt", "--all", "--check"];
+    all([Command::cargo(&check), Command::cargo(&check).within("tests/debuggees")])
+}
+
+fn lint() -> Outcome {
+    all([Command::cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])])
+}
+
+/// The tests beside the code.
+fn rooms() -> Outcome {
+    all([Command::cargo(&["test", "--quiet", "--workspace", "--exclude", "weft-tests", "--locked"])])
+}
+
+fn adapter() -> Outcome {
+    all([Command::cargo(&["build", "--release", "--locked", "--package", "weft-dap"])])
+}
+
+fn debuggees() -> Outcome {
+    all([Command::cargo(&["run", "--quiet", "--locked", "--package", "weft-tests", "--bin", "build-debuggees"])])
+}
+
+/// End-to-end, over real DAP on live programs.
+fn sessions() -> Outcome {
+    let test = ["test", "--quiet", "--locked", "--package", "weft-tests"];
+    all([Command::cargo(&test).env("WEFT_BIN", &target().join("release/weft"))])
+}
+
+/// A stage of the extension, where there is a node to run it.
+fn with_node(commands: impl IntoIterator<Item = Command>) -> Outcome {
+    if !Command::new("npm", &["--version"]).exists() {
+        let why = "npm is not installed (Node.js 20 or newer brings it)".to_owned();
+        return if ci() { all([Command::new("npm", &["--version"])]) } else { Outcome::Skipped(why) };
+    }
+    all(commands)
+}
+
+const EXTENSION: &str = "vscode-extension";
+
+fn extension() -> Outcome {
+    with_node([
+        Command::new("npm", &["ci", "--no-audit", "--no-fund"]).within(EXTENSION),
+        Command::new("npm", &["run", "lint"]).within(EXTENSION),
+        Command::new("npm", &["test"]).within(EXTENSION),
+    ])
+}
+
+fn package() -> Outcome {
+    with_node([Command::new("npm", &["run", "package"]).within(EXTENSION)])
+}
+
+/// The packaged extension in a real workbench. The script installs what it needs, and says so when it cannot.
+fn workbench() -> Outcome {
+    with_node([Command::new("npm", &["run", "e2e"]).within(EXTENSION)])
+}
