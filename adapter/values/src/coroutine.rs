@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use weft_symbols::{Function, FunctionKind, Role, SourceLine};
 
+use crate::polling::as_passed;
 use crate::{ActiveVariant, FieldPlace, FrameVariable, Place, Stop, ValueError};
 
 /// How far a coroutine has come.
@@ -52,6 +53,7 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
     };
     let function = env.ty.coroutine_function();
     let is_fn = function.as_ref().is_some_and(|function| function.kind == FunctionKind::AsyncFn);
+    let is_suspended = matches!(phase, CoroutinePhase::Suspended(_));
     let fields = active.place.members();
     let captured = captured_names(env);
     let (mut locals, mut upvars) = (Vec::new(), Vec::new());
@@ -66,7 +68,11 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
             continue;
         }
         let is_upvar = captured.contains(&field.name);
-        let variable = saved(field, &fields, is_upvar, is_fn);
+        let mut variable = saved(field, &fields, is_upvar, is_fn);
+        let is_binding_kept = fields.iter().filter(|other| other.name == field.name).count() > 1;
+        if let (true, true, false, true, Ok(place)) = (is_suspended, is_upvar, is_binding_kept, is_fn, &field.place) {
+            (variable.place, variable.note) = as_passed(place.clone(), active.declared.as_ref());
+        }
         if is_upvar { upvars.push(variable) } else { locals.push(variable) }
     }
     // What has ended has dropped what it held: the bytes are still there, but they are nobody's.
@@ -91,22 +97,21 @@ fn is_temporary(name: &str) -> bool {
 }
 
 /// One saved variable. Debug information collapses saved variables of one name into copies of the first, so only the
-/// first is shown. An argument and the binding made of it share a name by nature; more than that is said.
+/// first is shown. An argument and the binding made of it share a name by nature; more than that is said. Of several
+/// locals that are alive at one await, the first is the outermost: the others hide it.
 fn saved(field: &FieldPlace, fields: &[FieldPlace], is_upvar: bool, is_fn: bool) -> FrameVariable {
     let copies = fields.iter().filter(|other| other.name == field.name).count();
     let expected = if is_upvar && is_fn { 2 } else { 1 };
+    let hidden = if is_upvar { 2 } else { 1 };
     let note = (copies > expected).then(|| {
-        format!(
-            "another variable named `{}` is saved here too; the debug information describes only this one",
-            field.name
-        )
+        format!("another variable named `{}` is saved here; the debug information describes only this one", field.name)
     });
     FrameVariable {
         name: field.name.clone(),
         role: if is_upvar { Role::Argument } else { Role::Local },
         ty: field.place.as_ref().ok().map(|place| place.ty.clone()),
         place: field.place.clone(),
-        shadowed: false,
+        shadowed: copies > hidden,
         decl_line: field.declared.as_ref().map_or(0, |declared| declared.line),
         note,
     }

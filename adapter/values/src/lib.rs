@@ -24,6 +24,7 @@ mod frames;
 mod names;
 mod navigate;
 mod place;
+mod polling;
 mod sequence;
 mod stop;
 mod variables;

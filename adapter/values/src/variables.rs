@@ -2,10 +2,11 @@
 
 use weft_symbols::{CodeFrame, LocationContext, Role, Type, TypeKind, Variable};
 
+use crate::polling::Polling;
 use crate::{Frame, Place, Stop, ValueError};
 
-/// Names that macros and `.await` make up; hidden when they do not come from the user's own file.
-const DESUGARING: [&str; 5] = ["args", "iter", "res", "__awaitee", "_task_context"];
+/// Names that `.await` makes up.
+const DESUGARING: [&str; 2] = ["__awaitee", "_task_context"];
 
 /// A variable of a frame, physical or suspended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,11 +45,19 @@ pub fn variables(stop: &Stop, frame: &Frame) -> Vec<FrameVariable> {
     };
     let context = location_context(stop, frame, code);
     let prologue = in_prologue(frame, code, pc);
-    let mut shown: Vec<(u32, FrameVariable)> = found
-        .iter()
-        .filter(|variable| !is_compiler_made(variable))
-        .filter_map(|variable| Some((variable.depth, located(variable, &context, prologue)?)))
-        .collect();
+    let polling = environment(stop, frame).and_then(|environment| Polling::new(stop, code, &environment));
+    let mut shown = Vec::new();
+    for variable in found.iter().filter(|variable| !is_compiler_made(variable, code)) {
+        let Some(mut located) = located(variable, &context, prologue) else { continue };
+        let lost = |place: &Place| polling.as_ref().and_then(|polling| polling.lost(variable, place));
+        if let Some(lost) = located.place.as_ref().ok().and_then(lost) {
+            located.place = Err(lost);
+        }
+        shown.push((variable.depth, located));
+    }
+    if let Some(polling) = &polling {
+        polling.merge_bindings(&mut shown);
+    }
     mark_shadowed(&mut shown);
     let mut variables: Vec<_> = shown.into_iter().map(|(_, variable)| variable).collect();
     variables.sort_by_key(|variable| match variable.role {
@@ -120,23 +129,24 @@ fn located(variable: &Variable, context: &LocationContext<'_>, prologue: bool) -
 }
 
 /// Variables that no source line of the user names.
-fn is_compiler_made(variable: &Variable) -> bool {
+fn is_compiler_made(variable: &Variable, code: &CodeFrame) -> bool {
     let Some(name) = variable.name.as_deref() else { return true };
     let temporary = name.strip_prefix("__").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    temporary || variable.artificial || name == "__awaitee" || name == "_task_context" || is_desugared(variable, name)
+    let is_foreign = || match (&variable.declared, &code.function.declared) {
+        // A macro of another file made it up, and hygiene keeps the user from naming it.
+        (Some(variable), Some(function)) => variable.file != function.file,
+        _ => false,
+    };
+    temporary
+        || variable.artificial
+        || DESUGARING.contains(&name)
+        || is_foreign()
+        || is_format_arguments(variable, name)
 }
 
-/// `args`, `iter`, `res` are honest names too: only with a type that the desugaring gives them are they hidden.
-fn is_desugared(variable: &Variable, name: &str) -> bool {
-    if !DESUGARING.contains(&name) {
-        return false;
-    }
-    let path = variable.ty.as_ref().map_or("", |ty| ty.path());
-    match name {
-        "args" => path.starts_with("[core::fmt::rt::Argument") || path.contains("core::fmt::rt::Argument"),
-        "iter" | "res" => variable.decl_line == 0,
-        _ => true,
-    }
+/// The `args` of `format_args!`: honest as a name, but never with this type.
+fn is_format_arguments(variable: &Variable, name: &str) -> bool {
+    name == "args" && variable.ty.as_ref().is_some_and(|ty| ty.path().contains("core::fmt::rt::Argument"))
 }
 
 /// Before the frame base is set up, locations relative to it are wrong. Only where it counts: in the innermost frame

@@ -97,6 +97,9 @@ pub(super) fn hint(name: &str, names: &[String]) -> String {
         .collect();
     near.sort();
     near.dedup();
+    // Beginnings of names, and of the misspelt ones only the nearest.
+    let nearest = near.first().map_or(0, |(distance, _)| *distance);
+    near.retain(|(distance, other)| *distance == nearest || other.starts_with(name));
     let shown: Vec<String> = near.iter().take(MAX_HINTS).map(|(_, name)| format!("`{name}`")).collect();
     if shown.is_empty() { String::new() } else { format!("; did you mean {}?", shown.join(" or ")) }
 }

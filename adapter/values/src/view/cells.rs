@@ -79,7 +79,7 @@ fn shared(stop: &Stop, place: &Place, name: &str, payload: &str) -> Result<Shape
 
 fn weak(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
     let pointer = place.member("ptr")?.peel();
-    let address = super::super::place::little_endian(&pointer.read_at(stop, 0, 8)?);
+    let address = crate::place::little_endian(&pointer.read_at(stop, 0, 8)?);
     if address == u128::from(u64::MAX) {
         return Ok(Shape::Leaf("Weak(never attached)".to_owned()));
     }

@@ -107,7 +107,10 @@ impl Line<'_> {
         };
         if fields.is_empty() {
             // A unit struct or variant is its name alone.
-            return if name.is_empty() { self.put("()") } else { () };
+            if name.is_empty() {
+                self.put("()");
+            }
+            return;
         }
         let Some(depth) = depth.checked_sub(1) else { return self.put(&format!("{open}…{close}")) };
         self.put(open);

@@ -33,7 +33,9 @@ fn is_raw(place: &Place) -> bool {
 }
 
 fn raw(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
-    let address = MemAddr::new(super::super::place::little_endian(&place.read_at(stop, 0, 8)?) as u64);
+    // The address comes first in wide pointers too.
+    let number = crate::place::little_endian(&place.read_at(stop, 0, 8)?);
+    let address = MemAddr::new(u64::try_from(number).map_err(|_| ValueError::TooLarge(8))?);
     if address.raw() == 0 {
         return Ok(Shape::Leaf("0x0".to_owned()));
     }

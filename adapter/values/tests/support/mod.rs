@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "not every test uses all of it")]
 
+pub(crate) mod traced;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -15,17 +17,17 @@ use weft_symbols::{Image, Module, Modules, Type};
 use weft_values::{Place, Stop};
 
 /// A program of `tests/programs`, waiting for its input to end.
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     /// Lines it printed before `ready`.
-    pub lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
     /// What is known of it.
-    pub stop: Stop,
+    pub(crate) stop: Stop,
 }
 
 impl Program {
     /// Compiles (with debug information) and starts it, and reads what it prints until `ready`.
-    pub fn start(name: &str, flags: &[&str]) -> Self {
+    pub(crate) fn start(name: &str, flags: &[&str]) -> Self {
         let binary = compile(name, flags);
         let mut child =
             Command::new(&binary).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
@@ -102,13 +104,13 @@ fn look(pid: u32, binary: &Path) -> Stop {
 }
 
 /// A value that the program printed.
-pub struct Shown {
+pub(crate) struct Shown {
     /// The variable's name.
-    pub name: String,
+    pub(crate) name: String,
     /// Where it is.
-    pub place: Place,
+    pub(crate) place: Place,
     /// What a reader should see.
-    pub expected: String,
+    pub(crate) expected: String,
 }
 
 /// `T` of the instance of `show` at an address.
@@ -124,7 +126,7 @@ fn number(text: &str) -> MemAddr {
 }
 
 /// The values that a program printed with `show`.
-pub fn shown(program: &Program) -> Vec<Shown> {
+pub(crate) fn shown(program: &Program) -> Vec<Shown> {
     let parse = |line: &String| {
         let mut fields = line.splitn(4, '\t');
         let mut next = || fields.next().unwrap_or_else(|| panic!("four fields in {line}"));

@@ -1,0 +1,136 @@
+//! Variables of a coroutine that is being polled.
+//!
+//! What lives across an `.await` lies in the environment; what does not lies on the stack, and after a suspension the
+//! new poll's stack holds anything there. Debug information does not tell the two cases apart. The environment's state
+//! does: until the next suspension it still names the await that this poll was resumed from.
+
+use std::ops::Range;
+
+use weft_memory::{FileAddr, MemAddr};
+use weft_symbols::{CodeFrame, FunctionKind, SourceLine, TypeKind, Variable};
+
+use crate::{FrameVariable, Place, Stop, ValueError};
+
+/// Parts of a type that are looked at to find out whether it owns something.
+const MAX_PARTS: usize = 256;
+
+/// A coroutine in the middle of a poll.
+pub(crate) struct Polling {
+    environment: Range<MemAddr>,
+    /// Where it was resumed, if it was suspended before.
+    resumed: Option<Resumed>,
+    is_fn: bool,
+}
+
+struct Resumed {
+    at: SourceLine,
+    /// Variables in scope there; each entered its scope before that suspension, or in a later turn of a loop.
+    in_scope: Vec<Variable>,
+}
+
+impl Polling {
+    /// What is known of the poll whose frame has this code and environment.
+    pub(crate) fn new(stop: &Stop, code: &CodeFrame, environment: &Place) -> Option<Self> {
+        let start = environment.address()?;
+        let end = start.checked_add(environment.ty.size())?;
+        let is_fn = code.function.kind == FunctionKind::AsyncFn;
+        Some(Self { environment: start..end, resumed: resumed(stop, code, environment), is_fn })
+    }
+
+    /// Why the variable's place cannot be trusted, if so.
+    pub(crate) fn lost(&self, variable: &Variable, place: &Place) -> Option<ValueError> {
+        let resumed = self.resumed.as_ref()?;
+        let address = place.address()?;
+        let same = |other: &Variable| {
+            (&other.name, other.depth, other.decl_line) == (&variable.name, variable.depth, variable.decl_line)
+        };
+        let is_lost = !self.environment.contains(&address) && place.ty.size() > 0 && resumed.in_scope.iter().any(same);
+        is_lost.then(|| not_kept(Some(&resumed.at)))
+    }
+
+    /// An `async fn`'s argument is described twice: as what the future was made with, and as the binding that the body
+    /// uses. To a reader they are one variable: the binding, or, when that is gone, what was passed.
+    pub(crate) fn merge_bindings(&self, variables: &mut Vec<(u32, FrameVariable)>) {
+        if !self.is_fn {
+            return;
+        }
+        let mut index = 0;
+        while let Some((_, argument)) = variables.get(index).cloned() {
+            let is_binding = |(_, other): &(u32, FrameVariable)| {
+                other.name == argument.name && other.decl_line == argument.decl_line && other.ty == argument.ty
+            };
+            let in_environment = argument.place.as_ref().is_ok_and(|place| {
+                place.address().is_some_and(|address| self.environment.contains(&address)) || place.ty.size() == 0
+            });
+            let later = variables.iter_mut().skip(index.saturating_add(1)).find(|other| is_binding(other));
+            let Some((_, binding)) = later.filter(|_| in_environment) else {
+                index = index.saturating_add(1);
+                continue;
+            };
+            if let (Err(_), Ok(place)) = (&binding.place, argument.place) {
+                (binding.place, binding.note) = as_passed(place, self.resumed.as_ref().map(|resumed| &resumed.at));
+            }
+            binding.role = weft_symbols::Role::Argument;
+            variables.remove(index);
+        }
+    }
+}
+
+/// An argument whose binding is gone: what was passed still lies in the environment. If it owned something, that was
+/// moved out or dropped; plain values and references (whose targets outlive the future) are as they were.
+pub(crate) fn as_passed(place: Place, at: Option<&SourceLine>) -> (Result<Place, ValueError>, Option<String>) {
+    if owns_nothing(&place.ty) {
+        (Ok(place), Some("the value that was passed; the binding is not kept across the .await".to_owned()))
+    } else {
+        (Err(not_kept(at)), None)
+    }
+}
+
+fn not_kept(at: Option<&SourceLine>) -> ValueError {
+    let line = at.map_or_else(String::new, |at| format!(" at line {}", at.line));
+    ValueError::Unavailable(format!("not kept across the .await{line}"))
+}
+
+/// Whether a type is made of plain values and references alone.
+fn owns_nothing(ty: &weft_symbols::Type) -> bool {
+    let mut waiting = vec![ty.clone()];
+    let mut looked_at = 0_usize;
+    while let Some(ty) = waiting.pop() {
+        looked_at = looked_at.saturating_add(1);
+        if looked_at > MAX_PARTS {
+            return false;
+        }
+        if ty.name().starts_with('&') {
+            continue;
+        }
+        match ty.kind() {
+            TypeKind::Base(_) | TypeKind::Enumeration { .. } => {}
+            TypeKind::Pointer(Some(pointee)) => {
+                if !ty.at(*pointee).is_some_and(|pointee| matches!(pointee.kind(), TypeKind::Subroutine)) {
+                    return false;
+                }
+            }
+            TypeKind::Array { element, .. } => waiting.extend(element.and_then(|die| ty.at(die))),
+            TypeKind::Struct { members, variants } => {
+                let payloads = variants.iter().flat_map(|part| part.variants.iter().map(|variant| &variant.member));
+                waiting.extend(members.iter().chain(payloads).filter_map(|member| ty.at(member.ty?)));
+            }
+            _ => return false,
+        }
+    }
+    true
+}
+
+fn resumed(stop: &Stop, code: &CodeFrame, environment: &Place) -> Option<Resumed> {
+    let state = environment.variant(stop).ok()?;
+    // 0 to 2 are unresumed, returned, panicked.
+    let at = state.declared.filter(|_| state.index > 2)?;
+    let resume = first_address(code, &at)?;
+    Some(Resumed { at, in_scope: code.variables_at(resume).ok()? })
+}
+
+/// The lowest address of the await's line in the function: before anything that the line itself declares.
+fn first_address(code: &CodeFrame, at: &SourceLine) -> Option<FileAddr> {
+    let rows = code.ranges.iter().flat_map(|range| code.image.rows_in(range.clone()).unwrap_or_default());
+    rows.filter(|row| row.source.line == at.line && row.source.file == at.file).map(|row| row.address).min()
+}
