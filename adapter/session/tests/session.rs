@@ -1,0 +1,445 @@
+//! Sessions with a fake debuggee: the order of messages, and that nothing ends a session but its end.
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use weft_session::debuggee::{DebuggeeEvent, StopReason, Stopped};
+use weft_session::{Runtime, ServeOptions};
+
+use harness::fake::{FakeFactory, Gate, stopped};
+use harness::{Client, frame, initialize};
+
+const TASKS: i64 = 1 << 30;
+
+macro_rules! sessions {
+    ($(async fn $name:ident() $body:block)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $name() $body)*
+    };
+}
+
+sessions! {
+
+async fn launch_breakpoint_step_exit_in_order() {
+    let mut client = Client::connect();
+    client.send("initialize", initialize()).await;
+    client.send("launch", json!({"program": "/bin/true"})).await;
+    assert_eq!(client.order(4).await, ["initialize", "[process]", "[initialized]", "[thread started]"]);
+    let fake = client.fake();
+    let asked = json!({"source": {"path": "/build/src/main.rs"}, "breakpoints": [{"line": 9}, {"line": 999}]});
+    let set = client.body("setBreakpoints", asked).await;
+    assert_eq!(set["breakpoints"][0]["verified"], true);
+    assert_eq!(set["breakpoints"][0]["line"], 10);
+    assert_eq!(set["breakpoints"][1], json!({"id": 2, "verified": false, "message": "no code on line 999"}));
+    client.send("setExceptionBreakpoints", json!({"filters": []})).await;
+    client.send("configurationDone", json!({})).await;
+    assert_eq!(client.order(3).await, ["setExceptionBreakpoints", "configurationDone", "launch"]);
+    fake.stop_at_breakpoint();
+    assert_eq!(client.order(2).await, ["[stopped breakpoint]", "[asyncTasksChanged]"]);
+    // The fake stops before `resume` returns; the response comes first all the same.
+    *fake.on_resume.lock().unwrap() = vec![
+        DebuggeeEvent::Stopped(stopped(StopReason::Step)),
+        DebuggeeEvent::Exited(3),
+    ];
+    client.send("next", json!({"threadId": 100})).await;
+    assert_eq!(client.order(3).await, ["next", "[stopped step]", "[asyncTasksChanged]"]);
+    client.send("continue", json!({"threadId": 100})).await;
+    assert_eq!(client.order(4).await, ["continue", "[output]", "[exited]", "[terminated]"]);
+    client.send("disconnect", json!({})).await;
+    assert_eq!(client.rest().await, ["disconnect"]);
+    client.session.await.unwrap();
+    assert_eq!(
+        fake.log(),
+        [
+            "breakpoints /build/src/main.rs [9, 999]",
+            "start",
+            "Step { kind: Over, of: Thread(100), granularity: Line }",
+            "Continue",
+            "Kill",
+        ]
+    );
+}
+
+async fn a_client_may_configure_before_the_program_is_loaded() {
+    let gate = Arc::new(Gate::default());
+    let factory = FakeFactory::behind(&gate);
+    let mut client = Client::with(factory, ServeOptions::default());
+    client.send("initialize", initialize()).await;
+    client.send("launch", json!({"program": "/bin/true"})).await;
+    client.send("configurationDone", Value::Null).await;
+    // The lane is free while the factory works.
+    client.send("terminate", json!({})).await;
+    assert_eq!(client.order(2).await, ["initialize", "terminate!"]);
+    gate.open();
+    let expected = ["[process]", "[initialized]", "[thread started]", "configurationDone", "launch"];
+    assert_eq!(client.order(5).await, expected);
+}
+
+async fn pause_and_breakpoints_work_while_running() {
+    let mut client = Client::launched().await;
+    let (id, message) = client.error("stackTrace", json!({"threadId": 100})).await;
+    assert_eq!((id, message.as_str()), (1102, "the program is running: pause first"));
+    assert_eq!(client.error("evaluate", json!({"expression": "x"})).await.0, 1102);
+    assert_eq!(client.error("continue", json!({"threadId": 100})).await.0, 1102);
+    assert_eq!(client.body("threads", json!({})).await["threads"].as_array().unwrap().len(), 2);
+    client.body("setBreakpoints", json!({"source": {"path": "/a.rs"}, "breakpoints": [{"line": 1}]})).await;
+    client.unread.clear();
+    client.send("pause", json!({"threadId": 100})).await;
+    assert_eq!(client.order(3).await, ["pause", "[stopped pause]", "[asyncTasksChanged]"]);
+    client.send("pause", json!({"threadId": 100})).await;
+    assert_eq!(client.order(1).await, ["pause"]);
+}
+
+async fn a_stack_has_frames_labels_and_pages() {
+    let mut client = Client::stopped().await;
+    let whole = client.body("stackTrace", json!({"threadId": 100})).await;
+    let frames = whole["stackFrames"].as_array().unwrap();
+    let names: Vec<&str> = frames.iter().map(|frame| frame["name"].as_str().unwrap()).collect();
+    let expected =
+        ["mine::inner", "mine::outer", "task 1 mine::outer", "awaited by task 2 mine::main", "mine::main", "tokio::poll"];
+    assert_eq!(names, expected);
+    assert_eq!(frames[2]["presentationHint"], "label");
+    assert_eq!(frames[5]["presentationHint"], "subtle");
+    assert_eq!(frames[0].get("presentationHint"), None);
+    assert_eq!((&frames[0]["line"], &frames[0]["column"]), (&json!(10), &json!(5)));
+    assert_eq!(frames[0]["source"]["path"], "/build/src/main.rs");
+    assert_eq!(whole["totalFrames"], 6);
+    let page = client.body("stackTrace", json!({"threadId": 100, "startFrame": 1, "levels": 2})).await;
+    assert_eq!(page["stackFrames"].as_array().unwrap().len(), 2);
+    assert_eq!(page["totalFrames"], 6);
+    // The same frame has the same number, however often it is asked for.
+    assert_eq!(page["stackFrames"][0]["id"], frames[1]["id"]);
+    let past = client.body("stackTrace", json!({"threadId": 100, "startFrame": 9, "levels": 2})).await;
+    assert_eq!(past["stackFrames"], json!([]));
+    assert_eq!(client.body("scopes", json!({"frameId": frames[2]["id"]})).await["scopes"], json!([]));
+    assert_eq!(client.error("stackTrace", json!({"threadId": 100, "startFrame": -1})).await.0, 1003);
+    assert_eq!(client.error("stackTrace", json!({"threadId": 5})).await.0, 1303);
+    assert_eq!(client.error("stackTrace", json!({"threadId": TASKS + 77})).await.0, 1303);
+    assert_eq!(client.error("stackTrace", json!({"threadId": i64::MAX})).await.0, 1303);
+}
+
+async fn values_are_paged_and_numbers_end_with_the_stop() {
+    let mut client = Client::stopped().await;
+    let frame = client.body("stackTrace", json!({"threadId": 100})).await["stackFrames"][0]["id"].clone();
+    let scopes = client.body("scopes", json!({"frameId": frame})).await["scopes"].clone();
+    assert_eq!(scopes[0]["name"], "Locals");
+    assert_eq!(scopes[1]["indexedVariables"], 20_000);
+    let registers = scopes[1]["variablesReference"].clone();
+    let ask = |extra: Value| {
+        let mut arguments = json!({"variablesReference": registers});
+        arguments.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        arguments
+    };
+    let names = |body: &Value| -> Vec<String> {
+        body["variables"].as_array().unwrap().iter().map(|v| v["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let page = client.body("variables", ask(json!({"filter": "indexed", "start": 19_998, "count": 100}))).await;
+    assert_eq!(names(&page), ["[19998]", "[19999]"]);
+    assert_eq!(names(&client.body("variables", ask(json!({"filter": "named"}))).await), ["name0", "name1"]);
+    assert_eq!(names(&client.body("variables", ask(json!({"start": 1, "count": 2}))).await), ["name1", "[0]"]);
+    let all = names(&client.body("variables", ask(json!({}))).await);
+    assert_eq!((all.len(), all.last().unwrap().as_str()), (10_001, "…"));
+    let value = client.body("evaluate", json!({"expression": " x ", "frameId": frame, "context": "hover"})).await;
+    assert_eq!((&value["result"], &value["type"]), (&json!("value of x"), &json!("alloc::vec::Vec<u8>")));
+    let elements = client.body("variables", json!({"variablesReference": value["variablesReference"]})).await;
+    assert_eq!(names(&elements), ["[0]", "[1]", "[2]"]);
+
+    *client.fake().on_resume.lock().unwrap() = vec![DebuggeeEvent::Stopped(stopped(StopReason::Step))];
+    client.body("next", json!({"threadId": 100})).await;
+    client.until_event("asyncTasksChanged").await;
+    let (id, message) = client.error("scopes", json!({"frameId": frame})).await;
+    assert_eq!((id, message), (1301, format!("frame {frame} is of an earlier stop: ask for the stack again")));
+    assert_eq!(client.error("variables", ask(json!({}))).await.0, 1301);
+    assert_eq!(client.error("evaluate", json!({"expression": "x", "frameId": frame})).await.0, 1301);
+    assert_eq!(client.error("variables", json!({"variablesReference": 1_000_000})).await.0, 1302);
+    let again = client.body("stackTrace", json!({"threadId": 100})).await["stackFrames"][0]["id"].clone();
+    assert_ne!(again, frame);
+}
+
+async fn tasks_are_filtered_paged_and_looked_at_once() {
+    let mut client = Client::stopped().await;
+    *client.fake().tasks.lock().unwrap() = 10;
+    let page = client.body("asyncTasks", json!({"start": 2, "count": 3})).await;
+    assert_eq!((&page["total"], &page["matched"]), (&json!(10), &json!(10)));
+    let ids = |body: &Value| body["tasks"].as_array().unwrap().iter().map(|t| t["id"].as_i64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(ids(&page), [3, 4, 5]);
+    assert_eq!(page["tasks"][0]["threadId"], TASKS + 3);
+    assert_eq!(page["tasks"][0]["waitingOn"], json!({"kind": "join", "text": "waits for task 2"}));
+    let generation = page["generation"].clone();
+    let running = client.body("asyncTasks", json!({"generation": generation, "filter": {"states": ["running"]}})).await;
+    assert_eq!((ids(&running), &running["matched"]), (vec![2, 4, 6, 8, 10], &json!(5)));
+    let named = client.body("asyncTasks", json!({"filter": {"text": "TASK_1", "runtime": 1}})).await;
+    assert_eq!(ids(&named), [1, 10]);
+    assert_eq!(client.body("asyncTasks", json!({"filter": {"runtime": 2}})).await["matched"], 0);
+    assert_eq!(client.body("asyncTasks", json!({"start": 100})).await["tasks"], json!([]));
+    assert_eq!(*client.fake().looks.lock().unwrap(), 1);
+    let (id, _) = client.error("asyncTasks", json!({"generation": 4711})).await;
+    assert_eq!(id, 1501);
+    assert_eq!(client.error("asyncTasks", json!({"count": -1})).await.0, 1003);
+    // An old generation can be paged from while the program runs, until it is pushed out.
+    client.body("continue", json!({"threadId": 100})).await;
+    assert_eq!(client.body("asyncTasks", json!({"generation": generation, "count": 1})).await["matched"], 10);
+    assert_eq!(*client.fake().looks.lock().unwrap(), 1);
+    for _ in 0..4 {
+        client.unread.clear();
+        let glance = client.send("asyncTasks", json!({"count": 0})).await;
+        assert_eq!(client.order(2).await, ["asyncTasks", "[asyncTasksChanged]"], "{glance}");
+    }
+    assert_eq!(client.error("asyncTasks", json!({"generation": generation})).await.0, 1501);
+}
+
+async fn a_task_has_a_tree_and_can_be_focused() {
+    let mut client = Client::stopped().await;
+    client.body("asyncTasks", json!({})).await;
+    let tree = client.body("asyncStack", json!({"task": 2})).await;
+    assert_eq!(tree["frames"][0]["kind"], "await");
+    assert_eq!(tree["frames"][0]["children"][0]["name"], "Sleep");
+    assert_eq!(tree["frames"][1]["name"], "awaited by task 1 mine::main");
+    assert_eq!(tree["frames"][1]["task"], 1);
+    let scopes = client.body("scopes", json!({"frameId": tree["frames"][0]["id"]})).await;
+    assert_eq!(scopes["scopes"].as_array().unwrap().len(), 2);
+    assert_eq!(client.error("asyncStack", json!({"task": 99})).await.0, 1304);
+
+    client.send("asyncFocusTask", json!({"task": 1})).await;
+    let expected = ["asyncFocusTask", "[thread started]", "[stopped pause]", "[asyncTasksChanged]"];
+    assert_eq!(client.order(4).await, expected);
+    client.body("asyncFocusTask", json!({"task": 1})).await;
+    let stop = client.until_event("stopped").await;
+    assert_eq!(stop["body"], json!({"reason": "pause", "threadId": TASKS + 1, "preserveFocusHint": false, "allThreadsStopped": true}));
+    let threads = client.body("threads", json!({})).await;
+    assert_eq!(threads["threads"][2], json!({"id": TASKS + 1, "name": "task 1 mine::task_1"}));
+    let stack = client.body("stackTrace", json!({"threadId": TASKS + 1})).await;
+    assert_eq!(stack["stackFrames"][0]["name"], "mine::main");
+    assert_eq!(client.error("asyncFocusTask", json!({"task": 77})).await.0, 1304);
+
+    *client.fake().on_resume.lock().unwrap() = vec![DebuggeeEvent::Stopped(stopped(StopReason::Step))];
+    client.fake().log();
+    client.body("stepIn", json!({"threadId": TASKS + 1})).await;
+    assert_eq!(client.fake().log(), [format!("Step {{ kind: In, of: Task({:?}), granularity: Line }}", harness::fake::key(1))]);
+    client.until_event("stopped").await;
+    // The task ends: its thread goes.
+    *client.fake().tasks.lock().unwrap() = 0;
+    client.unread.clear();
+    client.send("threads", json!({})).await;
+    assert_eq!(client.order(3).await, ["[asyncTasksChanged]", "[thread exited]", "threads"]);
+    client.body("continue", json!({"threadId": 100})).await;
+    let (id, message) = client.error("asyncFocusTask", json!({"task": 1})).await;
+    assert_eq!((id, message.as_str()), (1102, "the program is running: pause first"));
+}
+
+async fn all_tasks_are_threads_up_to_the_cap_which_is_said_once() {
+    let configuration = json!({"program": "/bin/true", "async": {"tasksAsThreads": "all", "maxThreads": 2}});
+    let mut client = Client::launched_with(configuration).await;
+    client.fake().stop_at_breakpoint();
+    client.until_event("asyncTasksChanged").await;
+    client.unread.clear();
+    client.send("threads", json!({})).await;
+    assert_eq!(client.order(4).await, ["[thread started]", "[thread started]", "[output]", "threads"]);
+    let threads = client.body("threads", json!({})).await;
+    assert_eq!(threads["threads"].as_array().unwrap().len(), 4);
+    assert_eq!(client.unread, Vec::<Value>::new());
+}
+
+async fn malformed_input_is_answered_and_the_session_lives() {
+    let mut client = Client::stopped().await;
+    client.raw(&frame(r#"{"seq": 501, "type": "request", "command": "threads", "#)).await;
+    let refusal = client.response(501).await;
+    assert_eq!((&refusal["command"], &refusal["body"]["error"]["id"]), (&json!("threads"), &json!(1001)));
+    client.raw(b"Content-Length: x\r\n\r\n").await;
+    let output = client.until_event("output").await;
+    assert_eq!(output["body"]["output"], "weft: Content-Length is \"x\", not a number\n");
+    client.raw(&frame(r#"{"seq": 502, "type": "request", "command": "frobnicate"}"#)).await;
+    assert_eq!(client.response(502).await["body"]["error"]["id"], 1002);
+    client.raw(&frame(r#"{"seq": 503, "type": "request", "command": "readMemory", "arguments": {}}"#)).await;
+    assert_eq!(client.response(503).await["body"]["error"]["id"], 1004);
+    client.raw(&frame(r#"{"seq": 504, "type": "request", "command": "next", "arguments": {"threadId": []}}"#)).await;
+    assert_eq!(client.response(504).await["body"]["error"]["id"], 1003);
+    client.raw(&frame("[\"\u{e9}\"]")).await;
+    client.until_event("output").await;
+    assert_eq!(client.body("threads", json!({})).await["threads"][0]["name"], "main");
+}
+
+async fn a_read_can_be_cancelled_and_blocks_nobody() {
+    let mut client = Client::stopped().await;
+    let read = client.send("evaluate", json!({"expression": "block"})).await;
+    let fake = client.fake();
+    tokio::task::spawn_blocking(move || fake.entered.wait()).await.unwrap();
+    client.body("stackTrace", json!({"threadId": 100})).await;
+    client.body("setBreakpoints", json!({"source": {"path": "/a.rs"}, "breakpoints": []})).await;
+    client.send("cancel", json!({"requestId": read})).await;
+    let cancelled = client.response(read).await;
+    assert_eq!((&cancelled["success"], &cancelled["message"]), (&json!(false), &json!("cancelled")));
+    client.body("continue", json!({"threadId": 100})).await;
+    client.fake().gate.open();
+    client.body("cancel", json!({"requestId": 9999})).await;
+    client.send("disconnect", json!({})).await;
+    // What the cancelled read found was not told.
+    assert!(!client.rest().await.contains(&"evaluate".to_owned()));
+}
+
+async fn a_panic_is_an_error_of_one_request() {
+    let mut client = Client::stopped().await;
+    let (id, message) = client.error("evaluate", json!({"expression": "panic"})).await;
+    assert_eq!((id, message.as_str()), (1006, "weft failed to serve `evaluate`; its log says more"));
+    client.body("threads", json!({})).await;
+    let mut client = Client::connect();
+    client.ask("initialize", initialize()).await;
+    assert_eq!(client.error("launch", json!({"program": "/panic"})).await.0, 1006);
+    client.send("launch", json!({"program": "/bin/true"})).await;
+    client.until_event("initialized").await;
+}
+
+async fn what_cannot_be_launched_leaves_a_living_session() {
+    let mut client = Client::connect();
+    assert_eq!(client.error("launch", json!({"program": "/bin/true"})).await.0, 1005);
+    assert_eq!(client.error("setBreakpoints", json!({"source": {"path": "/a"}})).await.0, 1005);
+    assert_eq!(client.error("configurationDone", json!({})).await.0, 1005);
+    assert_eq!(client.error("continue", json!({"threadId": 1})).await.0, 1101);
+    assert_eq!(client.body("threads", json!({})).await["threads"], json!([]));
+    let capabilities = client.body("initialize", initialize()).await;
+    assert_eq!(capabilities["supportsAsyncTasks"], true);
+    assert_eq!(capabilities.get("supportsConditionalBreakpoints"), None);
+    assert_eq!(client.error("initialize", initialize()).await.0, 1005);
+    let (id, message) = client.error("launch", json!({"program": "/nowhere"})).await;
+    assert_eq!((id, message.as_str()), (1203, "/nowhere does not exist"));
+    let (id, message) = client.error("launch", json!({"cargo": {"args": ["build"]}})).await;
+    assert_eq!((id, message.as_str()), (1201, "`cargo` is not supported yet: build first and set `program`"));
+    assert_eq!(client.error("attach", json!({})).await.0, 1202);
+    client.send("attach", json!({"pid": "4711"})).await;
+    client.until_event("initialized").await;
+    assert_eq!(client.factory.attached.lock().unwrap().as_ref().unwrap().pid, 4711);
+    assert_eq!(client.error("launch", json!({"program": "/bin/true"})).await.0, 1005);
+}
+
+async fn python_is_refused() {
+    let mut client = Client::with(FakeFactory::default(), ServeOptions { runtime: Some(Runtime::Python) });
+    client.ask("initialize", initialize()).await;
+    assert_eq!(client.error("launch", json!({"program": "x.py"})).await.0, 1004);
+}
+
+async fn what_a_breakpoint_cannot_do_is_said_at_it() {
+    let mut client = Client::stopped().await;
+    client.fake().log();
+    let set = client
+        .body("setBreakpoints", json!({"source": {"path": "/build/a.rs"}, "breakpoints": [
+            {"line": 1}, {"line": 2, "condition": "x > 1"}, {"line": 3, "logMessage": "hi"},
+            {"line": 4, "hitCondition": "5"}, {"line": -7}, {"line": 6, "condition": ""}]}))
+        .await;
+    let verified: Vec<bool> = set["breakpoints"].as_array().unwrap().iter().map(|b| b["verified"] == true).collect();
+    assert_eq!(verified, [true, false, false, false, false, true]);
+    assert_eq!(set["breakpoints"][1]["message"], "conditions are not supported yet, so this breakpoint is not set");
+    assert_eq!(set["breakpoints"][5]["line"], 7);
+    assert_eq!(client.fake().log(), ["breakpoints /build/a.rs [1, 6]"]);
+    let set = client.body("setFunctionBreakpoints", json!({"breakpoints": [{"name": "main"}]})).await;
+    assert_eq!(set["breakpoints"][0]["verified"], false);
+    let set = client.body("setExceptionBreakpoints", json!({"filters": ["panic"]})).await;
+    assert_eq!(set["breakpoints"][0]["message"], "the exception filter `panic` is not supported yet");
+    let set = client.body("setBreakpoints", json!({"source": {"name": "x"}, "breakpoints": [{"line": 1}]})).await;
+    assert_eq!(set["breakpoints"][0]["message"], "a breakpoint needs a file with a path");
+}
+
+async fn paths_and_lines_are_the_clients() {
+    let mut client = Client::connect();
+    client.ask("initialize", json!({"adapterID": "weft", "linesStartAt1": false, "columnsStartAt1": false})).await;
+    client.send("launch", json!({"program": "/bin/true", "sourceMap": {"/build": "/home/me"}})).await;
+    client.until_event("initialized").await;
+    let set = client.body("setBreakpoints", json!({"source": {"path": "/home/me/src/main.rs"}, "breakpoints": [{"line": 9}]})).await;
+    assert_eq!(set["breakpoints"][0]["line"], 10);
+    assert_eq!(set["breakpoints"][0]["source"]["path"], "/home/me/src/main.rs");
+    assert_eq!(client.fake().log(), ["breakpoints /build/src/main.rs [10]"]);
+    client.body("configurationDone", json!({})).await;
+    client.fake().stop_at_breakpoint();
+    client.until_event("stopped").await;
+    let stack = client.body("stackTrace", json!({"threadId": 100, "levels": 1})).await;
+    assert_eq!((&stack["stackFrames"][0]["line"], &stack["stackFrames"][0]["column"]), (&json!(9), &json!(4)));
+    assert_eq!(stack["stackFrames"][0]["source"]["path"], "/home/me/src/main.rs");
+}
+
+async fn exceptions_are_described() {
+    let mut client = Client::stopped().await;
+    assert_eq!(client.error("exceptionInfo", json!({"threadId": 100})).await.0, 1402);
+    let stop = Stopped { description: Some("SIGSEGV".into()), text: Some("at 0x0".into()), ..stopped(StopReason::Exception) };
+    client.fake().events.send(DebuggeeEvent::Stopped(stop));
+    client.until_event("stopped").await;
+    let info = client.body("exceptionInfo", json!({"threadId": 100})).await;
+    assert_eq!(info, json!({"exceptionId": "SIGSEGV", "description": "at 0x0", "breakMode": "always"}));
+}
+
+async fn terminate_asks_and_disconnect_ends() {
+    let mut client = Client::stopped().await;
+    client.send("terminate", json!({})).await;
+    assert_eq!(client.order(3).await, ["terminate", "[exited]", "[terminated]"]);
+    assert_eq!(client.error("stackTrace", json!({"threadId": 100})).await.0, 1101);
+    let set = client.body("setBreakpoints", json!({"source": {"path": "/a.rs"}, "breakpoints": [{"line": 1}]})).await;
+    assert_eq!(set["breakpoints"][0]["message"], "the program has ended");
+    assert_eq!(client.error("launch", json!({"program": "/bin/true"})).await.0, 1005);
+    client.send("terminate", json!({})).await;
+    client.send("disconnect", json!({})).await;
+    assert_eq!(client.rest().await, ["terminate", "disconnect"]);
+}
+
+async fn the_debuggee_ends_with_the_session() {
+    for (arguments, expected) in
+        [(json!({}), "Kill"), (json!({"terminateDebuggee": false}), "Detach"), (json!({"terminateDebuggee": true}), "Kill")]
+    {
+        let mut client = Client::launched().await;
+        client.send("disconnect", arguments).await;
+        assert_eq!(client.rest().await.last().unwrap(), "disconnect");
+        let fake = client.fake();
+        client.session.await.unwrap();
+        assert_eq!(fake.log()[1], expected);
+    }
+    let mut client = Client::launched().await;
+    client.hang_up().await;
+    client.rest().await;
+    let fake = client.fake();
+    client.session.await.unwrap();
+    assert_eq!(fake.log(), ["start", "Kill"]);
+
+    let mut client = Client::connect();
+    client.ask("initialize", initialize()).await;
+    client.send("attach", json!({"pid": 7})).await;
+    client.until_event("initialized").await;
+    client.hang_up().await;
+    client.rest().await;
+    let fake = client.fake();
+    client.session.await.unwrap();
+    assert_eq!(fake.log(), ["Detach"]);
+}
+
+async fn a_session_can_be_left_while_the_program_is_loaded() {
+    let gate = Arc::new(Gate::default());
+    let factory = FakeFactory::behind(&gate);
+    let mut client = Client::with(factory, ServeOptions::default());
+    client.ask("initialize", initialize()).await;
+    client.send("launch", json!({"program": "/bin/true"})).await;
+    client.send("disconnect", json!({})).await;
+    assert_eq!(client.order(1).await, ["launch!"]);
+    gate.open();
+    assert_eq!(client.rest().await, ["disconnect"]);
+    assert_eq!(client.fake().log(), ["Kill"]);
+}
+
+async fn nothing_is_told_of_a_program_that_is_lost() {
+    let mut client = Client::stopped().await;
+    client.fake().events.send(DebuggeeEvent::Lost("the process is gone".into()));
+    assert_eq!(client.order(2).await, ["[output]", "[terminated]"]);
+    client.fake().stop_at_breakpoint();
+    client.fake().events.send(DebuggeeEvent::Exited(0));
+    client.send("threads", json!({})).await;
+    assert_eq!(client.order(1).await, ["threads"]);
+}
+
+async fn without_debugging_no_breakpoint_is_set() {
+    let mut client = Client::connect();
+    client.ask("initialize", initialize()).await;
+    client.send("launch", json!({"program": "/bin/true", "noDebug": true})).await;
+    client.until_event("initialized").await;
+    let set = client.body("setBreakpoints", json!({"source": {"path": "/a.rs"}, "breakpoints": [{"line": 1}]})).await;
+    assert_eq!(set["breakpoints"][0]["message"], "the program runs without debugging");
+    assert_eq!(client.fake().log(), Vec::<String>::new());
+}
+
+}
