@@ -6,7 +6,7 @@ use crate::dies::DieReader;
 use crate::functions::self_type_of;
 use crate::naming::{self, Component, without_generics};
 use crate::scopes::join;
-use crate::wrappers::{Wrappers, child};
+use crate::wrappers::{PathFacts, child};
 use crate::{DieOffset, Function, Image, Type};
 
 /// How many instantiations of one poll function are looked at to find the one of an environment.
@@ -62,10 +62,11 @@ impl Type {
     /// What the path alone tells; the Self type of an impl comes from what the coroutine captured as `self`.
     fn function_from_path(&self, components: Vec<String>) -> Function {
         let image: &Arc<Image> = self.image();
-        let mut wrappers = Wrappers::new(image, &components, self.die());
+        let self_type = || self.captured_self();
+        let facts = PathFacts { image, components: &components, die: self.die(), self_type: &self_type };
         let kind = components.last().map_or(crate::FunctionKind::Plain, |name| naming::kind(name, None));
         Function {
-            name: naming::display(&components, None, || self.captured_self(), |at| wrappers.is_wrapper(at)),
+            name: naming::display(&components, None, &facts),
             path: components.join("::"),
             linkage_name: None,
             krate: components.first().cloned().unwrap_or_default(),

@@ -7,7 +7,8 @@ use weft_memory::FileAddr;
 
 use crate::dies::{DieReader, Entry, Visit, origins};
 use crate::units::UnitIndex;
-use crate::{DieOffset, FunctionEntry, Image, SourceLine, SymbolError, Type, TypeKind, naming, wrappers};
+use crate::wrappers::PathFacts;
+use crate::{DieOffset, FunctionEntry, Image, SourceLine, SymbolError, Type, TypeKind, naming};
 
 /// Deepest chain of inlined copies that is followed at one address; release builds of async code reach about forty.
 const MAX_INLINE_DEPTH: usize = 512;
@@ -88,10 +89,14 @@ impl CodeFrame {
     pub fn inlined_ranges(&self) -> Result<Vec<Range<FileAddr>>, SymbolError> {
         let (reader, offset) = DieReader::at(&self.image, self.die)?;
         let mut ranges = Vec::new();
-        reader.walk(offset, |tag| tag == gimli::DW_TAG_inlined_subroutine, |copy, _| {
-            ranges.extend(reader.ranges(copy)?);
-            Ok(Visit::Past)
-        })?;
+        reader.walk(
+            offset,
+            |tag| tag == gimli::DW_TAG_inlined_subroutine,
+            |copy, _| {
+                ranges.extend(reader.ranges(copy)?);
+                Ok(Visit::Past)
+            },
+        )?;
         ranges.sort_unstable_by_key(|range| range.start);
         Ok(ranges)
     }
@@ -245,9 +250,9 @@ impl Image {
         let krate = components.first().cloned().unwrap_or_default();
         components.push(name.clone());
         let self_type = || self.self_parameter(described);
-        let mut scan = wrappers::Wrappers::new(self, &components, described);
+        let facts = PathFacts { image: self, components: &components, die: described, self_type: &self_type };
         Ok(Some(Function {
-            name: naming::display(&components, linkage_name.as_deref(), self_type, |at| scan.is_wrapper(at)),
+            name: naming::display(&components, linkage_name.as_deref(), &facts),
             path: components.join("::"),
             kind: naming::kind(&name, linkage_name.as_deref()),
             linkage_name,

@@ -3,9 +3,8 @@
 //! * The path of the crate with the impl's Self type: `mini_redis::server::Handler::run`, also for methods of traits
 //!   (`<krate::P as krate::Area>::area` is `krate::P::area`). No hash, no generic arguments.
 //! * The body of an `async fn` has the function's name.
-//! * An async block adds ` {async block}`, a closure ` {closure}`, an async closure ` {async closure}`. The compiler
-//!   numbers blocks and closures of one function together, from 0; all but the first carry their number, from 1:
-//!   ` {async block #2}`. So a name does not depend on which of its siblings were compiled.
+//! * An async block adds ` {async block}`, a closure ` {closure}`, an async closure ` {async closure}`. All but the first
+//!   of their kind in one function are numbered: ` {async block #2}`.
 //! * A block that an attribute macro wrapped around a function's body has the function's name ([`crate::wrappers`]).
 
 use crate::FunctionKind;
@@ -87,6 +86,16 @@ impl<'a> Component<'a> {
         Self { text, unnamed: Some((unnamed, number)), environment }
     }
 
+    /// Names that another of the same kind would have: its function's and its environment's.
+    pub(crate) fn sibling(&self, number: u32) -> Option<(String, String)> {
+        let word = match self.unnamed?.0 {
+            Unnamed::Closure => "closure",
+            Unnamed::AsyncBlock => "async_block",
+            _ => return None,
+        };
+        Some((format!("{{{word}#{number}}}"), format!("{{{word}_env#{number}}}")))
+    }
+
     fn is_unnamed(&self, what: Unnamed) -> bool {
         self.unnamed.is_some_and(|(unnamed, _)| unnamed == what)
     }
@@ -98,11 +107,6 @@ impl<'a> Component<'a> {
 
     pub(crate) fn is_environment_of_coroutine(&self) -> bool {
         self.environment && self.is_coroutine()
-    }
-
-    /// A block, for which it must be found out who wrote it.
-    pub(crate) fn is_async_block(&self) -> bool {
-        self.is_unnamed(Unnamed::AsyncBlock)
     }
 }
 
@@ -127,40 +131,43 @@ fn is_shim(linkage_name: &str) -> bool {
             && rustc_demangle::try_demangle(linkage_name).is_ok_and(|name| format!("{name:#}").contains("{shim:"))
 }
 
-/// What a user reads for a function.
-///
-/// `components` is its path, its own name last; `linkage_name` its mangled name; `self_type` the path of the impl's Self
-/// type, asked for when the path has an `{impl#N}` and no mangled name tells; `is_wrapper` whether the block at that
-/// place of the path was made by an attribute macro.
-pub(crate) fn display(
-    components: &[String],
-    linkage_name: Option<&str>,
-    self_type: impl FnOnce() -> Option<String>,
-    mut is_wrapper: impl FnMut(usize) -> bool,
-) -> String {
+/// What must be looked up to name a function.
+pub(crate) trait Facts {
+    /// The path of the impl's Self type, for a path with an `{impl#N}` that no mangled name explains.
+    fn self_type(&self) -> Option<String>;
+    /// Whether the block at that place of the path was made by an attribute macro.
+    fn is_wrapper(&self, at: usize) -> bool;
+    /// Which of its kind in its function the block or closure at that place of the path is, from 1. `number` is the
+    /// compiler's, which counts blocks and closures together, from 0.
+    fn ordinal(&self, at: usize, number: u32) -> u32;
+}
+
+/// What a user reads for a function. `components` is its path, its own name last; `linkage_name` its mangled name.
+pub(crate) fn display(components: &[String], linkage_name: Option<&str>, facts: &impl Facts) -> String {
     let parsed: Vec<_> = components.iter().map(|name| Component::parse(name)).collect();
     let named = parsed.iter().rposition(|component| component.unnamed.is_none());
     let body = named.map_or(0, |at| at.saturating_add(1));
     let mut name = linkage_name
         .and_then(demangled_path)
-        .unwrap_or_else(|| plain_path(parsed.get(..body).unwrap_or_default(), self_type));
-    let tail = parsed.iter().enumerate().skip(body);
-    for (at, component) in tail {
+        .unwrap_or_else(|| plain_path(parsed.get(..body).unwrap_or_default(), || facts.self_type()));
+    for (at, component) in parsed.iter().enumerate().skip(body) {
         let Some((unnamed, number)) = component.unnamed else { continue };
         let in_async_closure = || {
             let next = at.checked_add(1).and_then(|next| parsed.get(next));
             next.is_some_and(|next| next.is_unnamed(Unnamed::AsyncClosure))
         };
         let word = match unnamed {
-            Unnamed::AsyncBlock if !is_wrapper(at) => "async block",
+            Unnamed::AsyncBlock if !facts.is_wrapper(at) => "async block",
             Unnamed::Closure if in_async_closure() => "async closure",
             Unnamed::Closure => "closure",
             _ => continue,
         };
         name.push_str(" {");
         name.push_str(word);
-        if number > 0 {
-            name.push_str(&format!(" #{}", u64::from(number).saturating_add(1)));
+        // The compiler's first one is the first of its kind, whatever else there is.
+        let ordinal = if number == 0 { 1 } else { facts.ordinal(at, number) };
+        if ordinal > 1 {
+            name.push_str(&format!(" #{ordinal}"));
         }
         name.push('}');
     }
@@ -321,9 +328,26 @@ fn without_any_generics(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// A function in which every second block is of another kind, and whose block at `wrapper` is one.
+    struct Told {
+        wrapper: Option<usize>,
+    }
+
+    impl Facts for Told {
+        fn self_type(&self) -> Option<String> {
+            Some(String::from("krate::Own<u8>"))
+        }
+        fn is_wrapper(&self, at: usize) -> bool {
+            self.wrapper == Some(at)
+        }
+        fn ordinal(&self, _: usize, number: u32) -> u32 {
+            number / 2 + 1
+        }
+    }
+
     fn shown(path: &str, linkage: Option<&str>) -> String {
         let components: Vec<String> = split_path(path).into_iter().map(str::to_owned).collect();
-        display(&components, linkage, || Some(String::from("krate::Own<u8>")), |_| false)
+        display(&components, linkage, &Told { wrapper: None })
     }
 
     #[test]
@@ -367,7 +391,7 @@ mod tests {
             Some("alloc::boxed::Box::new".into())
         );
         assert_eq!(
-            name("_ZN52_$LT$T$u20$as$u20$core..convert..Into$LT$U$GT$$GT$4into17h0123456789abcdefE"),
+            name("_ZN50_$LT$T$u20$as$u20$core..convert..Into$LT$U$GT$$GT$4into17h0123456789abcdefE"),
             Some("<T as core::convert::Into>::into".into())
         );
         assert_eq!(
@@ -375,7 +399,7 @@ mod tests {
             Some("core::num::<impl usize>::checked_add".into())
         );
         assert_eq!(
-            name("_ZN5krate1_56_$LT$impl$u20$krate..Trait$LT$u8$GT$$u20$for$u20$krate..P$GT$1f17h0123456789abcdefE"),
+            name("_ZN5krate1_61_$LT$impl$u20$krate..Trait$LT$u8$GT$$u20$for$u20$krate..P$GT$1f17h0123456789abcdefE"),
             Some("krate::P::f".into())
         );
         assert_eq!(name("main"), None);
@@ -393,8 +417,8 @@ mod tests {
     fn bodies_blocks_and_closures() {
         assert_eq!(shown("krate::f::{async_fn#0}", None), "krate::f");
         assert_eq!(shown("krate::f::{async_fn#0}<u8>::{async_block#0}<u8>", None), "krate::f {async block}");
-        assert_eq!(shown("krate::f::{async_block#1}::{closure#0}", None), "krate::f {async block #2} {closure}");
-        assert_eq!(shown("krate::f::{closure#1}::{async_closure#0}", None), "krate::f {async closure #2}");
+        assert_eq!(shown("krate::f::{async_block#2}::{closure#0}", None), "krate::f {async block #2} {closure}");
+        assert_eq!(shown("krate::f::{closure#1}::{async_closure#0}", None), "krate::f {async closure}");
         assert_eq!(shown("krate::m::{impl#3}::run::{async_fn#0}", None), "krate::Own::run");
         assert_eq!(shown("krate::X::{constant#0}::{closure#0}", None), "krate::X {closure}");
         assert_eq!(shown("clone3", None), "clone3");
@@ -403,8 +427,8 @@ mod tests {
     #[test]
     fn a_wrapper_has_its_functions_name() {
         let path = ["krate", "f", "{async_fn#0}", "{async_block#0}", "{async_block#0}"].map(String::from);
-        assert_eq!(display(&path, None, || None, |at| at == 3), "krate::f {async block}");
-        assert_eq!(display(&path[..4], None, || None, |at| at == 3), "krate::f");
+        assert_eq!(display(&path, None, &Told { wrapper: Some(3) }), "krate::f {async block}");
+        assert_eq!(display(&path[..4], None, &Told { wrapper: Some(3) }), "krate::f");
     }
 
     #[test]

@@ -325,9 +325,32 @@ fn read_parts<'a>(image: &'a Image, reader: &DieReader<'a>, entry: &Entry<'a>) -
         Ok(Visit::Past)
     })?;
     if let Some(item) = variant_part {
-        parts.variants = Some(read_variants(image, reader, &item, &parts.members)?);
+        let variants = read_variants(image, reader, &item, &parts.members)?;
+        // rustc gives the generic arguments of an enum to its variants.
+        if parts.arguments.is_empty()
+            && let Some(payload) = variants.variants.first().and_then(|first| first.member.ty)
+        {
+            parts.arguments = template_arguments(image, payload)?;
+        }
+        parts.variants = Some(variants);
     }
     Ok(parts)
+}
+
+fn template_arguments(image: &Image, die: DieOffset) -> Result<Vec<TemplateArgument>, SymbolError> {
+    let (reader, offset) = DieReader::at(image, die)?;
+    let mut arguments = Vec::new();
+    reader.walk(
+        offset,
+        |_| true,
+        |item, _| {
+            if item.tag() == gimli::DW_TAG_template_type_parameter {
+                arguments.extend(template_argument(&reader, item));
+            }
+            Ok(Visit::Past)
+        },
+    )?;
+    Ok(arguments)
 }
 
 /// A generic argument.

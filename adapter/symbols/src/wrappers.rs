@@ -16,27 +16,33 @@ use std::sync::Arc;
 use gimli::UnitOffset;
 
 use crate::dies::{DieReader, Visit};
-use crate::naming::{Component, without_generics};
+use crate::naming::{Component, Facts, is_user_code, without_generics};
+use crate::scopes::join;
 use crate::{DieOffset, Image, SourceLine, Type};
 
 /// A coroutine's states that are not awaits: `Unresumed`, `Returned`, `Panicked`.
 const STATES_BEFORE_AWAITS: usize = 3;
 
-/// Decides, for one function's path, which of the blocks in it are wrappers.
-pub(crate) struct Wrappers<'a> {
-    image: &'a Arc<Image>,
-    components: &'a [String],
+/// How many blocks and closures of one function are counted.
+const MAX_SIBLINGS: u32 = 256;
+
+/// What can be found out about one function's path.
+pub(crate) struct PathFacts<'a> {
+    pub(crate) image: &'a Arc<Image>,
+    /// The path, the function's or environment's own name last.
+    pub(crate) components: &'a [String],
     /// The DIE that the path belongs to: a function or an environment.
-    die: DieOffset,
+    pub(crate) die: DieOffset,
+    pub(crate) self_type: &'a dyn Fn() -> Option<String>,
 }
 
-impl<'a> Wrappers<'a> {
-    pub(crate) fn new(image: &'a Arc<Image>, components: &'a [String], die: DieOffset) -> Self {
-        Self { image, components, die }
+impl Facts for PathFacts<'_> {
+    fn self_type(&self) -> Option<String> {
+        (self.self_type)()
     }
 
-    /// Whether the block at that place of the path is a wrapper. What cannot be found counts as the user's.
-    pub(crate) fn is_wrapper(&mut self, at: usize) -> bool {
+    /// What cannot be found counts as the user's.
+    fn is_wrapper(&self, at: usize) -> bool {
         let Some(block) = self.environment(at) else { return false };
         let Some(begin) = block.declared() else { return false };
         if let Some(answer) = wraps_by_extent(&block, begin) {
@@ -45,6 +51,27 @@ impl<'a> Wrappers<'a> {
         self.function(at).is_some_and(|function| function.wraps(begin))
     }
 
+    /// Counts those of the same kind that come before, in the whole file: each unit knows only some of them. That needs
+    /// the index, so only the user's functions are counted; others keep the compiler's number.
+    fn ordinal(&self, at: usize, number: u32) -> u32 {
+        let own = number.saturating_add(1);
+        let Some((component, scope)) = self.components.get(at).zip(self.components.get(..at)) else { return own };
+        if !scope.first().is_some_and(|krate| is_user_code(krate)) {
+            return own;
+        }
+        let component = Component::parse(component);
+        let exists = |number: &u32| {
+            component.sibling(*number).is_some_and(|(function, environment)| {
+                !self.image.types_of_any_arguments(&join(scope, &environment)).is_empty()
+                    || !self.image.functions(&join(scope, &function)).is_empty()
+            })
+        };
+        let before = (0..number.min(MAX_SIBLINGS)).filter(exists).count();
+        u32::try_from(before).unwrap_or(number).saturating_add(1)
+    }
+}
+
+impl PathFacts<'_> {
     /// The environment's type of the block at a place of the path.
     fn environment(&self, at: usize) -> Option<Type> {
         let last = at.checked_add(1) == Some(self.components.len());
@@ -58,7 +85,7 @@ impl<'a> Wrappers<'a> {
         let name = environment_name(self.components.get(at)?);
         let near = self.near(scope, |tag| tag == gimli::DW_TAG_structure_type, &name);
         let near = near.and_then(|die| self.image.type_at(die));
-        near.or_else(|| self.image.types_of_any_arguments(&crate::scopes::join(scope, &name)).into_iter().next())
+        near.or_else(|| self.image.types_of_any_arguments(&join(scope, &name)).into_iter().next())
     }
 
     /// The function that encloses the block at a place of the path: the nearest `async fn` body or named function.
@@ -70,7 +97,7 @@ impl<'a> Wrappers<'a> {
         let function = self.components.get(..at)?.iter().rposition(is_function)?;
         let (scope, name) = (self.components.get(..function)?, without_generics(self.components.get(function)?));
         let near = self.near(scope, |tag| tag == gimli::DW_TAG_subprogram, name);
-        let far = || self.image.functions(&crate::scopes::join(scope, name)).first().map(|entry| entry.die);
+        let far = || self.image.functions(&join(scope, name)).first().map(|entry| entry.die);
         Signature::read(self.image, near.or_else(far)?)
     }
 
