@@ -22,6 +22,9 @@ impl Tracee {
                 break;
             }
             for tid in new {
+                if tid == pid && is_dead(tid) {
+                    continue;
+                }
                 match ptrace::seize(tid, ptrace::OPTIONS) {
                     Ok(()) => tracee.add_running(tid),
                     // Born of a thread that is already ours: the kernel attached it, and its birth will be reported.
@@ -49,6 +52,11 @@ fn is_ours(tid: Pid) -> bool {
     process_state(tid).is_ok_and(|state| state.tracer == own)
 }
 
+/// Whether a thread has ended and is only not collected yet: a leader may have while its process lives on.
+fn is_dead(tid: Pid) -> bool {
+    process_state(tid).is_ok_and(|state| matches!(state.letter, 'Z' | 'X'))
+}
+
 /// Says before trying what would go wrong in a way that the kernel's answer does not tell.
 fn check(pid: Pid) -> Result<(), ProcessError> {
     if pid <= 0 {
@@ -62,16 +70,15 @@ fn check(pid: Pid) -> Result<(), ProcessError> {
         // The number of a thread: /proc answers for it although it is not listed.
         return Err(ProcessError::NoProcess(pid));
     }
-    if matches!(state.letter, 'Z' | 'X') {
-        return Err(ProcessError::Zombie(pid));
-    }
+    let alive = if is_dead(pid) { proc::threads(pid).into_iter().find(|tid| !is_dead(*tid)) } else { Some(pid) };
+    let Some(alive) = alive else { return Err(ProcessError::Zombie(pid)) };
     if state.tracer != 0 {
         let name = proc::thread_name(state.tracer, state.tracer).unwrap_or_else(|| "unknown".to_owned());
         return Err(ProcessError::AlreadyTraced { pid, tracer: state.tracer, name });
     }
-    match File::open(format!("/proc/{pid}/exe")) {
+    match File::open(format!("/proc/{alive}/exe")) {
         Ok(file) => {
-            let path = executable_path(pid).unwrap_or_else(|_| Path::new("the program").to_owned());
+            let path = executable_path(alive).unwrap_or_else(|_| Path::new("the program").to_owned());
             match executable::check_header(&path, &file) {
                 // It runs, so whatever it needed was there when it started.
                 Err(ProcessError::MissingInterpreter { .. }) | Ok(()) => Ok(()),
@@ -79,7 +86,7 @@ fn check(pid: Pid) -> Result<(), ProcessError> {
             }
         }
         Err(reason)
-            if reason.kind() == io::ErrorKind::NotFound && proc::mappings(pid).is_ok_and(|all| all.is_empty()) =>
+            if reason.kind() == io::ErrorKind::NotFound && proc::mappings(alive).is_ok_and(|all| all.is_empty()) =>
         {
             Err(ProcessError::KernelThread(pid))
         }

@@ -16,7 +16,7 @@ use std::{
 
 use weft_memory::{MemAddr, Memory, MemoryError};
 
-use crate::{Pid, ProcessError};
+use crate::{Pid, ProcessError, Tid};
 
 /// The kernel's page size on x86-64, in bytes.
 const PAGE: u64 = 4096;
@@ -34,7 +34,8 @@ pub struct LiveMemory(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    pid: Pid,
+    /// Any thread that lived when the memory was opened.
+    pid: Tid,
     /// `/proc/pid/mem`: unlike a plain mapping write it reaches read-only text.
     file: File,
     /// Address of each trap and the byte it replaced.
@@ -42,8 +43,9 @@ struct Inner {
 }
 
 impl LiveMemory {
-    /// Opens the memory of a process that the calling thread may trace. After an exec it must be opened anew.
-    pub(crate) fn open(pid: Pid) -> Result<Self, ProcessError> {
+    /// Opens the memory of a process that the calling thread may trace, by any of its living threads. After an exec it
+    /// must be opened anew.
+    pub(crate) fn open(pid: Tid) -> Result<Self, ProcessError> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)

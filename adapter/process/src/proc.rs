@@ -81,7 +81,8 @@ fn explain(pid: Pid, what: &'static str) -> impl FnOnce(io::Error) -> ProcessErr
     }
 }
 
-/// All mappings of a process, by rising address. A line that cannot be understood is left out.
+/// All mappings of a process, by rising address. If its first thread has exited before the others, the number of any
+/// living thread must be given, here and below. A line that cannot be understood is left out.
 pub fn mappings(pid: Pid) -> Result<Vec<Mapping>, ProcessError> {
     let text = read_bounded(format!("/proc/{pid}/maps")).map_err(explain(pid, "cannot read the memory map"))?;
     Ok(text.split(|byte| *byte == b'\n').filter_map(parse_mapping).collect())

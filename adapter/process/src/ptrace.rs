@@ -74,6 +74,25 @@ pub(crate) fn signal_code(tid: Tid) -> io::Result<i32> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(info.si_code) }
 }
 
+/// Whether a `SIGTRAP` of the thread's own making (by the kernel: a trap or a step) waits to be delivered to it.
+pub(crate) fn has_pending_trap(tid: Tid) -> bool {
+    const MOST: usize = 32;
+    let arguments = libc::ptrace_peeksiginfo_args { off: 0, flags: 0, nr: 32 };
+    // SAFETY: siginfo_t is plain data; all zeroes is a value of it.
+    let mut infos: [libc::siginfo_t; MOST] = unsafe { mem::zeroed() };
+    // SAFETY: PEEKSIGINFO reads the arguments and writes at most `nr` siginfo_t at `data`, where there is room for them.
+    let count = unsafe {
+        libc::ptrace(
+            libc::PTRACE_PEEKSIGINFO,
+            tid,
+            ptr::from_ref(&arguments).cast_mut().cast::<c_void>(),
+            infos.as_mut_ptr().cast::<c_void>(),
+        )
+    };
+    let count = usize::try_from(count).unwrap_or(0).min(MOST);
+    infos.iter().take(count).any(|info| info.si_signo == libc::SIGTRAP && info.si_code > 0)
+}
+
 pub(crate) fn registers(tid: Tid) -> io::Result<libc::user_regs_struct> {
     // SAFETY: user_regs_struct is plain data; all zeroes is a value of it.
     let mut registers: libc::user_regs_struct = unsafe { mem::zeroed() };

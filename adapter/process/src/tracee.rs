@@ -53,11 +53,13 @@ struct Thread {
     group_stop: Option<i32>,
     /// Waits in the kernel for a vforked child; it cannot be stopped until that child execs or ends.
     in_vfork: bool,
+    /// Resumed only to report a trap that it has already hit; it executes nothing and must not be interrupted.
+    fetching: bool,
 }
 
 impl Thread {
     fn new(state: State) -> Self {
-        Self { state, pace: Pace::Run, interrupted: false, group_stop: None, in_vfork: false }
+        Self { state, pace: Pace::Run, interrupted: false, group_stop: None, in_vfork: false, fetching: false }
     }
 }
 
@@ -79,6 +81,8 @@ pub struct Tracee {
     forked: HashMap<Pid, bool>,
     queue: VecDeque<WaitEvent>,
     ended: Option<Ended>,
+    /// How the thread that ended last did.
+    last_end: Option<Ended>,
     detached: bool,
     /// While all threads are being stopped, nothing is resumed unasked.
     stopping: bool,
@@ -99,6 +103,7 @@ impl Tracee {
             forked: HashMap::new(),
             queue: VecDeque::new(),
             ended: None,
+            last_end: None,
             detached: false,
             stopping: false,
             memory: None,
@@ -130,7 +135,9 @@ impl Tracee {
     }
 
     pub(crate) fn open_memory(&mut self) -> Result<(), ProcessError> {
-        self.memory = Some(LiveMemory::open(self.pid)?);
+        // Of a leader that has exited before the others the kernel shows no memory.
+        let tid = self.threads().first().copied().unwrap_or(self.pid);
+        self.memory = Some(LiveMemory::open(tid)?);
         Ok(())
     }
 
@@ -256,7 +263,8 @@ impl Tracee {
         }
         self.threads.clear();
         self.generation.advance();
-        self.ended.get_or_insert(Ended::Unknown);
+        // The leader was dead before we attached: what ended the last thread ended the process.
+        self.ended.get_or_insert(self.last_end.unwrap_or(Ended::Unknown));
         Ok(())
     }
 
@@ -281,7 +289,8 @@ impl Tracee {
         };
         // Any stop answers our interrupt: the kernel forgets it then.
         let interrupted = std::mem::take(&mut thread.interrupted);
-        if std::mem::replace(&mut thread.state, State::Stopped) == State::Starting {
+        thread.fetching = false;
+        if std::mem::replace(&mut thread.state, State::Stopped) == State::Starting && event != libc::PTRACE_EVENT_EXIT {
             return Some(WaitEvent::ThreadStarted { tid });
         }
         match event {
@@ -317,17 +326,20 @@ impl Tracee {
     fn digest_end(&mut self, tid: Tid, status: i32) -> Option<WaitEvent> {
         self.early.remove(&tid);
         self.forked.remove(&tid);
+        let ended = if libc::WIFEXITED(status) {
+            Ended::Code(libc::WEXITSTATUS(status))
+        } else {
+            Ended::Signal(libc::WTERMSIG(status))
+        };
         let known = self.threads.remove(&tid);
         if tid == self.pid {
             self.threads.clear();
             self.generation.advance();
-            let ended = if libc::WIFEXITED(status) {
-                Ended::Code(libc::WEXITSTATUS(status))
-            } else {
-                Ended::Signal(libc::WTERMSIG(status))
-            };
             self.ended = Some(ended);
             return Some(WaitEvent::Exited(ended));
+        }
+        if known.is_some() {
+            self.last_end = Some(ended);
         }
         self.queue.retain(|event| event.stopped_thread() != Some(tid));
         known.filter(|thread| thread.state != State::Exiting).map(|_| WaitEvent::ThreadExited { tid })
@@ -335,7 +347,11 @@ impl Tracee {
 
     /// A stop of a thread that we have not been told of: hold it until its parent's event names it.
     fn digest_unknown(&mut self, tid: Tid, status: i32) {
-        if let Some(shares_memory) = self.forked.remove(&tid) {
+        if status >> 16 == libc::PTRACE_EVENT_EXIT {
+            // Killed at birth, and so perhaps its parent was: nothing else may ever name it.
+            self.early.remove(&tid);
+            let _gone = ptrace::cont(tid, 0);
+        } else if let Some(shares_memory) = self.forked.remove(&tid) {
             self.release_fork(tid, shares_memory);
         } else if self.early.len() < MOST_EARLY {
             self.early.insert(tid, status);
@@ -390,6 +406,16 @@ impl Tracee {
 
     /// An interrupt's stop, a job-control stop, or the end of one.
     fn digest_stop(&mut self, tid: Tid, signal: i32, interrupted: bool) -> Option<WaitEvent> {
+        if interrupted && ptrace::has_pending_trap(tid) {
+            // The interrupt overtook a trap that the thread has executed. Let it report that one: nothing may stand
+            // behind a trap without having said so, or it would die of it when it is let go.
+            let pace = self.threads.get(&tid).map_or(Pace::Run, |thread| thread.pace);
+            self.go(tid, 0, pace);
+            if let Some(thread) = self.threads.get_mut(&tid) {
+                thread.fetching = true;
+            }
+            return None;
+        }
         let group_stop = (signal != libc::SIGTRAP).then_some(signal);
         let before =
             self.threads.get_mut(&tid).and_then(|thread| std::mem::replace(&mut thread.group_stop, group_stop));
@@ -480,18 +506,20 @@ impl Tracee {
     /// Asks a running thread to stop. It will report a stop, by this or by something else.
     pub fn interrupt(&mut self, tid: Tid) {
         let Some(thread) = self.threads.get_mut(&tid) else { return };
-        if thread.state == State::Running && !thread.interrupted {
+        if thread.state == State::Running && !thread.interrupted && !thread.fetching {
             thread.interrupted = ptrace::interrupt(tid).is_ok();
         }
     }
 
-    /// Threads that still run and can be stopped.
+    /// Whether there is something to wait for until all stands: threads that run and can be stopped, or, when none is
+    /// left that could be, the process's end.
     fn pending_stops(&self) -> bool {
-        self.threads.values().any(|thread| match thread.state {
+        let pending = self.threads.values().any(|thread| match thread.state {
             State::Starting => true,
             State::Running => !thread.in_vfork,
             State::Stopped | State::Exiting => false,
-        })
+        });
+        pending || self.threads.values().all(|thread| thread.state == State::Exiting) && self.ended.is_none()
     }
 
     /// Stops every thread. What happens meanwhile is queued. If the process ends, its end is queued and all is well.

@@ -235,7 +235,7 @@ fn a_kill_from_outside_is_an_event_at_any_moment() {
     thread::scope(|scope| {
         for round in 0..8 {
             scope.spawn(move || {
-                let Launched { mut tracee, stdout, .. } = Tracee::launch(&spec("churn:4")).unwrap();
+                let Launched { mut tracee, stdin, stdout, .. } = Tracee::launch(&spec("churn:4")).unwrap();
                 let pid = tracee.pid();
                 tracee.resume_all();
                 let mut stdout = reader(stdout);
@@ -261,6 +261,7 @@ fn a_kill_from_outside_is_an_event_at_any_moment() {
                     tracee.resume_all();
                 };
                 killer.join().unwrap();
+                drop(stdin);
                 assert_eq!(ended, Ended::Signal(libc::SIGKILL));
             });
         }
@@ -382,7 +383,7 @@ fn no_wake_up_is_lost() {
         }
         finished.store(true, Ordering::Relaxed);
         waker.wake();
-        worst
+        (worst, stdout)
     });
     let mut events = 0u64;
     while !done.load(Ordering::Relaxed) {
@@ -394,9 +395,10 @@ fn no_wake_up_is_lost() {
             Wait::Woken => inbox.try_iter().for_each(|answer| answer.send(()).unwrap()),
         }
     }
-    let worst = hammer.join().unwrap();
+    let (worst, stdout) = hammer.join().unwrap();
     assert!(events > 100, "only {events} events came between the commands");
     assert!(worst < Duration::from_secs(2), "a command waited {worst:?}");
     drop(stdin);
     assert_eq!(run_to_end(&mut tracee), Ended::Code(0));
+    drop(stdout);
 }

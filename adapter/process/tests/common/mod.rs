@@ -83,7 +83,6 @@ fn calls(each: u64) {
 
 /// `width` threads at a time are born and die until standard input ends.
 fn churn(width: u64) {
-    say(&format!("{}", weft_test_target as *const () as usize));
     let stop = Arc::new(AtomicBool::new(false));
     let counter = Arc::new(AtomicU64::new(0));
     let lines: Vec<_> = (0..width)
@@ -97,6 +96,7 @@ fn churn(width: u64) {
             })
         })
         .collect();
+    say(&format!("{}", weft_test_target as *const () as usize));
     while line() != "" {}
     stop.store(true, Ordering::Relaxed);
     lines.into_iter().for_each(|thread| thread.join().unwrap());
