@@ -13,7 +13,7 @@ use crate::chain::{Chain, Node, joined, wait_of};
 use crate::listing::{Details, Listing};
 use crate::runtimes::Runtimes;
 use crate::shape::find_member;
-use crate::threads::{Driven, ThreadView, view};
+use crate::threads::{Driven, ThreadView, environment, view};
 use crate::tokio::{Context, Entry, HeaderPlan, contexts, describe, owned_tasks};
 
 /// Most tasks that are added because somebody joins them although no runtime owns them.
@@ -173,8 +173,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Which task each activation is: by the header in its frames, else by the id the thread says it runs, else because
-    /// only one running task has such a future.
+    /// Which task each activation is: by the header in its frames, else by where its outermost coroutine lies, else by the
+    /// id the thread says it runs, else because only one running task has such a future.
     fn match_threads(&mut self, found: &[Found]) {
         let running: Vec<&Entry> = found
             .iter()
@@ -191,13 +191,20 @@ impl<'a> Collector<'a> {
                         _ => true,
                     };
                 let by_header = running.iter().find(|entry| Some(entry.header) == *header);
+                let environment = view
+                    .frames
+                    .get(activation.own.clone())
+                    .and_then(|own| own.last())
+                    .and_then(|frame| environment(self.stop, frame)?.address());
+                let by_environment =
+                    || running.iter().find(|entry| environment.is_some() && entry.future == environment);
                 let by_id =
                     || running.iter().filter(same_future).find(|entry| current.is_some() && entry.id == current);
                 let alone = || {
                     let mut candidates = running.iter().filter(same_future);
                     candidates.next().filter(|_| candidates.next().is_none() && header.is_none())
                 };
-                activation.key = by_header.or_else(by_id).or_else(alone).map(|entry| key_of(entry));
+                activation.key = by_header.or_else(by_environment).or_else(by_id).or_else(alone).map(|entry| key_of(entry));
             }
         }
     }

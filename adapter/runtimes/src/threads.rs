@@ -108,7 +108,7 @@ fn activations(stop: &Stop, frames: &[Frame]) -> Vec<Activation> {
         };
         let end = run_end(frames, index, kind);
         let executor = index..end;
-        let own = own_frames(frames, start..index);
+        let own = own_frames(frames, start..index, kind);
         let run = frames.get(executor.clone()).unwrap_or_default();
         let what = match kind {
             Poller::Task => Driven::Task { header: header(stop, run), future: argument(run, "T") },
@@ -146,12 +146,17 @@ fn run_end(frames: &[Frame], from: usize, kind: Poller) -> usize {
     from.saturating_add(length.max(1))
 }
 
-/// The frames of a future in a stretch of stack that ends at its executor: up to the outermost coroutine or user
-/// function. A future of the runtime's own has neither; then all but the executor's glue.
-fn own_frames(frames: &[Frame], stretch: Range<usize>) -> Range<usize> {
+/// The frames of a future in a stretch of stack that ends at its executor: up to the outermost coroutine or, for futures
+/// and jobs written by hand, the outermost function of the user's. An executor that waits is no future's frame: it does
+/// so in the crates of locks, and a root's own poll function is called `poll`.
+fn own_frames(frames: &[Frame], stretch: Range<usize>, kind: Poller) -> Range<usize> {
     let inside = frames.get(stretch.clone()).unwrap_or_default();
-    let is_own =
-        |frame: &Frame| frame.user_code || frame.code.as_ref().is_some_and(|code| code.function.kind.is_coroutine());
+    let is_own = |frame: &Frame| {
+        let Some(function) = frame.code.as_ref().map(|code| &code.function) else { return false };
+        let locks = ["parking_lot", "parking_lot_core", "lock_api", "mio", "libc"].contains(&function.krate.as_str());
+        let by_hand = frame.user_code && !locks && (kind == Poller::Task || base(&function.path).ends_with("::poll"));
+        function.kind.is_coroutine() || by_hand
+    };
     let count = inside.iter().rposition(is_own).map_or(0, |last| last.saturating_add(1));
     stretch.start..stretch.start.saturating_add(count)
 }

@@ -1,0 +1,167 @@
+//! A real program, stopped by hand: built once, started, attached to when it says that it is ready.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
+
+use weft_memory::{Bias, FileAddr};
+use weft_process::{Mapping, Tracee, mappings, thread_name};
+use weft_symbols::{Image, Module, Modules};
+use weft_values::{Clock, Stop, ThreadState};
+
+/// How a program was built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Debug,
+    Release,
+}
+
+pub(crate) const PROFILES: [Profile; 2] = [Profile::Debug, Profile::Release];
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("a workspace").to_owned()
+}
+
+/// The same folder, and the same lock, as the end-to-end tests use.
+fn folder() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from).join("debuggees")
+}
+
+fn built(profile: Profile) -> &'static Path {
+    static BUILT: [OnceLock<PathBuf>; 2] = [OnceLock::new(), OnceLock::new()];
+    let (cell, name, output) = match profile {
+        Profile::Debug => (&BUILT[0], "dev", "debug"),
+        Profile::Release => (&BUILT[1], "release-debug", "release-debug"),
+    };
+    cell.get_or_init(|| {
+        fs::create_dir_all(folder()).expect("a folder for debuggees");
+        let lock = File::create(folder().join(".lock")).expect("a lock file");
+        lock.lock().expect("a file can be locked");
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--profile", name])
+            .args(["-p", "spawner", "-p", "tasks_zoo", "-p", "current_thread"])
+            .current_dir(workspace().join("tests/debuggees"))
+            .env("CARGO_TARGET_DIR", folder())
+            .env_remove("RUSTFLAGS")
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "the debuggees could not be built");
+        folder().join(output)
+    })
+}
+
+/// The line of `// BP: marker` in a program's `main.rs`.
+pub(crate) fn line(program: &str, marker: &str) -> u32 {
+    let path = workspace().join("tests/debuggees").join(program).join("src/main.rs");
+    let text = fs::read_to_string(&path).expect("a source file");
+    let wanted = format!("// BP: {marker}");
+    let found = text.lines().position(|line| line.ends_with(&wanted));
+    u32::try_from(found.unwrap_or_else(|| panic!("{} has no {wanted}", path.display()))).expect("a line") + 1
+}
+
+/// A stopped program.
+pub(crate) struct Stopped {
+    pub(crate) stop: Stop,
+    child: Child,
+    _tracee: Tracee,
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts a program, waits for the line that begins with "ready", and stops it.
+pub(crate) fn stopped(program: &str, profile: Profile, args: &[&str]) -> Stopped {
+    let path = built(profile).join(program);
+    let mut child = Command::new(&path)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let output = child.stdout.take().expect("its output");
+    let first = BufReader::new(output).lines().next().expect("a line").expect("text");
+    assert!(first.starts_with("ready"), "{first}");
+    let pid = i32::try_from(child.id()).expect("a pid");
+    wait_until_asleep(pid);
+    let tracee = Tracee::attach(pid).expect("attached");
+    let stop = stop_of(&tracee, &path);
+    Stopped { stop, child, _tracee: tracee }
+}
+
+/// Waits until no thread of the program runs, which "ready" alone does not promise.
+fn wait_until_asleep(pid: i32) {
+    let running = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('R'));
+    let any_running = || {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("a process");
+        let stats = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
+        stats.into_iter().any(running)
+    };
+    let mut calm = 0;
+    for _ in 0..1_000_000 {
+        calm = if any_running() { 0 } else { calm + 1 };
+        if calm > 20 {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn stop_of(tracee: &Tracee, program: &Path) -> Stop {
+    let pid = tracee.pid();
+    let mut threads: Vec<ThreadState> = tracee
+        .threads()
+        .into_iter()
+        .map(|tid| ThreadState {
+            tid,
+            name: thread_name(pid, tid).unwrap_or_default(),
+            registers: tracee.registers(tid).expect("registers of a stopped thread"),
+        })
+        .collect();
+    threads.sort_by_key(|thread| (thread.tid != pid, thread.tid));
+    Stop {
+        generation: 1,
+        pid,
+        memory: Arc::new(tracee.stopped_memory().expect("memory")),
+        modules: Arc::new(modules(&mappings(pid).expect("mappings"), program)),
+        threads,
+        clock: Some(now()),
+    }
+}
+
+fn modules(mappings: &[Mapping], program: &Path) -> Modules {
+    static IMAGES: OnceLock<std::sync::Mutex<Vec<(PathBuf, Arc<Image>)>>> = OnceLock::new();
+    let mut images = IMAGES.get_or_init(Default::default).lock().expect("no test panicked here");
+    let mut list: Vec<Module> = Vec::new();
+    for mapping in mappings.iter().filter(|mapping| mapping.executable) {
+        let Some(path) = &mapping.path else { continue };
+        let image = match images.iter().find(|(known, _)| known == path) {
+            Some((_, image)) => image.clone(),
+            None => {
+                let Ok(image) = Image::open(path) else { continue };
+                images.push((path.clone(), image.clone()));
+                image
+            }
+        };
+        let segment = image.segments().iter().find(|segment| segment.executable).expect("code").clone();
+        let page = FileAddr::new(segment.addresses.start.raw() - (segment.file_range.start - mapping.offset));
+        let all = mappings.iter().filter(|other| other.path.as_ref() == Some(path));
+        let start = all.clone().map(|other| other.start).min().expect("a mapping");
+        let end = all.map(|other| other.end).max().expect("a mapping");
+        let module = Module { image, bias: Bias::between(page, mapping.start), range: start..end };
+        if path == program { list.insert(0, module) } else { list.push(module) }
+    }
+    Modules::new(list)
+}
+
+fn now() -> Clock {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a timespec of ours.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) }, 0);
+    Clock { seconds: time.tv_sec, nanoseconds: u32::try_from(time.tv_nsec).expect("below a second") }
+}

@@ -1,0 +1,6 @@
+//! The tasks of real programs, stopped while they wait.
+
+mod dump;
+mod fixture;
+mod spawner;
+mod zoo;
