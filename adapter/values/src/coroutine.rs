@@ -9,6 +9,7 @@ use std::sync::Arc;
 use weft_symbols::{Function, FunctionKind, Role, SourceLine};
 
 use crate::polling::as_passed;
+use crate::variables::is_made_up;
 use crate::{ActiveVariant, FieldPlace, FrameVariable, Place, Stop, ValueError};
 
 /// How far a coroutine has come.
@@ -64,7 +65,7 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
             continue;
         }
         let earlier = fields.iter().take(index).any(|other| other.name == field.name);
-        if earlier || is_temporary(&field.name) {
+        if earlier || is_made_up(&field.name) {
             continue;
         }
         let is_upvar = captured.contains(&field.name);
@@ -89,11 +90,6 @@ fn captured_names(env: &Place) -> Vec<String> {
     unresumed.map_or_else(Vec::new, |ty| {
         crate::navigate::struct_members(&ty).iter().map(|member| member.name.clone()).collect()
     })
-}
-
-/// `__0`, `__5`: temporaries that live across the await.
-fn is_temporary(name: &str) -> bool {
-    name.is_empty() || name.strip_prefix("__").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// One saved variable. Debug information collapses saved variables of one name into copies of the first, so only the

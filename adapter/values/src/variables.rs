@@ -5,9 +5,6 @@ use weft_symbols::{CodeFrame, LocationContext, Role, Type, TypeKind, Variable};
 use crate::polling::Polling;
 use crate::{Frame, Place, Stop, ValueError};
 
-/// Names that `.await` makes up.
-const DESUGARING: [&str; 2] = ["__awaitee", "_task_context"];
-
 /// A variable of a frame, physical or suspended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameVariable {
@@ -131,17 +128,18 @@ fn located(variable: &Variable, context: &LocationContext<'_>, prologue: bool) -
 /// Variables that no source line of the user names.
 fn is_compiler_made(variable: &Variable, code: &CodeFrame) -> bool {
     let Some(name) = variable.name.as_deref() else { return true };
-    let temporary = name.strip_prefix("__").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let is_foreign = || match (&variable.declared, &code.function.declared) {
         // A macro of another file made it up, and hygiene keeps the user from naming it.
         (Some(variable), Some(function)) => variable.file != function.file,
         _ => false,
     };
-    temporary
-        || variable.artificial
-        || DESUGARING.contains(&name)
-        || is_foreign()
-        || is_format_arguments(variable, name)
+    is_made_up(name) || variable.artificial || is_foreign() || is_format_arguments(variable, name)
+}
+
+/// Names that the compiler (`__0`, `__awaitee`, `_task_context`) and attribute macros (`__tracing_attr_span`) make up:
+/// two underscores are what macros mark their own with.
+pub(crate) fn is_made_up(name: &str) -> bool {
+    name.is_empty() || name.starts_with("__") || name == "_task_context"
 }
 
 /// The `args` of `format_args!`: honest as a name, but never with this type.

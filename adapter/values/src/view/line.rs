@@ -99,7 +99,7 @@ impl Line<'_> {
     }
 
     fn fields(&mut self, name: &str, fields: &[Child], is_tuple: bool, depth: usize) {
-        self.put_bounded(name);
+        self.put(name);
         let (open, close) = match (is_tuple, name.is_empty()) {
             (true, _) => ("(", ")"),
             (false, true) => ("{ ", " }"),

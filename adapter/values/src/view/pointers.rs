@@ -65,9 +65,13 @@ pub(super) fn function_name(stop: &Stop, address: MemAddr) -> Option<String> {
     Some(format!("{:#}", rustc_demangle::demangle(&symbol.name)))
 }
 
-/// A trait object whose concrete type is not to be found.
-pub(super) fn unknown_object(stop: &Stop, place: &Place, vtable: MemAddr) -> String {
-    let symbol = stop.modules.to_file(vtable).and_then(|(module, address)| module.image.symbol_at(address));
-    let name = symbol.map_or_else(String::new, |symbol| format!(" {:#}", rustc_demangle::demangle(&symbol.name)));
-    format!("<{} of unknown type, vtable {vtable}{name}>", crate::short_type_name(place.ty.path()))
+/// A trait object whose concrete type is not to be found: the vtable has no debug information, or it is none.
+pub(super) fn unknown_object(stop: &Stop, place: &Place, vtable: MemAddr) -> Result<String, ValueError> {
+    let name = crate::short_type_name(place.ty.path());
+    // Size and alignment follow the first slot of every vtable.
+    let align = vtable.checked_add(16).and_then(|at| stop.memory.read_u64(at).ok());
+    if stop.modules.at(vtable).is_none() || !align.is_some_and(u64::is_power_of_two) {
+        return Err(ValueError::Invalid(format!("no vtable of `{name}` at {vtable}")));
+    }
+    Ok(format!("<{name} of a type without debug information, vtable {vtable}>"))
 }

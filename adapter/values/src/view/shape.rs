@@ -55,7 +55,7 @@ pub(super) fn shape(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
         Meta::Str(_) | Meta::Length(_) | Meta::Tail(_) if text::is_text_tail(place) => return text::tail(place),
         Meta::Length(_) => return place.sequence(stop).map(Shape::Items),
         Meta::Vtable(vtable) if crate::navigate::is_dyn(&place.ty) => {
-            return Ok(Shape::Leaf(pointers::unknown_object(stop, place, vtable)));
+            return pointers::unknown_object(stop, place, vtable).map(Shape::Leaf);
         }
         _ => {}
     }
