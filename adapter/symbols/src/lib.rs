@@ -15,6 +15,7 @@
 )]
 
 mod addresses;
+mod arrivals;
 mod blocks;
 mod cache;
 mod coroutines;
@@ -22,6 +23,7 @@ mod dies;
 mod elf;
 mod error;
 mod expression;
+mod flow;
 mod functions;
 mod image;
 mod index;

@@ -1,16 +1,19 @@
 //! Where a breakpoint on a line lands.
 //!
-//! The set is the one that gdb arrives at: of the rows that begin a run of the line, one per function and innermost
-//! inlined copy or lexical block, the one with the lowest address; a function's entry moves behind its prologue. Drop
-//! glue is left out: its rows name the lines of an async function's awaits, and nobody means it.
+//! It begins with gdb's set: of the rows that begin a run of the line, one per function and innermost inlined copy or
+//! lexical block, the one with the lowest address; a function's entry moves behind its prologue. Drop glue is left out:
+//! its rows name the lines of an async function's awaits, and nobody means it. Of what is left in one copy of a
+//! function, the places where execution arrives at the line are kept ([`crate::arrivals`]).
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::FileAddr;
 
+use crate::arrivals::Arrivals;
 use crate::blocks::Block;
 use crate::paths::{self, Wanted};
 use crate::programs::{NamingProgram, ProgramPlace, RawRow};
@@ -105,7 +108,7 @@ impl Image {
         let one = |(place, numbers): &(ProgramPlace, Vec<u32>)| {
             let rows = self.rows_of_line(*place, numbers, line)?;
             let later = rows.later;
-            Ok::<_, SymbolError>((self.choose(*place, rows, line), later))
+            Ok::<_, SymbolError>((self.choose(*place, &rows, line), later))
         };
         let bytes = programs.iter().fold(0_usize, |sum, (place, _)| sum.saturating_add(place.length));
         let found: Vec<_> = if bytes > PARALLEL_FROM {
@@ -142,32 +145,81 @@ impl Image {
         Ok(rows)
     }
 
-    /// One place per function and innermost block.
-    fn choose(&self, program: ProgramPlace, rows: Rows, line: u32) -> Vec<Candidate> {
+    /// The places of one program's rows.
+    fn choose(&self, program: ProgramPlace, rows: &Rows, line: u32) -> Vec<Candidate> {
         if rows.exact.is_empty() {
             return Vec::new();
         }
-        let blocks = match self.unit_of_program(program.offset) {
-            Some(unit) => self.blocks_of(unit, &rows.exact),
-            None => vec![None; rows.exact.len()],
+        let stay = |address: u64| Candidate { address, line };
+        let Some(unit) = self.unit_of_program(program.offset) else {
+            return rows.exact.iter().copied().map(stay).collect();
         };
+        // Where prologues end is asked in the same walk, to know whether an inlined copy begins there.
+        let ends = rows.exact.iter().filter_map(|row| rows.next_prologue_end(*row).map(|end| end.address));
+        let mut addresses: Vec<u64> = rows.exact.iter().copied().chain(ends).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        let blocks: FxHashMap<u64, Block> = addresses
+            .iter()
+            .zip(self.blocks_of(unit, &addresses))
+            .filter_map(|(address, block)| Some((*address, block?)))
+            .collect();
+        let mut chosen: Vec<Candidate> =
+            rows.exact.iter().filter(|row| !blocks.contains_key(row)).copied().map(stay).collect();
+        let mut functions: FxHashMap<DieOffset, Vec<(u64, &Block)>> = FxHashMap::default();
         let mut glue: FxHashMap<DieOffset, bool> = FxHashMap::default();
-        let mut seen: FxHashMap<(DieOffset, DieOffset), ()> = FxHashMap::default();
-        let mut chosen = Vec::new();
-        for (address, block) in rows.exact.iter().zip(blocks) {
-            let Some(block) = block else {
-                chosen.push(Candidate { address: *address, line });
-                continue;
-            };
-            let is_glue = *glue.entry(block.innermost).or_insert_with(|| self.is_drop_glue(block.innermost));
-            if is_glue || seen.insert((block.function, block.block), ()).is_some() {
-                continue;
+        for row in &rows.exact {
+            let Some(block) = blocks.get(row) else { continue };
+            if !*glue.entry(block.innermost).or_insert_with(|| self.is_drop_glue(block.innermost)) {
+                functions.entry(block.function).or_default().push((*row, block));
             }
-            chosen.push(
-                behind_prologue(*address, &block, &rows.prologue_ends).unwrap_or(Candidate { address: *address, line }),
-            );
+        }
+        for (function, own) in functions {
+            chosen.extend(self.choose_in_function(function, &own, &blocks, rows, line));
         }
         chosen
+    }
+
+    /// The places of the rows that lie in one function; ascending.
+    fn choose_in_function(
+        &self,
+        function: DieOffset,
+        own: &[(u64, &Block)],
+        blocks: &FxHashMap<u64, Block>,
+        rows: &Rows,
+        line: u32,
+    ) -> Vec<Candidate> {
+        let Some((first, block)) = own.first() else { return Vec::new() };
+        let entry = block.code.start;
+        let arrivals = if own.len() > 1 || *first == entry { Arrivals::read(self, function, entry) } else { None };
+        let mut addresses: Vec<u64> = own.iter().map(|(row, _)| *row).collect();
+        if let Some(arrivals) = &arrivals {
+            addresses = arrivals.reachable(&addresses);
+        }
+        // One per lexical block; then, in each copy, those where execution arrives.
+        let mut copies: BTreeMap<DieOffset, Vec<u64>> = BTreeMap::new();
+        let mut seen = FxHashSet::default();
+        for address in addresses {
+            let Some(block) = blocks.get(&address) else { continue };
+            if seen.insert(block.block) {
+                copies.entry(block.innermost).or_default().push(address);
+            }
+        }
+        let places = copies.into_values().flat_map(|places| match &arrivals {
+            Some(arrivals) if places.len() > 1 => arrivals.first_of(&places),
+            _ => places,
+        });
+        places
+            .map(|address| {
+                if address != entry {
+                    return Candidate { address, line };
+                }
+                if let Some(start) = arrivals.as_ref().and_then(Arrivals::coroutine_start) {
+                    return Candidate { address: start, line };
+                }
+                behind_prologue(block, blocks, rows, line)
+            })
+            .collect()
     }
 
     fn is_drop_glue(&self, function: DieOffset) -> bool {
@@ -176,6 +228,12 @@ impl Image {
 }
 
 impl Rows {
+    /// The first end of a prologue at or after an address.
+    fn next_prologue_end(&self, address: u64) -> Option<Candidate> {
+        let next = self.prologue_ends.partition_point(|end| end.address < address);
+        self.prologue_ends.get(next).copied()
+    }
+
     fn add(&mut self, sequence: &[RawRow], numbers: &[u32], line: u32) {
         let mut run = None;
         let mut run_has_place = false;
@@ -202,13 +260,17 @@ impl Rows {
     }
 }
 
-/// If the address is the function's entry, the end of its prologue.
-fn behind_prologue(address: u64, block: &Block, prologue_ends: &[Candidate]) -> Option<Candidate> {
-    if address != block.code.start {
-        return None;
+/// The end of the prologue of a function, with the line that is there; its entry if the prologue's end is not known.
+fn behind_prologue(function: &Block, blocks: &FxHashMap<u64, Block>, rows: &Rows, line: u32) -> Candidate {
+    let entry = function.code.start;
+    match rows.next_prologue_end(entry).filter(|end| function.code.contains(&end.address)) {
+        // The line of an inlined copy is not where the user is.
+        Some(end) if blocks.get(&end.address).is_some_and(|block| block.innermost != block.function) => {
+            Candidate { address: end.address, line }
+        }
+        Some(end) => end,
+        None => Candidate { address: entry, line },
     }
-    let next = prologue_ends.partition_point(|end| end.address < address);
-    prologue_ends.get(next).copied().filter(|end| block.code.contains(&end.address))
 }
 
 /// Sorts programs by the file they name.

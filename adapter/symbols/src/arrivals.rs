@@ -1,0 +1,140 @@
+//! Which of several rows of one line are the places where execution arrives at the line.
+//!
+//! A line's code is in pieces, and a trap on each of them stops again and again in what a user sees as one evaluation. A
+//! piece that is only ever reached behind another piece is no arrival. In the poll function of a coroutine, where every
+//! poll enters through a jump on the state, the code that resumes at an `.await` is none either: its rows name the
+//! await's line, and without this a breakpoint there stops at every poll.
+
+use std::ops::Range;
+
+use crate::flow::{Flow, Reached};
+use crate::{DieOffset, Image};
+
+/// Entries of a coroutine's jump table before those of its awaits: unresumed, returned, panicked.
+const FIRST_AWAIT: usize = 3;
+
+/// The control flow of a function, seen as a user sees it: a coroutine as one run from its beginning.
+#[derive(Debug)]
+pub(crate) struct Arrivals {
+    flow: Flow,
+    /// What a run from the beginning reaches.
+    main: Reached,
+    coroutine: Option<Coroutine>,
+}
+
+#[derive(Debug)]
+struct Coroutine {
+    /// Where the first poll leads.
+    start: usize,
+    /// Where polls lead that resume at an await.
+    pads: Vec<usize>,
+}
+
+impl Arrivals {
+    /// `None` if the function's jumps cannot all be followed.
+    pub(crate) fn read(image: &Image, function: DieOffset, entry: u64) -> Option<Self> {
+        let ranges = image.function_ranges(function)?;
+        let mut flow = Flow::read(image, &ranges, entry)?;
+        let is_coroutine = image.function_name(function).is_some_and(|name| is_coroutine(&name));
+        let dispatch = if is_coroutine { flow.first_table() } else { None };
+        let coroutine = dispatch.and_then(|(block, table)| {
+            let start = *table.first()?;
+            flow.reduce(block, start);
+            Some(Coroutine { start, pads: table.get(FIRST_AWAIT..).unwrap_or_default().to_vec() })
+        });
+        let main = flow.reach(&[flow.entry()], |_| false);
+        Some(Self { flow, main, coroutine })
+    }
+
+    /// Where the body of a coroutine begins: its entry is passed at every poll.
+    pub(crate) fn coroutine_start(&self) -> Option<u64> {
+        self.coroutine.as_ref().map(|coroutine| self.flow.code(coroutine.start).start)
+    }
+
+    /// Leaves out rows of one line (all of it in this function) that are not reached on the way of a program that does
+    /// not panic, and those that resume an await on that line.
+    pub(crate) fn reachable(&self, rows: &[u64]) -> Vec<u64> {
+        let resumed = self.resumed(rows);
+        let keep = |row: &u64| {
+            let Some(block) = self.flow.block_at(*row) else { return true };
+            match (is_in(&self.main, block), &resumed) {
+                (true, _) => true,
+                (false, None) => false,
+                // Code that the compiler doubled for the polls that resume.
+                (false, Some(resumed)) => is_in(&resumed.all, block) && !is_in(&resumed.by_the_line, block),
+            }
+        };
+        let kept: Vec<u64> = rows.iter().copied().filter(keep).collect();
+        // A line that only unwinding reaches, or that is wholly about resuming: then those places are meant.
+        if kept.is_empty() { rows.to_vec() } else { kept }
+    }
+
+    /// What is reached only by polls that resume at an await.
+    fn resumed(&self, rows: &[u64]) -> Option<Resumed> {
+        let coroutine = self.coroutine.as_ref()?;
+        let in_main = |block: usize| is_in(&self.main, block);
+        let of_the_line: Vec<usize> =
+            coroutine.pads.iter().copied().filter(|pad| has_row(&self.flow.code(*pad), rows)).collect();
+        Some(Resumed {
+            all: self.flow.reach(&coroutine.pads, in_main),
+            by_the_line: self.flow.reach(&of_the_line, in_main),
+        })
+    }
+
+    /// Leaves out places that are only reached behind another one of them, each time.
+    pub(crate) fn first_of(&self, places: &[u64]) -> Vec<u64> {
+        let is_later = |place: &u64| places.iter().any(|other| other != place && self.is_behind(*place, *other));
+        let kept: Vec<u64> = places.iter().copied().filter(|place| !is_later(place)).collect();
+        if kept.is_empty() { places.to_vec() } else { kept }
+    }
+
+    /// Whether the place is reached only through the other one, and again only through it again.
+    fn is_behind(&self, place: u64, other: u64) -> bool {
+        let (Some(at), Some(before)) = (self.flow.block_at(place), self.flow.block_at(other)) else { return false };
+        if !is_in(&self.main, at) || !is_in(&self.main, before) {
+            return false;
+        }
+        if at == before {
+            return other < place;
+        }
+        let avoid = |block: usize| block == before;
+        let from_entry = self.flow.reach(&[self.flow.entry()], avoid);
+        let around = self.flow.reach(self.flow.after(at), avoid);
+        !is_in(&from_entry, at) && !is_in(&around, at)
+    }
+}
+
+struct Resumed {
+    all: Reached,
+    /// Of awaits whose resuming code has a row of the line.
+    by_the_line: Reached,
+}
+
+fn is_in(reached: &Reached, block: usize) -> bool {
+    reached.get(block).copied().unwrap_or(false)
+}
+
+fn has_row(code: &Range<u64>, rows: &[u64]) -> bool {
+    let next = rows.partition_point(|row| *row < code.start);
+    rows.get(next).is_some_and(|row| *row < code.end)
+}
+
+fn is_coroutine(name: &str) -> bool {
+    ["{async_fn#", "{async_block#", "{async_closure#"].iter().any(|begin| name.starts_with(begin))
+}
+
+impl Image {
+    /// The code of a function's DIE.
+    fn function_ranges(&self, die: DieOffset) -> Option<Vec<Range<u64>>> {
+        let (unit, offset) = self.unit_of(die).ok()?;
+        let entry = unit.entry(offset).ok()?;
+        let mut ranges = self.dwarf().die_ranges(&unit, &entry).ok()?;
+        let mut found = Vec::new();
+        while let Some(range) = ranges.next().ok()? {
+            if range.begin < range.end {
+                found.push(range.begin..range.end);
+            }
+        }
+        Some(found)
+    }
+}
