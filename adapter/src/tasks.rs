@@ -1,14 +1,17 @@
 //! `weft tasks`: the task tree of a live process, without a session.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use weft_debugger::{ImageCache, modules_of, stop_of};
 use weft_process::{Tracee, executable_path, mappings};
+use weft_protocol::async_dap::AsyncTasksArguments;
 use weft_runtimes::Runtimes;
 use weft_symbols::{DebugInfo, Modules};
+use weft_session::{Numbering, Places, tasks_body};
 use weft_tasks::Snapshot;
 
 use crate::{Failure, tree};
@@ -43,7 +46,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Some(pid) = arguments.pid else {
         return Err("core files cannot be read yet; use --pid with a live process".to_owned());
     };
-    let viewer = Viewer { pid, images: ImageCache::new(), runtimes: Runtimes::new() };
+    let viewer = Viewer {
+        pid,
+        images: ImageCache::new(),
+        runtimes: Runtimes::new(),
+        numbering: Mutex::default(),
+        looks: AtomicU64::new(1),
+    };
     print(&viewer.look()?, arguments.json);
     while let Some(pause) = arguments.watch {
         std::thread::sleep(pause);
@@ -77,6 +86,8 @@ struct Viewer {
     pid: i32,
     images: ImageCache,
     runtimes: Runtimes,
+    numbering: Mutex<Numbering>,
+    looks: AtomicU64,
 }
 
 impl Viewer {
@@ -95,7 +106,10 @@ impl Viewer {
         tracee.detach().map_err(|error| error.to_string())?;
         let mut snapshot: Snapshot = snapshot?;
         snapshot.notes.push(format!("stopped for {} ms", stood.as_millis().max(1)));
-        serde_json::to_value(weft_session::tasks_body(&snapshot)).map_err(|error| error.to_string())
+        let mut numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = self.looks.fetch_add(1, Ordering::Relaxed);
+        let body = tasks_body(&snapshot, generation, &AsyncTasksArguments::default(), &mut numbering, &Places::default());
+        serde_json::to_value(body).map_err(|error| error.to_string())
     }
 
     fn modules(&self) -> Result<Modules, Failure> {
