@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use weft_symbols::{Function, FunctionKind, Role, SourceLine};
 
+use crate::captures::captured;
 use crate::polling::as_passed;
 use crate::variables::is_made_up;
 use crate::{ActiveVariant, FieldPlace, FrameVariable, Place, Stop, ValueError};
@@ -56,7 +57,7 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
     let is_fn = function.as_ref().is_some_and(|function| function.kind == FunctionKind::AsyncFn);
     let is_suspended = matches!(phase, CoroutinePhase::Suspended(_));
     let fields = active.place.members();
-    let captured = captured_names(env);
+    let made_with = captured_names(env);
     let (mut locals, mut upvars) = (Vec::new(), Vec::new());
     let mut awaitee = None;
     for (index, field) in fields.iter().enumerate() {
@@ -68,11 +69,15 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
         if earlier || is_made_up(&field.name) {
             continue;
         }
-        let is_upvar = captured.contains(&field.name);
+        let is_upvar = made_with.contains(&field.name);
         let mut variable = saved(field, &fields, is_upvar, is_fn);
         let is_binding_kept = fields.iter().filter(|other| other.name == field.name).count() > 1;
         if let (true, true, false, true, Ok(place)) = (is_suspended, is_upvar, is_binding_kept, is_fn, &field.place) {
             (variable.place, variable.note) = as_passed(place.clone(), active.declared.as_ref());
+        }
+        if is_upvar && !is_fn {
+            (variable.name, variable.place) = captured(stop, &field.name, variable.place);
+            variable.ty = variable.place.as_ref().map_or(variable.ty, |place| Some(place.ty.clone()));
         }
         if is_upvar { upvars.push(variable) } else { locals.push(variable) }
     }
@@ -87,9 +92,7 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
 /// What the coroutine was made with: the members of its unresumed variant.
 fn captured_names(env: &Place) -> Vec<String> {
     let unresumed = env.variant_types().into_iter().next().and_then(|(_, ty)| ty);
-    unresumed.map_or_else(Vec::new, |ty| {
-        crate::navigate::struct_members(&ty).iter().map(|member| member.name.clone()).collect()
-    })
+    unresumed.map_or_else(Vec::new, |ty| ty.members().iter().map(|member| member.name.clone()).collect())
 }
 
 /// One saved variable. Debug information collapses saved variables of one name into copies of the first, so only the

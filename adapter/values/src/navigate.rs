@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use weft_memory::MemAddr;
-use weft_symbols::{BaseEncoding, DieOffset, Member, SourceLine, Type, TypeKind, Variant, VariantPart};
+use weft_symbols::{DieOffset, Member, SourceLine, Type, TypeKind};
 
 use crate::place::little_endian;
 use crate::{At, Meta, Place, Stop, ValueError};
@@ -45,7 +45,7 @@ pub struct ActiveVariant {
 impl Place {
     /// The field of exactly this name, of a struct, tuple or union.
     pub fn member(&self, name: &str) -> Result<Self, ValueError> {
-        let member = struct_members(&self.ty).iter().find(|member| member.name == name).ok_or_else(|| {
+        let member = self.ty.members().iter().find(|member| member.name == name).ok_or_else(|| {
             ValueError::NoMember { ty: crate::short_type_name(self.ty.path()), name: name.to_owned() }
         })?;
         self.field(member)
@@ -62,7 +62,8 @@ impl Place {
 
     /// All fields in order of the debug information (memory order is free in Rust).
     pub fn members(&self) -> Vec<FieldPlace> {
-        struct_members(&self.ty)
+        self.ty
+            .members()
             .iter()
             .map(|member| FieldPlace {
                 name: member.name.clone(),
@@ -82,7 +83,7 @@ impl Place {
             if let Ok(found) = place.member(name) {
                 return Ok(found);
             }
-            for member in struct_members(&place.ty) {
+            for member in place.ty.members() {
                 searched = searched.saturating_add(1);
                 if searched > MAX_SEARCHED {
                     return Err(ValueError::Bound("512 fields"));
@@ -200,15 +201,21 @@ impl Place {
         let TypeKind::Struct { variants: Some(part), .. } = self.ty.kind() else {
             return Err(ValueError::NoVariants(crate::short_type_name(self.ty.path())));
         };
-        let (index, variant) = match &part.discriminant {
-            None => self.inhabited(part)?,
+        let tag = match &part.discriminant {
+            None => None,
             Some(discriminant) => {
-                let ty = self.type_of(discriminant)?;
-                let bytes = self.read_at(stop, discriminant.offset, ty.size().min(16))?;
-                let tag = little_endian(&bytes);
-                self.selected(part, tag, bytes.len())?
+                let size = self.ty.discriminant_size().min(16);
+                Some(little_endian(&self.read_at(stop, discriminant.offset, size)?))
             }
         };
+        let variant = self.ty.active_variant(tag).ok_or_else(|| {
+            let ty = crate::short_type_name(self.ty.path());
+            match tag {
+                Some(tag) => ValueError::InvalidTag { ty, tag },
+                None => ValueError::Invalid(format!("`{ty}` has no values")),
+            }
+        })?;
+        let index = part.variants.iter().position(|other| std::ptr::eq(other, variant)).unwrap_or(0);
         Ok(ActiveVariant {
             index,
             name: variant.member.name.clone(),
@@ -229,39 +236,11 @@ impl Place {
         }
     }
 
-    /// Without a discriminant one variant is inhabited; it need not be the first listed (`Result<u32, !>`).
-    fn inhabited<'a>(&self, part: &'a VariantPart) -> Result<(usize, &'a Variant), ValueError> {
-        let possible = |variant: &Variant| {
-            variant.member.ty.and_then(|die| self.ty.at(die)).is_none_or(|ty| !is_uninhabited(&ty, MAX_DEPTH))
-        };
-        part.variants
-            .iter()
-            .enumerate()
-            .find(|(_, variant)| possible(variant))
-            .ok_or_else(|| ValueError::Invalid(format!("`{}` has no values", crate::short_type_name(self.ty.path()))))
-    }
-
-    fn selected<'a>(&self, part: &'a VariantPart, tag: u128, width: usize) -> Result<(usize, &'a Variant), ValueError> {
-        let mask = width
-            .checked_mul(8)
-            .and_then(|bits| u32::try_from(bits).ok())
-            .and_then(|bits| 1_u128.checked_shl(bits))
-            .map_or(u128::MAX, |limit| limit.wrapping_sub(1));
-        let selects = |variant: &Variant| {
-            variant.discriminants.iter().any(|(low, high)| (low & mask) <= tag && tag <= (high & mask))
-        };
-        let numbered = || part.variants.iter().enumerate();
-        numbered()
-            .find(|(_, variant)| selects(variant))
-            .or_else(|| numbered().find(|(_, variant)| variant.discriminants.is_empty()))
-            .ok_or_else(|| ValueError::InvalidTag { ty: crate::short_type_name(self.ty.path()), tag })
-    }
-
     /// The place of a member of this place's type (or of its variants).
     pub(crate) fn field(&self, member: &Member) -> Result<Self, ValueError> {
         let ty = self.type_of(member)?;
         // What a wide pointer said about its target concerns the target's tail, which lies at the end.
-        let is_tail = struct_members(&self.ty).iter().all(|other| other.offset <= member.offset);
+        let is_tail = self.ty.members().iter().all(|other| other.offset <= member.offset);
         let meta = if is_tail { narrowed(self.meta, self.ty.path(), &ty) } else { Meta::Sized };
         Ok(Self { ty, at: self.at.plus(member.offset), meta })
     }
@@ -351,33 +330,4 @@ fn names_str(path: &str) -> bool {
 pub(crate) fn is_dyn(ty: &Type) -> bool {
     let name = ty.name();
     (name.starts_with("dyn ") || name.starts_with("(dyn ")) && ty.size() == 0
-}
-
-/// The members of a struct or union that are always there.
-pub(crate) fn struct_members(ty: &Type) -> &[Member] {
-    match ty.kind() {
-        TypeKind::Struct { members, .. } | TypeKind::Union(members) => members,
-        _ => &[],
-    }
-}
-
-/// Whether a type has no values: `!`, an enum without variants, a struct that holds one.
-fn is_uninhabited(ty: &Type, depth: usize) -> bool {
-    let Some(depth) = depth.checked_sub(1) else { return false };
-    match ty.kind() {
-        TypeKind::Base(BaseEncoding::Unit) => ty.name() == "!",
-        TypeKind::Struct { variants: Some(part), .. } if part.variants.is_empty() => true,
-        TypeKind::Struct { members, variants } => {
-            let holds_none = |member: &Member| {
-                member.ty.and_then(|die| ty.at(die)).is_some_and(|inner| is_uninhabited(&inner, depth))
-            };
-            let all_variants = |part: &VariantPart| part.variants.iter().all(|variant| holds_none(&variant.member));
-            members.iter().any(holds_none) || variants.as_ref().is_some_and(all_variants)
-        }
-        TypeKind::Array { element, count } => {
-            count.is_some_and(|count| count > 0)
-                && element.and_then(|die| ty.at(die)).is_some_and(|inner| is_uninhabited(&inner, depth))
-        }
-        _ => false,
-    }
 }

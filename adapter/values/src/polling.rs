@@ -9,7 +9,7 @@ use std::ops::Range;
 use weft_memory::{FileAddr, MemAddr};
 use weft_symbols::{CodeFrame, FunctionKind, SourceLine, TypeKind, Variable};
 
-use crate::{FrameVariable, Place, Stop, ValueError};
+use crate::{Frame, FrameVariable, Place, Stop, ValueError};
 
 /// Parts of a type that are looked at to find out whether it owns something.
 const MAX_PARTS: usize = 256;
@@ -17,6 +17,8 @@ const MAX_PARTS: usize = 256;
 /// A coroutine in the middle of a poll.
 pub(crate) struct Polling {
     environment: Range<MemAddr>,
+    /// The frame's own part of the stack.
+    stack: Option<Range<MemAddr>>,
     /// Where it was resumed, if it was suspended before.
     resumed: Option<Resumed>,
     is_fn: bool,
@@ -30,11 +32,12 @@ struct Resumed {
 
 impl Polling {
     /// What is known of the poll whose frame has this code and environment.
-    pub(crate) fn new(stop: &Stop, code: &CodeFrame, environment: &Place) -> Option<Self> {
+    pub(crate) fn new(stop: &Stop, frame: &Frame, code: &CodeFrame, environment: &Place) -> Option<Self> {
         let start = environment.address()?;
         let end = start.checked_add(environment.ty.size())?;
         let is_fn = code.function.kind == FunctionKind::AsyncFn;
-        Some(Self { environment: start..end, resumed: resumed(stop, code, environment), is_fn })
+        let stack = frame.cfa.map(|cfa| frame.registers.sp()..cfa);
+        Some(Self { environment: start..end, stack, resumed: resumed(stop, code, environment), is_fn })
     }
 
     /// Why the variable's place cannot be trusted, if so.
@@ -44,7 +47,10 @@ impl Polling {
         let same = |other: &Variable| {
             (&other.name, other.depth, other.decl_line) == (&variable.name, variable.depth, variable.decl_line)
         };
-        let is_lost = !self.environment.contains(&address) && place.ty.size() > 0 && resumed.in_scope.iter().any(same);
+        // What a capture by reference refers to lies elsewhere, and lives.
+        let is_own = self.stack.as_ref().is_some_and(|stack| stack.contains(&address));
+        let in_environment = self.environment.contains(&address);
+        let is_lost = is_own && !in_environment && place.ty.size() > 0 && resumed.in_scope.iter().any(same);
         is_lost.then(|| not_kept(Some(&resumed.at)))
     }
 

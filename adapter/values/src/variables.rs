@@ -2,6 +2,7 @@
 
 use weft_symbols::{CodeFrame, LocationContext, Role, Type, TypeKind, Variable};
 
+use crate::captures::{WideCaptures, locate_wide, source_name};
 use crate::polling::Polling;
 use crate::{Frame, Place, Stop, ValueError};
 
@@ -42,10 +43,11 @@ pub fn variables(stop: &Stop, frame: &Frame) -> Vec<FrameVariable> {
     };
     let context = location_context(stop, frame, code);
     let prologue = in_prologue(frame, code, pc);
-    let polling = environment(stop, frame).and_then(|environment| Polling::new(stop, code, &environment));
+    let polling = environment(stop, frame).and_then(|environment| Polling::new(stop, frame, code, &environment));
+    let wide = WideCaptures::of(code);
     let mut shown = Vec::new();
     for variable in found.iter().filter(|variable| !is_compiler_made(variable, code)) {
-        let Some(mut located) = located(variable, &context, prologue) else { continue };
+        let Some(mut located) = located(variable, &context, &wide, prologue) else { continue };
         let lost = |place: &Place| polling.as_ref().and_then(|polling| polling.lost(variable, place));
         if let Some(lost) = located.place.as_ref().ok().and_then(lost) {
             located.place = Err(lost);
@@ -103,21 +105,26 @@ fn unreadable(error: ValueError) -> FrameVariable {
     }
 }
 
-fn located(variable: &Variable, context: &LocationContext<'_>, prologue: bool) -> Option<FrameVariable> {
-    let name = variable.name.clone()?;
-    let place = match &variable.ty {
-        None => Err(ValueError::NoType(format!("`{name}`"))),
-        Some(_) if prologue => {
-            Err(ValueError::Unavailable("not set up yet: the function is just being entered".into()))
-        }
-        Some(ty) => {
+fn located(
+    variable: &Variable,
+    context: &LocationContext<'_>,
+    wide: &WideCaptures,
+    prologue: bool,
+) -> Option<FrameVariable> {
+    let name = source_name(variable.name.as_deref()?);
+    let wide = wide.of_variable(variable);
+    let place = match (&variable.ty, wide) {
+        (None, _) => Err(ValueError::NoType(format!("`{name}`"))),
+        _ if prologue => Err(ValueError::Unavailable("not set up yet: the function is just being entered".into())),
+        (Some(_), Some(wide)) => locate_wide(variable, context, wide),
+        (Some(ty), None) => {
             variable.locate(context).map_err(ValueError::from).and_then(|location| Place::located(ty.clone(), location))
         }
     };
     Some(FrameVariable {
         name,
         role: variable.role,
-        ty: variable.ty.clone(),
+        ty: wide.or(variable.ty.as_ref()).cloned(),
         place,
         shadowed: false,
         decl_line: variable.decl_line,

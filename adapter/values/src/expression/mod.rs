@@ -177,10 +177,10 @@ impl Evaluation<'_> {
         };
         match self.place(&field.base) {
             Ok(base) => reach::field(self.stop, &base, &name),
-            // A closure knows a captured part of a place by a joined name: `self.v` is `self__v`.
+            // A closure knows a captured part of a place by a name of its own: `self.v`, or `p__v`.
             Err(error @ EvaluateError::Unknown { .. }) => {
-                let joined = joined_name(&field.base).map(|base| format!("{base}__{name}"));
-                match joined.and_then(|joined| self.scope.lookup(&joined)) {
+                let names = ["__", "."].map(|dot| Some(format!("{}{dot}{name}", joined_name(&field.base, dot)?)));
+                match names.iter().flatten().find_map(|name| self.scope.lookup(name)) {
                     Some(place) => Ok(place?),
                     None => Err(error),
                 }
@@ -219,13 +219,16 @@ impl Evaluation<'_> {
 }
 
 /// The name under which a closure would keep this place.
-fn joined_name(expression: &Expr) -> Option<String> {
+fn joined_name(expression: &Expr, dot: &str) -> Option<String> {
     match expression {
         Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
-        Expr::Field(field) => match &field.member {
-            Member::Named(name) => Some(format!("{}__{name}", joined_name(&field.base)?)),
-            Member::Unnamed(index) => Some(format!("{}__{}", joined_name(&field.base)?, index.index)),
-        },
+        Expr::Field(field) => {
+            let base = joined_name(&field.base, dot)?;
+            Some(match &field.member {
+                Member::Named(name) => format!("{base}{dot}{name}"),
+                Member::Unnamed(index) => format!("{base}{dot}{}", index.index),
+            })
+        }
         _ => None,
     }
 }

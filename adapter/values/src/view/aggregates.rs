@@ -4,6 +4,7 @@ use weft_symbols::TypeKind;
 
 use super::Child;
 use super::shape::Shape;
+use crate::captures::captured;
 use crate::names::without_arguments;
 use crate::{FieldPlace, Place, Stop, ValueError};
 
@@ -71,14 +72,13 @@ fn is_closure(path: &str) -> bool {
     without_arguments(path).rsplit("::").next().is_some_and(|last| last.starts_with("{closure_env#"))
 }
 
-/// A closure with what it captured. By reference (`_ref__x`) or by value, a reader knows it as `x`; parts of a place
-/// are joined by `__`, which cannot be told from a name with underscores and is left alone.
+/// A closure with what it captured, under the names of the source.
 fn closure(stop: &Stop, place: &Place) -> Shape {
     let fields = written_fields(place)
         .into_iter()
-        .map(|field| match field.name.strip_prefix("_ref__") {
-            Some(name) => Child::field(name, field.place.and_then(|place| place.deref(stop))),
-            None => Child::field(field.name, field.place),
+        .map(|field| {
+            let (name, place) = captured(stop, &field.name, field.place);
+            Child::field(name, place)
         })
         .collect();
     Shape::Fields { name: crate::short_type_name(place.ty.path()), fields, is_tuple: false }

@@ -130,6 +130,25 @@ async fn outer(start: u32) -> u8 {
     result
 }
 
+impl Account {
+    /// Captures by reference: a place in `self`, an unsized argument, a local.
+    async fn blocks(&self, text: &str, list: &[u32]) -> u8 {
+        let local = 3_u16;
+        let part = async {
+            let got = Yield(false).await;
+            stop!();
+            black_box((self.balance, text, list, local));
+            got
+        };
+        let check = || {
+            stop!();
+            black_box((self.balance, text.len(), list.len(), local));
+        };
+        check();
+        part.await
+    }
+}
+
 #[inline(never)]
 fn look<T>(future: &T) {
     stop!();
@@ -154,4 +173,8 @@ fn main() {
     look(&*future);
     assert!(future.as_mut().poll(&mut context).is_ready());
     look(&*future);
+    let mut blocks = pin!(account.blocks("unsized", &[8, 9]));
+    assert!(blocks.as_mut().poll(&mut context).is_pending());
+    look(&*blocks);
+    assert!(blocks.as_mut().poll(&mut context).is_ready());
 }
