@@ -7,12 +7,15 @@
 use std::ops::Range;
 
 use weft_memory::{FileAddr, MemAddr};
-use weft_symbols::{CodeFrame, FunctionKind, SourceLine, TypeKind, Variable};
+use weft_symbols::{CodeFrame, FunctionKind, SourceLine, TypeKind, Variable, Variant};
 
 use crate::{Frame, FrameVariable, Place, Stop, ValueError};
 
 /// Parts of a type that are looked at to find out whether it owns something.
 const MAX_PARTS: usize = 256;
+
+/// Addresses of one line that are looked at for variables in scope there.
+const MAX_ADDRESSES: usize = 64;
 
 /// A coroutine in the middle of a poll.
 pub(crate) struct Polling {
@@ -131,12 +134,24 @@ fn resumed(stop: &Stop, code: &CodeFrame, environment: &Place) -> Option<Resumed
     let state = environment.variant(stop).ok()?;
     // 0 to 2 are unresumed, returned, panicked.
     let at = state.declared.filter(|_| state.index > 2)?;
-    let resume = first_address(code, &at)?;
-    Some(Resumed { at, in_scope: code.variables_at(resume).ok()? })
+    let variants = environment.ty.variant_part().map_or(&[][..], |part| &part.variants);
+    let is_here = |variant: &&Variant| variant.member.declared.as_ref().is_some_and(|other| is_same_line(other, &at));
+    let is_only_one = variants.iter().filter(is_here).nth(1).is_none();
+    let in_scope = variables_awaiting(code, &at, is_only_one);
+    Some(Resumed { at, in_scope })
 }
 
-/// The lowest address of the await's line in the function: before anything that the line itself declares.
-fn first_address(code: &CodeFrame, at: &SourceLine) -> Option<FileAddr> {
+/// Variables in scope at an `.await`. The lowest address of its line comes before anything that the line itself
+/// declares. Several awaits of one line (in one macro's expansions) cannot be told apart: then those in scope at any.
+fn variables_awaiting(code: &CodeFrame, at: &SourceLine, is_only_one: bool) -> Vec<Variable> {
     let rows = code.ranges.iter().flat_map(|range| code.image.rows_in(range.clone()).unwrap_or_default());
-    rows.filter(|row| row.source.line == at.line && row.source.file == at.file).map(|row| row.address).min()
+    let mut addresses: Vec<FileAddr> =
+        rows.filter(|row| is_same_line(&row.source, at)).map(|row| row.address).collect();
+    addresses.sort_unstable();
+    addresses.truncate(if is_only_one { 1 } else { MAX_ADDRESSES });
+    addresses.iter().flat_map(|address| code.variables_at(*address).unwrap_or_default()).collect()
+}
+
+fn is_same_line(a: &SourceLine, b: &SourceLine) -> bool {
+    a.line == b.line && a.file == b.file
 }

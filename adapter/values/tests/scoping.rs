@@ -173,7 +173,14 @@ fn captures_are_known_by_what_was_captured() {
     assert_eq!(frames[0].name, "scopes::Account::blocks {async block}");
     let lines: Vec<String> = listed(&stop, &frames[0]).into_iter().filter(|line| captured(line)).collect();
     assert_eq!(lines, expected);
-    assert!(listed(&stop, &frames[1]).contains(&"part = <not kept across the .await at line 148>".to_owned()));
+    let lines = listed(&stop, &frames[1]);
+    assert!(lines.iter().any(|line| line.starts_with("part = <not kept across the .await at line ")), "{lines:?}");
+
+    let stop = program.next().expect("it was resumed twice");
+    let lines = listed(&stop, &own(&stop)[0]);
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].starts_with("between = <not kept across the .await at line "), "{lines:?}");
+    assert_eq!(lines[1], "after = 3");
 }
 
 /// `frame: label = value` at every stop.
@@ -192,12 +199,16 @@ fn everything(flags: &[&str]) -> Vec<Vec<String>> {
 #[test]
 fn an_optimised_build_shows_what_is_known_and_never_something_else() {
     let (debug, optimised) = (everything(&[]), everything(&["-O"]));
-    assert_eq!((debug.len(), optimised.len()), (16, 16));
+    assert_eq!((debug.len(), optimised.len()), (17, 17));
     let mut known = 0;
     for (stop, (debug, optimised)) in debug.iter().zip(&optimised).enumerate() {
         for line in optimised.iter().filter(|line| !line.contains('<')) {
             known += 1;
-            assert!(debug.contains(line), "stop {stop} shows {line}, the debug build {debug:#?}");
+            // A constant is known to the optimiser even where the debug build has lost its slot.
+            let label = line.split(" = ").next().unwrap_or(line);
+            let lost = format!("{label} = <");
+            let agrees = debug.iter().any(|other| other == line || other.starts_with(&lost));
+            assert!(agrees, "stop {stop} shows {line}, the debug build {debug:#?}");
         }
     }
     assert!(known > 40, "only {known} values are known");

@@ -14,7 +14,7 @@ use literal::Literal;
 /// Longest text that is parsed.
 const MAX_TEXT: usize = 4096;
 /// Nested brackets, fields and operators of one expression. The parser itself recurses: text is checked before it.
-const MAX_NESTING: usize = 128;
+const MAX_NESTING: usize = 64;
 
 /// Why an expression has no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,18 +85,27 @@ pub fn evaluate(stop: &Stop, scope: &dyn Scope, text: &str) -> Result<Place, Eva
     evaluation.operand(&parsed)?.into_place(stop)
 }
 
-/// How deep brackets and prefix operators nest at most, without parsing: an upper bound for the parser's recursion.
+/// How deep the parser recurses at most, without parsing: brackets, operators, and words that follow one another
+/// (`return return ..`).
 fn nesting(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0_usize);
+    let (mut is_word, mut is_gap) = (false, false);
     for c in text.chars() {
         match c {
             '(' | '[' | '{' | '<' | '*' | '&' | '-' | '!' | '|' | '.' => depth = depth.saturating_add(1),
             ')' | ']' | '}' | '>' => depth = depth.saturating_sub(1),
+            _ if is_word && is_gap && is_in_word(c) => depth = depth.saturating_add(1),
             _ => {}
         }
         deepest = deepest.max(depth);
+        is_gap = c.is_whitespace();
+        is_word = is_in_word(c) || (is_word && is_gap);
     }
     deepest
+}
+
+fn is_in_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 /// What a part of an expression comes to.
@@ -249,5 +258,37 @@ fn refusal(expression: &Expr) -> &'static str {
         Expr::Closure(_) | Expr::Async(_) => "closures and async blocks are not evaluated",
         Expr::Range(_) => "a range stands only in an index",
         _ => "this kind of expression is not evaluated",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_bounds_what_the_parser_recurses_on() {
+        assert_eq!(nesting("a.b[1].c"), 2);
+        assert_eq!(nesting(&"(".repeat(100)), 100);
+        assert_eq!(nesting(&"return ".repeat(50)), 49);
+        assert_eq!(nesting("v[0]   "), 1);
+    }
+
+    #[test]
+    fn the_deepest_text_that_is_parsed_fits_a_small_stack() {
+        let deepest = [
+            format!("{}a{}", "(".repeat(MAX_NESTING), ")".repeat(MAX_NESTING)),
+            format!("{}a", "*".repeat(MAX_NESTING)),
+            "return ".repeat(MAX_NESTING),
+            format!("{}a{}", "[".repeat(MAX_NESTING), "]".repeat(MAX_NESTING)),
+            format!("{}a{}", "{".repeat(MAX_NESTING), "}".repeat(MAX_NESTING)),
+            format!("{}a{}", "a::<".repeat(MAX_NESTING), ">".repeat(MAX_NESTING)),
+        ];
+        for text in deepest {
+            assert!(nesting(&text) <= MAX_NESTING, "{text}");
+            let parsing = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
+                let _ = syn::parse_str::<Expr>(&text);
+            });
+            assert!(parsing.expect("a thread starts").join().is_ok());
+        }
     }
 }

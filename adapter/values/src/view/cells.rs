@@ -26,6 +26,7 @@ pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Sha
         | "core::num::nonzero::NonZero"
         | "core::ptr::non_null::NonNull"
         | "core::ptr::unique::Unique" => wrapper(place),
+        "core::mem::maybe_uninit::MaybeUninit" => Ok(maybe_uninit(place)),
         "core::num::wrapping::Wrapping" | "core::num::saturating::Saturating" => wrapper(place),
         "core::sync::atomic::AtomicBool" => atomic_bool(stop, place),
         "core::sync::atomic::Atomic" if holds_bool(place) => atomic_bool(stop, place),
@@ -45,6 +46,12 @@ pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Sha
 fn wrapper(place: &Place) -> Result<Shape, ValueError> {
     let inner = place.peel_once().ok_or_else(|| ValueError::NotPointer(place.ty.path().to_owned()))?;
     Ok(Shape::through(inner))
+}
+
+/// Whether it holds a value, only the code around it knows; whoever knows too can look inside.
+fn maybe_uninit(place: &Place) -> Shape {
+    let fields = vec![Child::field("value", place.member("value"))];
+    Shape::Summary { text: "<maybe uninitialised>".to_owned(), fields }
 }
 
 fn holds_bool(place: &Place) -> bool {

@@ -202,10 +202,7 @@ fn edge(stop: &Stop, leaf: &Place, index: u64) -> Result<Place, ValueError> {
 fn parent_type(leaf: &Place) -> Option<Type> {
     let parent = leaf.member("parent").ok()?;
     let some = parent.variant_types().into_iter().find(|(name, _)| name == "Some")?.1?;
-    let mut inner = Place::at(some, At::bytes(Vec::new()));
-    while let Some(next) = inner.peel_once() {
-        inner = next;
-    }
+    let inner = Place::at(some, At::bytes(Vec::new())).peel();
     match inner.ty.kind() {
         weft_symbols::TypeKind::Pointer(Some(pointee)) => inner.ty.at(*pointee),
         _ => None,

@@ -149,6 +149,23 @@ impl Account {
     }
 }
 
+macro_rules! wait {
+    () => {
+        Yield(false).await
+    };
+}
+
+/// Both awaits have the macro's line.
+async fn twice() {
+    wait!();
+    let between = 2;
+    black_box(between);
+    wait!();
+    let after = 3;
+    stop!();
+    black_box(after);
+}
+
 #[inline(never)]
 fn look<T>(future: &T) {
     stop!();
@@ -177,4 +194,8 @@ fn main() {
     assert!(blocks.as_mut().poll(&mut context).is_pending());
     look(&*blocks);
     assert!(blocks.as_mut().poll(&mut context).is_ready());
+    let mut twice = pin!(twice());
+    assert!(twice.as_mut().poll(&mut context).is_pending());
+    assert!(twice.as_mut().poll(&mut context).is_pending());
+    assert!(twice.as_mut().poll(&mut context).is_ready());
 }
