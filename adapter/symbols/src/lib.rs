@@ -55,7 +55,7 @@ pub use image::{DebugInfo, DieOffset, Image, Segment, Symbol, TlsSegment};
 pub use index::{FunctionEntry, Index, Static};
 pub use lines::{LineMatch, LineRow, SourceLine};
 pub use modules::{Module, Modules};
-pub use naming::is_user_code;
+pub use naming::{is_user_code, symbol_name};
 pub use types::{BaseEncoding, Enumerator, Member, TemplateArgument, Type, TypeKind, Variant, VariantPart};
 pub use unwind::{CallerFrame, UnwindError};
 pub use variables::{Location, LocationContext, LocationError, Piece, PieceSource, Role, Variable};

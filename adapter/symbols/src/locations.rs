@@ -8,7 +8,9 @@ use weft_memory::{Bias, FileAddr, MemAddr};
 use crate::dies::{DieReader, Entry, origins};
 use crate::expression::{Stopped, Surroundings, register, unsupported};
 use crate::sections::Slice;
-use crate::{Image, Location, LocationContext, LocationError, Piece, PieceSource, Static, Variable};
+use crate::{
+    BaseEncoding, Image, Location, LocationContext, LocationError, Piece, PieceSource, Static, TypeKind, Variable,
+};
 
 /// Most pieces of one location; a value of a thousand fields has a thousand.
 const MAX_PIECES: usize = 4096;
@@ -24,6 +26,9 @@ impl Variable {
         let Some(die) = self.die else { return Ok(Location::OptimisedOut) };
         let image = &context.frame.image;
         let bias = context.modules.of(image).map(|module| module.bias).unwrap_or_default();
+        if self.has_no_bytes() {
+            return Ok(Location::Value(Vec::new()));
+        }
         let chain = origins(image, die)?;
         let size = self.ty.as_ref().map_or(0, crate::Type::size);
         let Some((reader, entry)) = chain.first() else { return Ok(Location::OptimisedOut) };
@@ -39,6 +44,22 @@ impl Variable {
         }
         let constant = chain.iter().find_map(|(reader, entry)| constant(reader, entry, size));
         Ok(constant.map_or(Location::OptimisedOut, Location::Value))
+    }
+}
+
+impl Variable {
+    /// Whether there is nothing to read: its type has no size, or it is a function item, which is described as a pointer
+    /// to a function but aligned like nothing (rustc 1.90 and later).
+    fn has_no_bytes(&self) -> bool {
+        let Some(ty) = &self.ty else { return false };
+        match ty.kind() {
+            TypeKind::Base(BaseEncoding::Unit) => true,
+            TypeKind::Struct { .. } => ty.size() == 0 && ty.align().is_some(),
+            TypeKind::Pointer(Some(target)) => {
+                self.align == Some(1) && ty.at(*target).is_some_and(|target| *target.kind() == TypeKind::Subroutine)
+            }
+            _ => false,
+        }
     }
 }
 

@@ -219,6 +219,18 @@ pub(crate) fn demangled_path(linkage_name: &str) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("::"))
 }
 
+/// What a user reads for a symbol, where there is no debug information: the path, written as [`crate::Function::name`]
+/// is. A mangled name does not tell async blocks from closures, so both are ` {closure}`. Names of other languages stay.
+pub fn symbol_name(mangled: &str) -> String {
+    let Some(mut name) = demangled_path(mangled) else { return mangled.to_owned() };
+    let demangled = format!("{:#}", rustc_demangle::demangle(mangled));
+    let closures = split_path(&demangled).into_iter().rev().take_while(|component| component.starts_with('{'));
+    for _ in closures.filter(|component| component.contains("closure")) {
+        name.push_str(" {closure}");
+    }
+    name
+}
+
 /// Whether a type is named by a path of its own: not a reference, slice, tuple, `dyn`, primitive or generic parameter.
 fn is_nominal(ty: &str) -> bool {
     let head = without_generics(ty);
@@ -403,6 +415,18 @@ mod tests {
             Some("krate::P::f".into())
         );
         assert_eq!(name("main"), None);
+    }
+
+    #[test]
+    fn symbols_alone() {
+        assert_eq!(
+            symbol_name(
+                "_ZN6symfix6blocks28_$u7b$$u7b$closure$u7d$$u7d$28_$u7b$$u7b$closure$u7d$$u7d$17h1940576e23a5036aE"
+            ),
+            "symfix::blocks {closure} {closure}"
+        );
+        assert_eq!(symbol_name("_RNCNvMCs1234_7mycrateNtB4_1P6traced0B4_"), "mycrate::P::traced {closure}");
+        assert_eq!(symbol_name("__libc_start_main"), "__libc_start_main");
     }
 
     #[test]

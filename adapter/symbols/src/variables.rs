@@ -35,6 +35,8 @@ pub struct Variable {
     pub artificial: bool,
     /// Where it is declared; for what a macro declares, where the macro is.
     pub declared: Option<SourceLine>,
+    /// `DW_AT_alignment`, if said.
+    pub align: Option<u64>,
     /// The DIE of this copy of it; `None` for a parameter of which the copy kept nothing.
     pub(crate) die: Option<DieOffset>,
 }
@@ -167,6 +169,7 @@ impl CodeFrame {
             depth: u32::try_from(depth.saturating_sub(1)).unwrap_or(0),
             artificial: chain.iter().any(|(_, entry)| DieReader::flag(entry, gimli::DW_AT_artificial)),
             declared,
+            align: chain.iter().find_map(|(_, entry)| DieReader::number(entry, gimli::DW_AT_alignment)),
             die: Some(die),
         }))
     }

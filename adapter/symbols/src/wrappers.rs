@@ -7,7 +7,8 @@
 //! * A block in the source contains what it awaits. Its first state is declared where it begins, its second (`Returned`)
 //!   where it ends. Of a block made by a macro both are on one line, that of the attribute or the signature, and the
 //!   awaits follow on other lines.
-//! * A block in the source does not begin above its function. A block that has the attribute's line does.
+//! * A block in the source does not begin above its function or its function's parameters. A block that has the
+//!   attribute's line does.
 //! * A function that an attribute macro rewrote is declared where the attribute is, its parameters where they stand in
 //!   the source; a block in the line of a parameter, when the function's line is another, is the rewritten body.
 
@@ -156,7 +157,7 @@ fn wraps_by_extent(block: &Type, begin: &SourceLine) -> Option<bool> {
     outside.then_some(true)
 }
 
-/// Where a function and its parameters are declared.
+/// Where a function and its parameters are declared. Those of an `async fn` are variables of its body.
 struct Signature {
     declared: SourceLine,
     parameters: Vec<u32>,
@@ -166,17 +167,21 @@ impl Signature {
     fn read(image: &Image, die: DieOffset) -> Option<Self> {
         let (reader, entry) = DieReader::read(image, die).ok()?;
         let declared = reader.declared(&entry)?;
+        let is_body = reader.name(&entry).is_some_and(|name| Component::parse(&name).is_coroutine());
         let mut parameters = Vec::new();
         let wanted = |tag| {
             matches!(
                 tag,
-                gimli::DW_TAG_formal_parameter | gimli::DW_TAG_inlined_subroutine | gimli::DW_TAG_lexical_block
+                gimli::DW_TAG_formal_parameter
+                    | gimli::DW_TAG_variable
+                    | gimli::DW_TAG_inlined_subroutine
+                    | gimli::DW_TAG_lexical_block
             )
         };
         let walked = reader.walk(entry.offset(), wanted, |item, _| {
-            if item.tag() == gimli::DW_TAG_formal_parameter {
-                parameters
-                    .extend(DieReader::number(item, gimli::DW_AT_decl_line).and_then(|line| u32::try_from(line).ok()));
+            if item.tag() == gimli::DW_TAG_formal_parameter || (is_body && item.tag() == gimli::DW_TAG_variable) {
+                let line = DieReader::number(item, gimli::DW_AT_decl_line);
+                parameters.extend(line.and_then(|line| u32::try_from(line).ok()));
             }
             Ok(Visit::Past)
         });
@@ -186,6 +191,7 @@ impl Signature {
 
     fn wraps(&self, block: &SourceLine) -> bool {
         let rewritten = || block.line != self.declared.line && self.parameters.contains(&block.line);
-        block.file == self.declared.file && (block.line < self.declared.line || rewritten())
+        let above = || self.parameters.iter().any(|line| block.line < *line);
+        block.file == self.declared.file && (block.line < self.declared.line || above() || rewritten())
     }
 }

@@ -1,8 +1,10 @@
 //! A stack that a program printed, unwound and read.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
-use common::{BUILDS, Build, Run, line_of, run};
+use common::{BUILDS, Build, Run, line_of, run, run_with};
 use weft_memory::{MemAddr, Memory, Registers};
 use weft_symbols::{CodeFrame, FunctionKind, Location, LocationContext, PieceSource, Variable};
 
@@ -28,7 +30,8 @@ fn unwind(run: &Run) -> Vec<Unwound> {
             Some(caller) => registers = caller.registers,
             None => return frames,
         }
-        returned = true;
+        // What a signal interrupted goes on exactly where it was.
+        returned = !caller.is_some_and(|caller| caller.signal_frame);
     }
     panic!("the stack has no end");
 }
@@ -197,5 +200,21 @@ fn a_poll_function_knows_its_environment() {
         let (_, work) = find(&frames, "shapes::nested::Worker::work");
         assert_eq!(work.template_argument("T").unwrap().name(), "u32");
         assert_eq!(work.template_argument("U"), None);
+    }
+}
+
+#[test]
+fn a_signal_handler_is_unwound_into_what_it_interrupted() {
+    for build in BUILDS {
+        let run = run_with(build, &["signal"]);
+        let frames = unwind(&run);
+        let expected = ["shapes::snapshot", "shapes::on_signal", "shapes::interrupted", "shapes::main"];
+        assert_eq!(names(&frames), expected, "{build:?}");
+        // Between them lies the trampoline; it restores every register, also those a function may overwrite.
+        let handler = frames
+            .iter()
+            .position(|frame| frame.functions.iter().any(|copy| copy.function.name.ends_with("on_signal")));
+        let interrupted = &frames[handler.unwrap() + 2];
+        assert_eq!(interrupted.registers.known().count(), 17);
     }
 }

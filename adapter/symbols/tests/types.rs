@@ -1,5 +1,7 @@
 //! Types of the fixture, against what the fixture says of itself.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Builds the fixture and reads what it printed.
 
-#![allow(dead_code, unreachable_pub, reason = "each test program uses some of it")]
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "each test program uses some of it")]
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -77,10 +77,15 @@ pub struct Run {
     pub facts: HashMap<String, u64>,
 }
 
-/// Runs the fixture.
+/// Runs the fixture to the end of its chain of coroutines.
 pub fn run(build: Build) -> Run {
+    run_with(build, &[])
+}
+
+/// Runs the fixture with arguments; `signal` takes it into a signal's handler instead.
+pub fn run_with(build: Build, arguments: &[&str]) -> Run {
     let path = program(build);
-    let output = Command::new(&path).output().unwrap();
+    let output = Command::new(&path).args(arguments).output().unwrap();
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
     let hex = |text: &str| u64::from_str_radix(text, 16).unwrap();
