@@ -210,6 +210,12 @@ impl Lane {
         match event {
             DebuggeeEvent::Stopped(stopped) => {
                 let generation = self.shared.stop(stopped.clone());
+                if let Some(Target::Task(key)) = stopped.at
+                    && self.shared.listing().focus(key)
+                {
+                    // A client looks for the thread that a stop names.
+                    announce(&self.shared, key, ThreadReason::Started);
+                }
                 self.tell_stop(&stopped, generation);
             }
             DebuggeeEvent::Continued => self.continued(),

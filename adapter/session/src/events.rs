@@ -1,11 +1,12 @@
 //! The way from a debuggee to its session.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::debuggee::{Channel, DebuggeeEvent};
 use crate::lane::Input;
+use crate::shared::{Shared, lock};
 
 /// Bytes of program output that may wait for the client before the program has to.
 const OUTPUT_BOUND: usize = 1 << 20;
@@ -14,26 +15,33 @@ const OUTPUT_BOUND: usize = 1 << 20;
 #[derive(Clone)]
 pub struct EventSender {
     lane: UnboundedSender<Input>,
-    budget: Arc<OutputBudget>,
+    shared: Arc<Shared>,
+    /// Which debuggee of the session: what an earlier one still says is not taken for news of this one.
+    load: u64,
 }
 
 impl EventSender {
-    pub(crate) fn new(lane: UnboundedSender<Input>, budget: Arc<OutputBudget>) -> Self {
-        Self { lane, budget }
+    pub(crate) fn new(lane: UnboundedSender<Input>, shared: Arc<Shared>, load: u64) -> Self {
+        Self { lane, shared, load }
     }
 
     /// Reports something. Never blocks; events are told to the client in the order sent, and after the response
     /// to the request that caused them. Reports of a session that is over go nowhere.
     pub fn send(&self, event: DebuggeeEvent) {
-        let _ = self.lane.send(Input::Event(event));
+        let _ = self.lane.send(Input::Event(self.load, event));
     }
 
     /// Passes on what the program wrote. Blocks while the client is far behind, as a pipe would, so that a program
     /// that writes without end cannot fill the adapter's memory; therefore never called by the thread that controls
-    /// the program. False: nobody listens any more, stop reading.
+    /// the program. What was passed on before [`send`](Self::send) is told before it. False: nobody listens any
+    /// more, stop reading.
     pub fn output(&self, channel: Channel, text: String) -> bool {
-        let size = text.len();
-        self.budget.take(size) && self.lane.send(Input::Output(channel, text)).is_ok()
+        // It does not go through the lane: the lane may be waiting for the very thread that writes here.
+        let goes_on = self.shared.budget.take(text.len());
+        if goes_on {
+            self.shared.out.output(channel, text);
+        }
+        goes_on
     }
 }
 
@@ -51,27 +59,27 @@ struct Waiting {
 }
 
 impl OutputBudget {
-    /// Waits until less than the bound is under way, then adds to it. False when the session is over.
+    /// Waits until less than the bound is under way, then adds to it. False when nobody listens any more.
     fn take(&self, size: usize) -> bool {
-        let waiting = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut waiting = self
-            .changed
-            .wait_while(waiting, |waiting| waiting.bytes > OUTPUT_BOUND && !waiting.closed)
-            .unwrap_or_else(PoisonError::into_inner);
+        let too_much = |waiting: &mut Waiting| waiting.bytes > OUTPUT_BOUND && !waiting.closed;
+        let mut waiting = match self.changed.wait_while(lock(&self.state), too_much) {
+            Ok(waiting) => waiting,
+            Err(poisoned) => poisoned.into_inner(),
+        };
         waiting.bytes = waiting.bytes.saturating_add(size);
         !waiting.closed
     }
 
     /// The client has got this much.
     pub(crate) fn give_back(&self, size: usize) {
-        let mut waiting = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = lock(&self.state);
         waiting.bytes = waiting.bytes.saturating_sub(size);
         self.changed.notify_all();
     }
 
-    /// Nothing is delivered from now on.
+    /// The session is being ended: those who wait to write must not hold it up.
     pub(crate) fn close(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        lock(&self.state).closed = true;
         self.changed.notify_all();
     }
 }

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use weft_protocol::{Command, Error, ErrorId};
 
-use crate::debuggee::{Answer, Channel, Debuggee, DebuggeeEvent, Factory};
-use crate::events::EventSender;
+use crate::debuggee::{Answer, Debuggee, DebuggeeEvent, Factory};
 use crate::lifecycle::Phase;
 use crate::outbox::Ticket;
 use crate::serve::ServeOptions;
@@ -20,10 +19,8 @@ use crate::shared::{Shared, lock};
 pub(crate) enum Input {
     /// A control request.
     Request(Box<Command>, Ticket),
-    /// News of the debuggee.
-    Event(DebuggeeEvent),
-    /// What the debuggee wrote.
-    Output(Channel, String),
+    /// News of the debuggee that was loaded as the so-many-eth.
+    Event(u64, DebuggeeEvent),
     /// The factory is done.
     Loaded(Answer<Arc<dyn Debuggee>>),
     /// The client is gone.
@@ -36,7 +33,8 @@ pub(crate) struct Lane {
     pub(crate) factory: Arc<dyn Factory>,
     pub(crate) options: ServeOptions,
     pub(crate) sender: UnboundedSender<Input>,
-    pub(crate) events: EventSender,
+    /// How many debuggees were asked for; those that could not be started count.
+    pub(crate) loads: u64,
     pub(crate) phase: Phase,
     /// News that came before the client was told of the debuggee.
     pub(crate) early: Vec<DebuggeeEvent>,
@@ -80,8 +78,8 @@ impl Lane {
     fn handle(&mut self, input: Input) -> ControlFlow<()> {
         match input {
             Input::Request(command, ticket) => return self.request(*command, ticket),
-            Input::Event(event) => self.event(event),
-            Input::Output(channel, text) => self.shared.out.output(channel, text),
+            Input::Event(load, event) if load == self.loads => self.event(event),
+            Input::Event(..) => {}
             Input::Loaded(result) => return self.loaded(result),
             Input::Gone => return self.gone(),
         }

@@ -125,7 +125,9 @@ impl Lane {
         self.shared.set_places(Places::new(&common.source_map, client.lines_from_1, client.columns_from_1));
         self.shared.listing().configure(common.tasks.clone());
         self.phase = Phase::Loading { start, configured: None };
-        let (factory, events, lane) = (Arc::clone(&self.factory), self.events.clone(), self.sender.clone());
+        self.loads = self.loads.saturating_add(1);
+        let events = EventSender::new(self.sender.clone(), Arc::clone(&self.shared), self.loads);
+        let (factory, lane) = (Arc::clone(&self.factory), self.sender.clone());
         tokio::task::spawn_blocking(move || {
             let result = catch_unwind(AssertUnwindSafe(|| work(&*factory, events)));
             let failed = |_| Err(Error::new(ErrorId::Internal, "weft failed to load the program; its log says more"));
@@ -153,7 +155,7 @@ impl Lane {
                 start.fail(error);
             }
             (Phase::Abandoned { leave, end }, result) => {
-                self.ending = true;
+                self.leaving();
                 let ended = result.map_or(Ok(()), |debuggee| debuggee.end(end));
                 if let Some(ticket) = leave {
                     ticket.settle_bare(ended);
@@ -215,6 +217,8 @@ impl Lane {
             self.phase = phase;
             return;
         }
+        // Reads know of it before the client does.
+        let debuggee = self.take_debuggee();
         match event {
             Some(DebuggeeEvent::Exited(code)) => {
                 self.shared.out.event("exited", &ExitedEventBody { exit_code: i64::from(*code) });
@@ -223,7 +227,7 @@ impl Lane {
             _ => {}
         }
         self.shared.out.bare_event("terminated");
-        self.release();
+        self.end(debuggee);
     }
 
     pub(crate) fn terminate(&mut self, ticket: Ticket) {
@@ -259,7 +263,7 @@ impl Lane {
             }
             return ControlFlow::Continue(());
         }
-        self.ending = true;
+        self.leaving();
         let debuggee = self.shared.debuggee();
         ticket.settle_bare(debuggee.map_or(Ok(()), |debuggee| debuggee.end(end)));
         ControlFlow::Break(())
@@ -269,7 +273,7 @@ impl Lane {
         if self.abandon(self.default_end()) {
             return ControlFlow::Continue(());
         }
-        self.ending = true;
+        self.leaving();
         ControlFlow::Break(())
     }
 
@@ -296,15 +300,30 @@ impl Lane {
         }
     }
 
+    /// The end has begun: nothing may hold it up, not even a program that writes to a client that does not read.
+    fn leaving(&mut self) {
+        self.ending = true;
+        self.shared.budget.close();
+    }
+
     fn default_end(&self) -> End {
         if self.launched { End::Kill } else { End::Detach }
     }
 
     /// Lets go of the debuggee, if there still is one.
     pub(crate) fn release(&mut self) {
+        let debuggee = self.take_debuggee();
+        self.end(debuggee);
+    }
+
+    fn take_debuggee(&self) -> Option<Arc<dyn Debuggee>> {
         let debuggee = self.shared.debuggee();
         self.shared.set_debuggee(None);
         self.shared.leave(Position::Nowhere);
+        debuggee
+    }
+
+    fn end(&self, debuggee: Option<Arc<dyn Debuggee>>) {
         if let Some(debuggee) = debuggee
             && let Err(error) = debuggee.end(self.default_end())
         {

@@ -10,7 +10,7 @@ use weft_protocol::spec::{OutputCategory, OutputEventBody};
 use weft_protocol::{Error, ErrorId, Event, Failure, Malformed, Numbered, Outgoing, Request, Response};
 
 use crate::debuggee::Channel;
-use crate::events::OutputBudget;
+use crate::shared::Shared;
 
 /// What the writer is handed.
 pub(crate) enum Item {
@@ -178,7 +178,7 @@ impl Waiting {
 pub(crate) async fn write(
     mut items: UnboundedReceiver<Item>,
     mut writer: impl AsyncWrite + Unpin,
-    budget: Arc<OutputBudget>,
+    shared: Arc<Shared>,
 ) {
     let mut seq = 0i64;
     while let Some(item) = items.recv().await {
@@ -194,9 +194,9 @@ pub(crate) async fn write(
         if writer.write_all(frame.as_bytes()).await.is_err() || (items.is_empty() && writer.flush().await.is_err()) {
             break;
         }
-        budget.give_back(size);
+        shared.budget.give_back(size);
     }
-    budget.close();
+    shared.budget.close();
     let _ = writer.flush().await;
     let _ = writer.shutdown().await;
 }

@@ -1,6 +1,7 @@
 //! One session from its first byte to its last.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -10,11 +11,13 @@ use weft_protocol::{Codec, Incoming};
 
 use crate::debuggee::Factory;
 use crate::dispatch::Dispatch;
-use crate::events::{EventSender, OutputBudget};
 use crate::lane::{Input, Lane};
 use crate::lifecycle::Phase;
 use crate::outbox::{self, Outbox};
 use crate::shared::Shared;
+
+/// How long the last messages may take.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What the command line says about sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,14 +53,13 @@ where
 {
     let (out, items) = Outbox::new();
     let (sender, inputs) = unbounded_channel();
-    let budget = Arc::new(OutputBudget::default());
     let shared = Arc::new(Shared::new(out));
     let lane = Lane {
         shared: Arc::clone(&shared),
         factory,
         options,
         sender: sender.clone(),
-        events: EventSender::new(sender.clone(), Arc::clone(&budget)),
+        loads: 0,
         phase: Phase::New,
         early: Vec::new(),
         launched: false,
@@ -65,17 +67,19 @@ where
         ending: false,
     };
     let departure = Departure(sender.clone());
-    let writer = tokio::spawn(outbox::write(items, writer, budget));
+    let writer = tokio::spawn(outbox::write(items, writer, Arc::clone(&shared)));
     let mut lane = tokio::task::spawn_blocking(move || lane.run(inputs));
     let dispatch = Dispatch::new(Arc::clone(&shared), sender);
     tokio::select! {
         () = read(reader, &dispatch) => {
+            shared.budget.close();
             drop(departure);
             let _ = lane.await;
         }
         _ = &mut lane => {}
     }
-    let _ = writer.await;
+    // A client that does not read its last messages is not waited for.
+    let _ = tokio::time::timeout(LAST_WORDS, writer).await;
 }
 
 /// Takes in what the client sends until its stream ends.

@@ -8,6 +8,7 @@ use weft_protocol::{Error, ErrorId};
 
 use crate::async_tasks::TaskBook;
 use crate::debuggee::{Answer, Debuggee, Stopped, Target};
+use crate::events::OutputBudget;
 use crate::handles::{Epoch, Handles};
 use crate::numbering::FIRST_TASK_THREAD;
 use crate::outbox::{Outbox, Waiting};
@@ -48,6 +49,7 @@ impl Default for Client {
 /// The session's state outside the lane.
 pub(crate) struct Shared {
     pub(crate) out: Outbox,
+    pub(crate) budget: OutputBudget,
     client: RwLock<Client>,
     places: RwLock<Arc<Places>>,
     debuggee: RwLock<Option<Arc<dyn Debuggee>>>,
@@ -78,6 +80,7 @@ impl Shared {
     pub(crate) fn new(out: Outbox) -> Self {
         Self {
             out,
+            budget: OutputBudget::default(),
             client: RwLock::default(),
             places: RwLock::default(),
             debuggee: RwLock::new(None),

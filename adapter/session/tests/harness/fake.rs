@@ -29,12 +29,13 @@ impl FakeFactory {
         self.made.lock().unwrap().clone().expect("nothing was launched")
     }
 
-    fn make(&self, events: EventSender) -> Arc<dyn Debuggee> {
+    fn make(&self, events: EventSender, unstartable: bool) -> Arc<dyn Debuggee> {
         if let Some(gate) = &self.gate {
             gate.wait();
         }
         let fake = Arc::new(Fake {
             events,
+            unstartable,
             log: Mutex::default(),
             tasks: Mutex::new(3),
             looks: Mutex::default(),
@@ -55,12 +56,13 @@ impl Factory for FakeFactory {
             Some("/panic") => panic!("a test's panic"),
             _ => {}
         }
-        Ok(self.make(events))
+        let unstartable = config.program.ends_with("unstartable");
+        Ok(self.make(events, unstartable))
     }
 
     fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
         *self.attached.lock().unwrap() = Some(config);
-        Ok(self.make(events))
+        Ok(self.make(events, false))
     }
 }
 
@@ -84,6 +86,7 @@ impl Gate {
 
 pub(crate) struct Fake {
     pub(crate) events: EventSender,
+    unstartable: bool,
     log: Mutex<Vec<String>>,
     /// How many tasks there are.
     pub(crate) tasks: Mutex<u64>,
@@ -132,6 +135,9 @@ impl Debuggee for Fake {
 
     fn start(&self) -> Answer<()> {
         self.note("start");
+        if self.unstartable {
+            return Err(Error::new(ErrorId::LaunchFailed, "it does not start"));
+        }
         Ok(())
     }
 

@@ -54,6 +54,7 @@ impl Client {
         client.ask("configurationDone", json!({})).await;
         let response = client.response(launch).await;
         assert_eq!(response["success"], true, "{response}");
+        client.unread.clear();
         client
     }
 
