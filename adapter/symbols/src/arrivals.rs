@@ -32,10 +32,9 @@ struct Coroutine {
 
 impl Arrivals {
     /// `None` if the function's jumps cannot all be followed.
-    pub(crate) fn read(image: &Image, function: DieOffset, entry: u64) -> Option<Self> {
+    pub(crate) fn read(image: &Image, function: DieOffset, entry: u64, is_coroutine: bool) -> Option<Self> {
         let ranges = image.function_ranges(function)?;
         let mut flow = Flow::read(image, &ranges, entry)?;
-        let is_coroutine = image.function_name(function).is_some_and(|name| is_coroutine(&name));
         let dispatch = if is_coroutine { flow.first_table() } else { None };
         let coroutine = dispatch.and_then(|(block, table)| {
             let start = *table.first()?;
@@ -117,10 +116,6 @@ fn is_in(reached: &Reached, block: usize) -> bool {
 fn has_row(code: &Range<u64>, rows: &[u64]) -> bool {
     let next = rows.partition_point(|row| *row < code.start);
     rows.get(next).is_some_and(|row| *row < code.end)
-}
-
-fn is_coroutine(name: &str) -> bool {
-    ["{async_fn#", "{async_block#", "{async_closure#"].iter().any(|begin| name.starts_with(begin))
 }
 
 impl Image {

@@ -1,6 +1,8 @@
 //! Which function, inlined copy and lexical block some addresses lie in: one walk over a unit's DIEs.
 
 use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
 
 use gimli::{AttributeValue, EntriesRaw};
 
@@ -37,19 +39,58 @@ impl Image {
         walk.found
     }
 
-    /// The name of a function's DIE, its own or that of the DIE it is a copy of.
-    pub(crate) fn function_name(&self, die: DieOffset) -> Option<String> {
-        let mut die = die;
+    /// How the source declares the function at a DIE, from there and from the DIEs it is a copy of.
+    pub(crate) fn declaration(&self, die: DieOffset) -> Declaration {
+        let mut found = Declaration::default();
+        let mut next = Some(die);
         for _ in 0..MAX_ORIGINS {
-            let (unit, offset) = self.unit_of(die).ok()?;
-            let entry = unit.entry(offset).ok()?;
-            if let Some(value) = entry.attr_value(gimli::DW_AT_name) {
-                return Some(self.dwarf().attr_string(&unit, value).ok()?.to_string_lossy().into_owned());
-            }
-            let origin = entry.attr_value(gimli::DW_AT_abstract_origin);
-            die = Self::reference(&unit, origin.or_else(|| entry.attr_value(gimli::DW_AT_specification))?)?;
+            let Some(die) = next else { break };
+            next = self.add_declaration(die, &mut found);
         }
-        None
+        found
+    }
+
+    /// Adds what one DIE says; the DIE it is a copy of.
+    fn add_declaration(&self, die: DieOffset, found: &mut Declaration) -> Option<DieOffset> {
+        let index = self.units().containing(die)?;
+        let (unit, offset) = self.unit_of(die).ok()?;
+        let entry = unit.entry(offset).ok()?;
+        if found.name.is_none() {
+            let name = entry.attr_value(gimli::DW_AT_name);
+            let name = name.and_then(|value| self.dwarf().attr_string(&unit, value).ok());
+            found.name = name.map(|name| name.to_string_lossy().into_owned());
+        }
+        let number = |name| entry.attr_value(name).and_then(|value: AttributeValue<Slice<'_>>| value.udata_value());
+        if found.file.is_none()
+            && let Some(AttributeValue::FileIndex(file)) = entry.attr_value(gimli::DW_AT_decl_file)
+        {
+            found.file = self.unit_file(index, file);
+            found.line = number(gimli::DW_AT_decl_line).and_then(|line| u32::try_from(line).ok()).unwrap_or(0);
+        }
+        let origin = entry.attr_value(gimli::DW_AT_abstract_origin);
+        Self::reference(&unit, origin.or_else(|| entry.attr_value(gimli::DW_AT_specification))?)
+    }
+}
+
+/// How the source declares a function.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Declaration {
+    pub(crate) name: Option<String>,
+    pub(crate) file: Option<Arc<Path>>,
+    /// 0 if it is not said.
+    pub(crate) line: u32,
+}
+
+impl Declaration {
+    /// Whether this is the poll function of a coroutine.
+    pub(crate) fn is_coroutine(&self) -> bool {
+        let begins = |begin: &str| self.name.as_ref().is_some_and(|name| name.starts_with(begin));
+        begins("{async_fn#") || begins("{async_block#") || begins("{async_closure#")
+    }
+
+    /// Whether this is the compiler's `drop_in_place<T>`.
+    pub(crate) fn is_drop_glue(&self) -> bool {
+        self.name.as_ref().is_some_and(|name| name.starts_with("drop_in_place<"))
     }
 }
 

@@ -215,7 +215,9 @@ impl Code<'_> {
             // `lea base, [rip + table]` … `movsxd r, [base + index * 4]`, `add r, base`, `jmp r`: relative to the table.
             let before = self.instructions.get(jump.saturating_sub(TABLE_SEARCH)..jump)?;
             let is_load = |load: &&Instruction| {
-                load.mnemonic() == Mnemonic::Movsxd && load.memory_index_scale() == 4 && load.op1_kind() == OpKind::Memory
+                load.mnemonic() == Mnemonic::Movsxd
+                    && load.memory_index_scale() == 4
+                    && load.op1_kind() == OpKind::Memory
             };
             let Some(load) = before.iter().rev().find(is_load) else { return Some(Vec::new()) };
             let is_base = |lea: &&Instruction| {

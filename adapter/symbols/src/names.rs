@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn arguments_are_one_balanced_tail() {
-        let strip = |name: &'static str| std::str::from_utf8(without_arguments(name.as_bytes())).unwrap();
+        let strip = |name: &'static str| String::from_utf8_lossy(without_arguments(name.as_bytes()));
         assert_eq!(strip("Cell<T, S>"), "Cell");
         assert_eq!(strip("Cell<Option<T>, fn(u8) -> u8>"), "Cell");
         assert_eq!(strip("{async_fn_env#0}<u8>"), "{async_fn_env#0}");

@@ -14,13 +14,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::FileAddr;
 
 use crate::arrivals::Arrivals;
-use crate::blocks::Block;
+use crate::blocks::{Block, Declaration};
 use crate::paths::{self, Wanted};
 use crate::programs::{NamingProgram, ProgramPlace, RawRow};
 use crate::{DieOffset, Image, LineMatch, SymbolError};
 
 /// Later lines tried when all code of a line is compiler-made.
 const MAX_SLIDES: usize = 64;
+/// Places in one copy of a function that are compared with one another.
+const MAX_COMPARED: usize = 64;
 /// Bytes of line programs from which threads are worth their start.
 const PARALLEL_FROM: usize = 1 << 20;
 
@@ -29,6 +31,26 @@ const PARALLEL_FROM: usize = 1 << 20;
 struct Candidate {
     address: u64,
     line: u32,
+}
+
+/// A program that names a file, and the numbers under which it does.
+type NamedIn = (ProgramPlace, Vec<u32>);
+
+/// A place in a function.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: Candidate,
+    /// The function's own file is another one: a macro made it.
+    foreign: bool,
+    /// Where the function is declared.
+    declared: u32,
+    coroutine: bool,
+}
+
+impl Place {
+    fn outside_functions(at: Candidate) -> Self {
+        Self { at, foreign: false, declared: 0, coroutine: false }
+    }
 }
 
 /// What one program says about one line.
@@ -61,7 +83,7 @@ impl Image {
     }
 
     /// The source files that a path may mean, likeliest first, each with the programs and file numbers that name it.
-    fn source_candidates(&self, path: &Path) -> Vec<(Arc<Path>, Vec<(ProgramPlace, Vec<u32>)>)> {
+    fn source_candidates(&self, path: &Path) -> Vec<(Arc<Path>, Vec<NamedIn>)> {
         let Some(wanted) = Wanted::new(path) else { return Vec::new() };
         let mut programs = self.programs_naming(&wanted);
         if programs.is_empty()
@@ -77,12 +99,12 @@ impl Image {
     fn find_in_file(
         &self,
         file: &Arc<Path>,
-        programs: &[(ProgramPlace, Vec<u32>)],
+        programs: &[NamedIn],
         line: u32,
     ) -> Result<Option<LineMatch>, SymbolError> {
         let mut line = line;
         for _ in 0..MAX_SLIDES {
-            let (places, later) = self.places_of_line(programs, line)?;
+            let (places, later) = self.places_of_line(file, programs, line)?;
             if let Some(first) = places.first() {
                 // A function's entry moved to a line below says so; if any address is on the line itself, that is it.
                 let used = places.iter().map(|place| place.line).min().unwrap_or(first.line);
@@ -102,13 +124,14 @@ impl Image {
     /// The places of exactly this line in all programs, ascending, and the next line that has rows.
     fn places_of_line(
         &self,
-        programs: &[(ProgramPlace, Vec<u32>)],
+        file: &Path,
+        programs: &[NamedIn],
         line: u32,
     ) -> Result<(Vec<Candidate>, Option<u32>), SymbolError> {
-        let one = |(place, numbers): &(ProgramPlace, Vec<u32>)| {
+        let one = |(place, numbers): &NamedIn| {
             let rows = self.rows_of_line(*place, numbers, line)?;
             let later = rows.later;
-            Ok::<_, SymbolError>((self.choose(*place, &rows, line), later))
+            Ok::<_, SymbolError>((self.choose(file, *place, &rows, line), later))
         };
         let bytes = programs.iter().fold(0_usize, |sum, (place, _)| sum.saturating_add(place.length));
         let found: Vec<_> = if bytes > PARALLEL_FROM {
@@ -128,6 +151,7 @@ impl Image {
                 Err(error) => failed = Some(error),
             }
         }
+        let mut places = meant(&places);
         places.sort_unstable();
         match failed {
             // One broken program does not hide what the others say.
@@ -146,11 +170,11 @@ impl Image {
     }
 
     /// The places of one program's rows.
-    fn choose(&self, program: ProgramPlace, rows: &Rows, line: u32) -> Vec<Candidate> {
+    fn choose(&self, file: &Path, program: ProgramPlace, rows: &Rows, line: u32) -> Vec<Place> {
         if rows.exact.is_empty() {
             return Vec::new();
         }
-        let stay = |address: u64| Candidate { address, line };
+        let stay = |address: u64| Place::outside_functions(Candidate { address, line });
         let Some(unit) = self.unit_of_program(program.offset) else {
             return rows.exact.iter().copied().map(stay).collect();
         };
@@ -164,67 +188,93 @@ impl Image {
             .zip(self.blocks_of(unit, &addresses))
             .filter_map(|(address, block)| Some((*address, block?)))
             .collect();
-        let mut chosen: Vec<Candidate> =
+        let mut chosen: Vec<Place> =
             rows.exact.iter().filter(|row| !blocks.contains_key(row)).copied().map(stay).collect();
         let mut functions: FxHashMap<DieOffset, Vec<(u64, &Block)>> = FxHashMap::default();
-        let mut glue: FxHashMap<DieOffset, bool> = FxHashMap::default();
+        let mut declarations: FxHashMap<DieOffset, Declaration> = FxHashMap::default();
         for row in &rows.exact {
             let Some(block) = blocks.get(row) else { continue };
-            if !*glue.entry(block.innermost).or_insert_with(|| self.is_drop_glue(block.innermost)) {
+            let innermost = block.innermost;
+            if !declarations.entry(innermost).or_insert_with(|| self.declaration(innermost)).is_drop_glue() {
                 functions.entry(block.function).or_default().push((*row, block));
             }
         }
         for (function, own) in functions {
-            chosen.extend(self.choose_in_function(function, &own, &blocks, rows, line));
+            let is_coroutine =
+                declarations.entry(function).or_insert_with(|| self.declaration(function)).is_coroutine();
+            for (innermost, at) in self.choose_in_function((function, is_coroutine), &own, &blocks, rows, line) {
+                let declared = declarations.entry(innermost).or_insert_with(|| self.declaration(innermost));
+                chosen.push(Place {
+                    at,
+                    foreign: declared.file.as_ref().is_some_and(|own| **own != *file),
+                    declared: declared.line,
+                    coroutine: declared.is_coroutine(),
+                });
+            }
         }
         chosen
     }
 
-    /// The places of the rows that lie in one function; ascending.
+    /// The places of the rows that lie in one function, and the copy each is in.
     fn choose_in_function(
         &self,
-        function: DieOffset,
+        (function, is_coroutine): (DieOffset, bool),
         own: &[(u64, &Block)],
         blocks: &FxHashMap<u64, Block>,
         rows: &Rows,
         line: u32,
-    ) -> Vec<Candidate> {
+    ) -> Vec<(DieOffset, Candidate)> {
         let Some((first, block)) = own.first() else { return Vec::new() };
         let entry = block.code.start;
-        let arrivals = if own.len() > 1 || *first == entry { Arrivals::read(self, function, entry) } else { None };
-        let mut addresses: Vec<u64> = own.iter().map(|(row, _)| *row).collect();
-        if let Some(arrivals) = &arrivals {
-            addresses = arrivals.reachable(&addresses);
-        }
-        // One per lexical block; then, in each copy, those where execution arrives.
+        let arrivals =
+            if own.len() > 1 || *first == entry { Arrivals::read(self, function, entry, is_coroutine) } else { None };
+        let rows_here: Vec<u64> = own.iter().map(|(row, _)| *row).collect();
+        let reachable = arrivals.as_ref().map(|arrivals| arrivals.reachable(&rows_here)).unwrap_or(rows_here);
         let mut copies: BTreeMap<DieOffset, Vec<u64>> = BTreeMap::new();
-        let mut seen = FxHashSet::default();
-        for address in addresses {
-            let Some(block) = blocks.get(&address) else { continue };
-            if seen.insert(block.block) {
+        for address in reachable {
+            if let Some(block) = blocks.get(&address) {
                 copies.entry(block.innermost).or_default().push(address);
             }
         }
-        let places = copies.into_values().flat_map(|places| match &arrivals {
-            Some(arrivals) if places.len() > 1 => arrivals.first_of(&places),
-            _ => places,
+        let places = copies.into_iter().flat_map(|(copy, places)| {
+            let places = match &arrivals {
+                Some(arrivals) if places.len() <= MAX_COMPARED => arrivals.first_of(&places),
+                _ => lowest_per_block(&places, blocks),
+            };
+            places.into_iter().map(move |address| (copy, address))
         });
-        places
-            .map(|address| {
-                if address != entry {
-                    return Candidate { address, line };
-                }
-                if let Some(start) = arrivals.as_ref().and_then(Arrivals::coroutine_start) {
-                    return Candidate { address: start, line };
-                }
-                behind_prologue(block, blocks, rows, line)
-            })
-            .collect()
+        let at_place = |address: u64| {
+            if address != entry {
+                return Candidate { address, line };
+            }
+            match arrivals.as_ref().and_then(Arrivals::coroutine_start) {
+                Some(start) => Candidate { address: start, line },
+                None => behind_prologue(block, blocks, rows, line),
+            }
+        };
+        places.map(|(copy, address)| (copy, at_place(address))).collect()
     }
+}
 
-    fn is_drop_glue(&self, function: DieOffset) -> bool {
-        self.function_name(function).is_some_and(|name| name.starts_with("drop_in_place<"))
-    }
+/// Where the flow is not known: of the places in one lexical block, the one with the lowest address.
+fn lowest_per_block(places: &[u64], blocks: &FxHashMap<u64, Block>) -> Vec<u64> {
+    let mut seen = FxHashSet::default();
+    let is_first = |place: &&u64| blocks.get(place).is_none_or(|block| seen.insert(block.block));
+    places.iter().filter(is_first).copied().collect()
+}
+
+/// Leaves out what nobody means who sets a breakpoint on a line, as long as something else is there: closures that a
+/// macro of another file made (`select!` has one that runs at every poll), and the function that only makes an async
+/// function's future.
+fn meant(places: &[Place]) -> Vec<Candidate> {
+    let any_own = places.iter().any(|place| !place.foreign);
+    let coroutines: FxHashSet<u32> =
+        places.iter().filter(|place| place.coroutine && place.declared != 0).map(|place| place.declared).collect();
+    let is_meant = |place: &&Place| {
+        let is_maker = !place.coroutine && coroutines.contains(&place.declared);
+        (!place.foreign || !any_own) && !is_maker
+    };
+    places.iter().filter(is_meant).map(|place| place.at).collect()
 }
 
 impl Rows {
@@ -274,8 +324,8 @@ fn behind_prologue(function: &Block, blocks: &FxHashMap<u64, Block>, rows: &Rows
 }
 
 /// Sorts programs by the file they name.
-fn by_file(programs: Vec<NamingProgram>) -> Vec<(Arc<Path>, Vec<(ProgramPlace, Vec<u32>)>)> {
-    let mut files: FxHashMap<Arc<Path>, Vec<(ProgramPlace, Vec<u32>)>> = FxHashMap::default();
+fn by_file(programs: Vec<NamingProgram>) -> Vec<(Arc<Path>, Vec<NamedIn>)> {
+    let mut files: FxHashMap<Arc<Path>, Vec<NamedIn>> = FxHashMap::default();
     for program in programs {
         for (number, path) in program.files {
             let Ok(number) = u32::try_from(number) else { continue };

@@ -182,11 +182,6 @@ impl Sections {
         }
     }
 
-    /// Gives all touched pages of the mapping back to the system.
-    pub(crate) fn release_all(&self) {
-        self.release_file(0..self.map.len());
-    }
-
     fn release_file(&self, range: Range<usize>) {
         // SAFETY: the mapping is of a file, shared and read-only: dropped pages come back from the page cache with the
         // same bytes, so no reference into it sees a change.

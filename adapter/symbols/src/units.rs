@@ -27,8 +27,6 @@ pub(crate) struct UnitEntry {
     pub(crate) offset: usize,
     /// Its length, header included.
     pub(crate) length: usize,
-    /// DWARF version.
-    pub(crate) version: u16,
     root: OnceLock<Result<Arc<Root>, SymbolError>>,
     abbreviations: OnceLock<Result<Arc<Abbreviations>, SymbolError>>,
 }
@@ -61,7 +59,7 @@ impl Units {
             let Some((length, version)) = header.get(..count).and_then(unit_length_and_version) else { break };
             let Some(end) = offset.checked_add(length).filter(|end| *end <= total) else { break };
             if (2..=5).contains(&version) {
-                list.push(UnitEntry { offset, length, version, root: OnceLock::new(), abbreviations: OnceLock::new() });
+                list.push(UnitEntry { offset, length, root: OnceLock::new(), abbreviations: OnceLock::new() });
             }
             offset = end;
         }

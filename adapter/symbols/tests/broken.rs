@@ -1,5 +1,7 @@
 //! Files that are no programs, or broken ones: a sentence, never a panic.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -39,7 +41,10 @@ fn what_is_not_a_program_is_refused_with_a_reason() {
     assert_eq!(refusal("script", b"#!/bin/sh\n"), format!("{prefix}it is a script"));
     assert_eq!(refusal("text", b"hello"), format!("{prefix}it is not an ELF file"));
     assert_eq!(refusal("short", b"\x7fELF\x02"), format!("{prefix}it is truncated"));
-    assert_eq!(refusal("object", &header(2, 1, 1, 62)), format!("{prefix}it is an object file that was not linked yet"));
+    assert_eq!(
+        refusal("object", &header(2, 1, 1, 62)),
+        format!("{prefix}it is an object file that was not linked yet")
+    );
     assert_eq!(refusal("core", &header(2, 1, 4, 62)), format!("{prefix}it is a core file"));
     assert_eq!(refusal("windows", b"MZ\x90\x00"), format!("{prefix}it is a Windows program"));
     assert!(matches!(Image::open(Path::new("/nonexistent/x")), Err(OpenError::Io { .. })));
@@ -85,7 +90,8 @@ fn ask_everything(image: &Arc<Image>) {
     }
     let _ = image.line_at(image.entry());
     let _ = (image.types("u32"), image.functions("fixture::main"), image.statics("fixture::COUNTER"));
-    let _ = (image.types_of_any_arguments("core::option::Option"), image.symbol("main"), image.symbols_containing("main"));
+    let _ =
+        (image.types_of_any_arguments("core::option::Option"), image.symbol("main"), image.symbols_containing("main"));
     let _ = image.vtable_type(FileAddr::new(u64::MAX));
 }
 

@@ -1,5 +1,7 @@
 //! Names, statics, vtables and thread-locals of compiled programs, against what the programs say themselves.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::collections::HashMap;
@@ -52,7 +54,8 @@ fn types_are_found_by_exact_path() {
 fn types_are_found_whatever_their_arguments() {
     for flags in ALL {
         let image = image(flags);
-        let mut names: Vec<_> = image.types_of_any_arguments("fixture::outer::inner::Pair").iter().map(|ty| ty.name().to_owned()).collect();
+        let mut names: Vec<_> =
+            image.types_of_any_arguments("fixture::outer::inner::Pair").iter().map(|ty| ty.name().to_owned()).collect();
         names.sort();
         assert_eq!(names, ["Pair<u32, &str>", "Pair<u8, u16>"]);
         assert_eq!(image.types_of_any_arguments("fixture::generic_await::{async_fn_env#0}").len(), 2);
@@ -99,11 +102,8 @@ fn statics_are_where_the_program_says() {
 fn a_thread_local_is_where_the_program_says() {
     for flags in ALL {
         let (image, facts) = run(flags);
-        let module = Module {
-            image: image.clone(),
-            bias: bias(&image, &facts),
-            range: MemAddr::new(0)..MemAddr::new(u64::MAX),
-        };
+        let module =
+            Module { image: image.clone(), bias: bias(&image, &facts), range: MemAddr::new(0)..MemAddr::new(u64::MAX) };
         let modules = Modules::new(vec![module.clone()]);
         let name = image.statics("fixture::NAME::{constant#0}::{closure#0}::__RUST_STD_INTERNAL_VAL");
         let twin = image.statics("fixture::NAME::{constant#0}::{closure#1}::__RUST_STD_INTERNAL_VAL");
@@ -112,7 +112,10 @@ fn a_thread_local_is_where_the_program_says() {
         let at = modules.thread_local(&module, live[0], facts["fs_base"], &Bytes::new()).unwrap();
         assert_eq!(at.raw(), facts["name"], "{flags:?}");
         // Not for another module's variables, nor for plain statics.
-        assert_eq!(modules.thread_local(&module, &image.statics("fixture::COUNTER")[0], facts["fs_base"], &Bytes::new()), None);
+        assert_eq!(
+            modules.thread_local(&module, &image.statics("fixture::COUNTER")[0], facts["fs_base"], &Bytes::new()),
+            None
+        );
     }
 }
 

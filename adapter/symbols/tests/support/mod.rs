@@ -9,20 +9,20 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use weft_symbols::Image;
 
-pub const DEBUG: &[&str] = &["-g"];
-pub const DEBUG_DWARF_5: &[&str] = &["-g", "-Cdwarf-version=5"];
-pub const OPTIMISED: &[&str] = &["-g", "-O"];
-pub const OPTIMISED_DWARF_5: &[&str] = &["-g", "-O", "-Cdwarf-version=5", "-Ccodegen-units=4"];
-pub const LINES_ONLY: &[&str] = &["-Cdebuginfo=line-tables-only"];
-pub const COMPRESSED: &[&str] = &["-g", "-Clink-arg=-Wl,--compress-debug-sections=zlib"];
+pub(crate) const DEBUG: &[&str] = &["-g"];
+pub(crate) const DEBUG_DWARF_5: &[&str] = &["-g", "-Cdwarf-version=5"];
+pub(crate) const OPTIMISED: &[&str] = &["-g", "-O"];
+pub(crate) const OPTIMISED_DWARF_5: &[&str] = &["-g", "-O", "-Cdwarf-version=5", "-Ccodegen-units=4"];
+pub(crate) const LINES_ONLY: &[&str] = &["-Cdebuginfo=line-tables-only"];
+pub(crate) const COMPRESSED: &[&str] = &["-g", "-Clink-arg=-Wl,--compress-debug-sections=zlib"];
 
 /// The fixture's source.
-pub fn source() -> PathBuf {
+pub(crate) fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/lines.rs")
 }
 
 /// The line that is marked `at: mark`.
-pub fn line(mark: &str) -> u32 {
+pub(crate) fn line(mark: &str) -> u32 {
     let text = std::fs::read_to_string(source()).unwrap();
     let marked = |line: &str| line.split_once("at: ").is_some_and(|(_, found)| found == mark);
     let at = text.lines().position(marked).unwrap_or_else(|| panic!("no line is marked {mark:?}"));
@@ -30,7 +30,7 @@ pub fn line(mark: &str) -> u32 {
 }
 
 /// The compiled fixture.
-pub fn program(flags: &'static [&'static str]) -> PathBuf {
+pub(crate) fn program(flags: &'static [&'static str]) -> PathBuf {
     type Built = Mutex<HashMap<&'static [&'static str], Arc<OnceLock<PathBuf>>>>;
     static BUILT: OnceLock<Built> = OnceLock::new();
     let cell = BUILT.get_or_init(Mutex::default).lock().unwrap().entry(flags).or_default().clone();
@@ -53,6 +53,6 @@ pub fn program(flags: &'static [&'static str]) -> PathBuf {
     .clone()
 }
 
-pub fn image(flags: &'static [&'static str]) -> Arc<Image> {
+pub(crate) fn image(flags: &'static [&'static str]) -> Arc<Image> {
     Image::open(&program(flags)).unwrap()
 }
