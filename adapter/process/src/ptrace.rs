@@ -64,14 +64,28 @@ pub(crate) fn event_message(tid: Tid) -> io::Result<u64> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(message) }
 }
 
-/// The `si_code` of the signal that stopped the thread.
-pub(crate) fn signal_code(tid: Tid) -> io::Result<i32> {
+/// The signal that stopped the thread, with all that the kernel knows about it.
+pub(crate) fn signal_info(tid: Tid) -> io::Result<libc::siginfo_t> {
     // SAFETY: siginfo_t is plain data; all zeroes is a value of it.
     let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
     // SAFETY: GETSIGINFO writes one siginfo_t at `data`, which is ours.
     let result =
         unsafe { libc::ptrace(libc::PTRACE_GETSIGINFO, tid, ptr::null_mut::<c_void>(), ptr::from_mut(&mut info)) };
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(info.si_code) }
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(info) }
+}
+
+/// Replaces what the thread will be told about the signal it is resumed with.
+pub(crate) fn set_signal_info(tid: Tid, info: &libc::siginfo_t) -> io::Result<()> {
+    // SAFETY: SETSIGINFO only reads one siginfo_t at `data`.
+    let result = unsafe {
+        libc::ptrace(
+            libc::PTRACE_SETSIGINFO,
+            tid,
+            ptr::null_mut::<c_void>(),
+            ptr::from_ref(info).cast_mut().cast::<c_void>(),
+        )
+    };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Whether a `SIGTRAP` of the thread's own making (by the kernel: a trap or a step) waits to be delivered to it.

@@ -55,11 +55,53 @@ struct Thread {
     in_vfork: bool,
     /// Resumed only to report a trap that it has already hit; it executes nothing and must not be interrupted.
     fetching: bool,
+    /// The signal whose delivery the thread is stopped at.
+    delivering: Option<i32>,
+    /// Signals that were put off by resuming without them: if they are given later, they tell what they would have then.
+    put_off: HashMap<i32, SignalInfo>,
+}
+
+/// A signal with its sender, address and so on.
+struct SignalInfo(libc::siginfo_t);
+
+impl std::fmt::Debug for SignalInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("SignalInfo").field(&self.0.si_signo).finish()
+    }
 }
 
 impl Thread {
     fn new(state: State) -> Self {
-        Self { state, pace: Pace::Run, interrupted: false, group_stop: None, in_vfork: false, fetching: false }
+        Self {
+            state,
+            pace: Pace::Run,
+            interrupted: false,
+            group_stop: None,
+            in_vfork: false,
+            fetching: false,
+            delivering: None,
+            put_off: HashMap::new(),
+        }
+    }
+}
+
+impl Thread {
+    /// Before the thread is resumed with `signal`: what the kernel knows about a signal belongs to the stop at its delivery
+    /// and is lost when that is left without it.
+    fn keep_signal_info(&mut self, tid: Tid, signal: i32) {
+        let delivering = self.delivering.take();
+        if let Some(put_off) = delivering.filter(|delivering| *delivering != signal)
+            && let Ok(info) = ptrace::signal_info(tid)
+        {
+            self.put_off.insert(put_off, SignalInfo(info));
+        }
+        if signal != 0
+            && delivering != Some(signal)
+            && let Some(SignalInfo(info)) = self.put_off.remove(&signal)
+            && let Err(error) = ptrace::set_signal_info(tid, &info)
+        {
+            tracing::debug!(tid, signal, %error, "a signal is delivered without its sender");
+        }
     }
 }
 
@@ -290,6 +332,7 @@ impl Tracee {
         // Any stop answers our interrupt: the kernel forgets it then.
         let interrupted = std::mem::take(&mut thread.interrupted);
         thread.fetching = false;
+        thread.delivering = (event == 0 && signal != libc::SIGTRAP).then_some(signal);
         if std::mem::replace(&mut thread.state, State::Stopped) == State::Starting && event != libc::PTRACE_EVENT_EXIT {
             return Some(WaitEvent::ThreadStarted { tid });
         }
@@ -430,7 +473,7 @@ impl Tracee {
     fn digest_trap(&mut self, tid: Tid) -> WaitEvent {
         const SI_KERNEL: i32 = 0x80;
         let pace = self.threads.get(&tid).map_or(Pace::Run, |thread| thread.pace);
-        let trap = match ptrace::signal_code(tid) {
+        let trap = match ptrace::signal_info(tid).map(|info| info.si_code) {
             Ok(SI_KERNEL) => Trap::Breakpoint,
             Ok(libc::TRAP_HWBKPT) => Trap::Hardware,
             // TRAP_BRKPT: the step ended behind a system call.
@@ -462,6 +505,7 @@ impl Tracee {
         let Some(thread) = self.threads.get_mut(&tid) else { return };
         thread.pace = pace;
         thread.state = State::Running;
+        thread.keep_signal_info(tid, signal);
         let result = match (thread.group_stop, pace) {
             (Some(_), _) => ptrace::listen(tid),
             (None, Pace::Run) => ptrace::cont(tid, signal),
@@ -575,13 +619,28 @@ impl Tracee {
         }
     }
 
+    /// Moves threads with a queued hit of one of our traps back to before it.
+    fn take_hits_back(&self) {
+        let Some(memory) = &self.memory else { return };
+        for event in &self.queue {
+            let WaitEvent::Trapped { tid, trap: Trap::Breakpoint } = *event else { continue };
+            let address = self.registers(tid).ok().and_then(|registers| registers.pc().checked_sub(1));
+            if let Some(address) = address.filter(|address| memory.is_planted(*address))
+                && let Err(error) = self.set_pc(tid, address)
+            {
+                tracing::debug!(tid, %error, "a thread was gone before it was moved");
+            }
+        }
+    }
+
     /// Lets the process go: traps out, every thread running (or in the job-control stop it was in), undelivered signals
-    /// delivered. A thread that stands behind a trap it has hit must have been moved back before.
+    /// delivered. Threads whose hit of a trap nobody has taken yet are moved back to it.
     pub fn detach(&mut self) -> Result<(), ProcessError> {
         if self.ended.is_some() || self.detached {
             return Ok(());
         }
         self.stop_all()?;
+        self.take_hits_back();
         if let Some(memory) = &self.memory {
             memory.lift_all();
         }
