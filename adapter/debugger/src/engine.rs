@@ -65,6 +65,8 @@ pub(crate) struct Engine {
     rewound: BTreeMap<i32, MemAddr>,
     /// A signal that was shown to the user and is still to be delivered.
     undelivered: Option<(i32, i32)>,
+    /// The last fault: thread, pc and signal.
+    fault: Option<(i32, MemAddr, i32)>,
     state: State,
     pumps: Option<Pumps>,
     events: Box<dyn Fn(Event) + Send>,
@@ -107,6 +109,7 @@ impl Engine {
             pending: VecDeque::new(),
             rewound: BTreeMap::new(),
             undelivered: None,
+            fault: None,
             state: State::Held,
             pumps,
             events,
@@ -397,12 +400,16 @@ impl Engine {
     }
 
     fn on_signal(&mut self, tid: i32, signal: i32) {
+        let fault = signals::is_fault(signal).then(|| self.tracee.registers(tid).ok()).flatten();
+        let fault = fault.map(|registers| (tid, registers.pc(), signal));
+        let shown = fault.is_some() && std::mem::replace(&mut self.fault, fault) == fault;
         match signals::fatal(self.tracee.pid(), signal) {
-            Some((name, text)) => {
+            // Rust's handler returns to the faulting instruction, for the signal to kill: that is the same fault again.
+            Some((name, text)) if !shown => {
                 self.undelivered = Some((tid, signal));
                 self.report(tid, Reason::Signal { name, text });
             }
-            None => {
+            _ => {
                 let _ = self.tracee.resume(tid, signal);
             }
         }
@@ -535,6 +542,11 @@ impl Engine {
                 // Whoever woke us is served when the step is done.
                 Ok(Wait::Woken) => {}
                 Ok(Wait::Event(WaitEvent::Trapped { tid: of, trap: Trap::Step })) if of == tid => return true,
+                Ok(Wait::Event(event @ WaitEvent::Signal { tid: of, signal })) if of == tid && signals::is_fault(signal) => {
+                    // The instruction itself fails, and would again.
+                    self.pending.push_back(event);
+                    return false;
+                }
                 Ok(Wait::Event(WaitEvent::Signal { tid: of, signal })) if of == tid => {
                     // It comes before the instruction: deliver it later, when everything runs again.
                     self.pending.push_back(WaitEvent::Signal { tid, signal });

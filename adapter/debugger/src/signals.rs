@@ -2,21 +2,27 @@
 
 use weft_process::Pid;
 
+/// Whether the signal, sent by the kernel, says that an instruction cannot be executed.
+pub(crate) fn is_fault(signal: i32) -> bool {
+    use nix::libc;
+    matches!(signal, libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE)
+}
+
 /// Name and meaning of a signal that is about to end the program. Faults of the machine always are: the runtime's own
 /// handler for stack overflows only prints and dies. Others are shown when the program has no handler for them.
 pub(crate) fn fatal(pid: Pid, signal: i32) -> Option<(String, String)> {
     use nix::libc;
-    let (name, text, fault) = match signal {
-        libc::SIGSEGV => ("SIGSEGV", "invalid memory reference", true),
-        libc::SIGBUS => ("SIGBUS", "access to memory that does not exist", true),
-        libc::SIGILL => ("SIGILL", "illegal instruction", true),
-        libc::SIGFPE => ("SIGFPE", "arithmetic fault", true),
-        libc::SIGABRT => ("SIGABRT", "the program aborts", false),
-        libc::SIGTRAP => ("SIGTRAP", "trap", false),
-        libc::SIGSYS => ("SIGSYS", "a system call that is not allowed", false),
+    let (name, text) = match signal {
+        libc::SIGSEGV => ("SIGSEGV", "invalid memory reference"),
+        libc::SIGBUS => ("SIGBUS", "access to memory that does not exist"),
+        libc::SIGILL => ("SIGILL", "illegal instruction"),
+        libc::SIGFPE => ("SIGFPE", "arithmetic fault"),
+        libc::SIGABRT => ("SIGABRT", "the program aborts"),
+        libc::SIGTRAP => ("SIGTRAP", "trap"),
+        libc::SIGSYS => ("SIGSYS", "a system call that is not allowed"),
         _ => return None,
     };
-    (fault || !is_caught(pid, signal)).then(|| (name.to_owned(), text.to_owned()))
+    (is_fault(signal) || !is_caught(pid, signal)).then(|| (name.to_owned(), text.to_owned()))
 }
 
 /// Whether the process has a handler for the signal (`SigCgt` in `/proc/pid/status`, a mask with bit `signal - 1`).
