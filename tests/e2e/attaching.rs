@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use weft_tests::programs::{Profile, line, program, source};
-use weft_tests::{Client, process};
+use weft_tests::{Adapter, Client, process, weft};
 
 const FILE: &str = "ends/src/main.rs";
 
@@ -104,6 +104,28 @@ fn a_process_of_another_debugger_is_told_in_one_sentence() {
     assert!(failure.message.contains(&spinning.pid().to_string()), "{failure:?}");
     lives_on(&mut second);
     first.ask("disconnect", json!({}));
+}
+
+/// Without the right to look, a sentence says whose right is missing. The adapter runs as nobody, or, where the tests do
+/// not run as root, looks at a process of root's.
+#[test]
+fn a_process_of_another_user_is_told_in_one_sentence() {
+    let spinning = spinning();
+    // SAFETY: asks for a number.
+    let root = unsafe { libc::geteuid() } == 0;
+    let weft = weft().display().to_string();
+    let (mut client, pid) = if root {
+        let args = ["--reuid", "65534", "--regid", "65534", "--clear-groups", &weft, "dap"];
+        let nobody = Adapter::Other("setpriv".into(), args.map(str::to_owned).into());
+        (Client::start(&nobody, true), spinning.pid())
+    } else {
+        (Client::weft(), 1)
+    };
+    client.initialize();
+    let failure = client.cannot_start("attach", json!({"pid": pid}));
+    assert_eq!(failure.id, 1205, "{failure:?}");
+    assert!(failure.message.contains(&pid.to_string()) && !failure.message.contains('\n'), "{failure:?}");
+    lives_on(&mut client);
 }
 
 #[test]

@@ -188,3 +188,29 @@ fn a_shared_library_brings_its_breakpoints() {
     assert_eq!(client.exited(), 0);
     assert_eq!(client.output("stdout"), "sum 42\n");
 }
+
+/// An editor that knows the sources under another path, and counts lines from 0.
+#[test]
+fn paths_and_lines_are_the_clients_own() {
+    let mut client = Client::weft();
+    client.ask("initialize", json!({"adapterID": "weft", "linesStartAt1": false, "columnsStartAt1": false}));
+    let here = source(STEPS).display().to_string().replace(STEPS, "");
+    let launch = client.send(
+        "launch",
+        json!({
+            "program": program("sync_zoo", Profile::Debug), "args": ["steps"],
+            "sourceMap": {here.trim_end_matches('/'): "/elsewhere/src"},
+        }),
+    );
+    client.event("initialized");
+    let elsewhere = format!("/elsewhere/src/{STEPS}");
+    let line = line(STEPS, "plain first") - 1;
+    let set = client.set_breakpoints(elsewhere.as_ref(), &[line]);
+    assert_eq!((set[0].verified, set[0].line), (true, Some(line)));
+    client.ask("configurationDone", json!({}));
+    assert!(client.answer(launch).is_ok());
+    let stop = client.stopped();
+    let top = client.top(stop.thread);
+    assert_eq!((top.path.as_deref(), top.line), (Some(elsewhere.as_ref()), line));
+    client.disconnect();
+}

@@ -138,3 +138,18 @@ fn an_address_that_others_can_reach_needs_a_word() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("--allow-remote"), "{}", text(&output.stderr));
 }
+
+/// The guided session: builds its program with the user's cargo (here: into a cache of the test's own), stops three
+/// awaits deep, shows what there is, steps once, and ends.
+#[test]
+fn the_demo_shows_the_main_job() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let output = Command::new(weft()).arg("demo").env("XDG_CACHE_HOME", cache.path()).output().expect("weft runs");
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}\n{}", text(&output.stderr));
+    assert!(!shown.contains('\u{1b}'), "no colours into a pipe");
+    for wanted in ["task ", "awaited by"] {
+        assert!(shown.contains(wanted), "{wanted:?} is not in:\n{shown}");
+    }
+    assert!(!shown.contains("{{closure}}") && !shown.contains("{async_"), "{shown}");
+}

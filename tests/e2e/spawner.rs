@@ -73,7 +73,7 @@ fn stack_of(client: &mut Client, task: &Value) {
         frame = &frame["children"][0];
     }
     assert_eq!((&frame["kind"], &frame["children"], &frame["line"]), (&json!("leaf"), &json!([]), &Value::Null));
-    assert_eq!(frame["name"], json!("tokio::sync::notify::Notified"), "{frame}");
+    assert_eq!(frame["name"], json!("Notified"), "{frame}");
     assert_eq!(task["frames"], json!(4), "{task}");
 
     let number = client.evaluate("id", ids[0]).value;

@@ -78,13 +78,19 @@ fn along_branches_and_loops() {
         STEPS,
         "branches first",
         &[
+            ("next", "branches test"),
             ("next", "branches if"),
             ("next", "branches taken"),
-            ("next", "branches for"),
+            // rustc gives the value of an `if` its line; other debuggers stop there as well.
+            ("next", "branches if"),
+            ("next", "branches before loop"),
+            ("next", "branches while"),
             ("next", "branches body"),
-            ("next", "branches for"),
+            ("next", "branches count"),
+            ("next", "branches while"),
             ("next", "branches body"),
-            ("next", "branches for"),
+            ("next", "branches count"),
+            ("next", "branches while"),
             ("next", "branches last"),
             ("next", "branches end"),
         ],
@@ -99,7 +105,7 @@ fn over_recursion() {
         "steps",
         STEPS,
         "factorial first",
-        &[("next", "factorial call"), ("next", "factorial last"), ("next", "factorial end")],
+        &[("next", "factorial if"), ("next", "factorial call"), ("next", "factorial last"), ("next", "factorial end")],
     );
     let depth = client.stack(stop.thread).iter().filter(|frame| frame.name == "sync_zoo::steps::factorial").count();
     assert_eq!(depth, 1);
@@ -115,8 +121,10 @@ fn into_recursion_and_out_of_it() {
         STEPS,
         "factorial first",
         &[
+            ("next", "factorial if"),
             ("next", "factorial call"),
             ("stepIn", "factorial first"),
+            ("next", "factorial if"),
             ("next", "factorial call"),
             ("stepIn", "factorial first"),
         ],

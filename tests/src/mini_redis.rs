@@ -1,11 +1,12 @@
 //! A program that nobody here wrote: `mini-redis-server`, as `cargo install` makes it, and a client for it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use crate::DEADLINE;
 use crate::programs::{folder, lock};
@@ -82,9 +83,21 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Connects; the kernel accepts as soon as the server listens.
+    /// Connects as soon as the server listens. (It says so to its log only, which is off: the log's filter cannot be
+    /// set in the server as `cargo install` builds it today.)
     pub fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
+        let deadline = Instant::now() + DEADLINE;
+        let stream = loop {
+            match TcpStream::connect(("127.0.0.1", port)) {
+                Ok(stream) => break stream,
+                // Nobody tells when a port begins to be listened to, so the other processes are let go first, again
+                // and again.
+                Err(error) if Instant::now() < deadline && error.kind() == ErrorKind::ConnectionRefused => {
+                    std::thread::yield_now();
+                }
+                Err(error) => panic!("the server does not listen: {error}"),
+            }
+        };
         stream.set_read_timeout(Some(DEADLINE)).expect("a socket takes a timeout");
         Self { stream: BufReader::new(stream) }
     }

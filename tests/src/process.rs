@@ -38,8 +38,16 @@ pub fn state(pid: i32) -> Option<char> {
 
 /// Which process debugs this one; 0 is none.
 pub fn tracer(pid: i32) -> Option<i32> {
+    // The kernel names the thread that traces; its process is asked for.
+    match status(pid, "TracerPid:")? {
+        0 => Some(0),
+        thread => status(thread, "Tgid:"),
+    }
+}
+
+fn status(pid: i32, key: &str) -> Option<i32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?.trim().parse().ok()
+    status.lines().find_map(|line| line.strip_prefix(key))?.trim().parse().ok()
 }
 
 /// Peak resident memory so far, in KiB.

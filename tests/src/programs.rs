@@ -53,14 +53,23 @@ pub fn source(file: &str) -> PathBuf {
     path
 }
 
-/// The line of `// BP: marker` in a source file below `tests/debuggees`, from 1.
+/// The line of `// BP: marker` in a source file below `tests/debuggees`, from 1. A marker alone on its line is for the
+/// line below it (where the formatter leaves no room behind the code).
 pub fn line(file: &str, marker: &str) -> i64 {
     let text = fs::read_to_string(source(file)).expect("a source file is text");
     let wanted = format!("// BP: {marker}");
-    let lines: Vec<usize> =
-        text.lines().enumerate().filter(|(_, line)| line.ends_with(&wanted)).map(|(index, _)| index + 1).collect();
+    let lines: Vec<usize> = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.ends_with(&wanted))
+        .map(|(index, line)| number(index, line))
+        .collect();
     assert!(lines.len() == 1, "{file} has {wanted:?} on lines {lines:?}");
     i64::try_from(lines[0]).expect("a line number")
+}
+
+fn number(index: usize, line: &str) -> usize {
+    if line.trim_start().starts_with("// BP:") { index + 2 } else { index + 1 }
 }
 
 /// The lines of several markers of one file.

@@ -55,7 +55,7 @@ async fn run(count: usize, current: bool) {
     } else {
         settled(count, &gate).await;
     }
-    announce(count); // BP: ready
+    announce(count); // BP: announces
     std::thread::spawn(move || open_on_line(&gate));
     let mut sum = 0;
     for handle in handles {
@@ -66,7 +66,7 @@ async fn run(count: usize, current: bool) {
 
 #[inline(never)]
 fn announce(count: usize) {
-    println!("ready {count}");
+    println!("ready {count}"); // BP: ready
 }
 
 /// A plain thread, so that the runtime has no task but the spawned ones and the root.

@@ -12,29 +12,33 @@ pub(crate) fn all() {
 fn plain(input: u64) -> u64 {
     let doubled = input * 2; // BP: plain first
     let more = doubled + 1; // BP: plain second
-    more // BP: plain last
+    more + input - input // BP: plain last
 } // BP: plain end
 
 #[inline(never)]
 fn branches(input: u64) -> u64 {
     let mut result = 0; // BP: branches first
-    if input > 100 {
-        // BP: branches if
+    let large = input > 100; // BP: branches test
+    // BP: branches if
+    if large {
         result += 100; // BP: branches not taken
     } else {
         result += 1; // BP: branches taken
     }
-    for turn in 0..2 {
-        // BP: branches for
+    let mut turn = 0; // BP: branches before loop
+    // BP: branches while
+    while turn < 2 {
         result += turn; // BP: branches body
+        turn += 1; // BP: branches count
     }
-    result // BP: branches last
+    result + input - input // BP: branches last
 } // BP: branches end
 
 #[inline(never)]
 fn factorial(number: u64) -> u64 {
-    if number <= 1 {
-        // BP: factorial first
+    let last = number <= 1; // BP: factorial first
+    // BP: factorial if
+    if last {
         return 1; // BP: factorial base
     }
     let below = factorial(number - 1); // BP: factorial call

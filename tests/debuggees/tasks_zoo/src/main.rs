@@ -1,5 +1,6 @@
 //! One task for each way of waiting that a user meets often. Says "ready" when all of them wait; ends when its standard
-//! input does. The names of the functions are what tests look for.
+//! input does. The names of the functions are what tests look for. With the argument `spin` one more task computes
+//! without end, and another awaits it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -61,6 +62,10 @@ async fn main() {
     });
     // Twenty-two of them, and the two tasks inside `wait_join_set`.
     until(24).await;
+    if std::env::args().nth(1).as_deref() == Some("spin") {
+        tokio::spawn(wait_spin());
+        until(26).await;
+    }
     for _ in 0..64 {
         tokio::task::yield_now().await;
     }
@@ -223,6 +228,24 @@ async fn leaf_a(number: u32) {
 async fn leaf_b(number: u32) {
     tokio::time::sleep(LONG).await; // BP: leaf_b
     std::hint::black_box(number);
+}
+
+async fn wait_spin() {
+    let spinning = tokio::spawn(spin_outer(3));
+    arrive();
+    let _ = spinning.await; // BP: wait_spin
+}
+
+async fn spin_outer(start: u64) {
+    arrive();
+    spin_inner(start).await; // BP: spin_outer
+}
+
+async fn spin_inner(start: u64) {
+    let mut sum = start;
+    loop {
+        sum = std::hint::black_box(sum.wrapping_mul(3)); // BP: spin_inner
+    }
 }
 
 struct Worker {
