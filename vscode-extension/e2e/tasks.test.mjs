@@ -3,7 +3,20 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { isCursorAt, isStoppedAt, openFile, openFolder, patience, setBreakpoint, startBrowser, startServer, until } from './workbench.mjs';
+import {
+  debugButton,
+  isCursorAt,
+  isStoppedAt,
+  openFile,
+  openFolder,
+  patience,
+  readAll,
+  setBreakpoint,
+  startBrowser,
+  startDebugging,
+  startServer,
+  until,
+} from './workbench.mjs';
 
 const here = import.meta.dirname;
 const out = path.join(here, 'out');
@@ -27,78 +40,126 @@ after(async () => {
   server?.stop();
 });
 
-test('a breakpoint shows every task, its frames and its stack', { timeout: 10 * patience }, async () => {
-  const page = await openFolder(browser, server, folder);
-  const rows = page.locator('.pane:has(.pane-header[aria-label="Async Tasks Section"]) .monaco-list-row');
-  const stack = page.locator('.debug-call-stack .monaco-list-row');
-  const names = () => rows.locator('.label-name').allInnerTexts();
-  try {
-    await openFile(page, 'main.rs');
-    await setBreakpoint(page, lineOf('unit * order'));
-
-    await step('F5 stops at the breakpoint', async () => {
-      await page.keyboard.press('F5');
-      await until(() => isStoppedAt(page, lineOf('unit * order')), 'the stopped line is highlighted');
-      await until(async () => (await stack.allInnerTexts()).some((text) => text.includes('workshop::price')), 'Call Stack shows the stopped function');
-      const frames = (await stack.allInnerTexts()).join('\n');
-      assert.match(frames, /workshop::clerk/, 'the awaiting function is on the stack');
-      assert.doesNotMatch(frames, /workshop::[^\n]*\{\{closure\}\}/);
-    });
-
-    await step('the view opens by itself, with one row for each task', async () => {
-      await until(async () => (await rows.count()) >= 5, 'the view lists the tasks');
-      const tasks = ['workshop::clerk', 'workshop::main', 'workshop::sleeper', 'workshop::sleeper', 'workshop::sleeper'];
-      assert.deepEqual((await names()).filter((name) => name.startsWith('workshop::')).sort(), tasks);
-      const inEditor = await page.evaluate(() => document.activeElement?.closest('.editor-instance') !== null);
-      assert.ok(inEditor, 'the editor kept the focus');
-    });
-
-    const sleeper = rows.filter({ hasText: 'workshop::sleeper' }).first();
-    await step('a task opens to its logical frames, and a frame opens its line', async () => {
-      assert.match(await sleeper.innerText(), /waiting/);
-      await sleeper.click();
-      const nap = rows.filter({ hasText: 'workshop::nap' }).first();
-      await nap.waitFor();
-      assert.match(await nap.innerText(), new RegExp(`main\\.rs:${lineOf('sleep(Duration')}`));
-      await nap.click();
-      await until(() => isCursorAt(page, lineOf('sleep(Duration')), 'the editor shows where the task sleeps');
-    });
-
-    await step('a step refreshes the tasks', async () => {
-      const stops = () => count(trace, /"event":\s*"asyncTasksChanged"/g);
-      const before = stops();
-      await page.locator('.action-label[aria-label^="Step Over ("]').click();
-      await until(() => stops() > before, 'the step ends');
-      await until(async () => (await names()).filter((name) => name.startsWith('workshop::')).length >= 5, 'the tasks are listed again');
-    });
-
-    await step('Show Stack moves Call Stack to the task', async () => {
-      // A click on a row that is just being replaced is lost.
-      await until(async () => {
-        await sleeper.hover();
-        await sleeper.locator('.action-label[aria-label^="Show Stack"]').click({ timeout: 2000 });
-        await until(() => count(trace, /asyncFocusTask/g) > 0, 'the request is sent', 2000);
-        return true;
-      }, 'Show Stack is asked for');
-      await until(async () => (await stack.allInnerTexts()).some((text) => text.includes('workshop::nap')), 'Call Stack shows the sleeping function');
-    });
-
-    await step('stopping leaves no process behind', async () => {
-      await page.locator('.action-label[aria-label^="Stop ("]').click();
-      await page.locator('.part.statusbar.debugging').waitFor({ state: 'detached' });
-      await until(() => running(program).length === 0, 'the program has ended');
-      await until(() => running(undefined, 'weft').length === 0, 'the adapter has ended');
-    });
-  } catch (error) {
-    await page.screenshot({ path: path.join(out, 'failure.png') });
-    throw error;
-  } finally {
-    if (process.env.WEFT_E2E_KEEP) {
-      await page.screenshot({ path: path.join(out, 'last.png') });
+/** A test in a fresh workbench with main.rs open and a breakpoint in it. A failure leaves a screenshot. */
+function scenario(name, act) {
+  test(name, { timeout: 10 * patience }, async () => {
+    const page = await openFolder(browser, server, folder);
+    const rows = page.locator('.pane:has(.pane-header[aria-label="Async Tasks Section"]) .monaco-list-row');
+    const stack = page.locator('.debug-call-stack .monaco-list-row');
+    try {
+      await openFile(page, 'main.rs');
+      await setBreakpoint(page, lineOf('unit * order'));
+      await act(page, rows, stack);
+    } catch (error) {
+      await page.screenshot({ path: path.join(out, `${name}.png`) });
+      throw error;
+    } finally {
+      await page.context().close();
     }
-    await page.context().close();
-  }
+  });
+}
+
+scenario('a breakpoint shows every task, its frames and its stack', async (page, rows, stack) => {
+  const names = async () => (await rows.locator('.label-name').allInnerTexts()).filter((name) => name.startsWith('workshop::')).sort();
+  const frames = () => stack.locator('.stack-frame > .label').allInnerTexts();
+
+  await step('F5 stops at the breakpoint', async () => {
+    await page.keyboard.press('F5');
+    await until(() => isStoppedAt(page, lineOf('unit * order')), 'the stopped line is highlighted');
+    await until(async () => (await frames()).includes('workshop::main'), 'Call Stack is filled');
+    const expected = ['workshop::price', 'workshop::clerk', 'task N workshop::clerk', 'awaited by task N workshop::main', 'workshop::main'];
+    assert.deepEqual((await frames()).slice(0, 5).map((frame) => frame.replace(/task \d+/, 'task N')), expected);
+  });
+
+  await step('the view opens by itself, with one row for each task', async () => {
+    await until(async () => (await rows.count()) >= 5, 'the view lists the tasks');
+    const tasks = ['workshop::clerk', 'workshop::main', 'workshop::sleeper', 'workshop::sleeper', 'workshop::sleeper'];
+    assert.deepEqual(await names(), tasks);
+    const inEditor = await page.evaluate(() => document.activeElement?.closest('.editor-instance') !== null);
+    assert.ok(inEditor, 'the editor kept the focus');
+  });
+
+  await step('Variables shows the argument', async () => {
+    const variables = page.locator('.debug-variables .monaco-list-row');
+    await until(async () => {
+      // The editor opens the first scope by itself, unless it is slow.
+      for (const scope of await variables.filter({ hasNotText: 'Registers' }).and(page.locator('[aria-expanded="false"]')).all()) {
+        await scope.click({ timeout: 2000 });
+      }
+      return (await variables.allInnerTexts()).some((text) => /^order\s*=\s*3$/.test(text.trim()));
+    }, 'Variables shows order = 3');
+  });
+
+  const sleeper = rows.filter({ hasText: 'workshop::sleeper' }).first();
+  await step('a task opens to its logical frames, and a frame opens its line', async () => {
+    assert.match(await sleeper.innerText(), /waiting/);
+    await sleeper.click();
+    const nap = rows.filter({ hasText: 'workshop::nap' }).first();
+    await nap.waitFor();
+    assert.match(await nap.innerText(), new RegExp(`main\\.rs:${lineOf('sleep(Duration')}`));
+    await nap.click();
+    await until(() => isCursorAt(page, lineOf('sleep(Duration')), 'the editor shows where the task sleeps');
+    await sleeper.click();
+    await nap.waitFor({ state: 'detached' });
+  });
+
+  await step('a step refreshes the tasks', async () => {
+    await debugButton(page, 'Step Over').click();
+    await until(() => isStoppedAt(page, lineOf('unit * order') + 1), 'the step ends on the next line');
+    await until(() => count(trace, /"command":"asyncTasks"/g) >= 2, 'the tasks are asked for again');
+    await until(async () => (await names()).length === 5, 'the tasks are listed again');
+  });
+
+  await step('Show Stack moves Call Stack to the task', async () => {
+    // A click on a row that is just being replaced is lost.
+    await until(async () => {
+      await sleeper.hover();
+      await sleeper.locator('.action-label[aria-label^="Show Stack"]').click({ timeout: 2000 });
+      await until(() => count(trace, /asyncFocusTask/g) > 0, 'the request is sent', 2000);
+      return true;
+    }, 'Show Stack is asked for');
+    await until(async () => (await frames()).includes('workshop::nap'), 'Call Stack shows the sleeping function');
+    await until(() => isStoppedAt(page, lineOf('sleep(Duration')), 'the editor shows where it sleeps');
+  });
+
+  await stopAndLook(page);
 });
+
+scenario('200 tasks are 200 rows, and a running program shows its tasks when asked', async (page, rows) => {
+  const sleepers = Array.from({ length: 198 }, () => 'workshop::sleeper');
+  await step('every task has a row without a click', async () => {
+    await startDebugging(page, 'Debug a crowded workshop');
+    await until(() => isStoppedAt(page, lineOf('unit * order')), 'the stopped line is highlighted');
+    await until(async () => (await rows.count()) > 1, 'the view lists tasks');
+    assert.deepEqual((await readAll(page, rows, '.label-name')).sort(), ['workshop::clerk', 'workshop::main', ...sleepers]);
+  });
+
+  await step('the rows go when the program runs on, and come back when asked for', async () => {
+    await debugButton(page, 'Continue').click();
+    const pane = page.locator('.pane:has(.pane-header[aria-label="Async Tasks Section"])');
+    await until(async () => (await pane.innerText()).includes('The program is running'), 'the view says that it runs');
+    await until(async () => (await rows.count()) === 0, 'the rows of the stop are gone');
+    await pane.locator('.pane-header').hover();
+    await pane.locator('.action-label[aria-label^="Refresh"]').click();
+    await until(async () => (await rows.count()) > 1, 'the view lists tasks');
+    const labels = await readAll(page, rows, '.label-name');
+    assert.deepEqual(labels.filter((label) => label.startsWith('workshop::')).sort(), ['workshop::main', ...sleepers]);
+    assert.match(labels.at(-1), /stopped for \d+ ms/);
+    assert.ok(await debugButton(page, 'Pause').isVisible(), 'the program runs on');
+  });
+
+  await stopAndLook(page);
+});
+
+async function stopAndLook(page) {
+  await step('stopping leaves no process behind', async () => {
+    assert.equal(running((exe) => exe === program).length, 1);
+    await debugButton(page, 'Stop').click();
+    await debugButton(page, 'Stop').waitFor({ state: 'detached' });
+    await until(() => running((exe) => exe === program).length === 0, 'the program has ended');
+    await until(() => running(isAdapter).length === 0, 'the adapter has ended');
+  });
+}
 
 /** A part of the scenario. The next one builds on it, so that the first failure ends the test. */
 async function step(name, act) {
@@ -113,14 +174,18 @@ function count(file, pattern) {
   return readFileSync(file, 'utf8').match(pattern)?.length ?? 0;
 }
 
-/** Ids of processes that run `executable`, or the bundled adapter of the installed extension. */
-function running(executable, bundled) {
+/** Ids of the processes whose executable is such a file. */
+function running(such) {
   return readdirSync('/proc').filter((name) => {
     try {
-      const exe = readlinkSync(`/proc/${name}/exe`);
-      return bundled ? exe.includes('weft-e2e-') && exe.endsWith(`/bin/${bundled}`) : exe === executable;
+      return such(readlinkSync(`/proc/${name}/exe`));
     } catch {
       return false;
     }
   });
+}
+
+/** Whether the file is the adapter inside the extension that the test installed. */
+function isAdapter(file) {
+  return file.includes('/weft-e2e-') && file.endsWith('/bin/weft');
 }

@@ -87,18 +87,41 @@ export async function openFolder(browser, server, folder) {
   return page;
 }
 
-export async function openFile(page, name) {
+/** Types `text` into quick open and takes the row that begins with `label`, until `ready` is there. */
+async function quickOpen(page, text, label, ready) {
   const input = page.locator('.quick-input-widget input');
-  const row = page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}" i]`).first();
-  const ready = page.locator(`.tab.active[data-resource-name="${name}"]`);
-  // Quick open closes whenever the focus moves, which start-up does several times.
+  const row = page.locator(`.quick-input-list .monaco-list-row[aria-label^="${label}" i]`).first();
+  // It closes whenever the focus moves, which start-up does several times.
   await until(async () => {
+    if (await ready.isVisible()) {
+      return true;
+    }
     await page.keyboard.press('Control+P');
-    await input.fill(name, { timeout: 2000 });
+    await input.fill(text, { timeout: 2000 });
     await row.click({ timeout: 5000 });
     await ready.waitFor({ timeout: 5000 });
     return true;
-  }, `${name} opens`);
+  }, `${text} in quick open`);
+}
+
+/** Starts the launch configuration of that name. */
+export async function startDebugging(page, name) {
+  const stop = debugButton(page, 'Stop');
+  const dialog = page.locator('.monaco-dialog-box', { hasText: 'already running' });
+  await quickOpen(page, `debug ${name}`, name, stop.or(dialog).first());
+  if (await dialog.isVisible()) {
+    // It was taken twice, since the first start took long.
+    await dialog.getByText('Cancel').click();
+  }
+}
+
+/** A button of the debug toolbar, which is there while a session is. Those in Call Stack have no key in their names. */
+export function debugButton(page, name) {
+  return page.locator(`.action-label[aria-label^="${name} ("]`);
+}
+
+export async function openFile(page, name) {
+  await quickOpen(page, name, name, page.locator(`.tab.active[data-resource-name="${name}"]`));
   await page.locator('.margin-view-overlays .line-numbers').first().waitFor();
 }
 
@@ -135,6 +158,21 @@ async function hasSameTop(page, line, selector) {
   }
   const [a, b] = [await mark.boundingBox(), await row.boundingBox()];
   return a !== null && b !== null && Math.abs(a.y - b.y) < 2;
+}
+
+/** Scrolls through the list that `rows` belong to and returns the text that `read` finds in each of its rows. */
+export async function readAll(page, rows, read) {
+  const found = new Map();
+  const [first] = await Promise.all([rows.first().boundingBox(), rows.first().hover()]);
+  for (let unchanged = 0; unchanged < 10; unchanged += 1) {
+    const before = found.size;
+    for (const [index, text] of await rows.evaluateAll((all, selector) => all.map((row) => [row.dataset.index, row.querySelector(selector)?.textContent]), read)) {
+      found.set(Number(index), text);
+    }
+    await page.mouse.wheel(0, 2 * first.height);
+    unchanged = found.size === before ? unchanged : -1;
+  }
+  return [...found].sort(([a], [b]) => a - b).map(([, text]) => text);
 }
 
 /** Repeats `check` until it is true, for `limit` ms. An error counts as not yet. */
