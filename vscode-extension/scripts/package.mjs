@@ -12,6 +12,12 @@ const target = path.resolve(workspace, process.env.CARGO_TARGET_DIR ?? 'target')
 mkdirSync(path.join(root, 'bin'), { recursive: true });
 copyFileSync(path.join(target, 'release', 'weft'), path.join(root, 'bin', 'weft'));
 chmodSync(path.join(root, 'bin', 'weft'), 0o755);
+try {
+  // The adapter's own debug information is four fifths of the file, and of no use here.
+  run('strip', ['--strip-debug', 'bin/weft'], root);
+} catch {
+  console.warn('strip is not installed: the adapter is packaged with its debug information');
+}
 
 run(process.execPath, ['scripts/build.mjs'], root);
 
