@@ -88,7 +88,9 @@ pub(crate) fn stopped(program: &str, profile: Profile, args: &[&str]) -> Stopped
     let first = BufReader::new(output).lines().next().expect("a line").expect("text");
     assert!(first.starts_with("ready"), "{first}");
     let pid = i32::try_from(child.id()).expect("a pid");
-    wait_until_asleep(pid);
+    if !args.contains(&"spin") {
+        wait_until_asleep(pid);
+    }
     let tracee = Tracee::attach(pid).expect("attached");
     let stop = stop_of(&tracee, &path);
     Stopped { stop, child, _tracee: tracee }

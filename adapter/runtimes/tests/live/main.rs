@@ -2,5 +2,6 @@
 
 mod dump;
 mod fixture;
+mod running;
 mod spawner;
 mod zoo;

@@ -1,17 +1,29 @@
 //! One task for each way of waiting.
 
-use weft_runtimes::{LogicalFrame, Runtimes};
+use weft_runtimes::{LogicalFrame, LogicalStack, Runtimes};
 use weft_tasks::{Snapshot, State, Task, TaskKind, WaitKind};
 
 use crate::fixture::{PROFILES, line, stopped};
 
-fn named<'a>(snapshot: &'a Snapshot, name: &str) -> &'a Task {
+pub(crate) fn named<'a>(snapshot: &'a Snapshot, name: &str) -> &'a Task {
     let full = format!("tasks_zoo::{name}");
     let found: Vec<_> = snapshot.tasks.iter().filter(|task| task.name == full).collect();
     let [task] = found.as_slice() else {
         panic!("{full}: {:?}", snapshot.tasks.iter().map(|task| &task.name).collect::<Vec<_>>())
     };
     task
+}
+
+/// A stack as text: `name:line`, labels as a user reads them without numbers.
+pub(crate) fn rows(stack: &LogicalStack) -> Vec<String> {
+    let text = |row: &LogicalFrame| match row {
+        LogicalFrame::Frame(frame) => {
+            format!("{}:{}", frame.name, frame.location.as_ref().map_or(0, |location| location.line))
+        }
+        LogicalFrame::Task(_, name) => format!("task {name}"),
+        LogicalFrame::AwaitedBy(_, name) => format!("awaited by {name}"),
+    };
+    stack.frames.iter().map(text).collect()
 }
 
 #[test]
@@ -85,17 +97,7 @@ fn a_suspended_task_has_a_stack_with_its_awaiter() {
         let listing = runtimes.list(&program.stop);
         let held = named(&listing.snapshot, "hold_mutex");
         let stack = runtimes.task_stack(&program.stop, &listing, held.key).expect("a stack");
-        let rows: Vec<String> = stack
-            .frames
-            .iter()
-            .map(|row| match row {
-                LogicalFrame::Frame(frame) => {
-                    format!("{}:{}", frame.name, frame.location.as_ref().map_or(0, |location| location.line))
-                }
-                LogicalFrame::Task(_, name) => format!("task {name}"),
-                LogicalFrame::AwaitedBy(_, name) => format!("awaited by {name}"),
-            })
-            .collect();
+        let rows = rows(&stack);
         assert_eq!(
             rows,
             [
