@@ -13,6 +13,9 @@ use crate::{DieOffset, Image};
 /// Entries of a coroutine's jump table before those of its awaits: unresumed, returned, panicked.
 const FIRST_AWAIT: usize = 3;
 
+/// Pairs of places times blocks of the function that are walked at most.
+const MAX_STEPS: usize = 10_000_000;
+
 /// The control flow of a function, seen as a user sees it: a coroutine as one run from its beginning.
 #[derive(Debug)]
 pub(crate) struct Arrivals {
@@ -80,27 +83,40 @@ impl Arrivals {
         })
     }
 
-    /// Leaves out places that are only reached behind another one of them, each time.
-    pub(crate) fn first_of(&self, places: &[u64]) -> Vec<u64> {
-        let is_later = |place: &u64| places.iter().any(|other| other != place && self.is_behind(*place, *other));
+    /// Leaves out places that are only reached behind another one of them, each time. `None` where there are too many
+    /// to compare.
+    pub(crate) fn first_of(&self, places: &[u64]) -> Option<Vec<u64>> {
+        let pairs = places.len().checked_mul(places.len())?;
+        if pairs.checked_mul(self.main.len())? > MAX_STEPS {
+            return None;
+        }
+        let behind: Vec<Option<Behind>> = places.iter().map(|other| self.behind(*other)).collect();
+        let is_later = |place: &u64| behind.iter().flatten().any(|other| self.is_behind(*place, other));
         let kept: Vec<u64> = places.iter().copied().filter(|place| !is_later(place)).collect();
-        if kept.is_empty() { places.to_vec() } else { kept }
+        Some(if kept.is_empty() { places.to_vec() } else { kept })
+    }
+
+    fn behind(&self, place: u64) -> Option<Behind> {
+        let block = self.flow.block_at(place).filter(|block| is_in(&self.main, *block))?;
+        let without = self.flow.reach(&[self.flow.entry()], |at| at == block);
+        Some(Behind { place, block, without })
     }
 
     /// Whether the place is reached only through the other one, and again only through it again.
-    fn is_behind(&self, place: u64, other: u64) -> bool {
-        let (Some(at), Some(before)) = (self.flow.block_at(place), self.flow.block_at(other)) else { return false };
-        if !is_in(&self.main, at) || !is_in(&self.main, before) {
-            return false;
+    fn is_behind(&self, place: u64, other: &Behind) -> bool {
+        let Some(at) = self.flow.block_at(place).filter(|at| is_in(&self.main, *at)) else { return false };
+        if at == other.block {
+            return other.place < place;
         }
-        if at == before {
-            return other < place;
-        }
-        let avoid = |block: usize| block == before;
-        let from_entry = self.flow.reach(&[self.flow.entry()], avoid);
-        let around = self.flow.reach(self.flow.after(at), avoid);
-        !is_in(&from_entry, at) && !is_in(&around, at)
+        !is_in(&other.without, at) && !is_in(&self.flow.reach(self.flow.after(at), |at| at == other.block), at)
     }
+}
+
+/// What is reached without passing through a place.
+struct Behind {
+    place: u64,
+    block: usize,
+    without: Reached,
 }
 
 struct Resumed {

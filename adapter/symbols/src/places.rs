@@ -21,8 +21,6 @@ use crate::{DieOffset, Image, LineMatch, SymbolError};
 
 /// Later lines tried when all code of a line is compiler-made.
 const MAX_SLIDES: usize = 64;
-/// Places in one copy of a function that are compared with one another.
-const MAX_COMPARED: usize = 64;
 /// Bytes of line programs from which threads are worth their start.
 const PARALLEL_FROM: usize = 1 << 20;
 
@@ -237,10 +235,8 @@ impl Image {
             }
         }
         let places = copies.into_iter().flat_map(|(copy, places)| {
-            let places = match &arrivals {
-                Some(arrivals) if places.len() <= MAX_COMPARED => arrivals.first_of(&places),
-                _ => lowest_per_block(&places, blocks),
-            };
+            let first = arrivals.as_ref().and_then(|arrivals| arrivals.first_of(&places));
+            let places = first.unwrap_or_else(|| lowest_per_block(&places, blocks));
             places.into_iter().map(move |address| (copy, address))
         });
         let at_place = |address: u64| {
