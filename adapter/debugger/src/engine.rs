@@ -329,10 +329,10 @@ impl Engine {
         self.shared.set_current(None);
         self.tracee.advance();
         let signalled = self.undelivered.take();
-        if let Some((tid, signal)) = signalled {
-            if let Err(error) = self.tracee.resume(tid, signal) {
-                tracing::debug!(%error, "a signal could not be delivered");
-            }
+        if let Some((tid, signal)) = signalled
+            && let Err(error) = self.tracee.resume(tid, signal)
+        {
+            tracing::debug!(%error, "a signal could not be delivered");
         }
         let signalled = signalled.map(|(tid, _)| tid);
         if let Some(tid) = shown.filter(|tid| moved != Some(*tid) && signalled != Some(*tid) && !self.is_pending(*tid)) {
@@ -432,7 +432,7 @@ impl Engine {
         } else if self.entry == Some(address) {
             self.entry = None;
             return self.report(tid, Reason::Entry);
-        } else if let Some(ids) = self.owners.get(&address).filter(|ids| !ids.is_empty()) {
+        } else if let Some(ids) = self.owners.get(&address).filter(|_| !self.is_same_line(tid)) {
             let ids = ids.iter().copied().collect();
             return self.report(tid, Reason::Breakpoint(ids));
         } else if self.plan.as_ref().is_some_and(|plan| plan.traps().contains(&address)) {
@@ -461,19 +461,26 @@ impl Engine {
     // Plans.
 
     fn ask_plan(&mut self, tid: i32, ask: impl FnOnce(&mut dyn Plan, &Hit<'_>) -> Verdict) -> Verdict {
-        let Some(plan) = self.plan.as_mut() else { return Verdict::Continue };
-        let (Ok(memory), Some(thread)) = (self.tracee.stopped_memory(), thread_of(&self.tracee, tid)) else {
-            return Verdict::Continue;
-        };
-        let stop = Stop {
+        let Some(stop) = self.one_thread(tid) else { return Verdict::Continue };
+        self.plan.as_mut().map_or(Verdict::Continue, |plan| ask(plan.as_mut(), &Hit { tid, stop: &stop }))
+    }
+
+    fn is_same_line(&self, tid: i32) -> bool {
+        let Some(plan) = &self.plan else { return false };
+        self.one_thread(tid).is_some_and(|stop| plan.is_same_line(&Hit { tid, stop: &stop }))
+    }
+
+    /// What a plan may look at: one stopped thread, while others may be running.
+    fn one_thread(&self, tid: i32) -> Option<Stop> {
+        let memory = self.tracee.stopped_memory().ok()?;
+        Some(Stop {
             generation: memory.generation(),
             pid: self.tracee.pid(),
             memory: Arc::new(memory),
             modules: self.modules.clone(),
-            threads: vec![thread],
+            threads: vec![thread_of(&self.tracee, tid)?],
             clock: None,
-        };
-        ask(plan.as_mut(), &Hit { tid, stop: &stop })
+        })
     }
 
     fn obey(&mut self, tid: i32, verdict: Verdict) {
@@ -579,10 +586,10 @@ impl Engine {
             tracing::warn!(%error, "not every thread could be stopped");
         }
         while let Some(event) = self.tracee.take_queued() {
-            if let WaitEvent::Trapped { tid, trap: Trap::Breakpoint } = event {
-                if let Some(address) = self.rewind(tid) {
-                    self.rewound.insert(tid, address);
-                }
+            if let WaitEvent::Trapped { tid, trap: Trap::Breakpoint } = event
+                && let Some(address) = self.rewind(tid)
+            {
+                self.rewound.insert(tid, address);
             }
             self.pending.push_back(event);
         }

@@ -8,10 +8,13 @@ use weft_memory::{Bias, MemAddr};
 use weft_process::{Mapping, Pid};
 use weft_symbols::{Image, Module, Modules, OpenError};
 
+/// Files by path and inode; `None` for one that cannot be used.
+type Images = HashMap<(PathBuf, u64), Option<Arc<Image>>>;
+
 /// Files that are open already, so that each is read once however often modules are worked out.
 #[derive(Debug, Default)]
 pub struct ImageCache {
-    images: Mutex<HashMap<(PathBuf, u64), Option<Arc<Image>>>>,
+    images: Mutex<Images>,
 }
 
 impl ImageCache {
@@ -44,7 +47,7 @@ impl ImageCache {
         self.lock().insert((path.to_owned(), inode), Some(image));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(PathBuf, u64), Option<Arc<Image>>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Images> {
         self.images.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

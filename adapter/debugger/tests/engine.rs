@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Session, line, place, program, source};
+use common::{PATIENCE, Session, library, line, place, program, source};
 use weft_debugger::{Debugger, EndKind, Event, LaunchSpec, LineSpec, Reason, Refused, ResumeKind, StepKind};
 use weft_memory::{MemAddr, MemoryError};
 use weft_process::{ProcessError, process_state};
@@ -375,4 +375,74 @@ fn commands_are_answered_quickly_whatever_happens() {
     }
     assert!(worst < Duration::from_secs(2), "{worst:?}");
     assert_eq!(session.run_out().1, 0);
+}
+
+#[test]
+fn a_breakpoint_in_a_library_is_bound_when_it_is_loaded() {
+    let (library, library_source) = library();
+    let mut session = Session::launch(&["loads", library.to_str().unwrap()]);
+    let bound = session.debugger.set_breakpoints(&library_source, &[LineSpec { line: 6 }]).unwrap();
+    assert_eq!(bound[0].locations, 0);
+    assert!(bound[0].message.as_ref().is_some_and(|message| message.contains("comes from library.rs")));
+    session.debugger.start(false).unwrap();
+    let stopped = session.stopped();
+    assert_eq!(stopped.reason, Reason::Breakpoint(vec![bound[0].id]));
+    let changed: Vec<_> = session.changed.iter().map(|bound| (bound.id, bound.locations)).collect();
+    assert_eq!(changed, [(bound[0].id, 1)]);
+    let frames = weft_values::frames(&stopped.stop, stopped.tid, 8).frames;
+    assert_eq!(frames[0].source.as_ref().map(|source| source.line), Some(6));
+    let stopped = session.step(Over, stopped.tid);
+    let frames = weft_values::frames(&stopped.stop, stopped.tid, 8).frames;
+    assert_eq!(frames[0].source.as_ref().map(|source| source.line), Some(7));
+    let stopped = session.step(Out, stopped.tid);
+    assert_eq!(place(&stopped), "calls_library");
+    session.go();
+    assert_eq!(session.run_out().1, 0);
+    assert_eq!(session.written(), "41\n");
+}
+
+#[test]
+fn breakpoints_survive_an_exec() {
+    let mut session = Session::launch(&["execs"]);
+    session.break_at(&["exec", "inner_y"]);
+    session.debugger.start(false).unwrap();
+    for expected in ["exec", "inner_y"] {
+        assert_eq!(place(&session.stopped()), expected);
+        session.go();
+    }
+    assert_eq!(session.run_out().1, 0);
+    assert_eq!(session.written(), "17\n");
+}
+
+#[test]
+fn many_threads_that_wait_do_not_slow_a_hit_down_much() {
+    let mut session = Session::launch(&["many", "200"]);
+    session.break_at(&["worked"]);
+    session.debugger.start(false).unwrap();
+    assert_eq!(session.stopped().stop.threads.len(), 201);
+    session.go();
+    let begun = Instant::now();
+    let (hits, status) = session.run_out();
+    assert_eq!((hits.len(), status), (99, 0));
+    eprintln!("a hit among 200 threads: {:?}", begun.elapsed() / 99);
+}
+
+#[test]
+fn an_attached_program_survives_the_engines_failure() {
+    let (child, output) = spinning();
+    let pid = child.id().cast_signed();
+    let (send, receive) = std::sync::mpsc::channel();
+    let debugger = Debugger::attach(pid, None, move |event| {
+        if let Event::Stopped(_) = event {
+            let _told = send.send(());
+            panic!("the engine fails, as this test wants");
+        }
+    })
+    .unwrap();
+    debugger.set_breakpoints(&source(), &[LineSpec { line: line("spun") }]).unwrap();
+    debugger.start(false).unwrap();
+    receive.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(debugger.end(EndKind::Detach), Ok(()));
+    assert_eq!(process_state(pid).unwrap().tracer, 0);
+    ends_well(child, output);
 }

@@ -9,12 +9,15 @@ use weft_values::Stop;
 /// Longest stretch of code that is decoded for one row; a row is a few instructions.
 const LONGEST: u64 = 1 << 16;
 
+/// The code in a range of addresses; none where it cannot be read.
+pub(super) fn read_code(stop: &Stop, range: &Range<MemAddr>) -> Vec<u8> {
+    let length = range.end.since(range.start).unwrap_or(0).min(LONGEST);
+    stop.memory.read_bytes(range.start, usize::try_from(length).unwrap_or(0)).unwrap_or_default()
+}
+
 /// Addresses of call instructions in a range of code.
 pub(crate) fn calls_in(stop: &Stop, range: &Range<MemAddr>) -> Vec<MemAddr> {
-    let length = range.end.since(range.start).unwrap_or(0).min(LONGEST);
-    let Ok(bytes) = stop.memory.read_bytes(range.start, usize::try_from(length).unwrap_or(0)) else {
-        return Vec::new();
-    };
+    let bytes = read_code(stop, range);
     Decoder::with_ip(64, &bytes, range.start.raw(), DecoderOptions::NONE)
         .iter()
         .filter(|instruction| matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall))

@@ -5,6 +5,7 @@
 //! meanwhile. The hit is judged by thread and CFA (which activation of the function is it?) and, for coroutines, by the
 //! environment's address (which instance?).
 
+mod awaits;
 mod call;
 mod instruction;
 mod rows;
@@ -54,6 +55,13 @@ pub(crate) trait Plan: Send {
 
     /// Judges the place reached by the single instruction that it asked for.
     fn on_stepped(&mut self, hit: &Hit<'_>) -> Verdict;
+
+    /// Whether this hit of a user's breakpoint is still the line on which the step began, in the same activation: one line
+    /// may have several addresses, and a step over it is not stopped by the line itself.
+    fn is_same_line(&self, hit: &Hit<'_>) -> bool {
+        let _ = hit;
+        false
+    }
 
     /// Told when a thread has ended.
     fn on_thread_exited(&mut self, tid: i32) -> Verdict;

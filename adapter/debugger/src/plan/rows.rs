@@ -46,7 +46,7 @@ pub(crate) fn behind_prologue(code: &CodeFrame) -> FileAddr {
 }
 
 /// All rows of the body itself.
-fn body(code: &CodeFrame) -> Vec<LineRow> {
+pub(super) fn body(code: &CodeFrame) -> Vec<LineRow> {
     let inlined = code.inlined_ranges().unwrap_or_default();
     let rows = code.ranges.iter().flat_map(|range| code.image.rows_in(range.clone()).unwrap_or_default());
     rows.filter(|row| !inlined.iter().any(|range| range.contains(&row.address))).collect()

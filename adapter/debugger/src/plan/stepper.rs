@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use weft_memory::MemAddr;
 use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine, environment, frames};
 
+use super::awaits::{Lines, expressions};
 use super::call::calls_in;
 use super::rows::{self, Rows};
 use super::{Hit, Plan, Verdict};
@@ -26,6 +27,8 @@ pub(crate) struct Stepper {
     seen: BTreeSet<u32>,
     /// The coroutine that is followed, while the body is one.
     instance: Option<Place>,
+    /// Its `.await` expressions: the lines of one count as one line.
+    awaits: Vec<Lines>,
     starts_at_call: bool,
 }
 
@@ -58,16 +61,33 @@ impl Stepper {
         let mut stepper = Self {
             kind,
             phase: Phase::Idle { entries: BTreeSet::new() },
-            seen: BTreeSet::from([line]),
-            instance: environment(stop, frame),
+            seen: BTreeSet::new(),
+            instance: None,
+            awaits: Vec::new(),
             starts_at_call: false,
         };
+        stepper.follow(stop, frame);
+        stepper.pass_line(line);
         let active = stepper
             .activation(stop, tid, &walk)
             .ok_or_else(|| format!("a step cannot begin in {}: its caller is not known", frame.name))?;
         stepper.starts_at_call = active.calls.contains(&frame.pc);
         stepper.phase = Phase::Active(active);
         Ok(stepper)
+    }
+
+    /// Follows the coroutine whose poll function this frame executes, if it does.
+    fn follow(&mut self, stop: &Stop, frame: &Frame) {
+        self.instance = environment(stop, frame);
+        self.awaits = self.instance.as_ref().map(|place| expressions(stop, frame, &place.ty)).unwrap_or_default();
+    }
+
+    /// From here on this line does not count, nor do the others of the expression it belongs to.
+    fn pass_line(&mut self, line: u32) {
+        self.seen.insert(line);
+        for lines in self.awaits.iter().filter(|lines| lines.contains(&line)) {
+            self.seen.extend(lines.clone());
+        }
     }
 
     /// The activation of the innermost frame of a stack. `None` when not even its CFA is known.
@@ -100,7 +120,9 @@ impl Stepper {
             match coroutine(hit.stop, &place) {
                 Ok(state) => match state.phase {
                     CoroutinePhase::Suspended(_) => {
-                        self.seen.extend(state.await_location.map(|at| at.line));
+                        if let Some(at) = state.await_location {
+                            self.pass_line(at.line);
+                        }
                         return self.suspended(hit.stop, place);
                     }
                     _ => return self.completed(hit),
@@ -118,11 +140,13 @@ impl Stepper {
             return Verdict::Done(Some("the task has run to its end".to_owned()));
         };
         let Some(awaiter) = walk.get(at..) else { return Verdict::Continue };
-        let Some(instance) = awaiter.first().and_then(|frame| environment(hit.stop, frame)) else {
+        let Some(frame) = awaiter.first() else { return self.leave(hit) };
+        self.follow(hit.stop, frame);
+        if self.instance.is_none() {
             return self.leave(hit);
-        };
-        self.instance = Some(instance);
-        self.seen = awaiter.first().and_then(|frame| frame.source.as_ref()).map(|source| source.line).into_iter().collect();
+        }
+        self.seen.clear();
+        self.pass_line(frame.source.as_ref().map_or(0, |source| source.line));
         // Out has got where it wanted to: from here on any line of the awaiter ends it.
         self.kind = StepKind::Over;
         match self.activation(hit.stop, hit.tid, awaiter) {
@@ -270,6 +294,18 @@ impl Plan for Stepper {
 
     fn on_stepped(&mut self, hit: &Hit<'_>) -> Verdict {
         self.called(hit)
+    }
+
+    fn is_same_line(&self, hit: &Hit<'_>) -> bool {
+        let Phase::Active(active) = &self.phase else { return false };
+        if active.tid != hit.tid || cfa(hit) != Some(active.cfa) {
+            return false;
+        }
+        let line = hit.stop.thread(hit.tid).and_then(|thread| {
+            let (module, pc) = hit.stop.modules.to_file(thread.registers.pc())?;
+            module.image.line_at(pc).ok()?
+        });
+        line.is_some_and(|at| self.seen.contains(&at.line))
     }
 
     fn on_thread_exited(&mut self, tid: i32) -> Verdict {

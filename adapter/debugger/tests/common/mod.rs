@@ -19,10 +19,17 @@ pub(crate) fn source() -> PathBuf {
 /// The debuggee, compiled anew when its source has changed.
 pub(crate) fn program() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build(&source(), "program")).clone()
+    BUILT.get_or_init(|| build(&source(), "program", "bin")).clone()
 }
 
-fn build(source: &Path, name: &str) -> PathBuf {
+/// The library that the debuggee loads, and its source.
+pub(crate) fn library() -> (PathBuf, PathBuf) {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let source = source().with_file_name("library.rs");
+    (BUILT.get_or_init(|| build(&source, "liblibrary.so", "cdylib")).clone(), source)
+}
+
+fn build(source: &Path, name: &str, kind: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let program = directory.join(name);
     let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified());
@@ -31,7 +38,7 @@ fn build(source: &Path, name: &str) -> PathBuf {
     }
     let unfinished = directory.join(format!("{name}.{}", std::process::id()));
     let status = Command::new("rustc")
-        .args(["-g", "--edition=2024", "--crate-name=program", "-o"])
+        .args(["-g", "--edition=2024", "--crate-type", kind, "--crate-name=program", "-o"])
         .arg(&unfinished)
         .arg(source)
         .status()
@@ -60,6 +67,8 @@ pub(crate) struct Session {
     pub(crate) debugger: Debugger,
     pub(crate) events: Receiver<Event>,
     output: Arc<Mutex<Vec<u8>>>,
+    /// Breakpoints that changed by themselves.
+    pub(crate) changed: Vec<Bound>,
     pub(crate) born: BTreeSet<i32>,
     pub(crate) dead: BTreeSet<i32>,
 }
@@ -84,13 +93,20 @@ impl Session {
             },
         )
         .unwrap();
-        Self { debugger, events, output, born: BTreeSet::new(), dead: BTreeSet::new() }
+        Self { debugger, events, output, changed: Vec::new(), born: BTreeSet::new(), dead: BTreeSet::new() }
     }
 
     pub(crate) fn attach(pid: i32) -> Self {
         let (send, events) = channel();
         let debugger = Debugger::attach(pid, None, move |event| send.send(event).unwrap_or_default()).unwrap();
-        Self { debugger, events, output: Arc::default(), born: BTreeSet::new(), dead: BTreeSet::new() }
+        Self {
+            debugger,
+            events,
+            output: Arc::default(),
+            changed: Vec::new(),
+            born: BTreeSet::new(),
+            dead: BTreeSet::new(),
+        }
     }
 
     /// Breakpoints at these markers and nowhere else.
@@ -115,7 +131,7 @@ impl Session {
                 Event::ThreadStarted(tid) => assert!(self.born.insert(tid)),
                 Event::ThreadExited(tid) => assert!(self.dead.insert(tid)),
                 Event::Note(text) => eprintln!("note: {text}"),
-                Event::BreakpointChanged(_) => {}
+                Event::BreakpointChanged(bound) => self.changed.push(bound),
                 event => return event,
             }
         }

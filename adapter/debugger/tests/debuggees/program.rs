@@ -20,6 +20,9 @@ fn main() {
         Some("fault") => fault(),
         Some("exit") => std::process::exit(i32::try_from(count).unwrap()),
         Some("signals") => signals(count),
+        Some("loads") => loads(),
+        Some("execs") => execs(),
+        Some("many") => many(count),
         Some("races") => println!("{}", race(count)),
         _ => println!("no role"),
     }
@@ -171,4 +174,57 @@ fn stepped(n: u64) -> u64 {
     let first = n + 1; // M: stepped_a
     let second = inner(first); // M: stepped_b
     first + second // M: stepped_end
+}
+
+unsafe extern "C" {
+    fn dlopen(path: *const std::ffi::c_char, flags: i32) -> *mut std::ffi::c_void;
+    fn dlsym(library: *mut std::ffi::c_void, name: *const std::ffi::c_char) -> *mut std::ffi::c_void;
+}
+
+/// Loads the library named by the second argument and calls into it.
+fn loads() {
+    let path = std::ffi::CString::new(std::env::args().nth(2).unwrap()).unwrap();
+    // SAFETY: the library is the tests' own; its function has this type.
+    let loaded = unsafe {
+        let library = dlopen(path.as_ptr(), 2);
+        assert!(!library.is_null());
+        let function = dlsym(library, c"loaded".as_ptr());
+        std::mem::transmute::<*mut std::ffi::c_void, extern "C" fn(u64) -> u64>(function)
+    };
+    println!("{}", loaded(20)); // M: calls_library
+}
+
+/// Becomes another program, from a thread that is not the first.
+fn execs() {
+    use std::os::unix::process::CommandExt;
+    let become_steps = || {
+        let error = std::process::Command::new(std::env::current_exe().unwrap()).args(["steps", "1"]).exec(); // M: exec
+        panic!("{error}");
+    };
+    thread::scope(|scope| scope.spawn(become_steps).join().unwrap());
+}
+
+/// Many threads that wait, and one that works.
+fn many(waiting: u64) {
+    let done = Arc::new(AtomicBool::new(false));
+    let threads: Vec<_> = (0..waiting)
+        .map(|_| {
+            let done = done.clone();
+            thread::spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    thread::park();
+                }
+            })
+        })
+        .collect();
+    let total = AtomicU64::new(0);
+    for index in 0..100 {
+        total.fetch_add(index, Ordering::Relaxed); // M: worked
+    }
+    done.store(true, Ordering::Relaxed);
+    for thread in threads {
+        thread.thread().unpark();
+        thread.join().unwrap();
+    }
+    println!("{}", total.load(Ordering::Relaxed));
 }
