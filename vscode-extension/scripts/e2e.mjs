@@ -15,8 +15,10 @@ function setUp() {
   if (installed.every((name) => existsSync(path.join(e2e, 'node_modules', name)))) {
     return;
   }
-  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], e2e);
-  run('npm', ['run', 'setup'], e2e);
+  console.log('installing the workbench into vscode-extension/e2e/node_modules');
+  const stdio = ci ? 'inherit' : 'pipe';
+  execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: e2e, stdio });
+  execFileSync('npm', ['run', 'setup'], { cwd: e2e, stdio });
 }
 
 /** The package to test: `WEFT_VSIX`, else one made now from this tree. */
