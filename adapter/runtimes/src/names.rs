@@ -46,6 +46,39 @@ pub(crate) fn location(source: &SourceLine) -> Location {
     Location { file: file.to_path_buf(), line: source.line, column: source.column }
 }
 
+/// Whether a source file can be one of that crate's own. Code that a macro of another crate made is declared in that
+/// crate's files; of those in cargo's registry and in the standard library's sources the owner shows in the path. This
+/// tells macros from their users, and is not how user code is told: that goes by crate.
+pub(crate) fn is_file_of(file: &Path, krate: &str) -> bool {
+    let mut components = file.iter().map(|part| part.to_string_lossy());
+    if components.any(|part| part == "registry") {
+        // registry/src/<index>/<package>-<version>/…
+        let package = components.nth(2);
+        return package.is_none_or(|package| package_name(&package).replace('-', "_") == krate_of_package(krate, &package));
+    }
+    let text = file.to_string_lossy();
+    !(text.starts_with("/rustc/") || text.contains("/lib/rustlib/src/rust/"))
+        || ["std", "core", "alloc"].contains(&krate)
+}
+
+/// `tokio-util-0.7.1` → `tokio-util`: up to the first dash that a digit follows.
+fn package_name(folder: &str) -> &str {
+    let version = folder.match_indices('-').find(|(at, _)| {
+        folder.as_bytes().get(at.saturating_add(1)).is_some_and(u8::is_ascii_digit)
+    });
+    version.map_or(folder, |(at, _)| folder.get(..at).unwrap_or(folder))
+}
+
+/// A package's binaries are crates of other names (`mini_redis_server` of `mini-redis`): a crate whose name begins with
+/// its package's counts as that package's.
+fn krate_of_package<'a>(krate: &'a str, folder: &str) -> &'a str {
+    let package = package_name(folder).replace('-', "_");
+    match krate.strip_prefix(package.as_str()) {
+        Some(rest) if rest.starts_with('_') => krate.get(..package.len()).unwrap_or(krate),
+        _ => krate,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +96,23 @@ mod tests {
         assert_eq!(krate("u8"), "");
         assert_eq!(krate("(a::B, c::D)"), "");
         assert_eq!(krate("&mut a::B"), "");
+    }
+
+    #[test]
+    fn files_are_told_from_those_of_macros() {
+        let registry = "/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f";
+        for (file, krate, own) in [
+            (format!("{registry}/tokio-1.54.1/src/macros/join.rs"), "mini_redis", false),
+            (format!("{registry}/async-stream-0.3.6/src/lib.rs"), "mini_redis", false),
+            (format!("{registry}/mini-redis-0.4.1/src/server.rs"), "mini_redis", true),
+            (format!("{registry}/mini-redis-0.4.1/src/bin/server.rs"), "mini_redis_server", true),
+            (format!("{registry}/tokio-util-0.7.1/src/lib.rs"), "tokio_util", true),
+            (format!("{registry}/tokio-util-0.7.1/src/lib.rs"), "tokio", false),
+            ("/rustc/abc/library/core/src/future/join.rs".to_owned(), "mine", false),
+            ("/home/me/mine/src/main.rs".to_owned(), "mine", true),
+        ] {
+            assert_eq!(is_file_of(Path::new(&file), krate), own, "{file} {krate}");
+        }
     }
 
     #[test]

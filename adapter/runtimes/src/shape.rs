@@ -12,7 +12,7 @@ use weft_tasks::Location;
 use weft_values::is_user_crate;
 
 use crate::leaves::{self, Leaf};
-use crate::names::{base, krate, location};
+use crate::names::{base, is_file_of, krate, location};
 
 /// How many types deep the search for a future inside a type goes.
 const MAX_TYPE_DEPTH: usize = 16;
@@ -341,13 +341,16 @@ fn coroutine(ty: &Type) -> Option<Coroutine> {
     let declared = declared
         .map(|declared| Arc::new(location(&declared)))
         .or_else(|| states.variants.first().and_then(|state| state.location.clone()));
-    // An await inside a macro is declared where the macro is: no place of the user's. The function then stands in.
+    // What a macro of another crate made is declared in that crate: no place of the user's. For an await the function
+    // then stands in; for a function the first await that the user wrote.
+    let own = |at: &Arc<Location>| is_file_of(&at.file, &function_krate);
+    let awaits = || states.variants.iter().skip(FIRST_AWAIT).filter_map(|state| state.location.clone());
+    let declared = match declared {
+        Some(declared) if own(&declared) => Some(declared),
+        declared => awaits().find(own).or(declared),
+    };
     for state in states.variants.iter_mut().skip(FIRST_AWAIT) {
-        let elsewhere = match (&state.location, &declared) {
-            (Some(at), Some(declared)) => at.file != declared.file,
-            _ => false,
-        };
-        if elsewhere {
+        if state.location.as_ref().is_some_and(|at| !own(at)) && declared.as_ref().is_some_and(own) {
             state.location.clone_from(&declared);
         }
     }

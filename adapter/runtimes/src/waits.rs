@@ -128,7 +128,11 @@ impl Walk<'_> {
         let fd = if has_stream { self.find_fd(ty, address, MAX_FD_DEPTH, &mut budget) } else { None };
         let mut wait = match fd {
             Some(fd) => Wait::new(WaitKind::Io, format!("{name}, fd {fd}")),
-            None => Wait::new(WaitKind::Future, name),
+            // Inside the runtime's own functions the user knows the function, not the future.
+            None => {
+                let kind = self.kind_around().unwrap_or(WaitKind::Future);
+                Wait::new(kind, self.called().unwrap_or_else(|| name.to_owned()))
+            }
         };
         wait.fd = fd;
         wait

@@ -36,3 +36,19 @@ fn dump() {
         }
     }
 }
+
+#[test]
+#[ignore]
+fn pid() {
+    let (_t, stop) = crate::fixture::attached(std::env::var("P").unwrap().parse().unwrap());
+    let runtimes = Runtimes::new();
+    let listing = Arc::new(runtimes.list(&stop));
+    fn show(f: &weft_tasks::Frame, d: usize) {
+        eprintln!("{:d$}{:?} {} {:?}:{} user {}", "", f.kind, f.name, f.location.as_ref().map(|l| l.file.file_name().unwrap().to_owned()), f.location.as_ref().map_or(0, |l| l.line), f.user_code, d = d * 2);
+        for c in &f.children { show(c, d + 1); }
+    }
+    for t in &listing.snapshot.tasks {
+        eprintln!("{:?} {:?} {} {:?} {:?} wait {:?} err {:?}", t.runtime_task_id, t.kind, t.name, t.state, t.location.as_ref().map(|l| (l.file.file_name().unwrap().to_owned(), l.line)), t.waiting_on.as_ref().map(|w| (w.kind, &w.text, w.resource.as_ref())), t.error);
+        for f in runtimes.stack(&stop, &listing, t.key).unwrap().frames { show(&f, 1); }
+    }
+}
