@@ -153,7 +153,7 @@ fn captures_are_known_by_what_was_captured() {
         ["self = Account { owner: \"ann\", balance: 15 }", "text = \"unsized\"", "list = [8, 9]", "local = 3"];
     let stop = program.next().expect("the closure is reached");
     let frames = own(&stop);
-    assert_eq!(frames[0].name, "scopes::Account::blocks {closure #2}");
+    assert_eq!(frames[0].name, "scopes::Account::blocks {closure}");
     assert_eq!(listed(&stop, &frames[0]), expected);
 
     let stop = program.next().expect("the block is suspended");
