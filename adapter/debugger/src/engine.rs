@@ -67,6 +67,8 @@ pub(crate) struct Engine {
     undelivered: Option<(i32, i32)>,
     /// The last fault: thread, pc and signal.
     fault: Option<(i32, MemAddr, i32)>,
+    /// The process's first thread has ended; an exec by another one would bring it back.
+    first_thread_ended: bool,
     state: State,
     pumps: Option<Pumps>,
     events: Box<dyn Fn(Event) + Send>,
@@ -110,6 +112,7 @@ impl Engine {
             rewound: BTreeMap::new(),
             undelivered: None,
             fault: None,
+            first_thread_ended: false,
             state: State::Held,
             pumps,
             events,
@@ -382,6 +385,7 @@ impl Engine {
                 let _ = self.tracee.resume(tid, 0);
             }
             WaitEvent::ThreadExited { tid } => {
+                self.first_thread_ended |= tid == self.tracee.pid();
                 (self.events)(Event::ThreadExited(tid));
                 let verdict = self.plan.as_mut().map(|plan| plan.on_thread_exited(tid));
                 if let Some(Verdict::Lost(why)) = verdict {
@@ -389,7 +393,11 @@ impl Engine {
                 }
             }
             WaitEvent::Exec { tid } => {
+                if std::mem::take(&mut self.first_thread_ended) {
+                    (self.events)(Event::ThreadStarted(tid));
+                }
                 self.planted.clear();
+                self.rewound.clear();
                 self.plan = None;
                 self.program = weft_process::executable_path(self.tracee.pid()).unwrap_or(self.program.clone());
                 self.refresh_modules();

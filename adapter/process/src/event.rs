@@ -51,8 +51,8 @@ pub enum WaitEvent {
         /// The thread.
         tid: Tid,
     },
-    /// A new program took the process over; of all threads only the one with the process's number is left. Memory
-    /// must be asked for anew.
+    /// A new program took the process over; of all threads only the one with the process's number is left, even if its
+    /// end was reported before. Memory must be asked for anew.
     Exec {
         /// The one thread.
         tid: Tid,

@@ -438,9 +438,12 @@ impl Tracee {
 
     /// Another program took over: whatever thread asked for it now has the process's number, and is alone.
     fn digest_exec(&mut self, tid: Tid) -> Option<WaitEvent> {
+        // All others have reported their end; the thread that asked has vanished into the first one without a word.
+        let vanished: Vec<Tid> = self.threads().into_iter().filter(|other| *other != tid).collect();
         self.threads.clear();
         self.early.clear();
-        self.queue.clear();
+        self.queue.retain(|event| event.stopped_thread().is_none());
+        self.queue.extend(vanished.into_iter().map(|tid| WaitEvent::ThreadExited { tid }));
         self.generation.advance();
         self.threads.insert(tid, Thread::new(State::Stopped));
         self.memory = LiveMemory::open(self.pid).ok();

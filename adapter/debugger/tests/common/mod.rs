@@ -128,7 +128,11 @@ impl Session {
     pub(crate) fn next(&mut self) -> Event {
         loop {
             match self.events.recv_timeout(PATIENCE).expect("something happens") {
-                Event::ThreadStarted(tid) => assert!(self.born.insert(tid)),
+                Event::ThreadStarted(tid) => {
+                    // Only an exec brings a thread back.
+                    self.dead.remove(&tid);
+                    assert!(self.born.insert(tid));
+                }
                 Event::ThreadExited(tid) => assert!(self.dead.insert(tid)),
                 Event::Note(text) => eprintln!("note: {text}"),
                 Event::BreakpointChanged(bound) => self.changed.push(bound),

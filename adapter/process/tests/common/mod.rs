@@ -62,7 +62,7 @@ fn line() -> String {
 
 fn wait_for_end() {
     say("ready");
-    while line() != "" {}
+    while !line().is_empty() {}
     say("end");
 }
 
@@ -97,7 +97,7 @@ fn churn(width: u64) {
         })
         .collect();
     say(&format!("{}", weft_test_target as *const () as usize));
-    while line() != "" {}
+    while !line().is_empty() {}
     stop.store(true, Ordering::Relaxed);
     lines.into_iter().for_each(|thread| thread.join().unwrap());
     assert!(counter.load(Ordering::Relaxed) >= width);
