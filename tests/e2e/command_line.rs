@@ -74,7 +74,7 @@ fn tasks_as_a_tree() {
     let tree = text(&output.stdout);
     assert!(!tree.contains('\u{1b}'), "no colours into a pipe: {tree:?}");
     assert!(tree.starts_with("tokio-multi-thread, 6 tasks, "), "{tree}");
-    assert_eq!(tree.lines().filter(|line| line.contains("spawner::handle")).count(), 5, "{tree}");
+    assert_eq!(tree.lines().filter(|line| line.contains("spawner::handle waiting")).count(), 5, "{tree}");
     let join = line("spawner/src/main.rs", "join");
     let root = tree.lines().position(|line| line.contains("spawner::run (root)")).expect("the root has a line");
     let lines: Vec<&str> = tree.lines().collect();

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::DEADLINE;
 
@@ -34,6 +34,21 @@ pub fn lives(pid: i32) -> bool {
 /// The kernel's letter for what a process does: `R`, `S`, `t` (held by a debugger), `Z`, …
 pub fn state(pid: i32) -> Option<char> {
     stat_field(pid, 0)?.chars().next()
+}
+
+/// Waits until every thread of a process sleeps: whatever it had to do, it has done, and it waits for the outside.
+pub fn wait_asleep(pid: i32) {
+    let deadline = Instant::now() + DEADLINE;
+    while !threads(pid).iter().all(|&thread| state(thread) == Some('S')) {
+        assert!(Instant::now() < deadline, "process {pid} does not come to rest");
+        // The kernel has no event for this; the process gets the processor instead.
+        std::thread::yield_now();
+    }
+}
+
+fn threads(pid: i32) -> Vec<i32> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Which process debugs this one; 0 is none.
