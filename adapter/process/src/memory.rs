@@ -327,3 +327,117 @@ impl Memory for StoppedMemory {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// This very process's memory, and bytes in it: three pages' worth, on the heap.
+    fn own() -> (LiveMemory, Box<[u8]>, MemAddr) {
+        let bytes: Box<[u8]> = (0..3 * PAGE_LENGTH).map(|index| (index % 251) as u8).collect();
+        let address = MemAddr::new(bytes.as_ptr() as u64);
+        (LiveMemory::open(std::process::id().cast_signed()).unwrap(), bytes, address)
+    }
+
+    /// What really lies there, whatever the compiler believes about it.
+    fn really(bytes: &[u8], at: usize) -> u8 {
+        // SAFETY: a reference into the slice is valid for reading one byte.
+        unsafe { std::ptr::from_ref(&bytes[at]).read_volatile() }
+    }
+
+    #[test]
+    fn reads_never_see_traps() {
+        let (memory, bytes, start) = own();
+        let at = start.checked_add(100).unwrap();
+        memory.plant(at).unwrap();
+        memory.plant(at).unwrap();
+        assert_eq!((really(&bytes, 100), memory.read_u8(at)), (TRAP, Ok(100)));
+        let mut all = vec![0; bytes.len()];
+        memory.read_exact(start, &mut all).unwrap();
+        assert_eq!(all, (0..bytes.len()).map(|index| (index % 251) as u8).collect::<Vec<_>>());
+        memory.lift(at).unwrap();
+        memory.lift(at).unwrap();
+        assert_eq!((really(&bytes, 100), memory.is_planted(at)), (100, false));
+    }
+
+    #[test]
+    fn writes_go_below_a_trap() {
+        let (memory, bytes, start) = own();
+        let at = start.checked_add(9).unwrap();
+        memory.plant(at).unwrap();
+        memory.write(start.checked_add(8).unwrap(), &[71, 72, 73]).unwrap();
+        assert_eq!((really(&bytes, 8), really(&bytes, 9), really(&bytes, 10)), (71, TRAP, 73));
+        assert_eq!(memory.read_u8(at), Ok(72));
+        memory.lift_all();
+        assert_eq!(really(&bytes, 9), 72);
+    }
+
+    #[test]
+    fn code_that_was_replaced_stays_when_its_trap_is_lifted() {
+        let (memory, mut bytes, start) = own();
+        let at = start.checked_add(5).unwrap();
+        memory.plant(at).unwrap();
+        bytes[5] = 0x90;
+        memory.lift(at).unwrap();
+        assert_eq!(really(&bytes, 5), 0x90);
+    }
+
+    #[test]
+    fn nothing_there_is_an_answer() {
+        let (memory, _bytes, _) = own();
+        let nowhere = MemAddr::new(16);
+        assert_eq!(memory.read_u8(nowhere), Err(MemoryError::Unmapped(nowhere)));
+        assert_eq!(memory.plant(nowhere), Err(MemoryError::Unmapped(nowhere)));
+        assert_eq!(memory.write(nowhere, &[1]), Err(MemoryError::Unmapped(nowhere)));
+        let end = MemAddr::new(u64::MAX - 2);
+        assert!(memory.read_bytes(end, 8).is_err());
+        let still = StoppedMemory::new(memory, Generation::default());
+        assert_eq!(still.read_u8(nowhere), Err(MemoryError::Unmapped(nowhere)));
+        assert!(still.read_bytes(end, 8).is_err());
+        assert!(still.read_bytes(end, 1 << 20).is_err());
+    }
+
+    #[test]
+    fn a_stops_memory_is_read_once_and_ends() {
+        let (memory, mut bytes, start) = own();
+        let generation = Generation::default();
+        let still = StoppedMemory::new(memory, generation.clone());
+        // Across a page's end, twice; what changed meanwhile is not seen, because it was kept.
+        let across = start.checked_add(PAGE_LENGTH as u64 - 4).unwrap();
+        let before = still.read_bytes(across, 8).unwrap();
+        assert_eq!(before, bytes[PAGE_LENGTH - 4..PAGE_LENGTH + 4]);
+        bytes[PAGE_LENGTH] = 255;
+        assert_eq!(still.read_bytes(across, 8).unwrap(), before);
+        assert!(still.is_current());
+        generation.advance();
+        assert_eq!(still.read_bytes(across, 8), Err(MemoryError::Resumed));
+        assert!(!still.is_current());
+    }
+
+    #[test]
+    fn a_read_stops_short_where_the_mapping_ends() {
+        // SAFETY: maps two fresh pages and gives the second one back; nobody else knows them.
+        let first = unsafe {
+            let pages = libc::mmap(
+                std::ptr::null_mut(),
+                2 * PAGE_LENGTH,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            );
+            assert_ne!(pages, libc::MAP_FAILED);
+            libc::munmap(pages.byte_add(PAGE_LENGTH), PAGE_LENGTH);
+            pages
+        };
+        let memory = LiveMemory::open(std::process::id().cast_signed()).unwrap();
+        let still = StoppedMemory::new(memory.clone(), Generation::default());
+        let near = MemAddr::new(first as u64 + PAGE_LENGTH as u64 - 16);
+        let mut buffer = [1; 64];
+        assert_eq!(still.read(near, &mut buffer), Ok(16));
+        assert_eq!(memory.read(near, &mut buffer), Ok(16));
+        assert_eq!(still.read_exact(near, &mut buffer), Err(MemoryError::Unmapped(near.checked_add(16).unwrap())));
+        // SAFETY: unmaps the page that is left; nothing refers to it.
+        unsafe { libc::munmap(first, PAGE_LENGTH) };
+    }
+}

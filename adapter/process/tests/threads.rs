@@ -354,6 +354,19 @@ fn a_launched_program_dies_with_the_debugger() {
     assert!(matches!(process_state(pid), Err(ProcessError::NoProcess(_))));
 }
 
+#[test]
+fn a_launched_program_dies_when_the_debugger_is_killed() {
+    let mut debugger = Running::start("debugger");
+    let debuggee = debugger.hear().parse().unwrap();
+    assert!(process_state(debuggee).is_ok());
+    drop(debugger);
+    let begun = Instant::now();
+    while process_state(debuggee).is_ok_and(|state| !matches!(state.letter, 'Z' | 'X')) {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        thread::yield_now();
+    }
+}
+
 /// The proof of the wake-up: commands are hammered while events arrive; each is answered, soon.
 #[test]
 fn no_wake_up_is_lost() {

@@ -13,7 +13,7 @@ use std::{
     thread,
 };
 
-use weft_process::{LaunchSpec, Output, Stdin};
+use weft_process::{LaunchSpec, Output, Stdin, Tracee};
 
 /// The environment variable that names the role.
 pub(crate) const ROLE: &str = "WEFT_TEST_ROLE";
@@ -42,6 +42,7 @@ extern "C" fn play() {
         "churn" => churn(argument),
         "forks" => forks(argument),
         "spin" => spin(),
+        "debugger" => debugger(),
         "leader-exits" => leader_exits(),
         "exec-from-thread" => exec_from_thread(),
         other => panic!("no role {other}"),
@@ -138,6 +139,14 @@ fn spin() {
     loop {
         weft_test_target(&counter);
     }
+}
+
+/// Is a debugger itself, of a program that never ends.
+fn debugger() {
+    let mut launched = Tracee::launch(&spec("spin")).unwrap();
+    launched.tracee.resume_all();
+    say(&launched.tracee.pid().to_string());
+    let _ended = launched.tracee.wait();
 }
 
 /// The first thread ends by itself; another goes on and ends the process when told to.
