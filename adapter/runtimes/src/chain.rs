@@ -190,8 +190,13 @@ impl<'a> Walk<'a> {
         if state == UNRESUMED && self.around.is_empty() {
             self.unresumed = true;
         }
-        let location = if state == UNRESUMED { coroutine.declared.clone() } else { active.location.clone() };
         let awaitee = active.parts.iter().find(|part| part.name == "__awaitee");
+        let in_macro = awaitee.filter(|_| active.by_macro && state != UNRESUMED);
+        let location = match in_macro.and_then(|of| self.shapes.macro_line(self.stop, &shape.ty, state, &of.ty)) {
+            Some(line) => Some(line),
+            None if state == UNRESUMED => coroutine.declared.clone(),
+            None => active.location.clone(),
+        };
         let mut children = Vec::new();
         if let Some(awaitee) = awaitee.filter(|_| state != UNRESUMED) {
             self.around.push(Enclosing { shape: Arc::clone(shape), address, state });

@@ -204,7 +204,8 @@ impl<'a> Collector<'a> {
                     let mut candidates = running.iter().filter(same_future);
                     candidates.next().filter(|_| candidates.next().is_none() && header.is_none())
                 };
-                activation.key = by_header.or_else(by_environment).or_else(by_id).or_else(alone).map(|entry| key_of(entry));
+                activation.key =
+                    by_header.or_else(by_environment).or_else(by_id).or_else(alone).map(|entry| key_of(entry));
             }
         }
     }

@@ -54,7 +54,8 @@ pub(crate) fn is_file_of(file: &Path, krate: &str) -> bool {
     if components.any(|part| part == "registry") {
         // registry/src/<index>/<package>-<version>/…
         let package = components.nth(2);
-        return package.is_none_or(|package| package_name(&package).replace('-', "_") == krate_of_package(krate, &package));
+        return package
+            .is_none_or(|package| package_name(&package).replace('-', "_") == krate_of_package(krate, &package));
     }
     let text = file.to_string_lossy();
     !(text.starts_with("/rustc/") || text.contains("/lib/rustlib/src/rust/"))
@@ -63,9 +64,9 @@ pub(crate) fn is_file_of(file: &Path, krate: &str) -> bool {
 
 /// `tokio-util-0.7.1` → `tokio-util`: up to the first dash that a digit follows.
 fn package_name(folder: &str) -> &str {
-    let version = folder.match_indices('-').find(|(at, _)| {
-        folder.as_bytes().get(at.saturating_add(1)).is_some_and(u8::is_ascii_digit)
-    });
+    let version = folder
+        .match_indices('-')
+        .find(|(at, _)| folder.as_bytes().get(at.saturating_add(1)).is_some_and(u8::is_ascii_digit));
     version.map_or(folder, |(at, _)| folder.get(..at).unwrap_or(folder))
 }
 

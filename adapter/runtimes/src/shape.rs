@@ -9,8 +9,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rustc_hash::FxHashMap;
 use weft_symbols::{DieOffset, Member, Type, TypeKind, VariantPart};
 use weft_tasks::Location;
-use weft_values::is_user_crate;
+use weft_values::{Stop, is_user_crate};
 
+use crate::await_line::await_line;
 use crate::leaves::{self, Leaf};
 use crate::names::{base, is_file_of, krate, location};
 
@@ -92,6 +93,8 @@ pub(crate) struct Alternative {
     /// Its members that may hold futures (of a coroutine: all of them), offsets from the start of the whole value.
     pub(crate) parts: Vec<Part>,
     pub(crate) location: Option<Arc<Location>>,
+    /// `location` stands in for an await that a macro of another crate made.
+    pub(crate) by_macro: bool,
 }
 
 /// A coroutine's environment, compiled.
@@ -128,6 +131,8 @@ impl Choice {
 pub(crate) struct Shapes {
     known: RwLock<FxHashMap<TypeId, Arc<Shape>>>,
     holds: RwLock<FxHashMap<TypeId, bool>>,
+    /// Lines of awaits made by macros, by environment and state.
+    macro_lines: RwLock<FxHashMap<(TypeId, usize), Option<Arc<Location>>>>,
 }
 
 impl Shapes {
@@ -140,6 +145,23 @@ impl Shapes {
         let shape = Arc::new(Shape { ty: ty.clone(), kind: self.compile(ty) });
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(id).or_insert(shape))
+    }
+
+    /// The line of an await that a macro made, if the code tells.
+    pub(crate) fn macro_line(
+        &self,
+        stop: &Stop,
+        environment: &Type,
+        state: usize,
+        awaitee: &Type,
+    ) -> Option<Arc<Location>> {
+        let key = (TypeId::of(environment), state);
+        if let Some(known) = self.macro_lines.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return known.clone();
+        }
+        let found = await_line(stop, environment, awaitee).map(|line| Arc::new(location(&line)));
+        self.macro_lines.write().unwrap_or_else(PoisonError::into_inner).insert(key, found.clone());
+        found
     }
 
     fn compile(&self, ty: &Type) -> Kind {
@@ -319,6 +341,7 @@ pub(crate) fn choice(ty: &Type, part_of: &VariantPart, wanted: &dyn Fn(&Type) ->
             selected_by: variant.discriminants.iter().map(|(low, high)| (low & mask, high & mask)).collect(),
             parts: members.into_iter().filter(|part| wanted(&part.ty)).map(moved).collect(),
             location: variant.member.declared.as_ref().map(|declared| Arc::new(location(declared))),
+            by_macro: false,
         }
     };
     Choice { tag, variants: part_of.variants.iter().map(alternative).collect() }
@@ -351,6 +374,7 @@ fn coroutine(ty: &Type) -> Option<Coroutine> {
     };
     for state in states.variants.iter_mut().skip(FIRST_AWAIT) {
         if state.location.as_ref().is_some_and(|at| !own(at)) && declared.as_ref().is_some_and(own) {
+            state.by_macro = true;
             state.location.clone_from(&declared);
         }
     }

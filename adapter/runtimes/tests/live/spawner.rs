@@ -52,9 +52,7 @@ fn every_task_is_found_with_its_chain() {
 #[test]
 fn the_root_and_its_runtime_are_known() {
     for profile in PROFILES {
-        for (flavor, kind) in
-            [("multi", RuntimeKind::TokioMultiThread), ("current", RuntimeKind::TokioCurrentThread)]
-        {
+        for (flavor, kind) in [("multi", RuntimeKind::TokioMultiThread), ("current", RuntimeKind::TokioCurrentThread)] {
             let program = stopped("spawner", profile, &["5", flavor]);
             let listing = Runtimes::new().list(&program.stop);
             let [runtime] = listing.snapshot.runtimes.as_slice() else { panic!("{:?}", listing.snapshot.runtimes) };

@@ -3,7 +3,7 @@
 use weft_runtimes::{LogicalFrame, LogicalStack, Runtimes};
 use weft_tasks::{Snapshot, State, Task, TaskKind, WaitKind};
 
-use crate::fixture::{PROFILES, line, stopped};
+use crate::fixture::{PROFILES, Profile, line, stopped};
 
 pub(crate) fn named<'a>(snapshot: &'a Snapshot, name: &str) -> &'a Task {
     let full = format!("tasks_zoo::{name}");
@@ -66,6 +66,28 @@ fn every_wait_is_recognised() {
         }
         // Twenty-two, the two of the set, the root and the job that reads standard input.
         assert_eq!(snapshot.tasks.len(), 26, "{profile:?}");
+    }
+}
+
+#[test]
+fn an_await_in_a_macro_is_where_the_macro_is_used() {
+    for profile in PROFILES {
+        let program = stopped("tasks_zoo", profile, &[]);
+        let runtimes = Runtimes::new();
+        let listing = runtimes.list(&program.stop);
+        for name in ["wait_join_macro", "wait_select"] {
+            let task = named(&listing.snapshot, name);
+            let stack = runtimes.stack(&program.stop, &listing, task.key).expect("a stack");
+            let at = stack.frames[0].location.as_ref().expect("a location");
+            // FIXME: optimised code has inlined these coroutines into their task's poll function, where they are not
+            // looked for; the function's own line stands in.
+            let expected = match profile {
+                Profile::Debug => line("tasks_zoo", name),
+                Profile::Release => task.entry.as_ref().expect("a declaration").line,
+            };
+            assert_eq!(at.line, expected, "{profile:?} {name}");
+            assert_eq!(stack.frames[0].children[0].children.len(), 2);
+        }
     }
 }
 
