@@ -36,24 +36,22 @@ fn run_out(client: &mut Client) -> (Vec<Vec<i64>>, i64) {
 #[test]
 fn hits_are_counted_exactly() {
     let markers = ["plain first", "branches not taken", "branches body", "factorial first", "in closure", "finish"];
-    for profile in [Profile::Debug] {
-        let mut client = Client::weft();
-        let set = client.launch(&program("sync_zoo", profile), &["steps"], &at(STEPS, &markers));
-        assert!(set.iter().all(|breakpoint| breakpoint.verified), "{set:?}");
-        assert_eq!(
-            set.iter().filter_map(|breakpoint| breakpoint.line).collect::<Vec<_>>(),
-            weft_tests::programs::lines(STEPS, &markers)
-        );
-        let (hits, code) = run_out(&mut client);
-        let id = |marker: &str| set[markers.iter().position(|known| *known == marker).expect("a marker")].id;
-        let mut expected = vec![vec![id("plain first")]];
-        expected.extend([vec![id("branches body")], vec![id("branches body")]]);
-        expected.extend((0..4).map(|_| vec![id("factorial first")]));
-        expected.extend((0..3).map(|_| vec![id("in closure")]));
-        expected.push(vec![id("finish")]);
-        assert_eq!((hits, code), (expected, 0));
-        assert_eq!(client.output("stdout"), "total 43\n");
-    }
+    let mut client = Client::weft();
+    let set = client.launch(&program("sync_zoo", Profile::Debug), &["steps"], &at(STEPS, &markers));
+    assert!(set.iter().all(|breakpoint| breakpoint.verified), "{set:?}");
+    assert_eq!(
+        set.iter().filter_map(|breakpoint| breakpoint.line).collect::<Vec<_>>(),
+        weft_tests::programs::lines(STEPS, &markers)
+    );
+    let (hits, code) = run_out(&mut client);
+    let id = |marker: &str| set[markers.iter().position(|known| *known == marker).expect("a marker")].id;
+    let mut expected = vec![vec![id("plain first")]];
+    expected.extend([vec![id("branches body")], vec![id("branches body")]]);
+    expected.extend((0..4).map(|_| vec![id("factorial first")]));
+    expected.extend((0..3).map(|_| vec![id("in closure")]));
+    expected.push(vec![id("finish")]);
+    assert_eq!((hits, code), (expected, 0));
+    assert_eq!(client.output("stdout"), "total 43\n");
 }
 
 #[test]
