@@ -79,13 +79,11 @@ fn an_await_in_a_macro_is_where_the_macro_is_used() {
             let task = named(&listing.snapshot, name);
             let stack = runtimes.stack(&program.stop, &listing, task.key).expect("a stack");
             let at = stack.frames[0].location.as_ref().expect("a location");
-            // FIXME: optimised code has inlined these coroutines into their task's poll function, where they are not
-            // looked for; the function's own line stands in.
-            let expected = match profile {
-                Profile::Debug => line("tasks_zoo", name),
-                Profile::Release => task.entry.as_ref().expect("a declaration").line,
-            };
-            assert_eq!(at.line, expected, "{profile:?} {name}");
+            // FIXME: optimised code may have inlined a coroutine into its task's poll function, where it is not looked
+            // for; the function's own line stands in.
+            let own_line = task.entry.as_ref().expect("a declaration").line;
+            let inlined = profile == Profile::Release && at.line == own_line;
+            assert!(inlined || at.line == line("tasks_zoo", name), "{profile:?} {name} {}", at.line);
             assert_eq!(stack.frames[0].children[0].children.len(), 2);
         }
     }
