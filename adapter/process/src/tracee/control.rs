@@ -1,0 +1,173 @@
+//! Stopping, resuming, ending.
+
+use std::collections::HashMap;
+
+use super::{Pace, State};
+use crate::{Ended, ProcessError, Tid, Tracee, Trap, WaitEvent, ptrace};
+
+impl Tracee {
+    /// The one place that resumes. ESRCH means that the thread was killed: its end will be reported.
+    pub(super) fn go(&mut self, tid: Tid, signal: i32, pace: Pace) {
+        self.generation.advance();
+        let Some(thread) = self.threads.get_mut(&tid) else { return };
+        thread.pace = pace;
+        thread.state = State::Running;
+        thread.keep_signal_info(tid, signal);
+        let result = match (thread.group_stop, pace) {
+            (Some(_), _) => ptrace::listen(tid),
+            (None, Pace::Run) => ptrace::cont(tid, signal),
+            (None, Pace::Step) => ptrace::step(tid, signal),
+        };
+        if let Err(error) = result {
+            tracing::debug!(tid, %error, "a thread was gone before it was resumed");
+        }
+    }
+
+    /// Fails unless the thread is stopped and nothing of it waits to be taken.
+    fn resumable(&self, tid: Tid) -> Result<(), ProcessError> {
+        if self.is_stopped(tid) && !self.is_queued(tid) { Ok(()) } else { Err(ProcessError::ThreadGone(tid)) }
+    }
+
+    /// Lets a stopped thread run, with a signal (0: none).
+    pub fn resume(&mut self, tid: Tid, signal: i32) -> Result<(), ProcessError> {
+        self.resumable(tid)?;
+        self.go(tid, signal, Pace::Run);
+        Ok(())
+    }
+
+    /// Lets a stopped thread execute one instruction.
+    pub fn step(&mut self, tid: Tid, signal: i32) -> Result<(), ProcessError> {
+        self.resumable(tid)?;
+        self.go(tid, signal, Pace::Step);
+        Ok(())
+    }
+
+    /// Resumes every stopped thread of which no event waits to be taken.
+    pub fn resume_all(&mut self) {
+        let ready: Vec<Tid> = self.threads.keys().copied().filter(|tid| self.resumable(*tid).is_ok()).collect();
+        for tid in ready {
+            self.go(tid, 0, Pace::Run);
+        }
+        // One that waited for its vforked child all the while need not stop any more when that is done.
+        for thread in self.threads.values_mut().filter(|thread| thread.in_vfork) {
+            thread.interrupted = false;
+        }
+    }
+
+    /// Asks a running thread to stop. It will report a stop, by this or by something else.
+    pub fn interrupt(&mut self, tid: Tid) {
+        let Some(thread) = self.threads.get_mut(&tid) else { return };
+        if thread.state == State::Running && !thread.interrupted && !thread.fetching {
+            thread.interrupted = ptrace::interrupt(tid).is_ok();
+        }
+    }
+
+    /// Whether there is something to wait for until all stands: threads that run and can be stopped, or, when none is
+    /// left that could be, the process's end.
+    fn pending_stops(&self) -> bool {
+        let pending = self.threads.values().any(|thread| match thread.state {
+            State::Starting => true,
+            State::Running => !thread.in_vfork,
+            State::Stopped | State::Exiting => false,
+        });
+        pending || self.threads.values().all(|thread| thread.state == State::Exiting) && self.ended.is_none()
+    }
+
+    /// Stops every thread. What happens meanwhile is queued. If the process ends, its end is queued and all is well.
+    /// A thread that waits for a vforked child stops, and reports [`WaitEvent::Interrupted`], when that child execs.
+    pub fn stop_all(&mut self) -> Result<(), ProcessError> {
+        self.stopping = true;
+        let result = self.stop_each();
+        self.stopping = false;
+        result
+    }
+
+    fn stop_each(&mut self) -> Result<(), ProcessError> {
+        while self.pending_stops() {
+            let running: Vec<Tid> = self.threads.keys().copied().collect();
+            for tid in running {
+                self.interrupt(tid);
+            }
+            match self.next_event()? {
+                WaitEvent::Interrupted { .. } => {}
+                WaitEvent::Exited(ended) => {
+                    self.queue.push_back(WaitEvent::Exited(ended));
+                    break;
+                }
+                event => self.queue.push_back(event),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the whole process a signal.
+    pub fn signal(&self, signal: i32) -> Result<(), ProcessError> {
+        if self.ended.is_some() {
+            return Err(ProcessError::NoProcess(self.pid));
+        }
+        // SAFETY: kill takes numbers. Until its end has been reported to us the process is not collected, so the number
+        // is still its own.
+        if unsafe { libc::kill(self.pid, signal) } != 0 {
+            return Err(ProcessError::last("the debuggee cannot be signalled"));
+        }
+        Ok(())
+    }
+
+    /// Kills the process and waits for its end.
+    pub fn kill(&mut self) -> Result<Ended, ProcessError> {
+        if let Some(ended) = self.ended {
+            return Ok(ended);
+        }
+        self.signal(libc::SIGKILL)?;
+        loop {
+            if let WaitEvent::Exited(ended) = self.next_event()? {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Moves threads with a queued hit of one of our traps back to before it.
+    fn take_hits_back(&self) {
+        let Some(memory) = &self.memory else { return };
+        for event in &self.queue {
+            let WaitEvent::Trapped { tid, trap: Trap::Breakpoint } = *event else { continue };
+            let address = self.registers(tid).ok().and_then(|registers| registers.pc().checked_sub(1));
+            if let Some(address) = address.filter(|address| memory.is_planted(*address))
+                && let Err(error) = self.set_pc(tid, address)
+            {
+                tracing::debug!(tid, %error, "a thread was gone before it was moved");
+            }
+        }
+    }
+
+    /// Lets the process go: traps out, every thread running (or in the job-control stop it was in), undelivered signals
+    /// delivered. Threads whose hit of a trap nobody has taken yet are moved back to it.
+    pub fn detach(&mut self) -> Result<(), ProcessError> {
+        if self.ended.is_some() || self.detached {
+            return Ok(());
+        }
+        self.stop_all()?;
+        self.take_hits_back();
+        if let Some(memory) = &self.memory {
+            memory.lift_all();
+        }
+        self.generation.advance();
+        let mut signals: HashMap<Tid, i32> = HashMap::new();
+        for event in self.queue.drain(..) {
+            if let WaitEvent::Signal { tid, signal } = event {
+                signals.insert(tid, signal);
+            }
+        }
+        for child in self.early.keys().chain(self.forked.keys()) {
+            let _gone = ptrace::detach(*child, 0);
+        }
+        for tid in self.threads.keys() {
+            if let Err(error) = ptrace::detach(*tid, signals.get(tid).copied().unwrap_or(0)) {
+                tracing::debug!(tid, %error, "a thread was gone before it was let go");
+            }
+        }
+        self.threads.clear();
+        self.detached = true;
+        Ok(())
+    }
+}
