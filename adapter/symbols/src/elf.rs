@@ -7,6 +7,7 @@ use object::read::elf::{ElfFile64, ProgramHeader, SectionHeader};
 use object::{LittleEndian, Object, ObjectSection};
 use weft_memory::FileAddr;
 
+use crate::got::GotPlace;
 use crate::sections::Sections;
 use crate::symtab::TableRange;
 use crate::{OpenError, Segment, TlsSegment};
@@ -22,6 +23,7 @@ pub(crate) struct Headers {
     pub(crate) symbols: Option<TableRange>,
     pub(crate) text_address: Option<u64>,
     pub(crate) got_address: Option<u64>,
+    pub(crate) got: GotPlace,
 }
 
 /// Reads a file's headers and notes its sections.
@@ -41,7 +43,11 @@ pub(crate) fn read(path: &Path, sections: &mut Sections) -> Result<Headers, Open
             let Ok(name) = section.name_bytes() else { continue };
             match name {
                 b".text" => headers.text_address = Some(section.address()),
-                b".got" => headers.got_address = Some(section.address()),
+                b".got" => {
+                    headers.got_address = Some(section.address());
+                    headers.got.slots = section.address()..section.address().saturating_add(section.size());
+                }
+                b".rela.dyn" => headers.got.relocations = file_range(&section).unwrap_or_default(),
                 _ => {}
             }
             if let Ok(range) = section.compressed_file_range() {
@@ -92,6 +98,13 @@ fn symbol_table<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>, kind: elf::Sec
         (end <= file.data().len()).then_some(start..end)
     };
     Some(TableRange { full: kind == elf::SHT_SYMTAB, entries: range(symbols)?, strings: range(strings)? })
+}
+
+/// Where a section's bytes are in the file; checked against its length by whoever reads them.
+fn file_range<'a>(section: &impl ObjectSection<'a>) -> Option<std::ops::Range<usize>> {
+    let (offset, size) = section.file_range()?;
+    let start = usize::try_from(offset).ok()?;
+    Some(start..start.checked_add(usize::try_from(size).ok()?)?)
 }
 
 /// Refuses, with a reason that a user understands, what is not a little-endian 64-bit x86 program or library.

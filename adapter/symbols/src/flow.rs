@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Image;
 
@@ -54,17 +54,18 @@ impl Flow {
 
     fn split(image: &Image, code: &Code<'_>, entry: u64) -> Option<Self> {
         let mut starts: Vec<u64> = code.ranges.iter().map(|range| range.start).collect();
-        let mut tables: Vec<(u64, Vec<u64>)> = Vec::new();
+        let mut exits = Exits::default();
         for (at, instruction) in code.instructions.iter().enumerate() {
             match instruction.flow_control() {
-                FlowControl::Next | FlowControl::Call | FlowControl::IndirectCall => continue,
+                FlowControl::Next => continue,
+                FlowControl::Call | FlowControl::IndirectCall if !exits.never_returns(image, instruction) => continue,
                 FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch => {
                     starts.push(instruction.near_branch_target());
                 }
                 FlowControl::IndirectBranch => {
                     let targets = code.table_before(image, at)?;
                     starts.extend(&targets);
-                    tables.push((instruction.ip(), targets));
+                    exits.tables.insert(instruction.ip(), targets);
                 }
                 _ => {}
             }
@@ -81,13 +82,13 @@ impl Flow {
         }
         flow.entry = flow.block_at(entry)?;
         for at in 0..flow.blocks.len() {
-            flow.connect(at, code, &tables)?;
+            flow.connect(at, code, &exits)?;
         }
         Some(flow)
     }
 
     /// Works out where a block leads.
-    fn connect(&mut self, at: usize, code: &Code<'_>, tables: &[(u64, Vec<u64>)]) -> Option<()> {
+    fn connect(&mut self, at: usize, code: &Code<'_>, exits: &Exits) -> Option<()> {
         let range = self.blocks.get(at)?.code.clone();
         let after = code.instructions.partition_point(|instruction| instruction.ip() < range.end);
         let last = code.instructions.get(after.checked_sub(1)?)?;
@@ -97,14 +98,14 @@ impl Flow {
             // A target outside is a tail call.
             next.extend(self.block_at(last.near_branch_target()));
         }
-        if matches!(
-            flow,
-            FlowControl::Next | FlowControl::Call | FlowControl::IndirectCall | FlowControl::ConditionalBranch
-        ) {
+        let is_call = matches!(flow, FlowControl::Call | FlowControl::IndirectCall);
+        if matches!(flow, FlowControl::Next | FlowControl::ConditionalBranch)
+            || (is_call && !exits.dead_ends.contains(&last.ip()))
+        {
             next.extend(self.block_at(last.next_ip()));
         }
         if flow == FlowControl::IndirectBranch {
-            let (_, targets) = tables.iter().find(|(ip, _)| *ip == last.ip())?;
+            let targets = exits.tables.get(&last.ip())?;
             let targets: Vec<usize> = targets.iter().filter_map(|target| self.block_at(*target)).collect();
             next.extend(&targets);
             table = Some(targets);
@@ -175,6 +176,54 @@ impl Flow {
             block.next = vec![target];
         }
     }
+}
+
+/// What is special about where instructions lead.
+#[derive(Default)]
+struct Exits {
+    /// Targets of jumps through tables, by the jump.
+    tables: FxHashMap<u64, Vec<u64>>,
+    /// Whether a called function never returns, by its address.
+    noreturn: FxHashMap<u64, bool>,
+    /// Calls of such functions.
+    dead_ends: FxHashSet<u64>,
+}
+
+impl Exits {
+    /// Whether a call is to one of the standard library's functions that panic or end the program. Nothing in the
+    /// machine code says so, and what follows such a call is some other piece of the function.
+    fn never_returns(&mut self, image: &Image, call: &Instruction) -> bool {
+        let target = match call.op0_kind() {
+            OpKind::NearBranch64 => Some(call.near_branch_target()),
+            OpKind::Memory if call.is_ip_rel_memory_operand() => image.got_target(call.ip_rel_memory_address()),
+            _ => None,
+        };
+        let Some(target) = target else { return false };
+        let ask = || {
+            let symbol = image.symbol_at(weft_memory::FileAddr::new(target));
+            symbol.is_some_and(|symbol| is_diverging(&format!("{:#}", rustc_demangle::demangle(&symbol.name))))
+        };
+        let never = *self.noreturn.entry(target).or_insert_with(ask);
+        if never {
+            self.dead_ends.insert(call.ip());
+        }
+        never
+    }
+}
+
+/// Whether a function of the standard library is one of those declared `-> !`.
+fn is_diverging(path: &str) -> bool {
+    let is_std = ["core::", "alloc::", "std::"].iter().any(|krate| path.starts_with(krate));
+    let last = path.rsplit("::").next().unwrap_or_default();
+    let by_name = last.starts_with("panic")
+        || last.ends_with("_fail")
+        || last.ends_with("_failed")
+        || matches!(
+            last,
+            "begin_panic" | "resume_unwind" | "handle_alloc_error" | "handle_error" | "capacity_overflow"
+        );
+    let ends_program = matches!(path, "std::process::exit" | "std::process::abort" | "core::intrinsics::abort");
+    (is_std && by_name && !path.contains("::panicking::panic_count")) || ends_program
 }
 
 struct Code<'a> {
@@ -264,5 +313,27 @@ impl Image {
         let mut bytes = vec![0; length];
         let count = self.sections().read_file(usize::try_from(offset).ok()?, &mut bytes);
         (count == length).then_some(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_that_never_return_are_known_by_name() {
+        for path in [
+            "core::panicking::panic_fmt",
+            "core::panicking::panic_const::panic_const_add_overflow",
+            "core::option::unwrap_failed",
+            "core::slice::index::slice_end_index_len_fail",
+            "alloc::raw_vec::handle_error",
+            "std::process::exit",
+        ] {
+            assert!(is_diverging(path), "{path}");
+        }
+        for path in ["mine::panic_now", "core::fmt::write", "std::panicking::panic_count::increase", "main", ""] {
+            assert!(!is_diverging(path), "{path}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use weft_memory::FileAddr;
 use crate::addresses::Addresses;
 use crate::cache::Cache;
 use crate::elf::{self, Headers};
+use crate::got::{Got, GotPlace};
 use crate::lines::LineCache;
 use crate::sections::Sections;
 use crate::symtab::SymbolTable;
@@ -78,6 +79,7 @@ pub struct Image {
     lines: LineCache,
     vtables: Mutex<FxHashMap<UnitIndex, Arc<UnitVtables>>>,
     index: OnceLock<Index>,
+    got: OnceLock<Got>,
     cache: Cache,
 }
 
@@ -113,6 +115,7 @@ impl Image {
             lines: LineCache::default(),
             vtables: Mutex::default(),
             index: OnceLock::new(),
+            got: OnceLock::new(),
             cache: Cache::default(),
         }))
     }
@@ -196,6 +199,14 @@ impl Image {
 
     pub(crate) fn vtable_cache(&self) -> &Mutex<FxHashMap<UnitIndex, Arc<UnitVtables>>> {
         &self.vtables
+    }
+
+    pub(crate) fn got_place(&self) -> &GotPlace {
+        &self.headers.got
+    }
+
+    pub(crate) fn got_cell(&self) -> &OnceLock<Got> {
+        &self.got
     }
 
     pub(crate) fn index_cell(&self) -> &OnceLock<Index> {

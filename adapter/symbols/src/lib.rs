@@ -26,6 +26,7 @@ mod error;
 mod expression;
 mod flow;
 mod functions;
+mod got;
 mod image;
 mod index;
 mod index_pass;

@@ -150,6 +150,32 @@ fn an_await_is_stopped_at_once_per_evaluation() {
 }
 
 #[test]
+fn pieces_of_one_statement_are_one_place() {
+    // Additions that check for overflow, and a macro with blocks of its own.
+    for flags in UNOPTIMISED {
+        let image = image(flags);
+        for mark in ["pieces", "macro"] {
+            let found = find(&image, mark);
+            assert_eq!((found.line, found.addresses.len()), (line(mark), 1), "{mark} {flags:?}");
+        }
+    }
+}
+
+#[test]
+fn an_async_function_is_entered_once_per_call() {
+    for flags in UNOPTIMISED {
+        let image = image(flags);
+        let header = line("await") - 2;
+        let found = image.find_line(&source(), header).unwrap().unwrap();
+        // The poll function only, behind the jump on its state; not the function that makes the future.
+        assert_eq!((found.line, found.addresses.len()), (header, 1), "{flags:?}");
+        let frames = image.frames_at(found.addresses[0]).unwrap();
+        assert!(frames[0].function.kind.is_coroutine());
+        assert!(found.addresses[0] > frames[0].entry);
+    }
+}
+
+#[test]
 fn large_programs_are_read_too() {
     // This test program itself, with the file it was made from.
     let image = Image::open(&std::env::current_exe().unwrap()).unwrap();
