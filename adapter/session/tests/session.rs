@@ -172,6 +172,7 @@ async fn tasks_are_filtered_paged_and_looked_at_once() {
     assert_eq!(ids(&page), [3, 4, 5]);
     assert_eq!(page["tasks"][0]["threadId"], TASKS + 3);
     assert_eq!(page["tasks"][0]["waitingOn"], json!({"kind": "join", "text": "waits for task 2"}));
+    assert_eq!((&page["notes"], &page["problems"][0]["kind"]), (&json!(["seen task 1"]), &json!("deadlock")));
     let generation = page["generation"].clone();
     let running = client.body("asyncTasks", json!({"generation": generation, "filter": {"states": ["running"]}})).await;
     assert_eq!((ids(&running), &running["matched"]), (vec![2, 4, 6, 8, 10], &json!(5)));

@@ -108,6 +108,19 @@ fn at(line: u32) -> Location {
     Location { file: PathBuf::from("/build/src/main.rs"), line, column: 5 }
 }
 
+/// A wait with every field.
+fn everything() -> Wait {
+    Wait {
+        resource: Some(weft_tasks::Resource { id: 0x99, type_name: "Mutex".into() }),
+        remaining_ms: Some(5),
+        fd: Some(3),
+        peer: Some("127.0.0.1:1".into()),
+        holders: vec![key(2)],
+        tasks: vec![key(2)],
+        ..Wait::new(WaitKind::Mutex, "a mutex")
+    }
+}
+
 pub(crate) fn stopped(reason: StopReason) -> Stopped {
     Stopped { reason, at: Some(Target::Thread(100)), description: None, text: None, breakpoints: Vec::new() }
 }
@@ -229,13 +242,17 @@ impl Debuggee for Fake {
             runtime,
             state: if number % 2 == 0 { State::Running } else { State::Waiting },
             location: Some(at(u32::try_from(number).unwrap())),
-            entry: None,
-            spawned_at: None,
-            os_thread: None,
-            waiting_on: Some(Wait::new(WaitKind::Join, format!("waits for {{task:{:x}:{}}}", 0x2000, 2))),
-            awaited_by: Vec::new(),
+            entry: Some(at(1)),
+            spawned_at: Some(at(2)),
+            os_thread: Some(101),
+            waiting_on: Some(if number == 1 {
+                everything()
+            } else {
+                Wait::new(WaitKind::Join, "waits for {task:2000:2}")
+            }),
+            awaited_by: vec![weft_tasks::Awaiter { task: key(1), via: weft_tasks::Via::Join }],
             frames: 1,
-            error: None,
+            error: Some("half of it".into()),
         });
         Ok(Snapshot {
             runtimes: vec![weft_tasks::Runtime {
@@ -246,7 +263,14 @@ impl Debuggee for Fake {
                 task_count: usize::try_from(count).unwrap(),
             }],
             tasks: tasks.collect(),
-            ..Snapshot::default()
+            problems: vec![weft_tasks::Problem {
+                kind: weft_tasks::ProblemKind::Deadlock,
+                severity: weft_tasks::Severity::Error,
+                text: "a circle".into(),
+                tasks: vec![key(1)],
+                resources: vec![0x99],
+            }],
+            notes: vec!["seen {task:1000:1}".into()],
         })
     }
 

@@ -201,7 +201,7 @@ fn word(message: &Value) -> String {
     }
 }
 
-/// Panics unless a message is what the specification says.
+/// Panics unless a message is what the specification says, and weft's own schema for what weft adds.
 pub(crate) fn check(message: &Value) {
     let upper = |name: &str| name[..1].to_uppercase() + &name[1..];
     let kind = match message["type"].as_str() {
@@ -210,27 +210,49 @@ pub(crate) fn check(message: &Value) {
         _ if message["message"] == "cancelled" => "Response".into(),
         _ => "ErrorResponse".into(),
     };
-    static SCHEMA: OnceLock<Value> = OnceLock::new();
-    static VALIDATORS: Mutex<Option<HashMap<String, Arc<jsonschema::Validator>>>> = Mutex::new(None);
-    let schema = SCHEMA.get_or_init(|| {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/schema/debugAdapterProtocol.json");
-        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-    });
-    // What weft adds is an ordinary event or response to the specification.
-    let kind = match (schema["definitions"].get(&kind), message["type"].as_str()) {
-        (Some(_), _) => kind,
-        (None, Some("event")) => "Event".into(),
-        (None, _) => "Response".into(),
-    };
-    let validator =
-        Arc::clone(VALIDATORS.lock().unwrap().get_or_insert_default().entry(kind.clone()).or_insert_with(|| {
-            let mut root = schema.clone();
-            for key in ["type", "title", "description"] {
-                root.as_object_mut().unwrap().remove(key);
+    static SPECIFICATION: OnceLock<Value> = OnceLock::new();
+    static OURS: OnceLock<Value> = OnceLock::new();
+    let specification = SPECIFICATION.get_or_init(|| read_schema("tests/schema/debugAdapterProtocol.json"));
+    let ours = OURS.get_or_init(|| {
+        let mut schema = read_schema("docs/async-dap.schema.json");
+        // A field that the schema does not name is a mistake here, whatever a client may tolerate.
+        for (name, definition) in schema["definitions"].as_object_mut().unwrap() {
+            if name != "Source" && definition.get("properties").is_some() {
+                definition["additionalProperties"] = json!(false);
             }
-            root["allOf"] = json!([{"$ref": format!("#/definitions/{kind}")}]);
-            Arc::new(jsonschema::validator_for(&root).unwrap())
-        }));
-    let errors: Vec<String> = validator.iter_errors(message).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{kind}: {errors:?}\n{message}");
+        }
+        schema
+    });
+    if specification["definitions"].get(&kind).is_some() {
+        return validate(specification, &kind, message);
+    }
+    // To the specification, what weft adds is an ordinary event or response.
+    validate(specification, if message["type"] == "event" { "Event" } else { "Response" }, message);
+    let body = format!("{kind}Body");
+    match message.get("body") {
+        Some(value) => validate(ours, &body, value),
+        None => assert!(ours["definitions"].get(&body).is_none(), "{kind} lacks its body"),
+    }
+}
+
+fn read_schema(path: &str) -> Value {
+    let path = format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn validate(schema: &Value, definition: &str, value: &Value) {
+    static VALIDATORS: Mutex<Option<HashMap<String, Arc<jsonschema::Validator>>>> = Mutex::new(None);
+    let mut validators = VALIDATORS.lock().unwrap();
+    let validator = validators.get_or_insert_default().entry(definition.to_owned()).or_insert_with(|| {
+        let root = json!({
+            "$schema": schema["$schema"],
+            "definitions": schema["definitions"],
+            "allOf": [{"$ref": format!("#/definitions/{definition}")}],
+        });
+        Arc::new(jsonschema::validator_for(&root).unwrap())
+    });
+    let validator = Arc::clone(validator);
+    drop(validators);
+    let errors: Vec<String> = validator.iter_errors(value).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{definition}: {errors:?}\n{value}");
 }
