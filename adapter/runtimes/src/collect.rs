@@ -454,7 +454,7 @@ fn count(node: &Node) -> usize {
 
 /// Where the innermost frame of user code is, else the innermost of all that is anywhere.
 fn innermost(nodes: &[Node]) -> Option<Location> {
-    fn last<'a>(nodes: &'a [Node], user: bool) -> Option<&'a Arc<Location>> {
+    fn last(nodes: &[Node], user: bool) -> Option<&Arc<Location>> {
         nodes.iter().find_map(|node| {
             last(&node.children, user).or_else(|| node.location.as_ref().filter(|_| !user || node.user_code))
         })

@@ -126,13 +126,16 @@ impl Choice {
     }
 }
 
+/// Where an await made by a macro is, if the code tells.
+type MacroLine = Option<Arc<Location>>;
+
 /// The shapes of all types met so far.
 #[derive(Debug, Default)]
 pub(crate) struct Shapes {
     known: RwLock<FxHashMap<TypeId, Arc<Shape>>>,
     holds: RwLock<FxHashMap<TypeId, bool>>,
     /// Lines of awaits made by macros, by environment and state.
-    macro_lines: RwLock<FxHashMap<(TypeId, usize), Option<Arc<Location>>>>,
+    macro_lines: RwLock<FxHashMap<(TypeId, usize), MacroLine>>,
 }
 
 impl Shapes {

@@ -4,4 +4,5 @@ mod dump;
 mod fixture;
 mod running;
 mod spawner;
+mod states;
 mod zoo;

@@ -1,0 +1,48 @@
+//! One task in each state, beside a root that runs.
+
+use std::sync::Arc;
+
+use weft_runtimes::Runtimes;
+use weft_tasks::{FrameKind, State, TaskKind};
+
+use crate::fixture::{PROFILES, line, stopped};
+use crate::zoo::rows;
+
+#[test]
+fn states_are_told_apart() {
+    for profile in PROFILES {
+        let program = stopped("states", profile, &[]);
+        let runtimes = Runtimes::new();
+        let listing = Arc::new(runtimes.list(&program.stop));
+        let found: Vec<_> = listing
+            .snapshot
+            .tasks
+            .iter()
+            .map(|task| {
+                let at = task.location.as_ref().map_or(0, |location| location.line);
+                (task.name.as_str(), task.kind, task.state, at)
+            })
+            .collect();
+        let at = |marker| line("states", marker);
+        assert_eq!(
+            found,
+            [
+                ("states::main", TaskKind::Root, State::Running, at("hold")),
+                ("states::waiting", TaskKind::Task, State::Waiting, at("waiting")),
+                ("states::ready", TaskKind::Task, State::Ready, at("ready")),
+                ("states::cancelled", TaskKind::Task, State::Cancelled, at("cancelled")),
+                ("states::created", TaskKind::Task, State::Created, at("created")),
+            ],
+            "{profile:?}"
+        );
+        let root = &listing.snapshot.tasks[0];
+        assert_eq!(root.os_thread, Some(program.stop.pid));
+        let stack = runtimes.thread_stack(&program.stop, program.stop.pid, &|| listing.clone());
+        let text = rows(&stack);
+        let label = text.iter().position(|row| row == "task states::main").expect("a label");
+        assert_eq!(text[label - 1], format!("states::main:{}", at("root")), "{profile:?} {text:?}");
+        assert_eq!(text[label - 2], format!("states::hold:{}", at("hold")), "{profile:?}");
+        let created = runtimes.stack(&program.stop, &listing, listing.snapshot.tasks[4].key).expect("a stack");
+        assert_eq!((created.frames.len(), created.frames[0].kind), (1, FrameKind::Await));
+    }
+}
