@@ -62,7 +62,8 @@ impl<'a> Collector<'a> {
         let threads = self.stop.threads.iter().filter(|thread| tids.contains(&thread.tid));
         self.threads = threads.map(|thread| view(self.stop, thread.tid)).collect();
         let mut found = self.owned();
-        found.extend(self.blocking());
+        let beside = self.beside(&found);
+        found.extend(beside);
         self.name(&found);
         self.match_threads(&found);
         for task in found {
@@ -148,20 +149,26 @@ impl<'a> Collector<'a> {
         context.address().map(|address| RuntimeKey(address.raw()))
     }
 
-    /// Jobs that threads made for blocking run at the moment. Those that launch workers are no tasks of the user's.
-    fn blocking(&self) -> Vec<Found> {
-        let Some(plan) = &self.plan else { return Vec::new() };
+    /// Tasks that threads run at the moment although no runtime owns them: jobs on threads made for blocking, tasks of a
+    /// thread-bound set. Those that launch workers are no tasks of the user's.
+    fn beside(&mut self, owned: &[Found]) -> Vec<Found> {
+        let Some(plan) = self.plan.clone() else { return Vec::new() };
+        let mut seen: FxHashSet<MemAddr> = owned.iter().map(|found| found.entry.header).collect();
         let mut found = Vec::new();
         for view in &self.threads {
             let Some(runtime) = self.runtime_of_thread(view.tid) else { continue };
             for activation in &view.activations {
                 let Driven::Task { header: Some(header), .. } = activation.what else { continue };
-                let entry = self.runtimes.cells.read(self.stop, plan, header);
-                let is_job = entry.cell.as_ref().is_some_and(|cell| cell.kind == TaskKind::Blocking && !cell.is_worker);
-                if is_job && !self.by_header.contains_key(&header) {
+                let entry = self.runtimes.cells.read(self.stop, &plan, header);
+                let is_task = entry.cell.as_ref().is_some_and(|cell| !cell.is_worker);
+                if is_task && seen.insert(header) {
                     found.push(Found { entry, runtime });
                 }
             }
+        }
+        let is_local = |found: &Found| found.entry.cell.as_ref().is_some_and(|cell| cell.kind == TaskKind::Local);
+        if found.iter().any(is_local) {
+            self.note("tasks of a LocalSet are listed only while they run or somebody joins them".to_owned());
         }
         found
     }
@@ -228,19 +235,20 @@ impl<'a> Collector<'a> {
         let polled = if running { self.polled(key) } else { None };
         let future =
             entry.future.zip(entry.cell.as_ref().and_then(|cell| cell.future.clone())).map(|(at, ty)| (ty, at));
+        let blocking = entry.cell.as_ref().is_some_and(|cell| cell.kind == TaskKind::Blocking);
         let chain = match (&polled, &future) {
             (Some(polled), _) => Chain { nodes: self.physical(*polled), ..Chain::default() },
-            (None, Some((ty, address))) if !running => self.walk(ty, *address),
+            // A job is a closure: before it runs there is nothing in it to walk.
+            (None, Some((ty, address))) if !running && !blocking => self.walk(ty, *address),
             _ => Chain::default(),
         };
-        let blocking = entry.cell.as_ref().is_some_and(|cell| cell.kind == TaskKind::Blocking);
         let mut error = entry.error.clone().or_else(|| chain.error.clone());
         if running && polled.is_none() {
             error.get_or_insert_with(|| "the thread that runs it was not found".to_owned());
         }
         let state = match entry.state {
-            Some(_) if blocking && running => State::Running,
-            Some(state) => state.state(chain.unresumed),
+            // A job that waits for a thread was never run.
+            Some(state) => state.state(chain.unresumed || blocking),
             None => State::Waiting,
         };
         let cell = entry.cell.as_deref();
@@ -323,7 +331,7 @@ impl<'a> Collector<'a> {
     fn push(&mut self, mut task: Task, nodes: &[Node], details: Details) {
         task.frames = nodes.iter().map(count).fold(0, usize::saturating_add);
         task.location = innermost(nodes);
-        if matches!(task.state, State::Waiting | State::Cancelled | State::Ready) {
+        if matches!(task.state, State::Waiting | State::Cancelled) {
             task.waiting_on = wait_of(nodes);
         }
         let mut targets = Vec::new();

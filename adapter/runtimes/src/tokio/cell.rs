@@ -147,6 +147,7 @@ fn resolve(stop: &Stop, poll: MemAddr) -> Result<Cell, String> {
         return Ok(unknown(&module.image, &concrete.function.path));
     };
     let (name, entry) = describe(&future);
+    let local = scheduler.as_ref().is_some_and(|scheduler| scheduler.path().contains("<tokio::task::local::"));
     let layout = scheduler.and_then(|scheduler| layout(&future, &scheduler));
     let error = layout.is_none().then(|| "the debug information does not describe the task's memory".to_owned());
     let blocking = base(future.path()).ends_with("::BlockingTask");
@@ -155,7 +156,11 @@ fn resolve(stop: &Stop, poll: MemAddr) -> Result<Cell, String> {
     Ok(Cell {
         name: name.into(),
         entry,
-        kind: if blocking { TaskKind::Blocking } else { TaskKind::Task },
+        kind: match (blocking, local) {
+            (true, _) => TaskKind::Blocking,
+            (_, true) => TaskKind::Local,
+            _ => TaskKind::Task,
+        },
         is_worker,
         error,
         layout,

@@ -31,7 +31,7 @@ fn states_are_told_apart() {
                 ("states::waiting", TaskKind::Task, State::Waiting, at("waiting")),
                 ("states::ready", TaskKind::Task, State::Ready, at("ready")),
                 ("states::cancelled", TaskKind::Task, State::Cancelled, at("cancelled")),
-                ("states::created", TaskKind::Task, State::Created, at("created")),
+                ("states::created", TaskKind::Task, State::Created, at("in created") - 1),
             ],
             "{profile:?}"
         );

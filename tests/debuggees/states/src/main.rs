@@ -32,8 +32,7 @@ async fn cancelled(bell: Arc<Notify>) {
 }
 
 async fn created(bell: Arc<Notify>) {
-    // BP: created
-    bell.notified().await;
+    bell.notified().await; // BP: in created
 }
 
 #[inline(never)]
