@@ -156,8 +156,7 @@ fn push_at(stop: &Stop, frames: &mut Vec<Frame>, physical: &Physical) {
 /// A name for code without debug information.
 fn symbol_name(module: &Module, address: FileAddr, pc: MemAddr) -> String {
     match module.image.symbol_at(address) {
-        // The alternate form leaves the hash out.
-        Some(symbol) => format!("{:#}", rustc_demangle::demangle(&symbol.name)),
+        Some(symbol) => weft_symbols::symbol_name(&symbol.name),
         None => format!("{pc} in {}", module.image.name()),
     }
 }

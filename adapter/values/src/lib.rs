@@ -35,7 +35,7 @@ pub use coroutine::{CoroutinePhase, CoroutineState, coroutine};
 pub use error::ValueError;
 pub use expression::{EvaluateError, Scope, Variables, evaluate};
 pub use frames::{Frame, FrameWalk, WalkEnd, frames};
-pub use names::short_type_name;
+pub use names::{short_type_name, type_name};
 pub use navigate::{ActiveVariant, FieldPlace};
 pub use place::{At, Meta, Place};
 pub use sequence::Sequence;

@@ -1,5 +1,26 @@
 //! Type names as a programmer writes them.
 
+use weft_symbols::{Type, TypeKind};
+
+/// Arrays of arrays that are spelt out.
+const MAX_NESTING: usize = 32;
+
+/// A type's name in short Rust form; arrays too, which have no name in the debug information.
+pub fn type_name(ty: &Type) -> String {
+    spelt(ty, MAX_NESTING)
+}
+
+fn spelt(ty: &Type, depth: usize) -> String {
+    let (TypeKind::Array { element, count }, Some(depth)) = (ty.kind(), depth.checked_sub(1)) else {
+        return short_type_name(ty.path());
+    };
+    let element = element.and_then(|die| ty.at(die)).map_or_else(|| "_".to_owned(), |element| spelt(&element, depth));
+    match count {
+        Some(count) => format!("[{element}; {count}]"),
+        None => format!("[{element}]"),
+    }
+}
+
 /// A path without its balanced trailing generic arguments: `alloc::vec::Vec<u8>` → `alloc::vec::Vec`.
 pub(crate) fn without_arguments(path: &str) -> &str {
     if !path.ends_with('>') {

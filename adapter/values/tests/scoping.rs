@@ -49,7 +49,10 @@ const STOPS: &[Expected] = &[
     &[("scopes::guarded", &["value = Some(9)", "k = 9"])],
     &[("scopes::patterns", &["a = 1", "b = \"two\"", "first = 3"])],
     &[("scopes::generic", &["items = <optimised out>", "copy = [\"p\", \"q\"]"])],
-    &[("scopes::inlined", &["left = 40", "right = 1", "sum = 41"]), ("scopes::caller", &["seed = 20", "doubled = 40"])],
+    &[
+        ("scopes::inlined", &["left = 40", "right = 1", "sum = 41"]),
+        ("scopes::caller", &["seed = 20", "doubled = 40", "item = <function item of type `fn(u8)`>"]),
+    ],
 ];
 
 #[test]

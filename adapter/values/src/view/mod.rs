@@ -158,7 +158,7 @@ fn innermost(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
 
 /// The type's name; the target of a wide pointer has one that the debug information does not spell.
 fn type_name(place: &Place) -> String {
-    let name = crate::short_type_name(place.ty.path());
+    let name = crate::type_name(&place.ty);
     match place.meta {
         crate::Meta::Length(_) => format!("[{name}]"),
         crate::Meta::Str(_) if place.ty.size() == 1 => "str".to_owned(),

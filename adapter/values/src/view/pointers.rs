@@ -5,7 +5,7 @@ use weft_symbols::TypeKind;
 
 use super::Child;
 use super::shape::Shape;
-use crate::{Place, Stop, ValueError};
+use crate::{At, Place, Stop, ValueError};
 
 /// A thin pointer: what it refers to stands for a reference or a `Box`; a raw pointer is an address.
 pub(super) fn thin(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
@@ -44,8 +44,12 @@ fn raw(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
     Ok(Shape::Summary { text: address.to_string(), fields })
 }
 
-/// A function pointer: the address, and the function there.
+/// A function pointer: the address, and the function there. A function item, which has no bytes, has the type of a
+/// pointer in the debug information.
 fn function(stop: &Stop, place: &Place) -> Result<String, ValueError> {
+    if matches!(&place.at, At::Bytes { bytes, .. } if bytes.is_empty()) {
+        return Ok(format!("<function item of type `{}`>", crate::short_type_name(place.ty.path())));
+    }
     let address = place.read_pointer(stop)?;
     if address.raw() == 0 {
         return Ok("0x0".to_owned());
@@ -62,7 +66,7 @@ pub(super) fn function_name(stop: &Stop, address: MemAddr) -> Option<String> {
         return Some(code.function.name.clone());
     }
     let symbol = module.image.symbol_at(file_address)?;
-    Some(format!("{:#}", rustc_demangle::demangle(&symbol.name)))
+    Some(weft_symbols::symbol_name(&symbol.name))
 }
 
 /// A trait object whose concrete type is not to be found: the vtable has no debug information, or it is none.

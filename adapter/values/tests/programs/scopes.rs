@@ -78,6 +78,8 @@ fn inlined(left: u32, right: u32) -> u32 {
 
 fn caller(seed: u32) -> u32 {
     let doubled = seed * 2;
+    let item = shadows;
+    black_box(item);
     inlined(doubled, 1)
 }
 
