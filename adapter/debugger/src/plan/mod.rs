@@ -5,8 +5,8 @@
 //! meanwhile. The hit is judged by thread and CFA (which activation of the function is it?) and, for coroutines, by the
 //! environment's address (which instance?).
 
-mod awaits;
 mod call;
+mod flow;
 mod instruction;
 mod rows;
 mod stepper;

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use weft_memory::MemAddr;
 use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine, environment, frames};
 
-use super::awaits::{Lines, expressions};
 use super::call::calls_in;
+use super::flow::unfinished;
 use super::rows::{self, Rows};
 use super::{Hit, Plan, Verdict};
 use crate::StepKind;
@@ -27,8 +27,6 @@ pub(crate) struct Stepper {
     seen: BTreeSet<u32>,
     /// The coroutine that is followed, while the body is one.
     instance: Option<Place>,
-    /// Its `.await` expressions: the lines of one count as one line.
-    awaits: Vec<Lines>,
     starts_at_call: bool,
 }
 
@@ -61,33 +59,16 @@ impl Stepper {
         let mut stepper = Self {
             kind,
             phase: Phase::Idle { entries: BTreeSet::new() },
-            seen: BTreeSet::new(),
-            instance: None,
-            awaits: Vec::new(),
+            seen: BTreeSet::from([line]),
+            instance: environment(stop, frame),
             starts_at_call: false,
         };
-        stepper.follow(stop, frame);
-        stepper.pass_line(line);
         let active = stepper
             .activation(stop, tid, &walk)
             .ok_or_else(|| format!("a step cannot begin in {}: its caller is not known", frame.name))?;
         stepper.starts_at_call = active.calls.contains(&frame.pc);
         stepper.phase = Phase::Active(active);
         Ok(stepper)
-    }
-
-    /// Follows the coroutine whose poll function this frame executes, if it does.
-    fn follow(&mut self, stop: &Stop, frame: &Frame) {
-        self.instance = environment(stop, frame);
-        self.awaits = self.instance.as_ref().map(|place| expressions(stop, frame, &place.ty)).unwrap_or_default();
-    }
-
-    /// From here on this line does not count, nor do the others of the expression it belongs to.
-    fn pass_line(&mut self, line: u32) {
-        self.seen.insert(line);
-        for lines in self.awaits.iter().filter(|lines| lines.contains(&line)) {
-            self.seen.extend(lines.clone());
-        }
     }
 
     /// The activation of the innermost frame of a stack. `None` when not even its CFA is known.
@@ -98,7 +79,8 @@ impl Stepper {
         let mut rows = Rows::new();
         if self.kind != StepKind::Out {
             rows = rows::statements(stop, body);
-            rows.retain(|_, line| !self.seen.contains(line));
+            let rest = self.instance.as_ref().map(|place| unfinished(stop, body, &place.ty)).unwrap_or_default();
+            rows.retain(|address, line| !self.seen.contains(line) && !rest.contains(address));
         }
         // Leaving an inlined copy is arriving in the code around it, on a line other than that of the call.
         for outer in walk.get(1..=concrete).unwrap_or_default().iter().filter(|frame| frame.user_code) {
@@ -120,9 +102,7 @@ impl Stepper {
             match coroutine(hit.stop, &place) {
                 Ok(state) => match state.phase {
                     CoroutinePhase::Suspended(_) => {
-                        if let Some(at) = state.await_location {
-                            self.pass_line(at.line);
-                        }
+                        self.seen.extend(state.await_location.map(|at| at.line));
                         return self.suspended(hit.stop, place);
                     }
                     _ => return self.completed(hit),
@@ -141,12 +121,11 @@ impl Stepper {
         };
         let Some(awaiter) = walk.get(at..) else { return Verdict::Continue };
         let Some(frame) = awaiter.first() else { return self.leave(hit) };
-        self.follow(hit.stop, frame);
+        self.instance = environment(hit.stop, frame);
         if self.instance.is_none() {
             return self.leave(hit);
         }
-        self.seen.clear();
-        self.pass_line(frame.source.as_ref().map_or(0, |source| source.line));
+        self.seen = BTreeSet::from([frame.source.as_ref().map_or(0, |source| source.line)]);
         // Out has got where it wanted to: from here on any line of the awaiter ends it.
         self.kind = StepKind::Over;
         match self.activation(hit.stop, hit.tid, awaiter) {
