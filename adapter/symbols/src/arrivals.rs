@@ -83,17 +83,27 @@ impl Arrivals {
         })
     }
 
-    /// Leaves out places that are only reached behind another one of them, each time. `None` where there are too many
-    /// to compare.
-    pub(crate) fn first_of(&self, places: &[u64]) -> Option<Vec<u64>> {
+    /// Leaves out places that execution only comes to from the line's own code, and those that are only reached behind
+    /// another one, each time. `None` where there are too many to compare.
+    pub(crate) fn first_of(&self, places: &[u64], code_of_line: &[Range<u64>]) -> Option<Vec<u64>> {
         let pairs = places.len().checked_mul(places.len())?;
         if pairs.checked_mul(self.main.len())? > MAX_STEPS {
             return None;
         }
+        let places = kept(places, |place| !self.goes_on(place, code_of_line));
         let behind: Vec<Option<Behind>> = places.iter().map(|other| self.behind(*other)).collect();
-        let is_later = |place: &u64| behind.iter().flatten().any(|other| self.is_behind(*place, other));
-        let kept: Vec<u64> = places.iter().copied().filter(|place| !is_later(place)).collect();
-        Some(if kept.is_empty() { places.to_vec() } else { kept })
+        Some(kept(&places, |place| !behind.iter().flatten().any(|other| self.is_behind(place, other))))
+    }
+
+    /// Whether all that leads to a place is the line's own code: a loop's condition behind the jump to it, the end of a
+    /// function behind each of its returns.
+    fn goes_on(&self, place: u64, code_of_line: &[Range<u64>]) -> bool {
+        let Some(block) = self.flow.block_at(place).filter(|block| *block != self.flow.entry()) else { return false };
+        if self.flow.code(block).start != place {
+            return false;
+        }
+        let mut before = self.flow.before(block).filter(|before| is_in(&self.main, *before)).peekable();
+        before.peek().is_some() && before.all(|before| is_covered(code_of_line, self.flow.code(before).end))
     }
 
     fn behind(&self, place: u64) -> Option<Behind> {
@@ -117,6 +127,18 @@ struct Behind {
     place: u64,
     block: usize,
     without: Reached,
+}
+
+/// Those that hold, or all if none does.
+fn kept(places: &[u64], holds: impl Fn(u64) -> bool) -> Vec<u64> {
+    let kept: Vec<u64> = places.iter().copied().filter(|place| holds(*place)).collect();
+    if kept.is_empty() { places.to_vec() } else { kept }
+}
+
+/// Whether the code that ends before an address is in one of the pieces.
+fn is_covered(pieces: &[Range<u64>], end: u64) -> bool {
+    let next = pieces.partition_point(|piece| piece.start < end);
+    next.checked_sub(1).and_then(|at| pieces.get(at)).is_some_and(|piece| end <= piece.end)
 }
 
 struct Resumed {

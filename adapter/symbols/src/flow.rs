@@ -152,6 +152,11 @@ impl Flow {
         self.blocks.get(block).map_or(&[], |block| &block.next)
     }
 
+    /// Blocks that lead directly to one.
+    pub(crate) fn before(&self, block: usize) -> impl Iterator<Item = usize> {
+        self.blocks.iter().enumerate().filter(move |(_, before)| before.next.contains(&block)).map(|(at, _)| at)
+    }
+
     /// The first jump through a table on the way from the entry: a coroutine's dispatch on its state. Its block and the
     /// table's targets.
     pub(crate) fn first_table(&self) -> Option<(usize, Vec<usize>)> {

@@ -6,6 +6,7 @@
 //! function, the places where execution arrives at the line are kept ([`crate::arrivals`]).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,6 +57,8 @@ impl Place {
 struct Rows {
     /// Rows that begin a run of the line, ascending.
     exact: Vec<u64>,
+    /// Code of the line, each piece from the row that begins it; ascending.
+    code: Vec<Range<u64>>,
     /// The smallest later line that begins a run.
     later: Option<u32>,
     /// Ends of prologues, ascending by address.
@@ -163,6 +166,7 @@ impl Image {
         self.walk_sequences(place, |sequence| rows.add(sequence, numbers, line))?;
         rows.exact.sort_unstable();
         rows.exact.dedup();
+        rows.code.sort_unstable_by_key(|piece| piece.start);
         rows.prologue_ends.sort_unstable();
         Ok(rows)
     }
@@ -235,7 +239,7 @@ impl Image {
             }
         }
         let places = copies.into_iter().flat_map(|(copy, places)| {
-            let first = arrivals.as_ref().and_then(|arrivals| arrivals.first_of(&places));
+            let first = arrivals.as_ref().and_then(|arrivals| arrivals.first_of(&places, &rows.code));
             let places = first.unwrap_or_else(|| lowest_per_block(&places, blocks));
             places.into_iter().map(move |address| (copy, address))
         });
@@ -283,7 +287,8 @@ impl Rows {
     fn add(&mut self, sequence: &[RawRow], numbers: &[u32], line: u32) {
         let mut run = None;
         let mut run_has_place = false;
-        for row in sequence {
+        for (at, row) in sequence.iter().enumerate() {
+            let after = at.checked_add(1).and_then(|next| sequence.get(next)).unwrap_or(row);
             if row.prologue_end {
                 // Optimised, the first code behind the prologue may be another file's, inlined: then the line stays.
                 let own = numbers.contains(&row.file) && row.line != 0;
@@ -293,12 +298,19 @@ impl Rows {
                 run = Some((row.file, row.line));
                 run_has_place = false;
             }
+            if run_has_place
+                && row.line == line
+                && let Some(piece) = self.code.last_mut()
+            {
+                piece.end = after.address;
+            }
             if run_has_place || !row.is_stmt || row.end_sequence || row.line < line || !numbers.contains(&row.file) {
                 continue;
             }
             run_has_place = true;
             if row.line == line {
                 self.exact.push(row.address);
+                self.code.push(row.address..after.address);
             } else if self.later.is_none_or(|later| row.line < later) {
                 self.later = Some(row.line);
             }
