@@ -68,6 +68,8 @@ pub(crate) struct Walk<'a> {
     /// The coroutines around, outermost first, with their active states.
     pub(crate) around: Vec<Enclosing>,
     places: usize,
+    /// An address in the code that polls the task's entry future.
+    poller: Option<MemAddr>,
     unresumed: bool,
     pub(crate) error: Option<String>,
 }
@@ -88,8 +90,9 @@ impl Enclosing {
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(stop: &'a Stop, shapes: &'a Shapes, key_of: &'a KeyOf<'a>) -> Self {
+    pub(crate) fn new(stop: &'a Stop, shapes: &'a Shapes, key_of: &'a KeyOf<'a>, poller: Option<MemAddr>) -> Self {
         Self {
+            poller,
             stop,
             shapes,
             key_of,
@@ -192,11 +195,12 @@ impl<'a> Walk<'a> {
         }
         let awaitee = active.parts.iter().find(|part| part.name == "__awaitee");
         let in_macro = awaitee.filter(|_| active.by_macro && state != UNRESUMED);
-        let location = match in_macro.and_then(|of| self.shapes.macro_line(self.stop, &shape.ty, state, &of.ty)) {
-            Some(line) => Some(line),
-            None if state == UNRESUMED => coroutine.declared.clone(),
-            None => active.location.clone(),
-        };
+        let location =
+            match in_macro.and_then(|of| self.shapes.macro_line(self.stop, &shape.ty, state, &of.ty, self.poller)) {
+                Some(line) => Some(line),
+                None if state == UNRESUMED => coroutine.declared.clone(),
+                None => active.location.clone(),
+            };
         let mut children = Vec::new();
         if let Some(awaitee) = awaitee.filter(|_| state != UNRESUMED) {
             self.around.push(Enclosing { shape: Arc::clone(shape), address, state });

@@ -10,10 +10,10 @@ use weft_tasks::{Awaiter, Location, Runtime, RuntimeKey, RuntimeKind, Snapshot, 
 use weft_values::{Place, Stop};
 
 use crate::chain::{Chain, Node, joined, wait_of};
-use crate::listing::{Details, Listing};
+use crate::listing::{Details, EntryFuture, Listing};
 use crate::runtimes::Runtimes;
 use crate::shape::find_member;
-use crate::threads::{Driven, ThreadView, environment, view};
+use crate::threads::{Activation, Driven, ThreadView, environment, view};
 use crate::tokio::{Context, Entry, HeaderPlan, contexts, describe, owned_tasks};
 
 /// Most tasks that are added because somebody joins them although no runtime owns them.
@@ -233,13 +233,14 @@ impl<'a> Collector<'a> {
         }
         let running = entry.state.is_some_and(|state| state.is_running());
         let polled = if running { self.polled(key) } else { None };
-        let future =
-            entry.future.zip(entry.cell.as_ref().and_then(|cell| cell.future.clone())).map(|(at, ty)| (ty, at));
+        let future = entry.cell.as_ref().and_then(|cell| {
+            Some(EntryFuture { ty: cell.future.clone()?, address: entry.future?, poller: cell.poller(self.stop) })
+        });
         let blocking = entry.cell.as_ref().is_some_and(|cell| cell.kind == TaskKind::Blocking);
         let chain = match (&polled, &future) {
             (Some(polled), _) => Chain { nodes: self.physical(*polled), ..Chain::default() },
             // A job is a closure: before it runs there is nothing in it to walk.
-            (None, Some((ty, address))) if !running && !blocking => self.walk(ty, *address),
+            (None, Some(future)) if !running && !blocking => self.walk(future),
             _ => Chain::default(),
         };
         let mut error = entry.error.clone().or_else(|| chain.error.clone());
@@ -277,10 +278,8 @@ impl<'a> Collector<'a> {
         for (thread, view) in self.threads.iter().enumerate() {
             let Some(runtime) = self.runtime_of_thread(view.tid) else { continue };
             for (position, activation) in view.activations.iter().enumerate() {
-                if let Driven::Root { future, place, cfa } = &activation.what {
-                    let root =
-                        Root { future: future.clone(), place: place.clone(), cfa: *cfa, running: activation.running };
-                    found.push(((thread, position), view.tid, runtime, root));
+                if matches!(activation.what, Driven::Root { .. }) {
+                    found.push(((thread, position), view.tid, runtime, activation.clone()));
                 }
             }
         }
@@ -289,20 +288,22 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn root(&mut self, polled: (usize, usize), tid: i32, runtime: RuntimeKey, root: &Root) {
-        let address = root.place.as_ref().and_then(Place::address).or(root.cfa);
-        let Some(address) = address else { return };
+    fn root(&mut self, polled: (usize, usize), tid: i32, runtime: RuntimeKey, root: &Activation) {
+        let Driven::Root { future: ty, place, cfa, poller } = &root.what else { return };
+        let Some(address) = place.as_ref().and_then(Place::address).or(*cfa) else { return };
         let key = TaskKey { address: address.raw(), id: 0 };
-        let future = root.place.as_ref().and_then(|place| Some((place.ty.clone(), place.address()?)));
+        let future = place
+            .as_ref()
+            .and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()?, poller: *poller }));
         let chain = match &future {
             _ if root.running => Chain { nodes: self.physical(polled), ..Chain::default() },
-            Some((ty, address)) => self.walk(ty, *address),
+            Some(future) => self.walk(future),
             None => Chain {
                 error: Some("the compiler kept no pointer to this future: what it awaits is not known".to_owned()),
                 ..Chain::default()
             },
         };
-        let described = root.future.as_ref().map(describe);
+        let described = ty.as_ref().map(describe);
         let (name, entry) = described.unwrap_or_else(|| ("block_on".to_owned(), None));
         let state = if root.running { State::Running } else { State::Waiting };
         if let Some(activation) = self.threads.get_mut(polled.0).and_then(|view| view.activations.get_mut(polled.1)) {
@@ -349,7 +350,7 @@ impl<'a> Collector<'a> {
         crate::stack::physical(own.unwrap_or_default())
     }
 
-    fn walk(&mut self, ty: &Type, address: MemAddr) -> Chain {
+    fn walk(&mut self, future: &EntryFuture) -> Chain {
         let met = RefCell::new(Vec::new());
         let key_of = |header: MemAddr| {
             if let Some(known) = self.by_header.get(&header) {
@@ -361,7 +362,7 @@ impl<'a> Collector<'a> {
             met.borrow_mut().push((header, known.clone()));
             Some(known)
         };
-        let chain = self.runtimes.chain(self.stop, &key_of, ty, address);
+        let chain = self.runtimes.chain(self.stop, &key_of, future);
         self.by_header.extend(met.into_inner());
         chain
     }
@@ -423,13 +424,6 @@ impl<'a> Collector<'a> {
             by_header: self.by_header,
         }
     }
-}
-
-struct Root {
-    future: Option<Type>,
-    place: Option<Place>,
-    cfa: Option<MemAddr>,
-    running: bool,
 }
 
 fn key_of(entry: &Entry) -> TaskKey {

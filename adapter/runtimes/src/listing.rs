@@ -29,9 +29,18 @@ pub(crate) struct Details {
     /// Its place in the snapshot.
     pub(crate) index: usize,
     /// The entry future; none if it could not be found.
-    pub(crate) future: Option<(Type, MemAddr)>,
+    pub(crate) future: Option<EntryFuture>,
     /// While running: the thread's position in `threads` and the activation's in the thread.
     pub(crate) polled: Option<(usize, usize)>,
+}
+
+/// The future a task was made of.
+#[derive(Clone, Debug)]
+pub(crate) struct EntryFuture {
+    pub(crate) ty: Type,
+    pub(crate) address: MemAddr,
+    /// An address in the code that polls it.
+    pub(crate) poller: Option<MemAddr>,
 }
 
 impl Listing {

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
-use weft_symbols::Type;
 use weft_tasks::TaskKey;
 use weft_values::Stop;
 
 use crate::chain::{Chain, KeyOf, Node, Walk};
 use crate::collect::Collector;
-use crate::listing::{Listing, LogicalStack, Stack};
+use crate::listing::{EntryFuture, Listing, LogicalStack, Stack};
 use crate::shape::Shapes;
 use crate::tokio::Cells;
 
@@ -51,8 +50,8 @@ impl Runtimes {
     }
 
     /// What a future that is at rest waits for.
-    pub(crate) fn chain(&self, stop: &Stop, key_of: &KeyOf<'_>, future: &Type, address: MemAddr) -> Chain {
-        Walk::new(stop, &self.shapes, key_of).entry(future, address)
+    pub(crate) fn chain(&self, stop: &Stop, key_of: &KeyOf<'_>, future: &EntryFuture) -> Chain {
+        Walk::new(stop, &self.shapes, key_of, future.poller).entry(&future.ty, future.address)
     }
 
     /// The chain of a listed task: its coroutine's state, or its thread's stack while it runs.
@@ -67,7 +66,7 @@ impl Runtimes {
         }
         let key_of = |header: MemAddr| listing.by_header.get(&header).cloned();
         match &details.future {
-            Some((ty, address)) => self.chain(stop, &key_of, ty, *address).nodes,
+            Some(future) => self.chain(stop, &key_of, future).nodes,
             None => Vec::new(),
         }
     }

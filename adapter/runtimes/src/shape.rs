@@ -7,6 +7,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
+use weft_memory::MemAddr;
 use weft_symbols::{DieOffset, Member, Type, TypeKind, VariantPart};
 use weft_tasks::Location;
 use weft_values::{Stop, is_user_crate};
@@ -157,12 +158,13 @@ impl Shapes {
         environment: &Type,
         state: usize,
         awaitee: &Type,
+        poller: Option<MemAddr>,
     ) -> Option<Arc<Location>> {
         let key = (TypeId::of(environment), state);
         if let Some(known) = self.macro_lines.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return known.clone();
         }
-        let found = await_line(stop, environment, awaitee).map(|line| Arc::new(location(&line)));
+        let found = await_line(stop, environment, awaitee, poller).map(|line| Arc::new(location(&line)));
         self.macro_lines.write().unwrap_or_else(PoisonError::into_inner).insert(key, found.clone());
         found
     }

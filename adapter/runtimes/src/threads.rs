@@ -60,6 +60,8 @@ pub(crate) enum Driven {
         place: Option<Place>,
         /// Canonical frame address of `block_on`: its identity when the future's address is not known.
         cfa: Option<MemAddr>,
+        /// An address in the code that polls it.
+        poller: Option<MemAddr>,
     },
 }
 
@@ -199,7 +201,8 @@ fn root(stop: &Stop, run: &[Frame]) -> Driven {
         found.or_else(|| if boxed { copy()?.deref(stop).ok() } else { inlined_root(stop, run, future) })
     });
     let cfa = run.iter().find_map(|frame| frame.cfa.filter(|_| frame.code.as_ref().and_then(poller).is_some()));
-    Driven::Root { future, place, cfa }
+    let poller = run.first().map(|frame| frame.lookup_pc);
+    Driven::Root { future, place, cfa, poller }
 }
 
 /// Where optimised code keeps the future of a `block_on` that has inlined its poll function but does not execute it at

@@ -28,7 +28,16 @@ pub(crate) struct Cell {
     /// Why `layout` is not known.
     pub(crate) error: Option<String>,
     layout: Option<Layout>,
+    /// The function that polls it.
+    poll: FileAddr,
     image: Arc<Image>,
+}
+
+impl Cell {
+    /// Where the function lies that polls tasks of this kind.
+    pub(crate) fn poller(&self, stop: &Stop) -> Option<MemAddr> {
+        stop.modules.of(&self.image).map(|module| module.bias.to_memory(self.poll))
+    }
 }
 
 /// Offsets from the header.
@@ -144,7 +153,7 @@ fn resolve(stop: &Stop, poll: MemAddr) -> Result<Cell, String> {
     let future = concrete.template_argument("T");
     let scheduler = concrete.template_argument("S");
     let Some(future) = future else {
-        return Ok(unknown(&module.image, &concrete.function.path));
+        return Ok(unknown(&module.image, file, &concrete.function.path));
     };
     let (name, entry) = describe(&future);
     let local = scheduler.as_ref().is_some_and(|scheduler| scheduler.path().contains("<tokio::task::local::"));
@@ -164,13 +173,14 @@ fn resolve(stop: &Stop, poll: MemAddr) -> Result<Cell, String> {
         is_worker,
         error,
         layout,
+        poll: file,
         image: Arc::clone(&module.image),
         future: Some(future),
     })
 }
 
 /// A task whose poll function has a name but no types: built with too little debug information.
-fn unknown(image: &Arc<Image>, poll: &str) -> Cell {
+fn unknown(image: &Arc<Image>, file: FileAddr, poll: &str) -> Cell {
     Cell {
         future: None,
         name: weft_values::short_type_name(poll).into(),
@@ -179,6 +189,7 @@ fn unknown(image: &Arc<Image>, poll: &str) -> Cell {
         is_worker: false,
         error: Some(format!("{} has no types in its debug information; build it with `debug = 2`", image.name())),
         layout: None,
+        poll: file,
         image: Arc::clone(image),
     }
 }

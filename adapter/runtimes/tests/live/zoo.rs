@@ -3,7 +3,7 @@
 use weft_runtimes::{LogicalFrame, LogicalStack, Runtimes};
 use weft_tasks::{Snapshot, State, Task, TaskKind, WaitKind};
 
-use crate::fixture::{PROFILES, Profile, line, stopped};
+use crate::fixture::{PROFILES, line, stopped};
 
 pub(crate) fn named<'a>(snapshot: &'a Snapshot, name: &str) -> &'a Task {
     let full = format!("tasks_zoo::{name}");
@@ -79,11 +79,7 @@ fn an_await_in_a_macro_is_where_the_macro_is_used() {
             let task = named(&listing.snapshot, name);
             let stack = runtimes.stack(&program.stop, &listing, task.key).expect("a stack");
             let at = stack.frames[0].location.as_ref().expect("a location");
-            // FIXME: optimised code may have inlined a coroutine into its task's poll function, where it is not looked
-            // for; the function's own line stands in.
-            let own_line = task.entry.as_ref().expect("a declaration").line;
-            let inlined = profile == Profile::Release && at.line == own_line;
-            assert!(inlined || at.line == line("tasks_zoo", name), "{profile:?} {name} {}", at.line);
+            assert_eq!(at.line, line("tasks_zoo", name), "{profile:?} {name}");
             assert_eq!(stack.frames[0].children[0].children.len(), 2);
         }
     }
