@@ -34,18 +34,33 @@ struct Coroutine {
 }
 
 impl Arrivals {
-    /// `None` if the function's jumps cannot all be followed.
-    pub(crate) fn read(image: &Image, function: DieOffset, entry: u64, is_coroutine: bool) -> Option<Self> {
-        let ranges = image.function_ranges(function)?;
-        let mut flow = Flow::read(image, &ranges, entry)?;
-        let dispatch = if is_coroutine { flow.first_table() } else { None };
+    /// `ranges` are the function's, its entry first. `None` if its jumps cannot all be followed.
+    pub(crate) fn read(image: &Image, ranges: &[Range<u64>], is_coroutine: bool) -> Option<Self> {
+        let flow = Flow::read(image, ranges, ranges.first()?.start)?;
+        let dispatch = if is_coroutine { flow.first_table(ranges) } else { None };
+        Some(Self::of(flow, dispatch))
+    }
+
+    /// The same for a copy of a coroutine's poll function that was inlined. `None` if its dispatch on the state was
+    /// merged with something else.
+    pub(crate) fn of_inlined_coroutine(&self, image: &Image, copy: DieOffset) -> Option<Self> {
+        let (dispatch, table) = self.flow.first_table(&image.function_ranges(copy)?)?;
+        // What polls after completion lead to is a panic: by that the state's table is known from another one.
+        let panics = |index: usize| table.get(index).is_some_and(|block| self.flow.is_dead_end(*block));
+        if table.len() <= FIRST_AWAIT || !panics(1) {
+            return None;
+        }
+        Some(Self::of(self.flow.clone(), Some((dispatch, table))))
+    }
+
+    fn of(mut flow: Flow, dispatch: Option<(usize, Vec<usize>)>) -> Self {
         let coroutine = dispatch.and_then(|(block, table)| {
             let start = *table.first()?;
             flow.reduce(block, start);
             Some(Coroutine { start, pads: table.get(FIRST_AWAIT..).unwrap_or_default().to_vec() })
         });
         let main = flow.reach(&[flow.entry()], |_| false);
-        Some(Self { flow, main, coroutine })
+        Self { flow, main, coroutine }
     }
 
     /// Where the body of a coroutine begins: its entry is passed at every poll.
@@ -157,8 +172,8 @@ fn has_row(code: &Range<u64>, rows: &[u64]) -> bool {
 }
 
 impl Image {
-    /// The code of a function's DIE.
-    fn function_ranges(&self, die: DieOffset) -> Option<Vec<Range<u64>>> {
+    /// The code of a function's DIE, or of an inlined copy's; a function's entry is in the first range.
+    pub(crate) fn function_ranges(&self, die: DieOffset) -> Option<Vec<Range<u64>>> {
         let (unit, offset) = self.unit_of(die).ok()?;
         let entry = unit.entry(offset).ok()?;
         let mut ranges = self.dwarf().die_ranges(&unit, &entry).ok()?;

@@ -18,6 +18,9 @@ const MAX_TABLE: u64 = 4096;
 /// Instructions before an indirect jump among which its table's address is looked for.
 const TABLE_SEARCH: usize = 24;
 
+/// Blocks followed to a call that never returns.
+const MAX_TO_DEAD_END: usize = 4;
+
 /// A straight piece of code.
 #[derive(Debug, Clone)]
 struct Block {
@@ -25,10 +28,12 @@ struct Block {
     next: Vec<usize>,
     /// Targets of the jump table that ends it.
     table: Option<Vec<usize>>,
+    /// It ends with a call that never returns.
+    dead_end: bool,
 }
 
 /// The blocks of a function, by address.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Flow {
     blocks: Vec<Block>,
     entry: usize,
@@ -78,7 +83,7 @@ impl Flow {
         for (at, start) in starts.iter().enumerate() {
             let limit = code.ranges.iter().find(|range| range.contains(start))?.end;
             let end = starts.get(at.checked_add(1)?).map_or(limit, |next| (*next).min(limit));
-            flow.blocks.push(Block { code: *start..end, next: Vec::new(), table: None });
+            flow.blocks.push(Block { code: *start..end, next: Vec::new(), table: None, dead_end: false });
         }
         flow.entry = flow.block_at(entry)?;
         for at in 0..flow.blocks.len() {
@@ -112,6 +117,7 @@ impl Flow {
         }
         let block = self.blocks.get_mut(at)?;
         (block.next, block.table) = (next, table);
+        block.dead_end = exits.dead_ends.contains(&last.ip());
         Some(())
     }
 
@@ -157,9 +163,9 @@ impl Flow {
         self.blocks.iter().enumerate().filter(move |(_, before)| before.next.contains(&block)).map(|(at, _)| at)
     }
 
-    /// The first jump through a table on the way from the entry: a coroutine's dispatch on its state. Its block and the
-    /// table's targets.
-    pub(crate) fn first_table(&self) -> Option<(usize, Vec<usize>)> {
+    /// The first jump through a table on the way from the entry that lies in one of the ranges: a coroutine's dispatch on
+    /// its state. Its block and the table's targets.
+    pub(crate) fn first_table(&self, within: &[Range<u64>]) -> Option<(usize, Vec<usize>)> {
         let mut seen = FxHashSet::default();
         let mut open = std::collections::VecDeque::from([self.entry]);
         while let Some(at) = open.pop_front() {
@@ -167,12 +173,31 @@ impl Flow {
                 continue;
             }
             let block = self.blocks.get(at)?;
-            if let Some(table) = &block.table {
+            let last = block.code.end.saturating_sub(1);
+            if let Some(table) = &block.table
+                && within.iter().any(|range| range.contains(&last))
+            {
                 return Some((at, table.clone()));
             }
             open.extend(&block.next);
         }
         None
+    }
+
+    /// Whether a block, or the only way on from it, ends in a call that never returns.
+    pub(crate) fn is_dead_end(&self, block: usize) -> bool {
+        let mut at = block;
+        for _ in 0..MAX_TO_DEAD_END {
+            match self.blocks.get(at) {
+                Some(block) if block.dead_end => return true,
+                Some(Block { next, .. }) => match next.as_slice() {
+                    [next] => at = *next,
+                    _ => return false,
+                },
+                None => return false,
+            }
+        }
+        false
     }
 
     /// Leaves a jump through a table one single target.

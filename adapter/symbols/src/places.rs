@@ -227,9 +227,10 @@ impl Image {
         line: u32,
     ) -> Vec<(DieOffset, Candidate)> {
         let Some((first, block)) = own.first() else { return Vec::new() };
-        let entry = block.code.start;
+        let ranges = self.function_ranges(function).unwrap_or_else(|| vec![block.code.clone()]);
+        let entry = ranges.first().map_or(block.code.start, |range| range.start);
         let arrivals =
-            if own.len() > 1 || *first == entry { Arrivals::read(self, function, entry, is_coroutine) } else { None };
+            if own.len() > 1 || *first == entry { Arrivals::read(self, &ranges, is_coroutine) } else { None };
         let rows_here: Vec<u64> = own.iter().map(|(row, _)| *row).collect();
         let reachable = arrivals.as_ref().map(|arrivals| arrivals.reachable(&rows_here)).unwrap_or(rows_here);
         let mut copies: BTreeMap<DieOffset, Vec<u64>> = BTreeMap::new();
@@ -238,8 +239,18 @@ impl Image {
                 copies.entry(block.innermost).or_default().push(address);
             }
         }
+        let choose_in_copy = |copy: DieOffset, places: Vec<u64>| -> Option<Vec<u64>> {
+            let arrivals = arrivals.as_ref()?;
+            if copy == function || places.len() == 1 || !self.declaration(copy).is_coroutine() {
+                return arrivals.first_of(&places, &rows.code);
+            }
+            match arrivals.of_inlined_coroutine(self, copy) {
+                Some(own) => own.first_of(&own.reachable(&places), &rows.code),
+                None => arrivals.first_of(&places, &rows.code),
+            }
+        };
         let places = copies.into_iter().flat_map(|(copy, places)| {
-            let first = arrivals.as_ref().and_then(|arrivals| arrivals.first_of(&places, &rows.code));
+            let first = choose_in_copy(copy, places.clone());
             let places = first.unwrap_or_else(|| lowest_per_block(&places, blocks));
             places.into_iter().map(move |address| (copy, address))
         });
@@ -249,7 +260,7 @@ impl Image {
             }
             match arrivals.as_ref().and_then(Arrivals::coroutine_start) {
                 Some(start) => Candidate { address: start, line },
-                None => behind_prologue(block, blocks, rows, line),
+                None => behind_prologue(entry, block, blocks, rows, line),
             }
         };
         places.map(|(copy, address)| (copy, at_place(address))).collect()
@@ -319,8 +330,7 @@ impl Rows {
 }
 
 /// The end of the prologue of a function, with the line that is there; its entry if the prologue's end is not known.
-fn behind_prologue(function: &Block, blocks: &FxHashMap<u64, Block>, rows: &Rows, line: u32) -> Candidate {
-    let entry = function.code.start;
+fn behind_prologue(entry: u64, function: &Block, blocks: &FxHashMap<u64, Block>, rows: &Rows, line: u32) -> Candidate {
     match rows.next_prologue_end(entry).filter(|end| function.code.contains(&end.address)) {
         // The line of an inlined copy is not where the user is.
         Some(end) if blocks.get(&end.address).is_some_and(|block| block.innermost != block.function) => {
