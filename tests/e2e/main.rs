@@ -1,13 +1,17 @@
 //! Sessions with live programs over real DAP.
 
 mod architecture;
+mod async_steps;
 mod attaching;
 mod bad_input;
 mod breakpoints;
+mod builds;
 mod command_line;
 mod ends;
+mod hostile;
 mod logical;
 mod mini_redis;
 mod spawner;
 mod stepping;
+mod stress;
 mod values;

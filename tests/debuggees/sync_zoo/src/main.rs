@@ -1,6 +1,7 @@
-//! Synchronous Rust of every usual shape: `sync_zoo values|steps|generics|threads`.
+//! Synchronous Rust of every usual shape: `sync_zoo values|steps|generics|threads|hostile`.
 
 mod generics;
+mod hostile;
 mod steps;
 mod threads;
 mod values;
@@ -11,6 +12,7 @@ fn main() {
         Some("steps") => steps::all(),
         Some("generics") => generics::all(),
         Some("threads") => threads::all(),
+        Some("hostile") => hostile::all(),
         other => panic!("no such exhibit: {other:?}"),
     }
 }
