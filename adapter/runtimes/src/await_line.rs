@@ -16,7 +16,7 @@ use crate::names::{base, within};
 /// Most instantiations of one coroutine, most bytes of code and most rows of one poll function that are looked at.
 const MAX_INSTANCES: usize = 64;
 const MAX_CODE: u64 = 1 << 20;
-const MAX_ROWS: usize = 20_000;
+const MAX_ROWS: usize = 5_000;
 /// `call rel32`, `jmp rel32`: their first bytes, their length.
 const CALL: u8 = 0xe8;
 const JUMP: u8 = 0xe9;
@@ -88,7 +88,13 @@ impl Search<'_> {
     fn inlined(&mut self, concrete: &CodeFrame) -> Option<SourceLine> {
         let image = &self.module.image;
         let rows = concrete.ranges.iter().flat_map(|range| image.rows_in(range.clone()).unwrap_or_default());
+        let mut before = None;
         for row in rows {
+            // Neighbouring rows of one line are in the same copy, mostly; a copy has more lines than one.
+            let line = Some((row.source.line, row.source.file.clone()));
+            if std::mem::replace(&mut before, line.clone()) == line {
+                continue;
+            }
             self.rows = self.rows.checked_sub(1)?;
             let frames = image.frames_at(row.address).unwrap_or_default();
             let outer = frames.iter().position(|code| self.is_own(code));
@@ -105,9 +111,10 @@ impl Search<'_> {
         let frames = self.module.image.frames_at(poller).ok()?;
         let mut queue = VecDeque::from_iter(frames.into_iter().next_back());
         let mut seen: FxHashSet<FileAddr> = queue.iter().map(|code| code.entry).collect();
-        for _ in 0..MAX_INSTANCES {
-            let concrete = queue.pop_front()?;
-            if let Some(found) = self.called(&concrete).or_else(|| self.inlined(&concrete)) {
+        let mut functions = Vec::new();
+        while let Some(concrete) = queue.pop_front().filter(|_| functions.len() < MAX_INSTANCES) {
+            // Calls cost a look at the bytes, inlined copies a look at every row: those come last.
+            if let Some(found) = self.called(&concrete) {
                 return Some(found);
             }
             for (_, target) in self.branches(&concrete, &[CALL, JUMP]) {
@@ -121,8 +128,9 @@ impl Search<'_> {
                     queue.push_back(next);
                 }
             }
+            functions.push(concrete);
         }
-        None
+        functions.iter().find_map(|concrete| self.inlined(concrete))
     }
 
     /// Addresses and targets of what look like direct branches with one of these opcodes.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::MemAddr;
-use weft_symbols::{DebugInfo, Type};
+use weft_symbols::DebugInfo;
 use weft_tasks::{Awaiter, Location, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via};
 use weft_values::{Place, Stop};
 
