@@ -8,7 +8,8 @@ use gimli::SectionId;
 use rustc_hash::{FxHashMap, FxHasher};
 use weft_memory::FileAddr;
 
-use crate::index_pass::{self, Found, Names, NodeId, ROOT};
+use crate::index_pass::{self, Found};
+use crate::interned::{Names, NodeId, ROOT};
 use crate::names::{components, without_arguments};
 use crate::sections::Sections;
 use crate::{DieOffset, Image, Type};

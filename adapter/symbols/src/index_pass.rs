@@ -1,7 +1,4 @@
-//! The pass that makes the index: every unit read once, front to back, by a few threads.
-//!
-//! Names are interned as (parent, offset in `.debug_str`). Linkers merge equal strings, so equal names have equal
-//! offsets and the pass reads no string; where a linker does not merge, a name is merely kept twice.
+//! The pass that makes the index: every unit read once, front to back, by a few threads. It reads no string.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,6 +6,7 @@ use gimli::{Abbreviation, AttributeValue, DebugInfoOffset, EntriesRaw, LittleEnd
 use rustc_hash::FxHashMap;
 
 use crate::Image;
+use crate::interned::{INLINE, Names, Node, NodeId, ROOT};
 use crate::sections::Slice;
 use crate::statics;
 
@@ -16,72 +14,6 @@ use crate::statics;
 const MAX_THREADS: usize = 8;
 /// References followed from a copy of a function to the DIE that has its name.
 const MAX_ORIGINS: usize = 8;
-/// The outermost scope.
-pub(crate) const ROOT: NodeId = 0;
-/// Marks a string that is not in `.debug_str` but in [`Names::inline`].
-const INLINE: u32 = 1 << 31;
-
-pub(crate) type NodeId = u32;
-
-/// A name in a scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Node {
-    pub(crate) parent: NodeId,
-    pub(crate) string: u32,
-}
-
-/// Interned names; a parent comes before its children.
-#[derive(Debug)]
-pub(crate) struct Names {
-    pub(crate) nodes: Vec<Node>,
-    ids: FxHashMap<Node, NodeId>,
-    /// Strings that stand in `.debug_info` itself.
-    pub(crate) inline: Vec<Box<[u8]>>,
-    inline_ids: FxHashMap<Box<[u8]>, u32>,
-}
-
-impl Names {
-    fn new() -> Self {
-        let root = Node { parent: ROOT, string: INLINE };
-        let mut names = Self {
-            nodes: vec![root],
-            ids: FxHashMap::default(),
-            inline: vec![Box::default()],
-            inline_ids: FxHashMap::default(),
-        };
-        names.inline_ids.insert(Box::default(), INLINE);
-        names
-    }
-
-    fn intern(&mut self, parent: NodeId, string: u32) -> NodeId {
-        let node = Node { parent, string };
-        let next = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        *self.ids.entry(node).or_insert_with(|| {
-            self.nodes.push(node);
-            next
-        })
-    }
-
-    fn intern_inline(&mut self, bytes: &[u8]) -> u32 {
-        if let Some(id) = self.inline_ids.get(bytes) {
-            return *id;
-        }
-        let id = INLINE | u32::try_from(self.inline.len()).unwrap_or(u32::MAX);
-        self.inline.push(bytes.into());
-        self.inline_ids.insert(bytes.into(), id);
-        id
-    }
-
-    /// A string that is not in `.debug_str`; the offset in `.debug_str` otherwise.
-    pub(crate) fn string(&self, string: u32) -> Result<&[u8], usize> {
-        if string & INLINE == 0 {
-            return Err(usize::try_from(string).unwrap_or(usize::MAX));
-        }
-        let index = usize::try_from(string & !INLINE).unwrap_or(usize::MAX);
-        Ok(self.inline.get(index).map_or(&[], |bytes| bytes))
-    }
-}
-
 /// A function that has code.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FoundFunction {
@@ -222,8 +154,7 @@ impl Part {
             }
         }
         let mut found = self.found;
-        found.names.ids = FxHashMap::default();
-        found.names.inline_ids = FxHashMap::default();
+        found.names.seal();
         found
     }
 }

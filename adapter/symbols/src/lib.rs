@@ -30,6 +30,7 @@ mod got;
 mod image;
 mod index;
 mod index_pass;
+mod interned;
 mod lines;
 mod locations;
 mod modules;

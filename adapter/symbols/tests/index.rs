@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::process::Command;
 use std::sync::Arc;
 
-use support::{COMPRESSED, DEBUG, DEBUG_DWARF_5, OPTIMISED, OPTIMISED_DWARF_5, image, program};
+use support::{COMPRESSED, DEBUG, DEBUG_DWARF_5, OPTIMISED, OPTIMISED_DWARF_5, WHOLE_PROGRAM, image, program};
 use weft_memory::{Bias, Bytes, FileAddr, MemAddr};
 use weft_symbols::{Image, Module, Modules};
 
-const ALL: [&[&str]; 5] = [DEBUG, DEBUG_DWARF_5, COMPRESSED, OPTIMISED, OPTIMISED_DWARF_5];
+const ALL: [&[&str]; 6] = [DEBUG, DEBUG_DWARF_5, COMPRESSED, OPTIMISED, OPTIMISED_DWARF_5, WHOLE_PROGRAM];
 
 /// What the program printed, and its image.
 fn run(flags: &'static [&'static str]) -> (Arc<Image>, HashMap<String, u64>) {

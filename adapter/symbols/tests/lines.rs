@@ -106,10 +106,12 @@ fn a_path_is_matched_by_whole_components() {
 
 #[test]
 fn the_standard_library_is_found_by_its_own_path() {
-    let image = image(DEBUG);
-    assert!(image.has_source(Path::new("library/core/src/option.rs")));
-    assert!(image.has_source(Path::new("/x/lib/rustlib/src/rust/library/core/src/option.rs")));
-    assert!(!image.has_source(Path::new("/x/library/core/src/option.rs")));
+    for flags in ALL {
+        let image = image(flags);
+        assert!(image.has_source(Path::new("library/core/src/option.rs")));
+        assert!(image.has_source(Path::new("/x/lib/rustlib/src/rust/library/core/src/option.rs")));
+        assert!(!image.has_source(Path::new("/x/library/core/src/option.rs")));
+    }
 }
 
 #[test]

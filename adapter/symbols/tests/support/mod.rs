@@ -13,6 +13,7 @@ pub(crate) const DEBUG: &[&str] = &["-g"];
 pub(crate) const DEBUG_DWARF_5: &[&str] = &["-g", "-Cdwarf-version=5"];
 pub(crate) const OPTIMISED: &[&str] = &["-g", "-O"];
 pub(crate) const OPTIMISED_DWARF_5: &[&str] = &["-g", "-O", "-Cdwarf-version=5", "-Ccodegen-units=4"];
+pub(crate) const WHOLE_PROGRAM: &[&str] = &["-g", "-O", "-Clto=fat"];
 pub(crate) const LINES_ONLY: &[&str] = &["-Cdebuginfo=line-tables-only"];
 pub(crate) const COMPRESSED: &[&str] = &["-g", "-Clink-arg=-Wl,--compress-debug-sections=zlib"];
 
