@@ -44,19 +44,19 @@ impl Arrivals {
     /// The same for a copy of a coroutine's poll function that was inlined. `None` if its dispatch on the state was
     /// merged with something else.
     pub(crate) fn of_inlined_coroutine(&self, image: &Image, copy: DieOffset) -> Option<Self> {
-        let (dispatch, table) = self.flow.first_table(&image.function_ranges(copy)?)?;
+        let table = self.flow.first_table(&image.function_ranges(copy)?)?;
         // What polls after completion lead to is a panic: by that the state's table is known from another one.
         let panics = |index: usize| table.get(index).is_some_and(|block| self.flow.is_dead_end(*block));
         if table.len() <= FIRST_AWAIT || !panics(1) {
             return None;
         }
-        Some(Self::of(self.flow.clone(), Some((dispatch, table))))
+        Some(Self::of(self.flow.clone(), Some(table)))
     }
 
-    fn of(mut flow: Flow, dispatch: Option<(usize, Vec<usize>)>) -> Self {
-        let coroutine = dispatch.and_then(|(block, table)| {
+    fn of(mut flow: Flow, dispatch: Option<Vec<usize>>) -> Self {
+        let coroutine = dispatch.and_then(|table| {
             let start = *table.first()?;
-            flow.reduce(block, start);
+            flow.reduce(&table, start);
             Some(Coroutine { start, pads: table.get(FIRST_AWAIT..).unwrap_or_default().to_vec() })
         });
         let main = flow.reach(&[flow.entry()], |_| false);

@@ -164,8 +164,8 @@ impl Flow {
     }
 
     /// The first jump through a table on the way from the entry that lies in one of the ranges: a coroutine's dispatch on
-    /// its state. Its block and the table's targets.
-    pub(crate) fn first_table(&self, within: &[Range<u64>]) -> Option<(usize, Vec<usize>)> {
+    /// its state. The table's targets.
+    pub(crate) fn first_table(&self, within: &[Range<u64>]) -> Option<Vec<usize>> {
         let mut seen = FxHashSet::default();
         let mut open = std::collections::VecDeque::from([self.entry]);
         while let Some(at) = open.pop_front() {
@@ -177,7 +177,7 @@ impl Flow {
             if let Some(table) = &block.table
                 && within.iter().any(|range| range.contains(&last))
             {
-                return Some((at, table.clone()));
+                return Some(table.clone());
             }
             open.extend(&block.next);
         }
@@ -200,10 +200,12 @@ impl Flow {
         false
     }
 
-    /// Leaves a jump through a table one single target.
-    pub(crate) fn reduce(&mut self, block: usize, target: usize) {
-        if let Some(block) = self.blocks.get_mut(block) {
-            block.next = vec![target];
+    /// Leaves all jumps through a table (compilers double them) one single target.
+    pub(crate) fn reduce(&mut self, table: &[usize], target: usize) {
+        for block in &mut self.blocks {
+            if block.table.as_deref() == Some(table) {
+                block.next = vec![target];
+            }
         }
     }
 }
