@@ -42,8 +42,9 @@ async fn accept(address: &str, allow_remote: bool) -> Result<(), Failure> {
         }
         anstream::eprintln!("weft: whoever can reach {address} can run any program as you");
     }
-    let listener =
-        TcpListener::bind(addresses.as_slice()).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let listener = TcpListener::bind(addresses.as_slice())
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let bound = listener.local_addr().map_err(|error| format!("cannot listen on {address}: {error}"))?;
     anstream::eprintln!("weft: listening on {bound}");
     loop {

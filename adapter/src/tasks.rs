@@ -10,8 +10,8 @@ use weft_debugger::{ImageCache, modules_of, stop_of};
 use weft_process::{Tracee, executable_path, mappings};
 use weft_protocol::async_dap::AsyncTasksArguments;
 use weft_runtimes::Runtimes;
-use weft_symbols::{DebugInfo, Modules};
 use weft_session::{Numbering, Places, tasks_body};
+use weft_symbols::{DebugInfo, Modules};
 use weft_tasks::Snapshot;
 
 use crate::{Failure, tree};
@@ -108,7 +108,8 @@ impl Viewer {
         snapshot.notes.push(format!("stopped for {} ms", stood.as_millis().max(1)));
         let mut numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
         let generation = self.looks.fetch_add(1, Ordering::Relaxed);
-        let body = tasks_body(&snapshot, generation, &AsyncTasksArguments::default(), &mut numbering, &Places::default());
+        let body =
+            tasks_body(&snapshot, generation, &AsyncTasksArguments::default(), &mut numbering, &Places::default());
         serde_json::to_value(body).map_err(|error| error.to_string())
     }
 

@@ -136,9 +136,7 @@ mod tests {
 
     #[test]
     fn a_circle_is_shown_once() {
-        let task = |id: u64, by: u64| {
-            json!({"id": id, "runtime": 1, "name": "f", "kind": "task", "state": "waiting", "awaitedBy": [{"task": by}]})
-        };
+        let task = |id: u64, by: u64| json!({"id": id, "runtime": 1, "name": "f", "kind": "task", "state": "waiting", "awaitedBy": [{"task": by}]});
         let body = json!({"runtimes": [{"id": 1, "kind": "k"}], "tasks": [task(1, 2), task(2, 1)]});
         assert_eq!(plain(&body), "k, 0 tasks, 0 threads\n   1 f waiting\n     2 f waiting\n");
     }

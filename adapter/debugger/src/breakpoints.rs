@@ -120,7 +120,8 @@ impl Breakpoints {
 
     /// Looks again for every line, because files came or went; those that changed.
     pub(crate) fn rebind(&mut self, modules: &Modules) -> Vec<Bound> {
-        let changed = self.list.iter_mut().filter_map(|breakpoint| breakpoint.bind(modules).then(|| breakpoint.bound()));
+        let changed =
+            self.list.iter_mut().filter_map(|breakpoint| breakpoint.bind(modules).then(|| breakpoint.bound()));
         changed.collect()
     }
 

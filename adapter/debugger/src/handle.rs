@@ -137,9 +137,8 @@ impl Debugger {
     pub fn threads(&self) -> Result<Vec<ThreadName>, Refused> {
         let listed = std::fs::read_dir(format!("/proc/{}/task", self.pid)).map_err(|_| Refused::Ended)?;
         let tids = listed.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let mut threads: Vec<ThreadName> = tids
-            .map(|tid| ThreadName { tid, name: thread_name(self.pid, tid).unwrap_or_default() })
-            .collect();
+        let mut threads: Vec<ThreadName> =
+            tids.map(|tid| ThreadName { tid, name: thread_name(self.pid, tid).unwrap_or_default() }).collect();
         threads.sort_by_key(|thread| (thread.tid != self.pid, thread.tid));
         Ok(threads)
     }

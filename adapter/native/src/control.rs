@@ -7,7 +7,10 @@ use std::sync::Arc;
 use weft_debugger::{Debugger, EndKind, Event, LineSpec, Reason, ResumeKind, StepKind, StepTarget, Stopped};
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
-use weft_session::debuggee::{Answer, AsyncStack, Bound, BreakpointSpec, Channel, DebuggeeEvent, End, Granularity, ProcessInfo, Resume, Stack, StopReason, Target, ThreadInfo, Value};
+use weft_session::debuggee::{
+    Answer, AsyncStack, Bound, BreakpointSpec, Channel, DebuggeeEvent, End, Granularity, ProcessInfo, Resume, Stack,
+    StopReason, Target, ThreadInfo, Value,
+};
 use weft_session::{Debuggee, EventSender};
 use weft_tasks::{Snapshot, TaskKey};
 use weft_values::Stop;
@@ -15,7 +18,6 @@ use weft_values::Stop;
 use crate::stack;
 use crate::tasks::Tasks;
 use crate::words::{location, refused};
-
 
 /// A native program under the debugger.
 pub(crate) struct Native {

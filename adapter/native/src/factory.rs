@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weft_debugger::{Debugger, LaunchSpec};
 use weft_protocol::{Error, ErrorId};
-use weft_session::debuggee::{Answer};
+use weft_session::debuggee::Answer;
 use weft_session::{AttachConfig, Debuggee, EventSender, Factory, LaunchConfig};
 
 use crate::control::{Native, Reporter};
@@ -27,12 +27,9 @@ impl Factory for NativeFactory {
         let spec = LaunchSpec { program: config.program, args: config.args, cwd: config.cwd, env: config.env };
         let pump = Pump::new(events.clone());
         let reporter = Reporter::new(events);
-        let debugger = Debugger::launch(
-            spec,
-            move |event| reporter.report(event),
-            move |stream, bytes| pump.write(stream, bytes),
-        )
-        .map_err(refused)?;
+        let debugger =
+            Debugger::launch(spec, move |event| reporter.report(event), move |stream, bytes| pump.write(stream, bytes))
+                .map_err(refused)?;
         Ok(Arc::new(Native::new(debugger, config.stop_on_entry)))
     }
 

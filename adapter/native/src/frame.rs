@@ -27,7 +27,8 @@ impl Variabled {
         let list = match &self.body {
             Body::Physical(frame) => variables(&self.stop, frame),
             Body::Suspended(environment) => {
-                let state = coroutine(&self.stop, environment).map_err(|error| Error::new(ErrorId::Unreadable, error))?;
+                let state =
+                    coroutine(&self.stop, environment).map_err(|error| Error::new(ErrorId::Unreadable, error))?;
                 state.upvars.into_iter().chain(state.locals).collect()
             }
         };

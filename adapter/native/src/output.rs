@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use weft_debugger::Stream;
-use weft_session::debuggee::{Channel};
-use weft_session::{EventSender};
+use weft_session::EventSender;
+use weft_session::debuggee::Channel;
 
 /// Passes output on as it comes. A character that is cut in two by a read waits for its second half.
 pub(crate) struct Pump {

@@ -16,7 +16,8 @@ pub(crate) fn rows(tasks: &Tasks, stop: &Arc<Stop>, of: Target, rows: Range<usiz
     let logical = match of {
         Target::Thread(tid) => {
             let thread = i32::try_from(tid).ok().filter(|tid| stop.thread(*tid).is_some());
-            let thread = thread.ok_or_else(|| Error::new(ErrorId::UnknownThread, format!("there is no thread {tid}")))?;
+            let thread =
+                thread.ok_or_else(|| Error::new(ErrorId::UnknownThread, format!("there is no thread {tid}")))?;
             tasks.runtimes.thread_stack(stop, thread, &|| tasks.listing(stop))
         }
         Target::Task(key) => tasks.runtimes.task_stack(stop, &tasks.listing(stop), key).ok_or_else(Tasks::unknown)?,

@@ -23,9 +23,5 @@ pub(crate) fn refused(refused: Refused) -> Error {
 
 /// A source line of the debug information. Line 0 is code that the compiler made: no location.
 pub(crate) fn location(source: &SourceLine) -> Option<Location> {
-    (source.line > 0).then(|| Location {
-        file: source.file.to_path_buf(),
-        line: source.line,
-        column: source.column,
-    })
+    (source.line > 0).then(|| Location { file: source.file.to_path_buf(), line: source.line, column: source.column })
 }

@@ -50,7 +50,8 @@ pub(crate) fn unfinished(stop: &Stop, frame: &Frame, environment: &Type) -> BTre
         let mut after = await_point.after;
         // The future is moved to where it is polled between `into_future` and the first poll.
         let begun = flow.calls.iter().filter(|(call, target)| {
-            line_of(&rows, *call) == Some(*line) && is_into_future(&code.image, module.bias.to_file(MemAddr::new(*target)))
+            line_of(&rows, *call) == Some(*line)
+                && is_into_future(&code.image, module.bias.to_file(MemAddr::new(*target)))
         });
         let begun: Vec<u64> = begun.map(|(call, _)| *call).collect();
         for call in &begun {
@@ -164,7 +165,8 @@ impl Flow {
 }
 
 fn branch_target(instruction: &Instruction) -> Option<u64> {
-    let direct = matches!(instruction.flow_control(), FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch);
+    let direct =
+        matches!(instruction.flow_control(), FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch);
     direct.then(|| instruction.near_branch_target())
 }
 

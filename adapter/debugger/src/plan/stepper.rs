@@ -107,7 +107,9 @@ impl Stepper {
                     }
                     _ => return self.completed(hit),
                 },
-                Err(error) => return Verdict::Lost(format!("the step was lost: its coroutine cannot be read ({error})")),
+                Err(error) => {
+                    return Verdict::Lost(format!("the step was lost: its coroutine cannot be read ({error})"));
+                }
             }
         }
         self.leave(hit)
@@ -141,7 +143,9 @@ impl Stepper {
     fn leave(&mut self, hit: &Hit<'_>) -> Verdict {
         let walk = frames(hit.stop, hit.tid, DEPTH).frames;
         let Some(at) = walk.iter().position(|frame| frame.user_code && frame.source.is_some()) else {
-            return Verdict::Lost("the function has returned, and nothing of yours called it; the program runs on".to_owned());
+            return Verdict::Lost(
+                "the function has returned, and nothing of yours called it; the program runs on".to_owned(),
+            );
         };
         let inner = walk.get(..at).unwrap_or_default();
         let Some(callee) = inner.iter().rev().find(|frame| !frame.inlined) else { return Verdict::Done(None) };
@@ -229,7 +233,8 @@ impl Stepper {
         // The callee returned (or a coroutine suspended) without reaching a line of its own.
         let here = cfa(hit);
         if here == Some(back.cfa) {
-            let Phase::Entering { back, .. } = std::mem::replace(&mut self.phase, Phase::Idle { entries: BTreeSet::new() })
+            let Phase::Entering { back, .. } =
+                std::mem::replace(&mut self.phase, Phase::Idle { entries: BTreeSet::new() })
             else {
                 return Verdict::Continue;
             };

@@ -1,0 +1,157 @@
+//! What happens in the debuggee while it runs, and what a plan says to it.
+
+use std::sync::Arc;
+
+use weft_memory::MemAddr;
+use weft_process::{Trap, WaitEvent};
+use weft_values::Stop;
+
+use super::Engine;
+use crate::plan::{Hit, Plan, Verdict};
+use crate::stops::thread_of;
+use crate::{Event, Reason, signals};
+
+impl Engine {
+    pub(super) fn on_event(&mut self, event: WaitEvent) {
+        match event {
+            WaitEvent::Trapped { tid, trap: Trap::Breakpoint } => self.on_breakpoint(tid),
+            WaitEvent::Trapped { tid, .. } | WaitEvent::GroupStop { tid, .. } | WaitEvent::Interrupted { tid } => {
+                let _ = self.tracee.resume(tid, 0);
+            }
+            WaitEvent::Signal { tid, signal } => self.on_signal(tid, signal),
+            WaitEvent::ThreadStarted { tid } => {
+                (self.events)(Event::ThreadStarted(tid));
+                let _ = self.tracee.resume(tid, 0);
+            }
+            WaitEvent::ThreadExited { tid } => {
+                self.first_thread_ended |= tid == self.tracee.pid();
+                (self.events)(Event::ThreadExited(tid));
+                let verdict = self.plan.as_mut().map(|plan| plan.on_thread_exited(tid));
+                if let Some(Verdict::Lost(why)) = verdict {
+                    self.lose_plan(why);
+                }
+            }
+            WaitEvent::Exec { tid } => {
+                if std::mem::take(&mut self.first_thread_ended) {
+                    (self.events)(Event::ThreadStarted(tid));
+                }
+                self.planted.clear();
+                self.rewound.clear();
+                self.plan = None;
+                self.program = weft_process::executable_path(self.tracee.pid()).unwrap_or(self.program.clone());
+                self.refresh_modules();
+                let _ = self.tracee.resume(tid, 0);
+            }
+            WaitEvent::Forked { .. } | WaitEvent::Exited(_) => {}
+        }
+    }
+
+    pub(super) fn on_signal(&mut self, tid: i32, signal: i32) {
+        let fault = signals::is_fault(signal).then(|| self.tracee.registers(tid).ok()).flatten();
+        let fault = fault.map(|registers| (tid, registers.pc(), signal));
+        let shown = fault.is_some() && std::mem::replace(&mut self.fault, fault) == fault;
+        match signals::fatal(self.tracee.pid(), signal) {
+            // Rust's handler returns to the faulting instruction, for the signal to kill: that is the same fault again.
+            Some((name, text)) if !shown => {
+                self.undelivered = Some((tid, signal));
+                self.report(tid, Reason::Signal { name, text });
+            }
+            _ => {
+                let _ = self.tracee.resume(tid, signal);
+            }
+        }
+    }
+
+    /// A thread executed an `int3`.
+    pub(super) fn on_breakpoint(&mut self, tid: i32) {
+        let address = match self.rewound.remove(&tid) {
+            Some(address) => address,
+            None => match self.rewind(tid) {
+                Some(address) => address,
+                None => {
+                    let text = "the program executed a breakpoint instruction of its own".to_owned();
+                    return self.report(tid, Reason::Signal { name: "SIGTRAP".to_owned(), text });
+                }
+            },
+        };
+        if self.loader == Some(address) {
+            self.refresh_modules();
+        } else if self.entry == Some(address) {
+            self.entry = None;
+            return self.report(tid, Reason::Entry);
+        } else if let Some(ids) = self.owners.get(&address).filter(|_| !self.is_same_line(tid)) {
+            let ids = ids.iter().copied().collect();
+            return self.report(tid, Reason::Breakpoint(ids));
+        } else if self.plan.as_ref().is_some_and(|plan| plan.traps().contains(&address)) {
+            let verdict = self.ask_plan(tid, |plan, hit| plan.on_trap(hit));
+            return self.obey(tid, verdict);
+        }
+        self.pass(tid);
+    }
+
+    /// Moves a thread that executed one of our traps back to it. `None`: the `int3` is the program's own. A trap that was
+    /// taken away after the hit counts as ours: nothing of the program's is there.
+    pub(super) fn rewind(&self, tid: i32) -> Option<MemAddr> {
+        const INT3: u8 = 0xcc;
+        let pc = self.tracee.registers(tid).ok()?.pc();
+        let address = pc.checked_sub(1)?;
+        let mut byte = [0];
+        let memory = self.tracee.stopped_memory().ok()?;
+        let own = weft_memory::Memory::read(&memory, address, &mut byte).is_ok() && byte == [INT3];
+        if own {
+            return None;
+        }
+        self.tracee.set_pc(tid, address).ok()?;
+        Some(address)
+    }
+
+    pub(super) fn ask_plan(&mut self, tid: i32, ask: impl FnOnce(&mut dyn Plan, &Hit<'_>) -> Verdict) -> Verdict {
+        let Some(stop) = self.one_thread(tid) else { return Verdict::Continue };
+        self.plan.as_mut().map_or(Verdict::Continue, |plan| ask(plan.as_mut(), &Hit { tid, stop: &stop }))
+    }
+
+    pub(super) fn is_same_line(&self, tid: i32) -> bool {
+        let Some(plan) = &self.plan else { return false };
+        self.one_thread(tid).is_some_and(|stop| plan.is_same_line(&Hit { tid, stop: &stop }))
+    }
+
+    /// What a plan may look at: one stopped thread, while others may be running.
+    pub(super) fn one_thread(&self, tid: i32) -> Option<Stop> {
+        let memory = self.tracee.stopped_memory().ok()?;
+        Some(Stop {
+            generation: memory.generation(),
+            pid: self.tracee.pid(),
+            memory: Arc::new(memory),
+            modules: self.modules.clone(),
+            threads: vec![thread_of(&self.tracee, tid)?],
+            clock: None,
+        })
+    }
+
+    pub(super) fn obey(&mut self, tid: i32, verdict: Verdict) {
+        match verdict {
+            Verdict::Continue => self.pass(tid),
+            Verdict::StepInstruction => {
+                if self.step_instruction(tid) {
+                    let next = self.ask_plan(tid, |plan, hit| plan.on_stepped(hit));
+                    return self.obey(tid, next);
+                }
+                self.go_on();
+            }
+            Verdict::Done(sentence) => {
+                self.plan = None;
+                self.report(tid, Reason::Step(sentence));
+            }
+            Verdict::Lost(why) => {
+                self.lose_plan(why);
+                self.pass(tid);
+            }
+        }
+    }
+
+    pub(super) fn lose_plan(&mut self, why: String) {
+        self.plan = None;
+        self.place_traps();
+        (self.events)(Event::Note(why));
+    }
+}

@@ -1,0 +1,331 @@
+//! The engine thread: one debuggee, a closed set of inputs, one place that decides when it runs.
+
+mod events;
+mod motion;
+mod traps;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use weft_memory::MemAddr;
+use weft_process::{Ended, Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
+use weft_symbols::{DebugInfo, Modules};
+
+use crate::breakpoints::Breakpoints;
+use crate::handle::{Input, Look, Reply, Shared};
+use crate::plan::Plan;
+use crate::pumps::{OutputSink, Pumps};
+use crate::stops::stop_of;
+use crate::{EndKind, Event, ImageCache, LaunchSpec, Reason, Refused, Stream, entry, open_program};
+
+/// How a debuggee comes to be.
+pub(crate) enum Start {
+    /// Started.
+    Launch(LaunchSpec, OutputSink),
+    /// Found running; with its executable, if that is known better.
+    Attach(i32, Option<PathBuf>),
+}
+
+/// What the debuggee does, as the outside knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Stands before its start; nothing was published.
+    Held,
+    /// Runs.
+    Running,
+    /// Stands at a published stop that named this thread.
+    Stopped(i32),
+    /// Is gone, or let go.
+    Over,
+}
+
+/// See the module. Lives on its own thread.
+pub(crate) struct Engine {
+    tracee: Tracee,
+    launched: bool,
+    program: PathBuf,
+    images: ImageCache,
+    modules: Arc<Modules>,
+    breakpoints: Breakpoints,
+    /// Addresses of user breakpoints, with the breakpoints' ids.
+    owners: BTreeMap<MemAddr, BTreeSet<i64>>,
+    plan: Option<Box<dyn Plan>>,
+    /// Where the loader says that files came or went.
+    loader: Option<MemAddr>,
+    /// Where `main` begins, until it has been reached.
+    entry: Option<MemAddr>,
+    /// Traps that are in memory.
+    planted: BTreeSet<MemAddr>,
+    /// Events that arrived while all threads were being stopped. Their threads stand until the event is handled.
+    pending: VecDeque<WaitEvent>,
+    /// Threads with a pending hit whose pc is at the trap again.
+    rewound: BTreeMap<i32, MemAddr>,
+    /// A signal that was shown to the user and is still to be delivered.
+    undelivered: Option<(i32, i32)>,
+    /// The last fault: thread, pc and signal.
+    fault: Option<(i32, MemAddr, i32)>,
+    /// The process's first thread has ended; an exec by another one would bring it back.
+    first_thread_ended: bool,
+    state: State,
+    pumps: Option<Pumps>,
+    events: Box<dyn Fn(Event) + Send>,
+    inputs: Receiver<Input>,
+    shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// Starts or attaches; the debuggee is held.
+    pub(crate) fn begin(
+        start: Start,
+        events: Box<dyn Fn(Event) + Send>,
+        inputs: Receiver<Input>,
+        shared: Arc<Shared>,
+    ) -> Result<Self, Refused> {
+        let (tracee, program, launched, pumps) = match start {
+            Start::Launch(spec, sink) => {
+                let program = spec.program.clone();
+                let (tracee, pumps) = launch(spec, &sink)?;
+                (tracee, program, true, Some(pumps))
+            }
+            Start::Attach(pid, program) => {
+                let program = program.map_or_else(|| weft_process::executable_path(pid).map_err(refused), Ok)?;
+                (Tracee::attach(pid).map_err(refused)?, program, false, None)
+            }
+        };
+        let program = std::fs::canonicalize(&program).unwrap_or(program);
+        let mut engine = Self {
+            tracee,
+            launched,
+            program,
+            images: ImageCache::new(),
+            modules: Arc::default(),
+            breakpoints: Breakpoints::default(),
+            owners: BTreeMap::new(),
+            plan: None,
+            loader: None,
+            entry: None,
+            planted: BTreeSet::new(),
+            pending: VecDeque::new(),
+            rewound: BTreeMap::new(),
+            undelivered: None,
+            fault: None,
+            first_thread_ended: false,
+            state: State::Held,
+            pumps,
+            events,
+            inputs,
+            shared,
+        };
+        engine.open_symbols()?;
+        Ok(engine)
+    }
+
+    pub(crate) fn waker(&self) -> Waker {
+        self.tracee.waker()
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.tracee.pid()
+    }
+
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    fn open_symbols(&mut self) -> Result<(), Refused> {
+        let mapped = weft_process::mappings(self.tracee.pid()).map_err(refused)?;
+        let image = open_program(&self.images, &self.program, &mapped)
+            .map_err(|error| Refused::NotAProgram(error.to_string()))?;
+        if image.debug_info() == DebugInfo::Absent {
+            (self.events)(Event::Note(format!(
+                "{} has no debug information, so lines, variables and tasks cannot be shown; build it with \
+                 `debug = true` in its cargo profile",
+                image.name()
+            )));
+        }
+        self.refresh_modules();
+        Ok(())
+    }
+
+    /// Serves until the debuggee is gone or let go.
+    pub(crate) fn run(mut self) {
+        while self.state != State::Over {
+            while let Ok(input) = self.inputs.try_recv() {
+                self.on_input(input);
+                if self.state == State::Over {
+                    return;
+                }
+            }
+            let pending = if self.state == State::Running { self.pending.pop_front() } else { None };
+            let event = match pending.map_or_else(|| self.tracee.wait(), |event| Ok(Wait::Event(event))) {
+                Ok(Wait::Woken) => continue,
+                Ok(Wait::Event(event)) => event,
+                Err(error) => {
+                    tracing::error!(%error, "the debuggee cannot be waited for");
+                    self.finish(Ended::Unknown);
+                    continue;
+                }
+            };
+            match event {
+                WaitEvent::Exited(ended) => self.finish(ended),
+                event if self.state == State::Running => self.on_event(event),
+                event => self.pending.push_back(event),
+            }
+        }
+    }
+
+    fn on_input(&mut self, input: Input) {
+        match input {
+            Input::Start(stop_on_entry, reply) => self.on_start(stop_on_entry, reply),
+            Input::SetBreakpoints(file, wanted, reply) => {
+                let bound = self.breakpoints.replace(&file, &wanted, &self.modules);
+                self.place_breakpoints();
+                reply.send(Ok(bound));
+            }
+            Input::Resume(how, reply) => {
+                let answer = self.resume(how);
+                let failed = answer.is_err();
+                reply.send(answer);
+                if !failed {
+                    self.go_on();
+                }
+            }
+            Input::Pause(at, reply) => {
+                reply.send(Ok(()));
+                if self.state == State::Running {
+                    self.report(at.unwrap_or(self.tracee.pid()), Reason::Pause);
+                }
+            }
+            Input::Glance(look, reply) => self.on_glance(look, reply),
+            Input::Terminate(reply) => {
+                let sent = self.tracee.signal(nix::libc::SIGTERM).map_err(refused);
+                reply.send(sent);
+                if matches!(self.state, State::Stopped(_) | State::Held) {
+                    self.leave_stop(None);
+                    self.go_on();
+                }
+            }
+            Input::End(how, reply) => {
+                let answer = self.end(how);
+                reply.send(answer);
+            }
+        }
+    }
+
+    fn on_start(&mut self, stop_on_entry: bool, reply: Reply<()>) {
+        if self.state != State::Held {
+            return reply.send(Err(Refused::Stopped));
+        }
+        reply.send(Ok(()));
+        self.index_in_background();
+        if stop_on_entry && !self.launched {
+            let pid = self.tracee.pid();
+            return self.report(pid, Reason::Entry);
+        }
+        if stop_on_entry {
+            self.entry = entry::user_main(&self.modules);
+            if self.entry.is_none() {
+                (self.events)(Event::Note("the program's `main` cannot be found: it runs on".to_owned()));
+            }
+        }
+        self.state = State::Running;
+        self.go_on();
+    }
+
+    /// Names are wanted as soon as somebody asks for tasks; a first stop does not wait for them.
+    fn index_in_background(&self) {
+        let Some(image) = self.modules.iter().next().map(|module| module.image.clone()) else { return };
+        let body = move || {
+            let _ = image.index();
+        };
+        if let Err(error) = std::thread::Builder::new().name("index".to_owned()).spawn(body) {
+            tracing::debug!(%error, "names are indexed when they are asked for");
+        }
+    }
+
+    fn on_glance(&mut self, look: Look, reply: Reply<std::time::Duration>) {
+        if self.state != State::Running {
+            return reply.send(Err(Refused::Stopped));
+        }
+        let begun = Instant::now();
+        self.stop_all();
+        match stop_of(&self.tracee, self.modules.clone()) {
+            Ok(stop) => look(&Arc::new(stop)),
+            Err(error) => {
+                self.release();
+                return reply.send(Err(refused(error)));
+            }
+        }
+        self.tracee.advance();
+        self.release();
+        reply.send(Ok(begun.elapsed()));
+    }
+
+    fn end(&mut self, how: EndKind) -> Result<(), Refused> {
+        self.shared.set_current(None);
+        self.plan = None;
+        let done = match how {
+            EndKind::Kill => self.tracee.kill().map(|_| ()),
+            EndKind::Detach => {
+                self.stop_all();
+                let (tracee, rewound) = (&mut self.tracee, &self.rewound);
+                for event in self.pending.drain(..).rev() {
+                    // A hit that was taken back never happened.
+                    if event.stopped_thread().is_none_or(|tid| !rewound.contains_key(&tid)) {
+                        tracee.put_back(event);
+                    }
+                }
+                if let Some((tid, signal)) = self.undelivered.take() {
+                    self.tracee.put_back(WaitEvent::Signal { tid, signal });
+                }
+                self.tracee.detach()
+            }
+        };
+        self.state = State::Over;
+        if let Some(pumps) = &mut self.pumps {
+            pumps.drain();
+        }
+        done.map_err(refused)
+    }
+}
+
+fn launch(spec: LaunchSpec, sink: &OutputSink) -> Result<(Tracee, Pumps), Refused> {
+    let spec = weft_process::LaunchSpec {
+        program: spec.program,
+        args: spec.args,
+        cwd: Some(spec.cwd),
+        env: spec.env,
+        stdin: Stdin::Null,
+        output: Output::Pipes,
+    };
+    let launched = Tracee::launch(&spec).map_err(refused)?;
+    let pumps = Pumps::start([(Stream::Stdout, launched.stdout), (Stream::Stderr, launched.stderr)], sink);
+    Ok((launched.tracee, pumps))
+}
+
+/// Why the operating system did not do it, for the user.
+fn refused(error: ProcessError) -> Refused {
+    let sentence = error.to_string();
+    match error {
+        ProcessError::NoProgram(_) | ProcessError::NoProcess(_) | ProcessError::Zombie(_) => {
+            Refused::NotFound(sentence)
+        }
+        ProcessError::NotAFile(_)
+        | ProcessError::NotExecutable(_)
+        | ProcessError::NotElf { .. }
+        | ProcessError::Architecture { .. }
+        | ProcessError::MissingInterpreter { .. } => Refused::NotAProgram(sentence),
+        ProcessError::KernelThread(_)
+        | ProcessError::Ourselves(_)
+        | ProcessError::AlreadyTraced { .. }
+        | ProcessError::NotPermitted { .. } => Refused::NotAllowed(sentence),
+        ProcessError::ThreadGone(tid) => Refused::NoThread(tid),
+        ProcessError::WorkingDirectory { .. } | ProcessError::ZeroByte { .. } | ProcessError::Exec { .. } => {
+            Refused::Start(sentence)
+        }
+        ProcessError::System { .. } => Refused::Failed(sentence),
+    }
+}

@@ -1,0 +1,223 @@
+//! How the debuggee is set going, one instruction or freely, and brought to a stop.
+
+use std::sync::Arc;
+
+use weft_process::{Ended, Trap, Wait, WaitEvent};
+use weft_values::Stop;
+
+use super::{Engine, State, refused};
+use crate::plan::{self, Plan};
+use crate::stops::stop_of;
+use crate::{Event, Reason, Refused, ResumeKind, StepTarget, Stopped, signals};
+
+impl Engine {
+    /// Takes the stop back and sets up what the resumption is for. The debuggee does not run yet.
+    pub(super) fn resume(&mut self, how: ResumeKind) -> Result<(), Refused> {
+        let State::Stopped(_) = self.state else {
+            return Err(match self.state {
+                State::Over => Refused::Ended,
+                _ => Refused::Running,
+            });
+        };
+        let plan = match how {
+            ResumeKind::Continue => None,
+            ResumeKind::Step(kind, StepTarget::Thread(tid)) => {
+                let stop = self.current_stop(tid)?;
+                Some((tid, plan::step(kind, &stop, tid).map_err(Refused::Failed)?))
+            }
+            ResumeKind::StepInstruction(tid) => {
+                self.current_stop(tid)?;
+                Some((tid, plan::one_instruction()))
+            }
+        };
+        self.leave_stop(plan.as_ref().map(|(tid, _)| *tid));
+        if let Some((tid, plan)) = plan {
+            self.begin_plan(tid, plan);
+        }
+        Ok(())
+    }
+
+    pub(super) fn current_stop(&self, tid: i32) -> Result<Stop, Refused> {
+        let stop = stop_of(&self.tracee, self.modules.clone()).map_err(refused)?;
+        if stop.thread(tid).is_some() { Ok(stop) } else { Err(Refused::NoThread(tid)) }
+    }
+
+    /// Ends the current stop. The thread that was shown has had its hit and is taken past the trap at its pc, unless it is
+    /// the one that a plan is about to move.
+    pub(super) fn leave_stop(&mut self, moved: Option<i32>) {
+        let shown = match self.state {
+            State::Stopped(tid) => Some(tid),
+            _ => None,
+        };
+        self.state = State::Running;
+        self.shared.set_current(None);
+        self.tracee.advance();
+        let signalled = self.undelivered.take();
+        if let Some((tid, signal)) = signalled
+            && let Err(error) = self.tracee.resume(tid, signal)
+        {
+            tracing::debug!(%error, "a signal could not be delivered");
+        }
+        let signalled = signalled.map(|(tid, _)| tid);
+        if let Some(tid) = shown.filter(|tid| moved != Some(*tid) && signalled != Some(*tid) && !self.is_pending(*tid))
+        {
+            self.step_over_trap(tid);
+        }
+    }
+
+    pub(super) fn begin_plan(&mut self, tid: i32, mut plan: Box<dyn Plan>) {
+        let verdict = plan.start();
+        self.plan = Some(plan);
+        self.place_traps();
+        self.obey(tid, verdict);
+    }
+
+    /// Lets everything run that has nothing to be handled first.
+    pub(super) fn go_on(&mut self) {
+        if self.state == State::Running {
+            self.place_traps();
+            self.release();
+        }
+    }
+
+    pub(super) fn release(&mut self) {
+        for tid in self.tracee.threads() {
+            if self.tracee.is_stopped(tid) && !self.is_pending(tid) {
+                // Gone meanwhile, or with an event of its own queued: both will be told.
+                let _ = self.tracee.resume(tid, 0);
+            }
+        }
+    }
+
+    pub(super) fn is_pending(&self, tid: i32) -> bool {
+        self.pending.iter().any(|event| event.stopped_thread() == Some(tid))
+    }
+
+    /// Lets a thread go on from where it stands, past the trap that may be there.
+    pub(super) fn pass(&mut self, tid: i32) {
+        self.place_traps();
+        self.step_over_trap(tid);
+        self.release();
+    }
+
+    /// Executes the instruction under a trap, if the thread stands at one. No other thread runs meanwhile, so none can
+    /// slip through while the trap is out.
+    pub(super) fn step_over_trap(&mut self, tid: i32) {
+        let at = self.tracee.registers(tid).map(|registers| registers.pc());
+        if at.is_ok_and(|pc| self.planted.contains(&pc)) {
+            self.step_instruction(tid);
+        }
+    }
+
+    /// Has one thread execute one instruction while all others stand. Whether it has.
+    pub(super) fn step_instruction(&mut self, tid: i32) -> bool {
+        self.stop_all();
+        let (Ok(memory), Ok(registers)) = (self.tracee.memory(), self.tracee.registers(tid)) else { return false };
+        let pc = registers.pc();
+        let trapped = self.planted.contains(&pc);
+        if trapped && memory.lift(pc).is_err() {
+            return false;
+        }
+        let stepped = self.tracee.step(tid, 0).is_ok() && self.await_step(tid);
+        if trapped && memory.plant(pc).is_err() {
+            self.planted.remove(&pc);
+        }
+        stepped
+    }
+
+    /// Waits for the end of a single step; what else happens meanwhile waits in `pending`. Whether it was made.
+    pub(super) fn await_step(&mut self, tid: i32) -> bool {
+        loop {
+            match self.tracee.wait() {
+                // Whoever woke us is served when the step is done.
+                Ok(Wait::Woken) => {}
+                Ok(Wait::Event(WaitEvent::Trapped { tid: of, trap: Trap::Step })) if of == tid => return true,
+                Ok(Wait::Event(event @ WaitEvent::Signal { tid: of, signal }))
+                    if of == tid && signals::is_fault(signal) =>
+                {
+                    // The instruction itself fails, and would again.
+                    self.pending.push_back(event);
+                    return false;
+                }
+                Ok(Wait::Event(WaitEvent::Signal { tid: of, signal })) if of == tid => {
+                    // It comes before the instruction: deliver it later, when everything runs again.
+                    self.pending.push_back(WaitEvent::Signal { tid, signal });
+                    if self.tracee.step(tid, 0).is_err() {
+                        return false;
+                    }
+                }
+                Ok(Wait::Event(event)) => {
+                    let ours = event.stopped_thread() == Some(tid)
+                        || matches!(event, WaitEvent::ThreadExited { tid: of } if of == tid)
+                        || matches!(event, WaitEvent::Exited(_));
+                    self.pending.push_back(event);
+                    if ours {
+                        return false;
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a stepped thread did not report");
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Stops every thread; what they had to say waits in `pending`, with every pc where the program would have it.
+    pub(super) fn stop_all(&mut self) {
+        if let Err(error) = self.tracee.stop_all() {
+            tracing::warn!(%error, "not every thread could be stopped");
+        }
+        while let Some(event) = self.tracee.take_queued() {
+            if let WaitEvent::Trapped { tid, trap: Trap::Breakpoint } = event
+                && let Some(address) = self.rewind(tid)
+            {
+                self.rewound.insert(tid, address);
+            }
+            self.pending.push_back(event);
+        }
+    }
+
+    /// Stops everything and publishes what there is to see. Ends the plan, if there is one.
+    pub(super) fn report(&mut self, tid: i32, reason: Reason) {
+        self.stop_all();
+        self.plan = None;
+        self.place_traps();
+        if let Some(ended) = self.pending.iter().find_map(|event| match event {
+            WaitEvent::Exited(ended) => Some(*ended),
+            _ => None,
+        }) {
+            return self.finish(ended);
+        }
+        let stop = match stop_of(&self.tracee, self.modules.clone()) {
+            Ok(stop) => Arc::new(stop),
+            Err(error) => {
+                tracing::warn!(%error, "a stop could not be published");
+                return self.release();
+            }
+        };
+        let Some(tid) = stop.thread(tid).or_else(|| stop.threads.first()).map(|thread| thread.tid) else {
+            // Every thread is on its way out; the end will be told.
+            return self.release();
+        };
+        self.state = State::Stopped(tid);
+        self.shared.set_current(Some(stop.clone()));
+        (self.events)(Event::Stopped(Stopped { stop, reason, tid }));
+    }
+
+    pub(super) fn finish(&mut self, ended: Ended) {
+        if self.state == State::Over {
+            return;
+        }
+        self.state = State::Over;
+        self.shared.set_current(None);
+        if let Some(pumps) = &mut self.pumps {
+            pumps.drain();
+        }
+        (self.events)(match ended {
+            Ended::Code(status) => Event::Exited(status),
+            Ended::Signal(signal) => Event::Killed(signal),
+            Ended::Unknown => Event::Exited(-1),
+        });
+    }
+}

@@ -1,0 +1,50 @@
+//! Which traps are in memory, and which files they are in.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use weft_memory::MemAddr;
+
+use super::Engine;
+use crate::{Event, entry, modules_of};
+
+impl Engine {
+    /// Looks which files are loaded now and binds breakpoints anew.
+    pub(super) fn refresh_modules(&mut self) {
+        let Ok(mapped) = weft_process::mappings(self.tracee.pid()) else { return };
+        self.modules = Arc::new(modules_of(self.tracee.pid(), &self.program, &mapped, &self.images));
+        self.shared.set_modules(self.modules.clone());
+        self.loader = entry::loader_notice(&self.modules);
+        for bound in self.breakpoints.rebind(&self.modules) {
+            (self.events)(Event::BreakpointChanged(bound));
+        }
+        self.place_breakpoints();
+    }
+
+    pub(super) fn place_breakpoints(&mut self) {
+        self.owners = self.breakpoints.wanted_traps(&self.modules);
+        self.place_traps();
+    }
+
+    /// Makes the traps in memory those that somebody wants. One byte each through `/proc`, so nothing has to stop.
+    pub(super) fn place_traps(&mut self) {
+        let Ok(memory) = self.tracee.memory() else { return };
+        let mut wanted: BTreeSet<MemAddr> = self.owners.keys().copied().collect();
+        wanted.extend(self.loader.iter().chain(&self.entry));
+        if let Some(plan) = &self.plan {
+            wanted.extend(plan.traps());
+        }
+        for address in self.planted.difference(&wanted) {
+            if let Err(error) = memory.lift(*address) {
+                tracing::debug!(%address, %error, "a trap could not be taken away");
+            }
+        }
+        for address in wanted.difference(&self.planted.clone()) {
+            if let Err(error) = memory.plant(*address) {
+                tracing::debug!(%address, %error, "a trap could not be planted");
+            }
+        }
+        wanted.retain(|address| memory.is_planted(*address));
+        self.planted = wanted;
+    }
+}
