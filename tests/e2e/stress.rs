@@ -56,9 +56,20 @@ fn steps_end_in_their_thread_while_others_pass() {
     client.set_breakpoints(&source(FILE), &[line(FILE, "hot")]);
     let stop = client.stopped();
     client.set_breakpoints(&source(FILE), &[]);
-    for _ in 0..10 {
-        let next = client.step("next", stop.thread);
-        assert_eq!((next.reason.as_str(), next.thread), ("step", stop.thread));
+    client.step("stepOut", stop.thread);
+    let own = |client: &mut Client| {
+        let top = client.top(stop.thread);
+        assert_eq!(top.line, line(FILE, "own"));
+        client.evaluate("own", top.id).value.parse::<u64>().expect("a number")
+    };
+    let first = own(&mut client);
+    for turn in 1..=10 {
+        for expected in ["around", "calls hot", "own"] {
+            let next = client.step("next", stop.thread);
+            assert_eq!((next.reason.as_str(), next.thread), ("step", stop.thread));
+            assert_eq!(client.top(stop.thread).line, line(FILE, expected));
+        }
+        assert_eq!(own(&mut client), first + turn, "not a turn is missed, nor taken from another thread");
     }
     client.disconnect();
 }
@@ -112,8 +123,6 @@ fn a_deep_stack_is_served_in_slices() {
     assert_eq!(middle, vec!["busy::deep"; 20]);
     let frames = client.stack(stop.thread);
     assert!(frames.len() >= 500, "{} frames", frames.len());
-    client.resume(stop.thread);
-    client.set_breakpoints(&source(FILE), &[]);
     client.disconnect();
 }
 

@@ -39,8 +39,11 @@ fn hot() {
 fn forever(count: u64) {
     for _ in 0..count {
         thread::spawn(|| {
+            let mut own: u64 = 0;
+            // BP: around
             loop {
-                hot();
+                hot(); // BP: calls hot
+                own = own.wrapping_add(1); // BP: own
             }
         });
     }
