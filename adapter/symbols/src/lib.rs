@@ -17,6 +17,7 @@
 
 mod addresses;
 mod arrivals;
+mod awaits;
 mod blocks;
 mod cache;
 mod coroutines;

@@ -10,7 +10,7 @@ use weft_values::Stop;
 const LONGEST: u64 = 1 << 16;
 
 /// The code in a range of addresses; none where it cannot be read.
-pub(super) fn read_code(stop: &Stop, range: &Range<MemAddr>) -> Vec<u8> {
+fn read_code(stop: &Stop, range: &Range<MemAddr>) -> Vec<u8> {
     let length = range.end.since(range.start).unwrap_or(0).min(LONGEST);
     stop.memory.read_bytes(range.start, usize::try_from(length).unwrap_or(0)).unwrap_or_default()
 }

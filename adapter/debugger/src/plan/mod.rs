@@ -6,7 +6,6 @@
 //! environment's address (which instance?).
 
 mod call;
-mod flow;
 mod instruction;
 mod rows;
 mod stepper;

@@ -17,9 +17,11 @@ pub(crate) type Rows = BTreeMap<MemAddr, u32>;
 pub(crate) fn statements(stop: &Stop, frame: &Frame) -> Rows {
     let Some(code) = &frame.code else { return Rows::new() };
     let Some(module) = stop.modules.of(&code.image) else { return Rows::new() };
+    let finishing = code.rows_finishing_awaits().unwrap_or_default();
     let mut found = Rows::new();
     for row in body(code) {
-        if row.is_stmt && row.source.line != 0 && in_source(code, frame, &row) {
+        let begins = row.is_stmt && row.source.line != 0 && !finishing.contains(&row.address);
+        if begins && in_source(code, frame, &row) {
             found.insert(module.bias.to_memory(row.address), row.source.line);
         }
     }
@@ -46,7 +48,7 @@ pub(crate) fn behind_prologue(code: &CodeFrame) -> FileAddr {
 }
 
 /// All rows of the body itself.
-pub(super) fn body(code: &CodeFrame) -> Vec<LineRow> {
+fn body(code: &CodeFrame) -> Vec<LineRow> {
     let inlined = code.inlined_ranges().unwrap_or_default();
     let rows = code.ranges.iter().flat_map(|range| code.image.rows_in(range.clone()).unwrap_or_default());
     rows.filter(|row| !inlined.iter().any(|range| range.contains(&row.address))).collect()

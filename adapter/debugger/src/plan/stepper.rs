@@ -11,7 +11,6 @@ use weft_memory::MemAddr;
 use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine, environment, frames};
 
 use super::call::calls_in;
-use super::flow::unfinished;
 use super::rows::{self, Rows};
 use super::{Hit, Plan, Verdict};
 use crate::StepKind;
@@ -79,8 +78,7 @@ impl Stepper {
         let mut rows = Rows::new();
         if self.kind != StepKind::Out {
             rows = rows::statements(stop, body);
-            let rest = self.instance.as_ref().map(|place| unfinished(stop, body, &place.ty)).unwrap_or_default();
-            rows.retain(|address, line| !self.seen.contains(line) && !rest.contains(address));
+            rows.retain(|_, line| !self.seen.contains(line));
         }
         // Leaving an inlined copy is arriving in the code around it, on a line other than that of the call.
         for outer in walk.get(1..=concrete).unwrap_or_default().iter().filter(|frame| frame.user_code) {

@@ -1,0 +1,118 @@
+//! Which rows of a coroutine's poll function only finish an `.await`.
+//!
+//! After an awaited future was polled, code runs that cannot run without that poll: the rest of the awaiting expression (`?`,
+//! the move of the value, drops of temporaries), whose rows name the lines that the expression began on, and then the
+//! statements after it. So a row behind an await's poll whose line is not behind the await's is no new statement. In a loop the
+//! earlier lines can be reached without the await as well, and stay what they are.
+
+use std::collections::BTreeSet;
+
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
+use weft_memory::FileAddr;
+
+use crate::flow::{Flow, Reached};
+use crate::{CodeFrame, Image, LineRow, SymbolError};
+
+/// Entries of a coroutine's jump table before those of its awaits: unresumed, returned, panicked (rustc's coroutine layout).
+const FIRST_AWAIT: usize = 3;
+
+/// Awaits looked at in one function; each costs a walk over its blocks.
+const MAX_AWAITS: usize = 512;
+
+impl CodeFrame {
+    /// Addresses of this poll function's rows that resume or finish an `.await` and begin no statement of their own. Empty for
+    /// other functions, for inlined copies, and where the code is not as expected.
+    pub fn rows_finishing_awaits(&self) -> Result<BTreeSet<FileAddr>, SymbolError> {
+        if self.inline_depth > 0 || !self.function.kind.is_coroutine() {
+            return Ok(BTreeSet::new());
+        }
+        let mut ranges: Vec<_> = self.ranges.iter().map(|range| range.start.raw()..range.end.raw()).collect();
+        ranges.sort_by_key(|range| !range.contains(&self.entry.raw()));
+        let Some(body) = Flow::read(&self.image, &ranges, self.entry.raw()).and_then(|flow| Body::of(flow, &ranges))
+        else {
+            return Ok(BTreeSet::new());
+        };
+        let mut rows = Vec::new();
+        for range in &self.ranges {
+            rows.extend(self.image.rows_in(range.clone())?);
+        }
+        let declared = self.function.declared.as_ref();
+        rows.retain(|row| row.source.line > 0 && declared.is_none_or(|at| at.file == row.source.file));
+        let declared = declared.map_or(0, |at| at.line);
+        let found = body.pads.iter().flat_map(|pad| body.rows_of_await(&self.image, *pad, &rows, declared));
+        Ok(found.collect())
+    }
+}
+
+/// A poll function seen as one run from its beginning.
+struct Body {
+    flow: Flow,
+    main: Reached,
+    pads: Vec<usize>,
+}
+
+impl Body {
+    fn of(mut flow: Flow, ranges: &[std::ops::Range<u64>]) -> Option<Self> {
+        let table = flow.first_table(ranges)?;
+        flow.reduce(&table, *table.first()?);
+        let main = flow.reach(&[flow.entry()], |_| false);
+        Some(Self { flow, main, pads: table.get(FIRST_AWAIT..)?.iter().copied().take(MAX_AWAITS).collect() })
+    }
+
+    fn rows_of_await(&self, image: &Image, pad: usize, rows: &[LineRow], declared: u32) -> Vec<FileAddr> {
+        let resumed = self.flow.reach(&[pad], |block| is_in(&self.main, block));
+        // Where the pad comes into the body is where the future is polled.
+        let leads_on = (0..resumed.len()).filter(|block| is_in(&resumed, *block));
+        let poll = leads_on.flat_map(|block| self.flow.after(block)).find(|next| is_in(&self.main, **next));
+        let in_pad: Vec<&LineRow> = rows.iter().filter(|row| self.block_of(row) == Some(pad)).collect();
+        let mut found: Vec<FileAddr> = in_pad.iter().map(|row| row.address).collect();
+        let Some(line) = in_pad.iter().map(|row| row.source.line).find(|line| *line > declared) else { return found };
+        let begun = calls_of_into_future(image, rows.iter().filter(|row| row.source.line == line));
+        let without: Vec<Reached> = poll
+            .copied()
+            .into_iter()
+            .chain(begun.iter().filter_map(|call| self.flow.block_at(*call)))
+            .map(|block| self.without(block))
+            .collect();
+        let finishes = |row: &&LineRow| {
+            let Some(block) = self.block_of(row) else { return false };
+            let before_poll =
+                begun.iter().any(|call| self.flow.block_at(*call) == Some(block) && row.address.raw() <= *call);
+            let behind = is_in(&self.main, block) && without.iter().any(|without| !is_in(without, block));
+            row.source.line <= line && !before_poll && (behind || is_in(&resumed, block))
+        };
+        found.extend(rows.iter().filter(finishes).map(|row| row.address));
+        found
+    }
+
+    /// What a run reaches that never comes to `block`.
+    fn without(&self, block: usize) -> Reached {
+        self.flow.reach(&[self.flow.entry()], |at| at == block)
+    }
+
+    fn block_of(&self, row: &LineRow) -> Option<usize> {
+        self.flow.block_at(row.address.raw())
+    }
+}
+
+fn is_in(reached: &Reached, block: usize) -> bool {
+    reached.get(block).copied().unwrap_or(false)
+}
+
+/// Calls of `IntoFuture::into_future` in some rows: there the awaited expression has been evaluated, and its future is moved
+/// to where it is polled.
+fn calls_of_into_future<'a>(image: &Image, rows: impl Iterator<Item = &'a LineRow>) -> Vec<u64> {
+    let mut found = Vec::new();
+    for row in rows {
+        let length = row.end.since(row.address).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let bytes = image.loaded_bytes(row.address.raw(), length).unwrap_or_default();
+        let calls = |instruction: &Instruction| {
+            let target = FileAddr::new(instruction.near_branch_target());
+            instruction.flow_control() == FlowControl::Call
+                && image.symbol_at(target).is_some_and(|symbol| symbol.name.contains("11into_future"))
+        };
+        let decoded = Decoder::with_ip(64, &bytes, row.address.raw(), DecoderOptions::NONE).into_iter();
+        found.extend(decoded.filter(calls).map(|call| call.ip()));
+    }
+    found
+}
