@@ -101,3 +101,44 @@ fn a_step_in_each_of_eight_tasks() {
     assert_eq!(seen, ["1", "2", "3", "4", "5", "6", "7", "8"]);
     assert_eq!(client.exited(), 0);
 }
+
+/// A step given on a task, not on a thread, ends naming that task.
+#[test]
+fn a_task_is_stepped_by_its_own_thread_id() {
+    let mut walker = start("work first");
+    let tasks = walker.client.async_tasks();
+    let task = weft_tests::list(&tasks["tasks"])
+        .find(|task| task["osThread"] == walker.stop.thread && task["kind"] == "task")
+        .expect("the stopped thread runs a task");
+    let (id, thread) = (task["id"].as_i64().expect("an id"), task["threadId"].as_i64().expect("a thread id"));
+    walker.stop.thread = thread;
+    for marker in ["first await", "between", "second await", "third await"] {
+        walker.step("next", "siblings::work", marker);
+        assert_eq!(walker.stop.thread, thread, "at {marker}");
+    }
+    let tasks = walker.client.async_tasks();
+    let task = weft_tests::list(&tasks["tasks"]).find(|task| task["id"] == id).expect("it is still there");
+    assert_eq!((task["threadId"].as_i64(), &task["state"]), (Some(thread), &serde_json::json!("running")));
+    walker.finish();
+}
+
+/// A task that waits can be stepped as well: the step ends when it has been woken and is on its next line.
+#[test]
+fn a_suspended_task_can_be_stepped() {
+    let chain = "await_chain/src/main.rs";
+    let mut client = Client::weft();
+    let stop = client.launch_to(&program("await_chain", Profile::Debug), &[], source(chain), line(chain, "resumed"));
+    client.set_breakpoints(&source(chain), &[]);
+    let tasks = client.async_tasks();
+    let parent = weft_tests::list(&tasks["tasks"]).find(|task| task["name"] == "await_chain::parent");
+    let thread = parent.and_then(|task| task["threadId"].as_i64()).expect("the parent is a task");
+    assert_eq!(client.top(thread).line, line(chain, "parent awaits"));
+    let next = client.step("next", thread);
+    assert_eq!((next.reason.as_str(), next.thread), ("step", thread));
+    let top = client.top(thread);
+    assert_eq!((top.name.as_str(), top.line), ("await_chain::parent", line(chain, "parent awaits") + 1));
+    // total 11, 3 entries before, 1 more: 15.
+    assert_eq!(client.evaluate("answer", top.id).value, "15");
+    client.resume(stop.thread);
+    assert_eq!(client.exited(), 0);
+}
