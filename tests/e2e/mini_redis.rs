@@ -138,22 +138,24 @@ fn what_self_holds_can_be_read() {
 }
 
 #[test]
-fn three_lines_can_be_stepped_over() {
+fn lines_are_stepped_over_and_an_await_is_one_statement() {
     let at = line("let cmd = Command::from_frame(frame)?;");
     let Server { mut client, port, breakpoints } = serve(Client::weft(), &[at]);
     let mut redis = Redis::connect(port);
     redis.send(&["SET", "color", "green"]);
     let mut stop = client.stopped();
     let apply = line("cmd.apply(&self.db, &mut self.connection, &mut self.shutdown)");
-    for expected in [line("debug!(?cmd);"), apply, apply + 1] {
+    // Behind the await the value is unwrapped on the first line again: that is no new statement.
+    let again = line("while !self.shutdown.is_shutdown() {");
+    for expected in [line("debug!(?cmd);"), apply, apply + 1, apply + 2, again] {
         stop = client.step("next", stop.thread);
         assert_eq!(stop.reason, "step");
         let top = client.top(stop.thread);
         assert_eq!((top.name.as_str(), top.line), (HANDLER, expected));
     }
+    assert_eq!(redis.receive(), "+OK");
     client.set_breakpoints(&mini_redis::source("src/server.rs"), &[]);
     client.resume(stop.thread);
-    assert_eq!(redis.receive(), "+OK");
     redis.send(&["GET", "color"]);
     assert_eq!(redis.receive(), "green");
     client.pause();
