@@ -83,8 +83,12 @@ impl<'a> Collector<'a> {
         let name = program.image.name();
         if program.image.debug_info() == DebugInfo::Absent {
             self.note(format!("{name} has no debug information: build it with `debug = true` to see its tasks"));
+        } else if !has_tokio && !program.image.functions("tokio::runtime::task::raw::poll").is_empty() {
+            self.note(format!(
+                "the debug information of {name} has no types: build it with `debug = true` to see its tasks"
+            ));
         } else if !has_tokio {
-            self.note(format!("no supported async runtime was found in {name} (Tokio 1.22 or later is)"));
+            self.note(format!("no supported async runtime was found in {name}; Tokio 1.22 and later is supported"));
         } else if self.contexts.is_empty() {
             self.note(
                 "no thread is inside a Tokio runtime at the moment; tasks of a current-thread runtime that nobody \

@@ -212,8 +212,20 @@ pub(crate) fn describe(future: &Type) -> (String, Option<Location>) {
         let Some(inner) = wrapped(&ty) else { break };
         ty = inner;
     }
+    if let Some(name) = closure_name(ty.path()) {
+        return (name, ty.declared().map(location));
+    }
     let name = if krate(ty.path()).is_empty() { ty.path().to_owned() } else { base(ty.path()).to_owned() };
     (name, ty.declared().map(location))
+}
+
+/// A closure by the function it is in: `prog::load::{async_fn#0}::{closure_env#1}<u8>` → `prog::load {closure}`.
+fn closure_name(path: &str) -> Option<String> {
+    let path = base(path);
+    path.rsplit("::").next().filter(|last| last.starts_with("{closure_env#"))?;
+    // What the compiler made up begins with a brace; an impl's block has no name of its own.
+    let named: Vec<&str> = path.split("::").filter(|component| !component.starts_with('{')).collect();
+    Some(format!("{} {{closure}}", named.join("::")))
 }
 
 /// The future inside a wrapper that has no name of its own in a user's eyes.
@@ -259,4 +271,28 @@ fn cell_type(future: &Type, scheduler: &Type) -> Option<Type> {
             .into_iter()
             .find(|cell| same(cell, "T", future) && same(cell, "S", scheduler))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closures_are_named_by_their_function() {
+        assert_eq!(
+            closure_name("prog::load::{async_fn#0}::{closure_env#1}<u8>").as_deref(),
+            Some("prog::load {closure}")
+        );
+        assert_eq!(
+            closure_name("tokio::fs::file::{impl#3}::poll_write::{closure_env#0}").as_deref(),
+            Some("tokio::fs::file::poll_write {closure}")
+        );
+        assert_eq!(closure_name("prog::Job"), None);
+    }
+
+    #[test]
+    fn workers_are_told_from_jobs() {
+        assert!(is_worker_launch("tokio::runtime::scheduler::multi_thread::worker::{impl#0}::launch::{closure_env#0}"));
+        assert!(!is_worker_launch("tokio::fs::file::{impl#3}::poll_write::{closure_env#0}"));
+    }
 }

@@ -96,13 +96,6 @@ pub(crate) fn stopped(program: &str, profile: Profile, args: &[&str]) -> Stopped
     Stopped { stop, child, _tracee: tracee }
 }
 
-pub(crate) fn attached(pid: i32) -> (Tracee, Stop) {
-    let path = weft_process::executable_path(pid).expect("a path");
-    let tracee = Tracee::attach(pid).expect("attached");
-    let stop = stop_of(&tracee, &path);
-    (tracee, stop)
-}
-
 /// Waits until no thread of the program runs, which "ready" alone does not promise.
 fn wait_until_asleep(pid: i32) {
     let running = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('R'));

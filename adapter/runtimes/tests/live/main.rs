@@ -1,6 +1,5 @@
 //! The tasks of real programs, stopped while they wait.
 
-mod dump;
 mod fixture;
 mod running;
 mod spawner;
