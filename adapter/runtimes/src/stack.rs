@@ -72,7 +72,7 @@ impl TreeBuilder<'_> {
             kind: node.kind,
             user_code: node.user_code,
             body,
-            task: node.wait.as_ref().and_then(|wait| wait.tasks.first().copied()),
+            task: None,
             children: node.children.into_iter().map(|child| self.frame(child)).collect(),
         }
     }

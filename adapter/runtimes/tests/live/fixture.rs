@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use weft_memory::{Bias, FileAddr};
 use weft_process::{Mapping, Tracee, mappings, thread_name};
@@ -137,7 +137,8 @@ fn stop_of(tracee: &Tracee, program: &Path) -> Stop {
 }
 
 fn modules(mappings: &[Mapping], program: &Path) -> Modules {
-    static IMAGES: OnceLock<std::sync::Mutex<Vec<(PathBuf, Arc<Image>)>>> = OnceLock::new();
+    type Opened = Mutex<Vec<(PathBuf, Arc<Image>)>>;
+    static IMAGES: OnceLock<Opened> = OnceLock::new();
     let mut images = IMAGES.get_or_init(Default::default).lock().expect("no test panicked here");
     let mut list: Vec<Module> = Vec::new();
     for mapping in mappings.iter().filter(|mapping| mapping.executable) {
