@@ -43,7 +43,7 @@ async fn guided(mut client: Client, program: &build::Program) -> Result<(), Fail
 
     let thread = stopped(&mut client).await?;
     show::title(&format!("Stopped at {}:{line}", show::file_name(&source)));
-    show::source(&program.text, line);
+    show::source(program.text, line);
     let frames = client.request("stackTrace", json!({"threadId": thread})).await?;
     show::title("Logical stack");
     show::stack(&frames);
@@ -58,7 +58,7 @@ async fn guided(mut client: Client, program: &build::Program) -> Result<(), Fail
     let frames = client.request("stackTrace", json!({"threadId": thread, "levels": 1})).await?;
     let line = frames["stackFrames"][0]["line"].as_u64().unwrap_or(0);
     show::title(&format!("After one step over, in the same task: line {line}"));
-    show::source(&program.text, line);
+    show::source(program.text, line);
     client.request("disconnect", json!({"terminateDebuggee": true})).await?;
     Ok(())
 }
