@@ -4,21 +4,27 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use weft_native::NativeFactory;
 use weft_session::{ServeOptions, serve};
 
 use crate::Failure;
+use crate::ending::Ending;
 
-/// Serves until the editor goes away, or, listening, until killed.
+/// Serves until the editor goes away or the process is told to end.
 pub(crate) fn run(listen: Option<&str>, allow_remote: bool) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("no threads to work with: {error}"))?;
-    let served = match listen {
-        None => {
-            runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout(), factory(), ServeOptions::default()));
-            Ok(())
+    let served = runtime.block_on(async {
+        let ending = Ending::watch().map_err(|error| format!("signals cannot be received: {error}"))?;
+        match listen {
+            None => {
+                let stdin = ending.cut(tokio::io::stdin());
+                serve(stdin, tokio::io::stdout(), factory(), ServeOptions::default()).await;
+                Ok(())
+            }
+            Some(address) => accept(address, allow_remote, ending).await,
         }
-        Some(address) => runtime.block_on(accept(address, allow_remote)),
-    };
+    });
     // A read of stdin that nobody will ever answer must not hold up the end.
     runtime.shutdown_background();
     served
@@ -28,7 +34,7 @@ fn factory() -> Arc<NativeFactory> {
     Arc::new(NativeFactory::new())
 }
 
-async fn accept(address: &str, allow_remote: bool) -> Result<(), Failure> {
+async fn accept(address: &str, allow_remote: bool, mut ending: Ending) -> Result<(), Failure> {
     let addresses = tokio::net::lookup_host(address)
         .await
         .map_err(|error| format!("--listen {address} is not an address and port such as 127.0.0.1:4711: {error}"))?
@@ -47,14 +53,23 @@ async fn accept(address: &str, allow_remote: bool) -> Result<(), Failure> {
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let bound = listener.local_addr().map_err(|error| format!("cannot listen on {address}: {error}"))?;
     anstream::eprintln!("weft: listening on {bound}");
+    let mut sessions = JoinSet::new();
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // A session that is over is forgotten.
+            Some(_) = sessions.join_next() => continue,
+            () = ending.come() => break,
+        };
+        match accepted {
             Ok((stream, _)) => {
                 let (reader, writer) = stream.into_split();
-                tokio::spawn(serve(reader, writer, factory(), ServeOptions::default()));
+                sessions.spawn(serve(ending.cut(reader), writer, factory(), ServeOptions::default()));
             }
             // One connection that failed before it began says nothing about the next.
             Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
         }
     }
+    while sessions.join_next().await.is_some() {}
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod dap;
 mod demo;
+mod ending;
 mod log;
 mod tasks;
 mod tree;

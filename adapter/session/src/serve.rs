@@ -67,19 +67,24 @@ where
         ending: false,
     };
     let departure = Departure(sender.clone());
-    let writer = tokio::spawn(outbox::write(items, writer, Arc::clone(&shared)));
+    let mut writer = tokio::spawn(outbox::write(items, writer, Arc::clone(&shared)));
     let mut lane = tokio::task::spawn_blocking(move || lane.run(inputs));
     let dispatch = Dispatch::new(Arc::clone(&shared), sender);
-    tokio::select! {
-        () = read(reader, &dispatch) => {
-            shared.budget.close();
-            drop(departure);
-            let _ = lane.await;
-        }
-        _ = &mut lane => {}
+    let gone = tokio::select! {
+        () = read(reader, &dispatch) => true,
+        // Nobody reads any more, or all was said.
+        _ = &mut writer => true,
+        _ = &mut lane => false,
+    };
+    if gone {
+        shared.budget.close();
+        drop(departure);
+        let _ = lane.await;
     }
     // A client that does not read its last messages is not waited for.
-    let _ = tokio::time::timeout(LAST_WORDS, writer).await;
+    if !writer.is_finished() {
+        let _ = tokio::time::timeout(LAST_WORDS, writer).await;
+    }
 }
 
 /// Takes in what the client sends until its stream ends.

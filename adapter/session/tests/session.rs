@@ -6,8 +6,9 @@ mod harness;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use weft_session::debuggee::{Channel, DebuggeeEvent, StopReason, Stopped};
-use weft_session::{Runtime, ServeOptions};
+use weft_session::{Runtime, ServeOptions, serve};
 
 use harness::fake::{FakeFactory, Gate, stopped};
 use harness::{Client, frame, initialize};
@@ -413,6 +414,17 @@ async fn the_debuggee_ends_with_the_session() {
     let fake = client.fake();
     client.session.await.unwrap();
     assert_eq!(fake.log(), ["Detach"]);
+}
+
+async fn a_client_that_stops_reading_is_gone() {
+    let (mut requests, their_reader) = tokio::io::duplex(1 << 16);
+    let (answers, their_writer) = tokio::io::duplex(1 << 16);
+    let factory = Arc::new(FakeFactory::default());
+    let session = tokio::spawn(serve(their_reader, their_writer, factory.clone(), ServeOptions::default()));
+    drop(answers);
+    let request = json!({"seq": 1, "type": "request", "command": "initialize", "arguments": initialize()});
+    requests.write_all(&frame(&request.to_string())).await.unwrap();
+    session.await.unwrap();
 }
 
 async fn a_session_can_be_left_while_the_program_is_loaded() {
