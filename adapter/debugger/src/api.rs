@@ -134,6 +134,8 @@ pub enum Event {
     Exited(i32),
     /// It was ended by this signal. The last event.
     Killed(i32),
+    /// There is no hold on it any more; a sentence says why. The last event.
+    Lost(String),
 }
 
 /// A thread.

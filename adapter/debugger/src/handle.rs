@@ -1,5 +1,6 @@
 //! The handle: commands go to the engine thread, answers come back.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +13,9 @@ use weft_values::Stop;
 
 use crate::engine::{Engine, Start};
 use crate::{Bound, EndKind, Event, LaunchSpec, LineSpec, Refused, ResumeKind, Stream, ThreadName};
+
+/// Where an engine's events go.
+pub(crate) type Reporter = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// Everything an engine can be told.
 pub(crate) enum Input {
@@ -52,6 +56,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    pub(crate) fn current(&self) -> Option<Arc<Stop>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn set_current(&self, stop: Option<Arc<Stop>>) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = stop;
     }
@@ -79,29 +87,42 @@ impl Debugger {
     /// anybody still listens.
     pub fn launch(
         spec: LaunchSpec,
-        events: impl Fn(Event) + Send + 'static,
+        events: impl Fn(Event) + Send + Sync + 'static,
         output: impl Fn(Stream, &[u8]) -> bool + Send + Sync + 'static,
     ) -> Result<Self, Refused> {
-        Self::spawn(Start::Launch(spec, Arc::new(output)), Box::new(events), EndKind::Kill)
+        Self::spawn(Start::Launch(spec, Arc::new(output)), events, EndKind::Kill)
     }
 
     /// Attaches to a process and holds it. `program` is its executable when `/proc` is not to be asked.
-    pub fn attach(pid: i32, program: Option<&Path>, events: impl Fn(Event) + Send + 'static) -> Result<Self, Refused> {
-        Self::spawn(Start::Attach(pid, program.map(Path::to_owned)), Box::new(events), EndKind::Detach)
+    pub fn attach(
+        pid: i32,
+        program: Option<&Path>,
+        events: impl Fn(Event) + Send + Sync + 'static,
+    ) -> Result<Self, Refused> {
+        Self::spawn(Start::Attach(pid, program.map(Path::to_owned)), events, EndKind::Detach)
     }
 
-    fn spawn(start: Start, events: Box<dyn Fn(Event) + Send>, at_end: EndKind) -> Result<Self, Refused> {
+    fn spawn(start: Start, events: impl Fn(Event) + Send + Sync + 'static, at_end: EndKind) -> Result<Self, Refused> {
         let (inputs, received) = channel();
         let shared = Arc::new(Shared::default());
         let (told, ready) = channel();
-        let engine_shared = shared.clone();
-        let body = move || match Engine::begin(start, events, received, engine_shared) {
+        let events: Reporter = Arc::new(events);
+        let (engine_shared, engine_events) = (shared.clone(), events.clone());
+        let serve = move || match Engine::begin(start, engine_events, received, engine_shared) {
             Ok(engine) => {
                 let _ = told.send(Ok((engine.waker(), engine.pid(), engine.program().to_owned())));
                 engine.run();
             }
             Err(refused) => {
                 let _ = told.send(Err(refused));
+            }
+        };
+        let failed_shared = shared.clone();
+        let body = move || {
+            // The engine's own end leaves the debuggee in order, however it comes about; the user must hear of it.
+            if catch_unwind(AssertUnwindSafe(serve)).is_err() {
+                failed_shared.set_current(None);
+                events(Event::Lost("the debugger failed inside and has let go of the program".to_owned()));
             }
         };
         let thread = std::thread::Builder::new()
@@ -130,7 +151,7 @@ impl Debugger {
 
     /// The current stop; none while running.
     pub fn current(&self) -> Option<Arc<Stop>> {
-        self.shared.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.current()
     }
 
     /// Its threads, the first one first. Works while running.

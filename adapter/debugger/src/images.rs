@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use weft_memory::{Bias, MemAddr};
 use weft_process::{Mapping, Pid};
-use weft_symbols::{Image, Module, Modules, OpenError};
+use weft_symbols::{Image, Module, Modules};
 
 /// Files by path and inode; `None` for one that cannot be used.
 type Images = HashMap<(PathBuf, u64), Option<Arc<Image>>>;
@@ -52,11 +52,36 @@ impl ImageCache {
     }
 }
 
-/// Opens the program itself, whose errors, unlike a library's, the user must hear. `mappings` are those of its process.
-pub fn open_program(cache: &ImageCache, path: &Path, mappings: &[Mapping]) -> Result<Arc<Image>, OpenError> {
-    let image = Image::open(path)?;
-    if let Some(mapping) = mappings.iter().find(|mapping| mapping.path.as_deref() == Some(path)) {
-        cache.insert(path, mapping.inode, image.clone());
+/// Opens what a process executes, whose errors, unlike a library's, the user must hear. `executed` is what `/proc` calls it;
+/// `instead` a copy of the same program that is to be read in its place (one with debug information, say). A program that
+/// was deleted or rebuilt since it was started is read through the process that still has it.
+pub(crate) fn open_program(
+    cache: &ImageCache,
+    pid: Pid,
+    executed: &Path,
+    instead: Option<&Path>,
+    mappings: &[Mapping],
+) -> Result<Arc<Image>, String> {
+    let mapping = mappings.iter().find(|mapping| mapping.path.as_deref() == Some(executed));
+    let still_there = mapping.is_none_or(|mapping| !mapping.deleted);
+    let open = |path: &Path| Image::open(path).map_err(|error| error.to_string());
+    let live = PathBuf::from(format!("/proc/{pid}/exe"));
+    let running = || if still_there { open(executed) } else { open(&live) };
+    let image = match instead {
+        Some(copy) => {
+            let image = open(copy)?;
+            if let (Some(ours), Ok(theirs)) = (image.build_id(), running())
+                && theirs.build_id().is_some_and(|theirs| theirs != ours)
+            {
+                let copy = copy.display();
+                return Err(format!("{copy} is not the program that process {pid} executes: their build-ids differ"));
+            }
+            image
+        }
+        None => running()?,
+    };
+    if let Some(mapping) = mapping {
+        cache.insert(executed, mapping.inode, image.clone());
     }
     Ok(image)
 }

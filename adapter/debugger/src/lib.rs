@@ -25,5 +25,5 @@ pub use api::{
     ThreadName,
 };
 pub use handle::Debugger;
-pub use images::{ImageCache, modules_of, open_program};
+pub use images::{ImageCache, modules_of};
 pub use stops::stop_of;

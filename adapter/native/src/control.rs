@@ -140,6 +140,7 @@ impl Reporter {
             Event::Note(sentence) => DebuggeeEvent::Console(Channel::Console, format!("{sentence}\n")),
             Event::Exited(status) => DebuggeeEvent::Exited(status),
             Event::Killed(signal) => DebuggeeEvent::Exited(signal.saturating_add(128)),
+            Event::Lost(sentence) => DebuggeeEvent::Lost(sentence),
         };
         self.events.send(told);
     }

@@ -24,9 +24,11 @@ mod names;
 mod runtimes;
 mod shape;
 mod stack;
+mod text;
 mod threads;
 mod tokio;
 mod waits;
 
 pub use listing::{Body, Listing, LogicalFrame, LogicalStack, Stack, StackFrame};
 pub use runtimes::Runtimes;
+pub use threads::polls_task;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use weft_memory::MemAddr;
 use weft_symbols::{CodeFrame, LocationContext, Type};
 use weft_tasks::TaskKey;
-use weft_values::{Frame, Place, Stop, WalkEnd, frames};
+use weft_values::{Frame, Place, Stop, WalkEnd, environment, frames};
 
 use crate::names::{base, within};
 
@@ -82,6 +82,12 @@ pub(crate) fn view(stop: &Stop, tid: i32) -> ThreadView {
 enum Poller {
     Task,
     BlockOn,
+}
+
+/// Whether a frame is the executor's own function that polls a task: what lies outside of it on the stack is not that
+/// task's.
+pub fn polls_task(frame: &Frame) -> bool {
+    frame.code.as_ref().and_then(poller) == Some(Poller::Task)
 }
 
 fn poller(code: &CodeFrame) -> Option<Poller> {
@@ -266,11 +272,4 @@ fn each_variable(stop: &Stop, frame: &Frame, wanted: &dyn Fn(&Type) -> bool) -> 
         };
         Place::located(ty, variable.locate(&context).ok()?).ok()
     })
-}
-
-/// The environment of a coroutine whose poll function a frame executes: what its unnamed parameter points to.
-pub(crate) fn environment(stop: &Stop, frame: &Frame) -> Option<Place> {
-    let code = frame.code.as_ref().filter(|code| code.function.kind.is_coroutine())?;
-    let wanted = code.environment_type()?;
-    each_variable(stop, frame, &|ty| is_pin_of(ty, &wanted)).and_then(|pin| pin.deref(stop).ok())
 }

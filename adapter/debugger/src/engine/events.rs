@@ -7,6 +7,7 @@ use weft_process::{Trap, WaitEvent};
 use weft_values::Stop;
 
 use super::Engine;
+use super::motion::Moved;
 use crate::plan::{Hit, Plan, Verdict};
 use crate::stops::thread_of;
 use crate::{Event, Reason, signals};
@@ -74,14 +75,14 @@ impl Engine {
                 }
             },
         };
+        let is_entry = self.entry.take_if(|entry| *entry == address).is_some();
         if self.loader == Some(address) {
             self.refresh_modules();
-        } else if self.entry == Some(address) {
-            self.entry = None;
-            return self.report(tid, Reason::Entry);
         } else if let Some(ids) = self.owners.get(&address).filter(|_| !self.is_same_line(tid)) {
             let ids = ids.iter().copied().collect();
             return self.report(tid, Reason::Breakpoint(ids));
+        } else if is_entry {
+            return self.report(tid, Reason::Entry);
         } else if self.plan.as_ref().is_some_and(|plan| plan.traps().contains(&address)) {
             let verdict = self.ask_plan(tid, |plan, hit| plan.on_trap(hit));
             return self.obey(tid, verdict);
@@ -131,13 +132,14 @@ impl Engine {
     pub(super) fn obey(&mut self, tid: i32, verdict: Verdict) {
         match verdict {
             Verdict::Continue => self.pass(tid),
-            Verdict::StepInstruction => {
-                if self.step_instruction(tid) {
+            Verdict::StepInstruction => match self.step_instruction(tid) {
+                Moved::Yes => {
                     let next = self.ask_plan(tid, |plan, hit| plan.on_stepped(hit));
-                    return self.obey(tid, next);
+                    self.obey(tid, next);
                 }
-                self.go_on();
-            }
+                Moved::No => self.go_on(),
+                Moved::Blocked => self.report(tid, Reason::Step(Some("the system call has not ended yet".to_owned()))),
+            },
             Verdict::Done(sentence) => {
                 self.plan = None;
                 self.report(tid, Reason::Step(sentence));

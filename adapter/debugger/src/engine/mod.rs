@@ -8,18 +8,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use weft_memory::MemAddr;
-use weft_process::{Ended, Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
+use weft_process::{Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
 use weft_symbols::{DebugInfo, Modules};
 
 use crate::breakpoints::Breakpoints;
-use crate::handle::{Input, Look, Reply, Shared};
+use crate::handle::{Input, Look, Reply, Reporter, Shared};
 use crate::plan::Plan;
 use crate::pumps::{OutputSink, Pumps};
 use crate::stops::stop_of;
-use crate::{EndKind, Event, ImageCache, LaunchSpec, Reason, Refused, Stream, entry, open_program};
+use crate::{EndKind, Event, ImageCache, LaunchSpec, Reason, Refused, Stream, entry, images::open_program};
 
 /// How a debuggee comes to be.
 pub(crate) enum Start {
@@ -71,7 +71,7 @@ pub(crate) struct Engine {
     first_thread_ended: bool,
     state: State,
     pumps: Option<Pumps>,
-    events: Box<dyn Fn(Event) + Send>,
+    events: Reporter,
     inputs: Receiver<Input>,
     shared: Arc<Shared>,
 }
@@ -80,22 +80,18 @@ impl Engine {
     /// Starts or attaches; the debuggee is held.
     pub(crate) fn begin(
         start: Start,
-        events: Box<dyn Fn(Event) + Send>,
+        events: Reporter,
         inputs: Receiver<Input>,
         shared: Arc<Shared>,
     ) -> Result<Self, Refused> {
-        let (tracee, program, launched, pumps) = match start {
+        let (tracee, instead, launched, pumps) = match start {
             Start::Launch(spec, sink) => {
-                let program = spec.program.clone();
                 let (tracee, pumps) = launch(spec, &sink)?;
-                (tracee, program, true, Some(pumps))
+                (tracee, None, true, Some(pumps))
             }
-            Start::Attach(pid, program) => {
-                let program = program.map_or_else(|| weft_process::executable_path(pid).map_err(refused), Ok)?;
-                (Tracee::attach(pid).map_err(refused)?, program, false, None)
-            }
+            Start::Attach(pid, instead) => (Tracee::attach(pid).map_err(refused)?, instead, false, None),
         };
-        let program = std::fs::canonicalize(&program).unwrap_or(program);
+        let program = weft_process::executable_path(tracee.pid()).map_err(refused)?;
         let mut engine = Self {
             tracee,
             launched,
@@ -119,7 +115,7 @@ impl Engine {
             inputs,
             shared,
         };
-        engine.open_symbols()?;
+        engine.open_symbols(instead.as_deref())?;
         Ok(engine)
     }
 
@@ -135,10 +131,10 @@ impl Engine {
         &self.program
     }
 
-    fn open_symbols(&mut self) -> Result<(), Refused> {
-        let mapped = weft_process::mappings(self.tracee.pid()).map_err(refused)?;
-        let image = open_program(&self.images, &self.program, &mapped)
-            .map_err(|error| Refused::NotAProgram(error.to_string()))?;
+    fn open_symbols(&mut self, instead: Option<&Path>) -> Result<(), Refused> {
+        let pid = self.tracee.pid();
+        let mapped = weft_process::mappings(pid).map_err(refused)?;
+        let image = open_program(&self.images, pid, &self.program, instead, &mapped).map_err(Refused::NotAProgram)?;
         if image.debug_info() == DebugInfo::Absent {
             (self.events)(Event::Note(format!(
                 "{} has no debug information, so lines, variables and tasks cannot be shown; build it with \
@@ -164,8 +160,8 @@ impl Engine {
                 Ok(Wait::Woken) => continue,
                 Ok(Wait::Event(event)) => event,
                 Err(error) => {
-                    tracing::error!(%error, "the debuggee cannot be waited for");
-                    self.finish(Ended::Unknown);
+                    self.state = State::Over;
+                    (self.events)(Event::Lost(format!("the program cannot be controlled any more: {error}")));
                     continue;
                 }
             };
@@ -186,11 +182,16 @@ impl Engine {
                 reply.send(Ok(bound));
             }
             Input::Resume(how, reply) => {
-                let answer = self.resume(how);
-                let failed = answer.is_err();
-                reply.send(answer);
-                if !failed {
-                    self.go_on();
+                // Answered first: a system call that is stepped may take as long as it likes.
+                match self.resume(how) {
+                    Ok(plan) => {
+                        reply.send(Ok(()));
+                        if let Some((tid, plan)) = plan {
+                            self.begin_plan(tid, plan);
+                        }
+                        self.go_on();
+                    }
+                    Err(refused) => reply.send(Err(refused)),
                 }
             }
             Input::Pause(at, reply) => {
@@ -202,8 +203,9 @@ impl Engine {
             Input::Glance(look, reply) => self.on_glance(look, reply),
             Input::Terminate(reply) => {
                 let sent = self.tracee.signal(nix::libc::SIGTERM).map_err(refused);
+                let is_sent = sent.is_ok();
                 reply.send(sent);
-                if matches!(self.state, State::Stopped(_) | State::Held) {
+                if is_sent && matches!(self.state, State::Stopped(_) | State::Held) {
                     self.leave_stop(None);
                     self.go_on();
                 }
@@ -246,7 +248,11 @@ impl Engine {
         }
     }
 
-    fn on_glance(&mut self, look: Look, reply: Reply<std::time::Duration>) {
+    fn on_glance(&mut self, look: Look, reply: Reply<Duration>) {
+        if let Some(stop) = self.shared.current() {
+            look(&stop);
+            return reply.send(Ok(Duration::ZERO));
+        }
         if self.state != State::Running {
             return reply.send(Err(Refused::Stopped));
         }

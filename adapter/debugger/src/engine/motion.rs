@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use weft_memory::Memory;
 use weft_process::{Ended, Trap, Wait, WaitEvent};
 use weft_values::Stop;
 
@@ -10,9 +11,25 @@ use crate::plan::{self, Plan};
 use crate::stops::stop_of;
 use crate::{Event, Reason, Refused, ResumeKind, StepTarget, Stopped, signals};
 
+/// The instruction `syscall`.
+const SYSCALL: [u8; 2] = [0x0f, 0x05];
+
+/// What a resumption is for: a thread and its plan; none to run until something stops it.
+pub(super) type Purpose = Option<(i32, Box<dyn Plan>)>;
+
+/// What came of a single step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moved {
+    Yes,
+    /// Something else happened first, and waits in `pending`.
+    No,
+    /// The instruction is a system call that has not ended, and somebody wants the engine.
+    Blocked,
+}
+
 impl Engine {
     /// Takes the stop back and sets up what the resumption is for. The debuggee does not run yet.
-    pub(super) fn resume(&mut self, how: ResumeKind) -> Result<(), Refused> {
+    pub(super) fn resume(&mut self, how: ResumeKind) -> Result<Purpose, Refused> {
         let State::Stopped(_) = self.state else {
             return Err(match self.state {
                 State::Over => Refused::Ended,
@@ -31,10 +48,7 @@ impl Engine {
             }
         };
         self.leave_stop(plan.as_ref().map(|(tid, _)| *tid));
-        if let Some((tid, plan)) = plan {
-            self.begin_plan(tid, plan);
-        }
-        Ok(())
+        Ok(plan)
     }
 
     pub(super) fn current_stop(&self, tid: i32) -> Result<Stop, Refused> {
@@ -109,41 +123,47 @@ impl Engine {
         }
     }
 
-    /// Has one thread execute one instruction while all others stand. Whether it has.
-    pub(super) fn step_instruction(&mut self, tid: i32) -> bool {
+    /// Has one thread execute one instruction while all others stand.
+    pub(super) fn step_instruction(&mut self, tid: i32) -> Moved {
         self.stop_all();
-        let (Ok(memory), Ok(registers)) = (self.tracee.memory(), self.tracee.registers(tid)) else { return false };
+        let (Ok(memory), Ok(registers)) = (self.tracee.memory(), self.tracee.registers(tid)) else { return Moved::No };
         let pc = registers.pc();
         let trapped = self.planted.contains(&pc);
         if trapped && memory.lift(pc).is_err() {
-            return false;
+            return Moved::No;
         }
-        let stepped = self.tracee.step(tid, 0).is_ok() && self.await_step(tid);
+        // Only a system call can take its time, or be broken off; one that was interrupted before begins again from behind its
+        // instruction. Anything else is waited for.
+        let is_syscall = |at| memory.read_bytes(at, SYSCALL.len()).is_ok_and(|code| code == SYSCALL);
+        let may_block = is_syscall(pc) || is_syscall(pc.offset(-2));
+        let stepped = if self.tracee.step(tid, 0).is_ok() { self.await_step(tid, may_block) } else { Moved::No };
         if trapped && memory.plant(pc).is_err() {
             self.planted.remove(&pc);
         }
         stepped
     }
 
-    /// Waits for the end of a single step; what else happens meanwhile waits in `pending`. Whether it was made.
-    pub(super) fn await_step(&mut self, tid: i32) -> bool {
+    /// Waits for the end of a single step; what else happens meanwhile waits in `pending`.
+    pub(super) fn await_step(&mut self, tid: i32, may_block: bool) -> Moved {
         loop {
             match self.tracee.wait() {
-                // Whoever woke us is served when the step is done.
+                // Whoever woke us is served when the step is done, and does not wait for a system call to end.
+                Ok(Wait::Woken) if may_block => self.tracee.interrupt(tid),
                 Ok(Wait::Woken) => {}
-                Ok(Wait::Event(WaitEvent::Trapped { tid: of, trap: Trap::Step })) if of == tid => return true,
+                Ok(Wait::Event(WaitEvent::Interrupted { tid: of })) if of == tid => return Moved::Blocked,
+                Ok(Wait::Event(WaitEvent::Trapped { tid: of, trap: Trap::Step })) if of == tid => return Moved::Yes,
                 Ok(Wait::Event(event @ WaitEvent::Signal { tid: of, signal }))
                     if of == tid && signals::is_fault(signal) =>
                 {
                     // The instruction itself fails, and would again.
                     self.pending.push_back(event);
-                    return false;
+                    return Moved::No;
                 }
                 Ok(Wait::Event(WaitEvent::Signal { tid: of, signal })) if of == tid => {
                     // It comes before the instruction: deliver it later, when everything runs again.
                     self.pending.push_back(WaitEvent::Signal { tid, signal });
                     if self.tracee.step(tid, 0).is_err() {
-                        return false;
+                        return Moved::No;
                     }
                 }
                 Ok(Wait::Event(event)) => {
@@ -152,12 +172,12 @@ impl Engine {
                         || matches!(event, WaitEvent::Exited(_));
                     self.pending.push_back(event);
                     if ours {
-                        return false;
+                        return Moved::No;
                     }
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a stepped thread did not report");
-                    return false;
+                    return Moved::No;
                 }
             }
         }

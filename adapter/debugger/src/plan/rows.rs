@@ -7,25 +7,68 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use weft_memory::{FileAddr, MemAddr};
-use weft_symbols::{CodeFrame, LineRow};
-use weft_values::{Frame, Stop};
+use weft_symbols::{CodeFrame, LineRow, SourceLine};
+use weft_values::{Frame, Stop, is_user_crate as is_user_code};
+
+/// Inlined copies that are looked at in one body.
+const MOST_COPIES: usize = 1000;
 
 /// Addresses where a statement begins, with its line.
 pub(crate) type Rows = BTreeMap<MemAddr, u32>;
 
 /// Begins of statements in the body that `frame` executes.
 pub(crate) fn statements(stop: &Stop, frame: &Frame) -> Rows {
-    let Some(code) = &frame.code else { return Rows::new() };
+    frame.code.as_ref().map(|code| statements_of(stop, code, frame.source.as_ref())).unwrap_or_default()
+}
+
+/// Begins of statements in a body; `within` is a line of it, for a body that does not say where it was declared.
+fn statements_of(stop: &Stop, code: &CodeFrame, within: Option<&SourceLine>) -> Rows {
     let Some(module) = stop.modules.of(&code.image) else { return Rows::new() };
     let finishing = code.rows_finishing_awaits().unwrap_or_default();
     let mut found = Rows::new();
     for row in body(code) {
         let begins = row.is_stmt && row.source.line != 0 && !finishing.contains(&row.address);
-        if begins && in_source(code, frame, &row) {
+        if begins && in_source(code, within, &row) {
             found.insert(module.bias.to_memory(row.address), row.source.line);
         }
     }
     found
+}
+
+/// Begins of statements in copies of the user's functions that are inlined into what `code` is, and in the copies of
+/// other functions there; of those inlined directly, only the ones that `called` says.
+pub(crate) fn inlined_statements(stop: &Stop, code: &CodeFrame, called: impl Fn(&SourceLine) -> bool) -> Rows {
+    let mut found = Rows::new();
+    let mut queue: Vec<CodeFrame> =
+        copies_in(code).into_iter().filter(|copy| copy.call_site.as_ref().is_some_and(&called)).collect();
+    let mut looked_at: usize = 0;
+    while let Some(copy) = queue.pop() {
+        looked_at = looked_at.saturating_add(1);
+        if looked_at > MOST_COPIES {
+            break;
+        }
+        if is_user_code(&copy.function.krate) {
+            found.extend(statements_of(stop, &copy, None));
+        } else {
+            queue.extend(copies_in(&copy));
+        }
+    }
+    found
+}
+
+/// The copies that are inlined directly into what `code` is.
+fn copies_in(code: &CodeFrame) -> Vec<CodeFrame> {
+    let mut copies: Vec<CodeFrame> = Vec::new();
+    for range in code.inlined_ranges().unwrap_or_default().into_iter().take(MOST_COPIES) {
+        let there = code.image.frames_at(range.start).unwrap_or_default();
+        let depth = code.inline_depth.saturating_add(1);
+        if let Some(copy) = there.into_iter().find(|copy| copy.inline_depth == depth)
+            && !copies.iter().any(|known| known.die == copy.die)
+        {
+            copies.push(copy);
+        }
+    }
+    copies
 }
 
 /// Ranges of code, in memory, that belong to `line` in the body that `frame` executes.
@@ -47,6 +90,12 @@ pub(crate) fn behind_prologue(code: &CodeFrame) -> FileAddr {
     rows.find(|row| row.prologue_end).map_or(code.entry, |row| row.address)
 }
 
+/// Whether the innermost function at an address in `code` is the user's.
+pub(crate) fn is_in_user_code(code: &CodeFrame, address: FileAddr) -> bool {
+    let there = code.image.frames_at(address).unwrap_or_default();
+    there.first().is_some_and(|innermost| is_user_code(&innermost.function.krate))
+}
+
 /// All rows of the body itself.
 fn body(code: &CodeFrame) -> Vec<LineRow> {
     let inlined = code.inlined_ranges().unwrap_or_default();
@@ -56,9 +105,9 @@ fn body(code: &CodeFrame) -> Vec<LineRow> {
 
 /// Whether the row stands in the function's own text. Macros of other files, and in coroutines everything up to the
 /// declaring line, do not.
-fn in_source(code: &CodeFrame, frame: &Frame, row: &LineRow) -> bool {
+fn in_source(code: &CodeFrame, within: Option<&SourceLine>, row: &LineRow) -> bool {
     let declared = code.function.declared.as_ref();
-    let file = declared.or(frame.source.as_ref()).map(|source| &source.file);
+    let file = declared.or(within).map(|source| &source.file);
     if file.is_some_and(|file| *file != row.source.file) {
         return false;
     }

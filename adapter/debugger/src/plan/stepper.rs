@@ -6,8 +6,11 @@
 //! function ends, the step ends in its caller; when a coroutine ends, the step goes on in the coroutine that awaited it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
 
 use weft_memory::MemAddr;
+use weft_runtimes::polls_task;
 use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine, environment, frames};
 
 use super::call::calls_in;
@@ -18,12 +21,17 @@ use crate::StepKind;
 /// Frames looked at to find where a function returns to.
 const DEPTH: usize = 512;
 
+/// Frames looked at to find the coroutine whose poll function, or a copy inlined into it, a thread executes.
+const INLINED: usize = 8;
+
 /// See the module.
 pub(crate) struct Stepper {
     kind: StepKind,
     phase: Phase,
     /// Lines that do not count: where the step began, and where the coroutine awaited since.
     seen: BTreeSet<u32>,
+    /// The file they are in.
+    file: Option<Arc<Path>>,
     /// The coroutine that is followed, while the body is one.
     instance: Option<Place>,
     starts_at_call: bool,
@@ -45,6 +53,8 @@ struct Activation {
     tid: i32,
     cfa: MemAddr,
     rows: Rows,
+    /// Lines of functions that were inlined where the step begins, for a step into.
+    inlined: Rows,
     calls: BTreeSet<MemAddr>,
     returns_to: Option<MemAddr>,
 }
@@ -59,6 +69,7 @@ impl Stepper {
             kind,
             phase: Phase::Idle { entries: BTreeSet::new() },
             seen: BTreeSet::from([line]),
+            file: frame.source.as_ref().map(|source| source.file.clone()),
             instance: environment(stop, frame),
             starts_at_call: false,
         };
@@ -85,13 +96,16 @@ impl Stepper {
             let call = outer.source.as_ref().map_or(0, |source| source.line);
             rows.extend(rows::statements(stop, outer).into_iter().filter(|(_, line)| *line != call));
         }
-        let mut calls = BTreeSet::new();
+        let (mut calls, mut inlined) = (BTreeSet::new(), Rows::new());
         if self.kind == StepKind::In {
+            if let Some(code) = &body.code {
+                inlined = rows::inlined_statements(stop, code, |call| self.seen.contains(&call.line));
+            }
             for range in self.seen.iter().flat_map(|line| rows::code_of_line(stop, body, *line)) {
                 calls.extend(calls_in(stop, &range));
             }
         }
-        Some(Activation { tid, cfa, rows, calls, returns_to: caller.map(|caller| caller.pc) })
+        Some(Activation { tid, cfa, rows, inlined, calls, returns_to: caller.map(|caller| caller.pc) })
     }
 
     /// The function of the activation has returned.
@@ -116,7 +130,8 @@ impl Stepper {
     /// A coroutine has run to its end: the step goes on in the coroutine that awaited it.
     fn completed(&mut self, hit: &Hit<'_>) -> Verdict {
         let walk = frames(hit.stop, hit.tid, DEPTH).frames;
-        let Some(at) = walk.iter().position(|frame| frame.user_code) else {
+        let end = walk.iter().position(polls_task).unwrap_or(walk.len());
+        let Some(at) = walk.iter().take(end).position(|frame| frame.user_code) else {
             return Verdict::Done(Some("the task has run to its end".to_owned()));
         };
         let Some(awaiter) = walk.get(at..) else { return Verdict::Continue };
@@ -126,6 +141,7 @@ impl Stepper {
             return self.leave(hit);
         }
         self.seen = BTreeSet::from([frame.source.as_ref().map_or(0, |source| source.line)]);
+        self.file = frame.source.as_ref().map(|source| source.file.clone());
         // Out has got where it wanted to: from here on any line of the awaiter ends it.
         self.kind = StepKind::Over;
         match self.activation(hit.stop, hit.tid, awaiter) {
@@ -196,6 +212,7 @@ impl Stepper {
             tid: active.tid,
             cfa: active.cfa,
             rows: std::mem::take(&mut active.rows),
+            inlined: std::mem::take(&mut active.inlined),
             calls: std::mem::take(&mut active.calls),
             returns_to: active.returns_to,
         };
@@ -214,10 +231,28 @@ impl Stepper {
         if cfa(hit) != Some(active.cfa) {
             return Verdict::Continue;
         }
-        if active.rows.contains_key(&pc) {
+        if active.inlined.contains_key(&pc) {
             return Verdict::Done(None);
         }
+        if active.rows.contains_key(&pc) {
+            return if self.is_followed(hit) { Verdict::Done(None) } else { Self::panicked() };
+        }
         if active.calls.contains(&pc) { Verdict::StepInstruction } else { Verdict::Continue }
+    }
+
+    /// Whether the body that the thread executes is that of the coroutine which is followed. A panic leaves it without
+    /// returning, and then another one of its kind may come to lie on the same stack.
+    fn is_followed(&self, hit: &Hit<'_>) -> bool {
+        let Some(ours) = self.instance.as_ref().and_then(Place::address) else { return true };
+        let walk = frames(hit.stop, hit.tid, INLINED).frames;
+        let found = walk.iter().find_map(|frame| environment(hit.stop, frame)).and_then(|place| place.address());
+        found.is_none_or(|found| found == ours)
+    }
+
+    fn panicked() -> Verdict {
+        Verdict::Lost(
+            "the coroutine has ended without coming to another line, by a panic; the program runs on".to_owned(),
+        )
     }
 
     fn on_entering_trap(&mut self, hit: &Hit<'_>, pc: MemAddr) -> Verdict {
@@ -250,7 +285,7 @@ impl Plan for Stepper {
 
     fn traps(&self) -> BTreeSet<MemAddr> {
         let of = |active: &Activation| {
-            let mut wanted: BTreeSet<MemAddr> = active.rows.keys().copied().collect();
+            let mut wanted: BTreeSet<MemAddr> = active.rows.keys().chain(active.inlined.keys()).copied().collect();
             wanted.extend(active.calls.iter().chain(&active.returns_to));
             wanted
         };
@@ -280,14 +315,14 @@ impl Plan for Stepper {
 
     fn is_same_line(&self, hit: &Hit<'_>) -> bool {
         let Phase::Active(active) = &self.phase else { return false };
-        if active.tid != hit.tid || cfa(hit) != Some(active.cfa) {
+        if self.kind == StepKind::Out || active.tid != hit.tid || cfa(hit) != Some(active.cfa) {
             return false;
         }
         let line = hit.stop.thread(hit.tid).and_then(|thread| {
             let (module, pc) = hit.stop.modules.to_file(thread.registers.pc())?;
             module.image.line_at(pc).ok()?
         });
-        line.is_some_and(|at| self.seen.contains(&at.line))
+        line.is_some_and(|at| self.seen.contains(&at.line) && self.file.as_ref() == Some(&at.file))
     }
 
     fn on_thread_exited(&mut self, tid: i32) -> Verdict {
@@ -339,10 +374,15 @@ fn makes_coroutine(frame: &Frame) -> bool {
 fn first_lines(stop: &Stop, callee: &Frame) -> Option<(BTreeSet<MemAddr>, MemAddr)> {
     let code = callee.code.as_ref()?;
     let module = stop.modules.of(&code.image)?;
+    let first = rows::behind_prologue(code);
     let rows = if code.function.kind.is_coroutine() {
         rows::statements(stop, callee).into_keys().collect()
+    } else if rows::is_in_user_code(code, first) {
+        BTreeSet::from([module.bias.to_memory(first)])
     } else {
-        BTreeSet::from([module.bias.to_memory(rows::behind_prologue(code))])
+        // Optimised code may begin with what was inlined from a library.
+        let own = rows::statements(stop, callee).into_keys();
+        own.chain(rows::inlined_statements(stop, code, |_| true).into_keys()).collect()
     };
     Some((rows, callee.cfa?))
 }
