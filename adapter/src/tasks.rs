@@ -97,13 +97,13 @@ impl Viewer {
         for module in modules.iter() {
             module.image.index();
         }
-        let mut tracee = Tracee::attach(self.pid).map_err(|error| error.to_string())?;
         let begun = Instant::now();
+        let mut tracee = Tracee::attach(self.pid).map_err(|error| error.to_string())?;
         let snapshot = stop_of(&tracee, modules)
             .map(|stop| self.runtimes.list(&stop).snapshot.as_ref().clone())
             .map_err(|error| error.to_string());
-        let stood = begun.elapsed();
         tracee.detach().map_err(|error| error.to_string())?;
+        let stood = begun.elapsed();
         let mut snapshot: Snapshot = snapshot?;
         snapshot.notes.push(format!("stopped for {} ms", stood.as_millis().max(1)));
         let mut numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
