@@ -23,9 +23,9 @@ type Stage = fn() -> Outcome;
 const STAGES: &[(&str, Stage)] = &[
     ("format", format),
     ("lint", lint),
+    ("debuggees", debuggees),
     ("rooms", rooms),
     ("adapter", adapter),
-    ("debuggees", debuggees),
     ("sessions", sessions),
     ("extension", extension),
     ("package", package),
@@ -45,7 +45,7 @@ fn lint() -> Outcome {
     all([Command::cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])])
 }
 
-/// The tests beside the code.
+/// The tests beside the code. Some look at the debuggees, so those are built before.
 fn rooms() -> Outcome {
     all([Command::cargo(&["test", "--quiet", "--workspace", "--exclude", "weft-tests", "--locked"])])
 }
