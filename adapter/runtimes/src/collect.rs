@@ -7,14 +7,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::MemAddr;
 use weft_symbols::DebugInfo;
 use weft_tasks::{Awaiter, Location, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via};
-use weft_values::{Place, Stop};
+use weft_values::{Place, Stop, environment};
 
 use crate::chain::{Chain, Node, joined, wait_of};
 use crate::listing::{Details, EntryFuture, Listing};
 use crate::runtimes::Runtimes;
 use crate::shape::find_member;
-use crate::threads::{Activation, Driven, ThreadView, environment, view};
-use crate::tokio::{Context, Entry, HeaderPlan, contexts, describe, owned_tasks};
+use crate::text::string;
+use crate::threads::{Activation, Driven, ThreadView, view};
+use crate::tokio::{Context, Entry, HeaderPlan, Outcome, TaskState, contexts, describe, owned_tasks};
 
 /// Most tasks that are added because somebody joins them although no runtime owns them.
 const MAX_JOINED: usize = 10_000;
@@ -247,13 +248,17 @@ impl<'a> Collector<'a> {
             (None, Some(future)) if !running && !blocking => self.walk(future),
             _ => Chain::default(),
         };
-        let mut error = entry.error.clone().or_else(|| chain.error.clone());
+        let message = match &entry.outcome {
+            Some(Outcome::Panic(Some(message))) => Some(format!("panicked: {message}")),
+            _ => None,
+        };
+        let mut error = message.or_else(|| entry.error.clone()).or_else(|| chain.error.clone());
         if running && polled.is_none() {
             error.get_or_insert_with(|| "the thread that runs it was not found".to_owned());
         }
         let state = match entry.state {
             // A job that waits for a thread was never run.
-            Some(state) => state.state(chain.unresumed || blocking),
+            Some(state) => state.state(chain.unresumed || blocking, entry.outcome.as_ref()),
             None => State::Waiting,
         };
         let cell = entry.cell.as_deref();
@@ -264,6 +269,7 @@ impl<'a> Collector<'a> {
             kind: cell.map_or(TaskKind::Task, |cell| cell.kind),
             runtime,
             state,
+            ended: entry.state.is_some_and(TaskState::is_complete),
             location: None,
             entry: cell.and_then(|cell| cell.entry.clone()),
             spawned_at: None,
@@ -320,6 +326,7 @@ impl<'a> Collector<'a> {
             kind: TaskKind::Root,
             runtime,
             state: if chain.unresumed { State::Created } else { state },
+            ended: false,
             location: None,
             entry,
             spawned_at: None,
@@ -415,7 +422,8 @@ impl<'a> Collector<'a> {
             }
         }
         for runtime in &mut self.snapshot.runtimes {
-            runtime.task_count = self.snapshot.tasks.iter().filter(|task| task.runtime == runtime.key).count();
+            let live = self.snapshot.tasks.iter().filter(|task| task.runtime == runtime.key && !task.ended);
+            runtime.task_count = live.count();
         }
         for broken in self.threads.iter().filter_map(|view| view.broken.clone()).collect::<FxHashSet<_>>() {
             self.note(format!("a thread's stack could not be followed to its end: {broken}"));
@@ -447,11 +455,7 @@ fn kind_of(handle: &Place) -> RuntimeKind {
 fn runtime_name(stop: &Stop, handle: &Place) -> Option<String> {
     let (offset, option) = find_member(&handle.ty, &["name"], 1)?;
     let some = Place::at(option, handle.at.plus(offset)).variant(stop).ok().filter(|active| active.name == "Some")?;
-    let string = some.place.peel();
-    let length = string.find("len").ok()?.read_u64(stop).ok()?.min(200);
-    let pointer = string.find("ptr").ok()?.peel().read_pointer(stop).ok()?;
-    let bytes = stop.memory.read_bytes(pointer, usize::try_from(length).ok()?).ok()?;
-    String::from_utf8(bytes).ok()
+    string(stop, &some.place.peel(), 200)
 }
 
 fn count(node: &Node) -> usize {

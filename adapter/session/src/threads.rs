@@ -8,7 +8,6 @@ use weft_tasks::{Snapshot, TaskKey};
 
 use crate::debuggee::{Answer, Channel, ThreadInfo};
 use crate::shared::Shared;
-use crate::wire::is_live;
 
 /// Which tasks are shown as threads.
 #[derive(Default)]
@@ -55,8 +54,7 @@ impl Listing {
 
     /// The tasks to list, in the snapshot's order, and what changed since the last time.
     fn update(&mut self, snapshot: &Snapshot) -> (Vec<(TaskKey, String)>, Change) {
-        let live: BTreeSet<TaskKey> =
-            snapshot.tasks.iter().filter(|task| is_live(task.state)).map(|task| task.key).collect();
+        let live: BTreeSet<TaskKey> = snapshot.tasks.iter().filter(|task| !task.ended).map(|task| task.key).collect();
         self.focused.retain(|key| live.contains(key));
         let all = self.settings.tasks_as_threads == TasksAsThreads::All;
         let most = usize::try_from(self.settings.max_threads).unwrap_or(usize::MAX);

@@ -30,7 +30,7 @@ pub fn tasks_body(
     let problems = snapshot.problems.iter().map(|problem| problem_body(problem, numbering)).collect();
     AsyncTasksResponse {
         generation,
-        total: count(snapshot.tasks.iter().filter(|task| is_live(task.state)).count()),
+        total: count(snapshot.tasks.iter().filter(|task| !task.ended).count()),
         matched: count(matching.len()),
         runtimes,
         tasks,
@@ -41,11 +41,6 @@ pub fn tasks_body(
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// Ended tasks are listed only as long as something holds their result, and are not counted.
-pub(crate) fn is_live(state: State) -> bool {
-    !matches!(state, State::Done | State::Failed)
 }
 
 fn lets_through(filter: &TaskFilter, task: &weft_tasks::Task, numbering: &mut Numbering) -> bool {

@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use weft_session::debuggee::{Channel, DebuggeeEvent, StopReason, Stopped};
 use weft_session::{Runtime, ServeOptions, serve};
 
-use harness::fake::{FakeFactory, Gate, stopped};
+use harness::fake::{ABORTED, FakeFactory, Gate, stopped};
 use harness::{Client, frame, initialize};
 
 const TASKS: i64 = 1 << 30;
@@ -195,6 +195,14 @@ async fn tasks_are_filtered_paged_and_looked_at_once() {
         assert_eq!(client.order(2).await, ["asyncTasks", "[asyncTasksChanged]"], "{glance}");
     }
     assert_eq!(client.error("asyncTasks", json!({"generation": generation})).await.0, 1501);
+}
+
+async fn a_task_that_has_ended_is_listed_and_not_counted() {
+    let mut client = Client::stopped().await;
+    *client.fake().tasks.lock().unwrap() = ABORTED;
+    let page = client.body("asyncTasks", json!({"filter": {"states": ["cancelled"]}})).await;
+    assert_eq!((&page["total"], &page["matched"]), (&json!(ABORTED - 1), &json!(1)));
+    assert_eq!(page["tasks"][0]["name"], "mine::task_1000");
 }
 
 async fn a_task_has_a_tree_and_can_be_focused() {

@@ -162,6 +162,8 @@ pub struct Task {
     pub runtime: RuntimeKey,
     /// What it does.
     pub state: State,
+    /// Whether it has ended: it is listed only because something still holds its result.
+    pub ended: bool,
     /// Where its innermost frame of user code awaits or runs; without one, the innermost frame.
     pub location: Option<Location>,
     /// Where its entry function is declared.

@@ -6,9 +6,10 @@ use rustc_hash::FxHashMap;
 use weft_memory::{FileAddr, MemAddr};
 use weft_symbols::{CodeFrame, Image, Type, TypeKind};
 use weft_tasks::{Location, TaskKind};
-use weft_values::Stop;
+use weft_values::{Place, Stop};
 
 use super::header::HeaderPlan;
+use super::outcome::Outcome;
 use super::state::TaskState;
 use crate::names::{base, krate, location, within};
 use crate::shape::{Choice, choice, find_member, peel};
@@ -51,6 +52,13 @@ struct Layout {
     stages: Choice,
 }
 
+/// What a task's cell holds.
+enum Stage {
+    Running(Place),
+    Finished(Place),
+    Consumed,
+}
+
 /// One task, as its cell says.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -61,6 +69,8 @@ pub(crate) struct Entry {
     pub(crate) state: Option<TaskState>,
     /// Where the entry future lies; none once it has ended.
     pub(crate) future: Option<MemAddr>,
+    /// How it ended, as long as nobody has taken its result.
+    pub(crate) outcome: Option<Outcome>,
     pub(crate) error: Option<String>,
 }
 
@@ -73,7 +83,7 @@ pub(crate) struct Cells {
 impl Cells {
     /// Reads a task's header and cell.
     pub(crate) fn read(&self, stop: &Stop, plan: &HeaderPlan, header: MemAddr) -> Entry {
-        let mut entry = Entry { header, cell: None, id: None, state: None, future: None, error: None };
+        let mut entry = Entry { header, cell: None, id: None, state: None, future: None, outcome: None, error: None };
         entry.state = word(stop, header, plan.state).map(TaskState);
         let cell = match self.cell(stop, plan, header) {
             Ok(cell) => cell,
@@ -85,8 +95,16 @@ impl Cells {
         entry.error.clone_from(&cell.error);
         if let Some(layout) = &cell.layout {
             entry.id = layout.id.and_then(|(offset, size)| number(stop, header, offset, size));
-            match layout.future(stop, header) {
-                Ok(future) => entry.future = future,
+            match layout.stage(stop, header) {
+                Ok(Stage::Running(future)) => entry.future = future.address(),
+                // Until the word says so it may still be being written.
+                Ok(Stage::Finished(result)) if entry.state.is_some_and(TaskState::is_complete) => {
+                    let outcome = Outcome::of(stop, &result);
+                    entry.error =
+                        outcome.as_ref().err().map(|error| format!("how the task ended cannot be read: {error}"));
+                    entry.outcome = outcome.ok();
+                }
+                Ok(_) => {}
                 Err(message) => entry.error = Some(message),
             }
         }
@@ -114,7 +132,7 @@ impl Cells {
 }
 
 impl Layout {
-    fn future(&self, stop: &Stop, header: MemAddr) -> Result<Option<MemAddr>, String> {
+    fn stage(&self, stop: &Stop, header: MemAddr) -> Result<Stage, String> {
         let at = |offset: u64| header.checked_add(self.stage).and_then(|stage| stage.checked_add(offset));
         let tag = match self.stages.tag {
             None => None,
@@ -124,9 +142,11 @@ impl Layout {
             }
         };
         let Some((_, stage)) = self.stages.select(tag) else { return Err("the task's stage is invalid".to_owned()) };
-        Ok(match stage.name.as_str() {
-            "Running" => stage.parts.first().and_then(|part| at(part.offset)),
-            _ => None,
+        let held = stage.parts.first().and_then(|part| Some(Place::new(part.ty.clone(), at(part.offset)?)));
+        Ok(match (stage.name.as_str(), held) {
+            ("Running", Some(future)) => Stage::Running(future),
+            ("Finished", Some(result)) => Stage::Finished(result),
+            _ => Stage::Consumed,
         })
     }
 }

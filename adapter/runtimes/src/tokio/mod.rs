@@ -7,10 +7,13 @@
 mod cell;
 mod context;
 mod header;
+mod outcome;
 mod owned;
 mod state;
 
 pub(crate) use cell::{Cells, Entry, describe};
 pub(crate) use context::{Context, contexts};
 pub(crate) use header::HeaderPlan;
+pub(crate) use outcome::Outcome;
 pub(crate) use owned::owned_tasks;
+pub(crate) use state::TaskState;

@@ -2,6 +2,8 @@
 
 use weft_tasks::State;
 
+use super::outcome::Outcome;
+
 /// `Header.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TaskState(pub(crate) u64);
@@ -20,10 +22,15 @@ impl TaskState {
         self.0 & Self::COMPLETE != 0
     }
 
-    /// What a user reads. `unresumed`: the future was never polled.
-    pub(crate) fn state(self, unresumed: bool) -> State {
+    /// What a user reads. `unresumed`: the future was never polled. A result that was taken, or cannot be read, says
+    /// no more than that the task is done.
+    pub(crate) fn state(self, unresumed: bool, outcome: Option<&Outcome>) -> State {
         match self {
-            _ if self.is_complete() => State::Done,
+            _ if self.is_complete() => match outcome {
+                Some(Outcome::Panic(_)) => State::Failed,
+                Some(Outcome::Cancelled) => State::Cancelled,
+                Some(Outcome::Value) | None => State::Done,
+            },
             _ if self.0 & Self::CANCELLED != 0 => State::Cancelled,
             _ if self.is_running() => State::Running,
             _ if unresumed => State::Created,
@@ -48,7 +55,17 @@ mod tests {
             (0x4a, false, State::Done),
             (0xf8, false, State::Cancelled),
         ] {
-            assert_eq!(TaskState(word).state(unresumed), state, "{word:#x}");
+            assert_eq!(TaskState(word).state(unresumed, None), state, "{word:#x}");
+        }
+    }
+    #[test]
+    fn a_result_tells_how_a_task_ended() {
+        for (outcome, state) in [
+            (Outcome::Value, State::Done),
+            (Outcome::Cancelled, State::Cancelled),
+            (Outcome::Panic(None), State::Failed),
+        ] {
+            assert_eq!(TaskState(0x4a).state(false, Some(&outcome)), state, "{outcome:?}");
         }
     }
 }

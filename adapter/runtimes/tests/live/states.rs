@@ -31,6 +31,12 @@ fn states_are_told_apart() {
                 ("states::waiting", TaskKind::Task, State::Waiting, at("waiting")),
                 ("states::ready", TaskKind::Task, State::Ready, at("ready")),
                 ("states::cancelled", TaskKind::Task, State::Cancelled, at("cancelled")),
+                ("states::aborted", TaskKind::Task, State::Cancelled, 0),
+                ("states::fine", TaskKind::Task, State::Done, 0),
+                ("states::formatted", TaskKind::Task, State::Failed, 0),
+                ("states::plain", TaskKind::Task, State::Failed, 0),
+                ("states::odd", TaskKind::Task, State::Failed, 0),
+                ("states::results", TaskKind::Task, State::Waiting, at("results")),
                 ("states::created", TaskKind::Task, State::Created, at("in created") - 1),
             ],
             "{profile:?}"
@@ -42,7 +48,27 @@ fn states_are_told_apart() {
         let label = text.iter().position(|row| row == "task states::main").expect("a label");
         assert_eq!(text[label - 1], format!("states::main:{}", at("root")), "{profile:?} {text:?}");
         assert_eq!(text[label - 2], format!("states::hold:{}", at("hold")), "{profile:?}");
-        let created = runtimes.stack(&program.stop, &listing, listing.snapshot.tasks[4].key).expect("a stack");
+        let created = runtimes.stack(&program.stop, &listing, listing.snapshot.tasks[10].key).expect("a stack");
         assert_eq!((created.frames.len(), created.frames[0].kind), (1, FrameKind::Await));
+    }
+}
+
+#[test]
+fn results_tell_how_tasks_ended() {
+    for profile in PROFILES {
+        let program = stopped("states", profile, &[]);
+        let listing = Runtimes::new().list(&program.stop);
+        let task = |name: &str| {
+            let name = format!("states::{name}");
+            let found = listing.snapshot.tasks.iter().find(|task| task.name == name);
+            found.map(|task| (task.state, task.ended, task.error.as_deref()))
+        };
+        assert_eq!(task("aborted"), Some((State::Cancelled, true, None)), "{profile:?}");
+        assert_eq!(task("fine"), Some((State::Done, true, None)), "{profile:?}");
+        assert_eq!(task("formatted"), Some((State::Failed, true, Some("panicked: number 7"))), "{profile:?}");
+        assert_eq!(task("plain"), Some((State::Failed, true, Some("panicked: plain"))), "{profile:?}");
+        assert_eq!(task("odd"), Some((State::Failed, true, None)), "{profile:?}");
+        assert_eq!(task("cancelled"), Some((State::Cancelled, false, None)), "{profile:?}");
+        assert_eq!(listing.snapshot.runtimes[0].task_count, 6, "{profile:?}");
     }
 }

@@ -104,6 +104,9 @@ pub(crate) fn key(number: u64) -> TaskKey {
     TaskKey { address: 0x1000 * number, id: number }
 }
 
+/// If there are that many tasks, this one was aborted and has ended; somebody holds its result.
+pub(crate) const ABORTED: u64 = 1_000;
+
 fn at(line: u32) -> Location {
     Location { file: PathBuf::from("/build/src/main.rs"), line, column: 5 }
 }
@@ -240,7 +243,12 @@ impl Debuggee for Fake {
             name: format!("mine::task_{number}"),
             kind: TaskKind::Task,
             runtime,
-            state: if number % 2 == 0 { State::Running } else { State::Waiting },
+            state: match number {
+                _ if number == ABORTED => State::Cancelled,
+                _ if number % 2 == 0 => State::Running,
+                _ => State::Waiting,
+            },
+            ended: number == ABORTED,
             location: Some(at(u32::try_from(number).unwrap())),
             entry: Some(at(1)),
             spawned_at: Some(at(2)),
