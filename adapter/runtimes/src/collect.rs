@@ -1,11 +1,12 @@
 //! From a stopped program to the list of its tasks.
 
 use std::cell::RefCell;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use weft_memory::MemAddr;
-use weft_symbols::DebugInfo;
+use weft_symbols::{DebugInfo, Type};
 use weft_tasks::{Awaiter, Location, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via};
 use weft_values::{Place, Stop, environment};
 
@@ -301,7 +302,7 @@ impl<'a> Collector<'a> {
     fn root(&mut self, polled: (usize, usize), tid: i32, runtime: RuntimeKey, root: &Activation) {
         let Driven::Root { future: ty, place, cfa, poller } = &root.what else { return };
         let Some(address) = place.as_ref().and_then(Place::address).or(*cfa) else { return };
-        let key = TaskKey { address: address.raw(), id: 0 };
+        let key = root_key(address, ty.as_ref().map(Type::path));
         let future = place
             .as_ref()
             .and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()?, poller: *poller }));
@@ -442,6 +443,14 @@ fn key_of(entry: &Entry) -> TaskKey {
     TaskKey { address: entry.header.raw(), id: entry.id.unwrap_or(0) }
 }
 
+/// A root has no header and no number: its future's address and type stand in, because the next `block_on` of a thread
+/// puts its future where the last one's was.
+fn root_key(address: MemAddr, future: Option<&str>) -> TaskKey {
+    let mut hasher = FxHasher::default();
+    future.hash(&mut hasher);
+    TaskKey { address: address.raw(), id: hasher.finish() }
+}
+
 fn kind_of(handle: &Place) -> RuntimeKind {
     let path = handle.ty.path();
     if path.contains("::current_thread") || path.contains("::basic_scheduler") {
@@ -470,4 +479,17 @@ fn innermost(nodes: &[Node]) -> Option<Location> {
         })
     }
     last(nodes, true).or_else(|| last(nodes, false)).map(|found| Location::clone(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_that_follow_each_other_at_one_address_are_two() {
+        let at = MemAddr::new(0x7ffc_0000_1000);
+        let first = root_key(at, Some("prog::first::{async_fn_env#0}"));
+        assert_ne!(first, root_key(at, Some("prog::second::{async_fn_env#0}")));
+        assert_eq!(first, root_key(at, Some("prog::first::{async_fn_env#0}")));
+    }
 }

@@ -43,6 +43,9 @@ fn states_are_told_apart() {
         );
         let root = &listing.snapshot.tasks[0];
         assert_eq!(root.os_thread, Some(program.stop.pid));
+        // Its type is part of what it is: the next root may lie at the same address.
+        assert_ne!(root.key.id, 0);
+        assert_eq!(root.runtime_task_id, None);
         let stack = runtimes.thread_stack(&program.stop, program.stop.pid, &|| listing.clone());
         let text = rows(&stack);
         let label = text.iter().position(|row| row == "task states::main").expect("a label");
