@@ -75,7 +75,7 @@ pub struct Stack {
     pub bodies: Vec<Body>,
 }
 
-/// A stack as standard DAP shows it: rows, innermost first.
+/// A stack as rows, innermost first: where a thread's frames end, its task's awaiters go on.
 #[derive(Clone, Debug, Default)]
 pub struct LogicalStack {
     /// The rows.
