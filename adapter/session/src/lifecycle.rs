@@ -264,7 +264,7 @@ impl Lane {
             return ControlFlow::Continue(());
         }
         self.leaving();
-        let debuggee = self.shared.debuggee();
+        let debuggee = self.take_debuggee();
         ticket.settle_bare(debuggee.map_or(Ok(()), |debuggee| debuggee.end(end)));
         ControlFlow::Break(())
     }
@@ -304,6 +304,9 @@ impl Lane {
     fn leaving(&mut self) {
         self.ending = true;
         self.shared.budget.close();
+        if let Phase::Configuring { start } = std::mem::replace(&mut self.phase, Phase::Over) {
+            start.fail(Error::new(ErrorId::WrongState, "the session was ended before the program was started"));
+        }
     }
 
     fn default_end(&self) -> End {

@@ -404,7 +404,7 @@ async fn the_debuggee_ends_with_the_session() {
         assert_eq!(client.rest().await.last().unwrap(), "disconnect");
         let fake = client.fake();
         client.session.await.unwrap();
-        assert_eq!(fake.log()[1], expected);
+        assert_eq!(fake.log(), ["start", expected]);
     }
     let mut client = Client::launched().await;
     client.hang_up().await;
@@ -418,10 +418,22 @@ async fn the_debuggee_ends_with_the_session() {
     client.send("attach", json!({"pid": 7})).await;
     client.until_event("initialized").await;
     client.hang_up().await;
-    client.rest().await;
+    assert_eq!(client.rest().await, ["[process]", "[thread started]", "attach!"]);
     let fake = client.fake();
     client.session.await.unwrap();
     assert_eq!(fake.log(), ["Detach"]);
+}
+
+async fn a_session_can_be_left_before_the_program_is_started() {
+    let mut client = Client::connect();
+    client.ask("initialize", initialize()).await;
+    client.send("launch", json!({"program": "/bin/true"})).await;
+    client.until_event("initialized").await;
+    client.send("disconnect", json!({})).await;
+    assert_eq!(client.rest().await, ["[process]", "[thread started]", "launch!", "disconnect"]);
+    let fake = client.fake();
+    client.session.await.unwrap();
+    assert_eq!(fake.log(), ["Kill"]);
 }
 
 async fn a_client_that_stops_reading_is_gone() {
