@@ -14,7 +14,7 @@
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 compile_error!("weft's native engine is for x86-64 Linux");

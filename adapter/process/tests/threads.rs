@@ -1,5 +1,5 @@
 //! Real processes: launched, attached to, trapped, killed.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

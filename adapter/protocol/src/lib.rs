@@ -11,7 +11,7 @@
 //! **Invariant:** malformed input is an item ([`Incoming::Malformed`]), never an error of the stream; after any
 //! input the codec finds the next well-formed message. Held by `codec`'s property tests.
 //! **Invariant:** nothing is reserved for a message before its length was checked against [`MAX_MESSAGE`].
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)

@@ -14,7 +14,7 @@
 //! **Invariant:** numbers are never reused in a session; those of frames and variables are refused after a resume.
 //! **Invariant:** when a session ends, however it ends, its debuggee ends or is detached first.
 //! **Invariant:** the loop that reads the client's requests never blocks.
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod async_tasks;
 pub mod config;

@@ -1,5 +1,5 @@
 //! Sessions with a fake debuggee: the order of messages, and that nothing ends a session but its end.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod harness;
 

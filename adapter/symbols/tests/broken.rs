@@ -1,6 +1,6 @@
 //! Files that are no programs, or broken ones: a sentence, never a panic.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 

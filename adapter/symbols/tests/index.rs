@@ -1,6 +1,6 @@
 //! Names, statics, vtables and thread-locals of compiled programs, against what the programs say themselves.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 

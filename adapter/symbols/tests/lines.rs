@@ -1,6 +1,6 @@
 //! Lines to addresses and back, on compiled programs.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
