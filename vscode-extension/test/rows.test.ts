@@ -4,7 +4,7 @@ import type { Frame, Task, TasksBody } from '../src/model/protocol';
 import { frameRows, message, taskDescription, topRows, type Row } from '../src/model/rows';
 import { initial, type SessionState } from '../src/model/store';
 
-const main = { name: 'main.rs', path: '/work/src/main.rs' };
+const main = { name: 'main.rs', path: '/home/me/src/main.rs' };
 
 function task(id: number, more: Partial<Task> = {}): Task {
   return { id, name: `shop::order${id}`, kind: 'task', state: 'waiting', runtime: 0, awaitedBy: [], ...more };
@@ -65,7 +65,7 @@ test('a tooltip names the other tasks', () => {
   assert.deepEqual(row?.tooltip, [
     'shop::order1',
     'Task 1, waiting',
-    'At: /work/src/main.rs:5',
+    'At: /home/me/src/main.rs:5',
     'Spawned by: task 9',
     'Awaited by: task 2 shop::order2 (join)',
   ]);
