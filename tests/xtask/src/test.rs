@@ -4,16 +4,16 @@ use crate::stage::{Command, Outcome, Report, ci, target};
 
 /// Runs all stages, or those named; whether none failed.
 pub(crate) fn run(names: &[String]) -> bool {
+    if let Some(unknown) = names.iter().find(|wanted| STAGES.iter().all(|(name, _)| name != wanted)) {
+        let known: Vec<&str> = STAGES.iter().map(|(name, _)| *name).collect();
+        println!("there is no stage {unknown}; there are: {}", known.join(", "));
+        return false;
+    }
     let mut report = Report::default();
     for (name, stage) in STAGES {
         if names.is_empty() || names.iter().any(|wanted| wanted == name) {
             report.stage(name, stage);
         }
-    }
-    if let Some(unknown) = names.iter().find(|wanted| STAGES.iter().all(|(name, _)| name != wanted)) {
-        let known: Vec<&str> = STAGES.iter().map(|(name, _)| *name).collect();
-        println!("there is no stage {unknown}, but: {}", known.join(", "));
-        return false;
     }
     report.close()
 }
