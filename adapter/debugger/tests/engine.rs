@@ -138,6 +138,12 @@ fn a_step_into_reaches_a_closure_called_by_the_users_code() {
 }
 
 #[test]
+fn a_step_into_reaches_an_inlined_function() {
+    walk(&["inlines", "1"], "inlines_a", &[(In, "always_y"), (Over, "always_end")]);
+    walk(&["inlines", "1"], "inlines_a", &[(Over, "inlines_b"), (Over, "inlines_end")]);
+}
+
+#[test]
 fn a_step_of_one_thread_ends_in_that_thread() {
     let mut session = Session::launch(&["races", "20"]);
     session.break_at(&["stepped_a"]);
@@ -235,6 +241,32 @@ fn pause_glance_and_stale_stops() {
             Err(MemoryError::Resumed)
         );
     }
+    session.debugger.end(EndKind::Detach).unwrap();
+    ends_well(child, output);
+}
+
+#[test]
+fn one_instruction_that_is_a_system_call_can_be_interrupted() {
+    let (child, output) = spinning();
+    let main = child.id().cast_signed();
+    let mut session = Session::attach(main);
+    session.debugger.start(true).unwrap();
+    assert_eq!(session.stopped().reason, Reason::Entry);
+    // Sooner or later it waits for input, which does not come.
+    loop {
+        session.debugger.resume(ResumeKind::StepInstruction(main)).unwrap();
+        session.debugger.pause(None).unwrap();
+        let stopped = session.stopped();
+        assert_eq!(stopped.tid, main);
+        match stopped.reason {
+            Reason::Step(None) => {}
+            reason => {
+                assert_eq!(reason, Reason::Step(Some("the system call has not ended yet".to_owned())));
+                break;
+            }
+        }
+    }
+    session.go();
     session.debugger.end(EndKind::Detach).unwrap();
     ends_well(child, output);
 }

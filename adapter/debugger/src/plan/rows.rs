@@ -36,11 +36,10 @@ fn statements_of(stop: &Stop, code: &CodeFrame, within: Option<&SourceLine>) -> 
 }
 
 /// Begins of statements in copies of the user's functions that are inlined into what `code` is, and in the copies of
-/// other functions there; of those inlined directly, only the ones that `called` says.
-pub(crate) fn inlined_statements(stop: &Stop, code: &CodeFrame, called: impl Fn(&SourceLine) -> bool) -> Rows {
+/// other functions there. Whichever line made the call: it may have no code of its own before the copy.
+pub(crate) fn inlined_statements(stop: &Stop, code: &CodeFrame) -> Rows {
     let mut found = Rows::new();
-    let mut queue: Vec<CodeFrame> =
-        copies_in(code).into_iter().filter(|copy| copy.call_site.as_ref().is_some_and(&called)).collect();
+    let mut queue = copies_in(code);
     let mut looked_at: usize = 0;
     while let Some(copy) = queue.pop() {
         looked_at = looked_at.saturating_add(1);

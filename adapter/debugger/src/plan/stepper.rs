@@ -53,7 +53,7 @@ struct Activation {
     tid: i32,
     cfa: MemAddr,
     rows: Rows,
-    /// Lines of functions that were inlined where the step begins, for a step into.
+    /// Lines of functions that were inlined into the body, for a step into.
     inlined: Rows,
     calls: BTreeSet<MemAddr>,
     returns_to: Option<MemAddr>,
@@ -99,7 +99,7 @@ impl Stepper {
         let (mut calls, mut inlined) = (BTreeSet::new(), Rows::new());
         if self.kind == StepKind::In {
             if let Some(code) = &body.code {
-                inlined = rows::inlined_statements(stop, code, |call| self.seen.contains(&call.line));
+                inlined = rows::inlined_statements(stop, code);
             }
             for range in self.seen.iter().flat_map(|line| rows::code_of_line(stop, body, *line)) {
                 calls.extend(calls_in(stop, &range));
@@ -382,7 +382,7 @@ fn first_lines(stop: &Stop, callee: &Frame) -> Option<(BTreeSet<MemAddr>, MemAdd
     } else {
         // Optimised code may begin with what was inlined from a library.
         let own = rows::statements(stop, callee).into_keys();
-        own.chain(rows::inlined_statements(stop, code, |_| true).into_keys()).collect()
+        own.chain(rows::inlined_statements(stop, code).into_keys()).collect()
     };
     Some((rows, callee.cfa?))
 }

@@ -14,6 +14,7 @@ fn main() {
     match role.as_deref() {
         Some("loops") => loops(count),
         Some("steps") => println!("{}", outer(count)),
+        Some("inlines") => println!("{}", inlines(count)),
         Some("generics") => println!("{} {}", measure(7u8), measure("seven")),
         Some("spin") => spin(),
         Some("churn") => churn(count),
@@ -52,6 +53,19 @@ fn outer(start: u64) -> u64 {
     });
     a + b + c + d // M: outer_end
 } // M: outer_close
+
+#[inline(always)]
+fn always(x: u64) -> u64 {
+    let y = x * 3; // M: always_y
+    y + 1 // M: always_end
+}
+
+#[inline(never)]
+fn inlines(start: u64) -> u64 {
+    let a = always(start); // M: inlines_a
+    let b = always(a); // M: inlines_b
+    a + b // M: inlines_end
+}
 
 #[inline(never)]
 fn inner(x: u64) -> u64 {
