@@ -7,7 +7,7 @@ use weft_protocol::{Error, ErrorId};
 use weft_runtimes::Body;
 use weft_session::debuggee::{Answer, Container, FrameBody, Scope, ScopeKind, Value};
 use weft_symbols::Role;
-use weft_values::{FrameVariable, Stop, Variables, coroutine, evaluate, variables};
+use weft_values::{FrameVariable, Stop, Within, coroutine, evaluate, variables};
 
 use crate::variables::{RegisterList, ScopeVariables, still, value};
 
@@ -37,6 +37,18 @@ impl Variabled {
     }
 }
 
+impl Variabled {
+    /// The path of the frame's function; empty when it is not known.
+    fn path(&self) -> String {
+        match &self.body {
+            Body::Physical(frame) => frame.code.as_ref().map(|code| code.function.path.clone()).unwrap_or_default(),
+            Body::Suspended(environment) => {
+                environment.ty.coroutine_function().map(|function| function.path.clone()).unwrap_or_default()
+            }
+        }
+    }
+}
+
 impl FrameBody for Variabled {
     fn scopes(&self) -> Answer<Vec<Scope>> {
         let (arguments, locals): (Vec<_>, Vec<_>) =
@@ -57,7 +69,8 @@ impl FrameBody for Variabled {
 
     fn evaluate(&self, expression: &str, _context: Option<&EvaluateContext>) -> Answer<Value> {
         let list = self.variables()?;
-        let place = evaluate(&self.stop, &Variables(&list), expression);
+        let path = self.path();
+        let place = evaluate(&self.stop, &Within { variables: &list, path: &path }, expression);
         still(&self.stop)?;
         let place = place.map_err(|error| Error::new(ErrorId::Evaluate, error))?;
         Ok(value(&self.stop, place, Some(expression.to_owned())))

@@ -107,8 +107,8 @@ impl Container for ScopeVariables {
 }
 
 fn frame_variable(stop: &Arc<Stop>, variable: &FrameVariable) -> Variable {
-    let expression = (!variable.shadowed).then(|| variable.name.clone());
-    let type_name = variable.ty.as_ref().map(|ty| weft_values::short_type_name(ty.path()));
+    let expression = (!variable.shadowed).then(|| weft_values::typed_name(&variable.name));
+    let type_name = variable.ty.as_ref().map(weft_values::type_name);
     let mut shown = match &variable.place {
         Ok(place) => value(stop, place.clone(), expression.clone()),
         Err(error) => trouble(error, type_name),

@@ -3,7 +3,7 @@
 mod support;
 
 use support::{Program, shown};
-use weft_values::{EvaluateError, FrameVariable, Variables, evaluate, view};
+use weft_values::{EvaluateError, FrameVariable, Variables, Within, evaluate, typed_name, view};
 
 fn scope(program: &Program) -> Vec<FrameVariable> {
     let variable = |shown: support::Shown| FrameVariable {
@@ -94,5 +94,30 @@ fn names_and_literals_come_from_the_program() {
         ("v_pont", "no variable `v_pont` in this frame; did you mean `v_point`?"),
     ] {
         assert_eq!(read(text), value, "{text}");
+    }
+}
+
+#[test]
+fn statics_are_named_as_in_the_source_of_the_frame() {
+    let program = Program::start("values", &[]);
+    let variables = scope(&program);
+    let within = Within { variables: &variables, path: "values::main" };
+    for name in ["COUNTER", "crate::COUNTER", "values::COUNTER"] {
+        let place = evaluate(&program.stop, &within, name).unwrap();
+        assert_eq!(view(&program.stop, &place, 3).value, "17", "{name}");
+    }
+    assert!(evaluate(&program.stop, &Variables(&variables), "COUNTER").is_err());
+}
+
+#[test]
+fn keywords_are_typed_raw() {
+    let program = Program::start("values", &[]);
+    let mut variables = scope(&program);
+    variables.truncate(1);
+    variables[0].name = "type".to_owned();
+    assert_eq!(typed_name("type"), "r#type");
+    assert!(evaluate(&program.stop, &Variables(&variables), &typed_name("type")).is_ok());
+    for name in ["self", "plain", "0", "self.v"] {
+        assert_eq!(typed_name(name), name);
     }
 }

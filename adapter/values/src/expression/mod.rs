@@ -6,6 +6,7 @@
 mod literal;
 mod reach;
 
+use syn::ext::IdentExt;
 use syn::{Expr, Member, UnOp};
 
 use crate::{FrameVariable, Meta, Place, Stop, ValueError};
@@ -54,6 +55,44 @@ pub trait Scope {
     fn lookup(&self, name: &str) -> Option<Result<Place, ValueError>>;
     /// All visible names, for hints.
     fn names(&self) -> Vec<String>;
+    /// The path of the function at work (`krate::module::f`), or nothing: statics are named relative to it.
+    fn path(&self) -> &str {
+        ""
+    }
+}
+
+/// A frame's variables in the function at a path: statics can be named as they are in its source.
+#[derive(Clone, Copy, Debug)]
+pub struct Within<'a> {
+    /// The variables.
+    pub variables: &'a [FrameVariable],
+    /// The path of the function.
+    pub path: &'a str,
+}
+
+impl Scope for Within<'_> {
+    fn lookup(&self, name: &str) -> Option<Result<Place, ValueError>> {
+        Variables(self.variables).lookup(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        Variables(self.variables).names()
+    }
+
+    fn path(&self) -> &str {
+        self.path
+    }
+}
+
+/// A name as it has to be typed: `r#type`.
+pub fn typed_name(name: &str) -> String {
+    let is_keyword =
+        syn::parse_str::<syn::Ident>(name).is_err() && !matches!(name, "self" | "Self" | "super" | "crate");
+    if is_keyword && syn::parse_str::<syn::Ident>(&format!("r#{name}")).is_ok() {
+        format!("r#{name}")
+    } else {
+        name.to_owned()
+    }
 }
 
 /// A frame's variables as a scope.
@@ -167,13 +206,16 @@ impl Evaluation<'_> {
         if path.qself.is_some() || path.path.segments.iter().any(|segment| !segment.arguments.is_empty()) {
             return Err(unsupported("a path with generic arguments is not looked up"));
         }
-        let segments: Vec<String> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let segments: Vec<String> =
+            path.path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect();
         let name = segments.join("::");
         if let Some(place) = self.scope.lookup(&name) {
             return Ok(place?);
         }
-        if let Some(place) = reach::static_variable(self.stop, &name) {
-            return place;
+        for path in reach::static_paths(&name, self.scope.path()) {
+            if let Some(place) = reach::static_variable(self.stop, &path) {
+                return place;
+            }
         }
         let hint = reach::hint(&name, &self.scope.names());
         Err(EvaluateError::Unknown { name, hint })
@@ -181,7 +223,7 @@ impl Evaluation<'_> {
 
     fn field(&self, field: &syn::ExprField) -> Result<Place, EvaluateError> {
         let name = match &field.member {
-            Member::Named(ident) => ident.to_string(),
+            Member::Named(ident) => ident.unraw().to_string(),
             Member::Unnamed(index) => index.index.to_string(),
         };
         match self.place(&field.base) {

@@ -30,7 +30,8 @@ pub(super) fn field(stop: &Stop, base: &Place, name: &str) -> Result<Place, Eval
             Err(error) => return own.ok_or_else(|| error.into()),
         }
     }
-    let ty = crate::short_type_name(place.ty.path());
+    // What has no fields at all (the bytes of a `str`) is not what was asked.
+    let ty = crate::type_name(if names.is_empty() { &base.ty } else { &place.ty });
     own.ok_or_else(|| EvaluateError::NoField { name: name.to_owned(), ty, hint: hint(name, &names) })
 }
 
@@ -71,6 +72,24 @@ pub(super) fn slice(sequence: &Sequence, start: u64, end: u64) -> Result<Place, 
     let len = end.saturating_sub(start);
     let whole = sequence.contiguous_at(start, len)?;
     Ok(Place { meta: Meta::Length(len), ..whole })
+}
+
+/// Modules around a function in which a name is looked for.
+const MAX_MODULES: usize = 32;
+
+/// The full paths that `name` may stand for in the function at `path`, nearest first.
+pub(super) fn static_paths(name: &str, path: &str) -> Vec<String> {
+    let mut components: Vec<&str> = path.split("::").filter(|component| !component.is_empty()).collect();
+    if let Some(rest) = name.strip_prefix("crate::") {
+        return components.first().map(|krate| format!("{krate}::{rest}")).into_iter().collect();
+    }
+    let mut paths = Vec::new();
+    while !components.is_empty() && paths.len() < MAX_MODULES {
+        paths.push(format!("{}::{name}", components.join("::")));
+        components.pop();
+    }
+    paths.push(name.to_owned());
+    paths
 }
 
 /// A static of that path, with its namespaces.
@@ -136,6 +155,14 @@ mod tests {
         for (a, b, edits) in [("", "", 0), ("a", "", 1), ("", "ab", 2), ("kitten", "sitting", 3), ("cmd", "cmd", 0)] {
             assert_eq!(distance(a, b), edits, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn a_name_is_looked_for_in_the_modules_around() {
+        let paths = static_paths("LIMIT", "app::net::accept");
+        assert_eq!(paths, ["app::net::accept::LIMIT", "app::net::LIMIT", "app::LIMIT", "LIMIT"]);
+        assert_eq!(static_paths("crate::LIMIT", "app::net::accept"), ["app::LIMIT"]);
+        assert_eq!(static_paths("app::LIMIT", ""), ["app::LIMIT"]);
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Child {
     /// A field that the expression `.name` reaches.
     fn field(name: impl Into<String>, place: Result<Place, ValueError>) -> Self {
         let name = name.into();
-        let access = Some(format!(".{name}"));
+        let access = Some(format!(".{}", crate::typed_name(&name)));
         Self { name, place, access }
     }
 
