@@ -16,10 +16,13 @@ use crate::runtimes::Runtimes;
 use crate::shape::find_member;
 use crate::text::string;
 use crate::threads::{Activation, Driven, ThreadView, view};
-use crate::tokio::{Context, Entry, HeaderPlan, Outcome, TaskState, contexts, describe, owned_tasks};
+use crate::tokio::{Context, Entry, HeaderPlan, Outcome, TaskState, concrete, contexts, describe, owned_tasks};
 
 /// Most tasks that are added because somebody joins them although no runtime owns them.
 const MAX_JOINED: usize = 10_000;
+
+/// What is not seen of tasks that are bound to a thread.
+const LOCAL_SET: &str = "tasks of a LocalSet are listed only while they run or somebody joins them";
 
 /// Collects the tasks of one stop.
 pub(crate) struct Collector<'a> {
@@ -174,15 +177,14 @@ impl<'a> Collector<'a> {
         }
         let is_local = |found: &Found| found.entry.cell.as_ref().is_some_and(|cell| cell.kind == TaskKind::Local);
         if found.iter().any(is_local) {
-            self.note("tasks of a LocalSet are listed only while they run or somebody joins them".to_owned());
+            self.note(LOCAL_SET.to_owned());
         }
         found
     }
 
     fn name(&mut self, found: &[Found]) {
         for task in found {
-            let name = task.entry.cell.as_ref().map_or_else(|| Arc::from("task"), |cell| Arc::clone(&cell.name));
-            self.by_header.insert(task.entry.header, (key_of(&task.entry), name));
+            self.by_header.insert(task.entry.header, (key_of(&task.entry), task.entry.name()));
         }
     }
 
@@ -266,13 +268,13 @@ impl<'a> Collector<'a> {
         let task = Task {
             key,
             runtime_task_id: entry.id,
-            name: cell.map_or_else(|| "task".to_owned(), |cell| cell.name.to_string()),
+            name: entry.name().to_string(),
             kind: cell.map_or(TaskKind::Task, |cell| cell.kind),
             runtime,
             state,
             ended: entry.state.is_some_and(TaskState::is_complete),
             location: None,
-            entry: cell.and_then(|cell| cell.entry.clone()),
+            entry: entry.declared(),
             spawned_at: None,
             os_thread: polled.and_then(|(thread, _)| self.threads.get(thread)).map(|view| view.tid),
             waiting_on: None,
@@ -314,7 +316,8 @@ impl<'a> Collector<'a> {
                 ..Chain::default()
             },
         };
-        let described = ty.as_ref().map(describe);
+        let behind = place.as_ref().and_then(|place| concrete(self.stop, place));
+        let described = behind.or_else(|| ty.as_ref().map(describe));
         let (name, entry) = described.unwrap_or_else(|| ("block_on".to_owned(), None));
         let state = if root.running { State::Running } else { State::Waiting };
         if let Some(activation) = self.threads.get_mut(polled.0).and_then(|view| view.activations.get_mut(polled.1)) {
@@ -369,13 +372,16 @@ impl<'a> Collector<'a> {
                 return Some(known.clone());
             }
             let entry = self.runtimes.cells.read(self.stop, self.plan.as_ref()?, header);
-            let cell = entry.cell.clone()?;
-            let known = (key_of(&entry), Arc::clone(&cell.name));
+            entry.cell.as_ref()?;
+            let known = (key_of(&entry), entry.name());
             met.borrow_mut().push((header, known.clone()));
             Some(known)
         };
         let chain = self.runtimes.chain(self.stop, &key_of, future);
         self.by_header.extend(met.into_inner());
+        if chain.local_set {
+            self.note(LOCAL_SET.to_owned());
+        }
         chain
     }
 

@@ -324,7 +324,12 @@ pub(crate) fn pointee(ty: &Type) -> Option<Type> {
 
 fn part(ty: &Type, member: &Member) -> Option<Part> {
     let inner = ty.at(member.ty?)?;
-    (inner.size() > 0).then(|| Part { name: member.name.clone(), offset: member.offset, ty: inner })
+    // An awaited future counts even if it has no size, as `std::future::pending` has none.
+    (inner.size() > 0 || member.name == "__awaitee").then(|| Part {
+        name: member.name.clone(),
+        offset: member.offset,
+        ty: inner,
+    })
 }
 
 /// Compiles a variant part; of each payload those members that `wanted` wants.

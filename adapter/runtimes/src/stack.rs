@@ -193,10 +193,14 @@ fn push_task(
         let (thread, activation) = details.polled?;
         let view = listing.threads.get(thread)?;
         let activation = view.activations.get(activation).filter(|activation| activation.running)?;
-        view.frames.get(activation.own.clone())
+        Some((view.frames.get(activation.own.clone())?, view.frames.get(activation.executor.clone())?))
     });
-    if let Some(own) = polled {
+    if let Some((own, executor)) = polled {
         push_frames(stack, own, false);
+        // A job of the runtime's own has no frame that is its alone.
+        if own.is_empty() {
+            push_frames(stack, executor, true);
+        }
         return;
     }
     let nodes = runtimes.nodes(stop, listing, task);

@@ -92,7 +92,7 @@ pub fn polls_task(frame: &Frame) -> bool {
 
 fn poller(code: &CodeFrame) -> Option<Poller> {
     let path = code.function.path.as_str();
-    if !path.starts_with("tokio::runtime::") {
+    if !path.starts_with("tokio::runtime::") && !path.starts_with("tokio::park::") {
         return None;
     }
     let path = base(path);
@@ -102,8 +102,14 @@ fn poller(code: &CodeFrame) -> Option<Poller> {
     {
         return Some(Poller::Task);
     }
-    let blocks =
-        ["tokio::runtime::park", "tokio::runtime::scheduler::current_thread", "tokio::runtime::basic_scheduler"];
+    let blocks = [
+        "tokio::runtime::park",
+        "tokio::runtime::scheduler::current_thread",
+        // Up to 1.22 these.
+        "tokio::park::thread",
+        "tokio::runtime::enter",
+        "tokio::runtime::basic_scheduler",
+    ];
     let in_block_on = path.ends_with("::block_on") || path.contains("::block_on::{closure#");
     (in_block_on && blocks.iter().any(|module| within(path, module))).then_some(Poller::BlockOn)
 }

@@ -71,7 +71,23 @@ pub(crate) struct Entry {
     pub(crate) future: Option<MemAddr>,
     /// How it ended, as long as nobody has taken its result.
     pub(crate) outcome: Option<Outcome>,
+    /// What a trait object's concrete future is called and where it is declared: its cell does not know.
+    concrete: Option<(Arc<str>, Option<Location>)>,
     pub(crate) error: Option<String>,
+}
+
+impl Entry {
+    /// The task's name.
+    pub(crate) fn name(&self) -> Arc<str> {
+        let of_cell = || self.cell.as_ref().map_or_else(|| Arc::from("task"), |cell| Arc::clone(&cell.name));
+        self.concrete.as_ref().map_or_else(of_cell, |(name, _)| Arc::clone(name))
+    }
+
+    /// Where its entry function is declared.
+    pub(crate) fn declared(&self) -> Option<Location> {
+        let of_cell = || self.cell.as_ref().and_then(|cell| cell.entry.clone());
+        self.concrete.as_ref().map_or_else(of_cell, |(_, declared)| declared.clone())
+    }
 }
 
 /// The cells met so far, by image and vtable.
@@ -83,7 +99,16 @@ pub(crate) struct Cells {
 impl Cells {
     /// Reads a task's header and cell.
     pub(crate) fn read(&self, stop: &Stop, plan: &HeaderPlan, header: MemAddr) -> Entry {
-        let mut entry = Entry { header, cell: None, id: None, state: None, future: None, outcome: None, error: None };
+        let mut entry = Entry {
+            header,
+            cell: None,
+            id: None,
+            state: None,
+            future: None,
+            outcome: None,
+            concrete: None,
+            error: None,
+        };
         entry.state = word(stop, header, plan.state).map(TaskState);
         let cell = match self.cell(stop, plan, header) {
             Ok(cell) => cell,
@@ -96,7 +121,10 @@ impl Cells {
         if let Some(layout) = &cell.layout {
             entry.id = layout.id.and_then(|(offset, size)| number(stop, header, offset, size));
             match layout.stage(stop, header) {
-                Ok(Stage::Running(future)) => entry.future = future.address(),
+                Ok(Stage::Running(future)) => {
+                    entry.future = future.address();
+                    entry.concrete = concrete(stop, &future).map(|(name, declared)| (name.into(), declared));
+                }
                 // Until the word says so it may still be being written.
                 Ok(Stage::Finished(result)) if entry.state.is_some_and(TaskState::is_complete) => {
                     let outcome = Outcome::of(stop, &result);
@@ -237,6 +265,18 @@ pub(crate) fn describe(future: &Type) -> (String, Option<Location>) {
     }
     let name = if krate(ty.path()).is_empty() { ty.path().to_owned() } else { base(ty.path()).to_owned() };
     (name, ty.declared().map(location))
+}
+
+/// What is to be said of the future behind a trait object; none where the type itself tells which future it is.
+pub(crate) fn concrete(stop: &Stop, future: &Place) -> Option<(String, Option<Location>)> {
+    let mut place = future.clone();
+    for _ in 0..8 {
+        match base(place.ty.path()) {
+            "core::pin::Pin" | "alloc::boxed::Box" => place = place.deref(stop).ok()?,
+            _ => break,
+        }
+    }
+    future.ty.path().contains("dyn ").then(|| describe(&place.ty))
 }
 
 /// A closure by the function it is in: `prog::load::{async_fn#0}::{closure_env#1}<u8>` → `prog::load {closure}`.

@@ -11,7 +11,7 @@ mod outcome;
 mod owned;
 mod state;
 
-pub(crate) use cell::{Cells, Entry, describe};
+pub(crate) use cell::{Cells, Entry, concrete, describe};
 pub(crate) use context::{Context, contexts};
 pub(crate) use header::HeaderPlan;
 pub(crate) use outcome::Outcome;

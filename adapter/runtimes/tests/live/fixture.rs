@@ -41,7 +41,7 @@ fn built(profile: Profile) -> &'static Path {
         lock.lock().expect("a file can be locked");
         let status = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--locked", "--profile", name])
-            .args(["-p", "spawner", "-p", "tasks_zoo", "-p", "current_thread", "-p", "states"])
+            .args(["-p", "spawner", "-p", "tasks_zoo", "-p", "current_thread", "-p", "states", "-p", "odd_futures"])
             .current_dir(workspace().join("tests/debuggees"))
             .env("CARGO_TARGET_DIR", folder())
             .env_remove("RUSTFLAGS")
