@@ -101,6 +101,13 @@ impl CodeFrame {
         Ok(ranges)
     }
 
+    /// What the function returns; none for `()`.
+    pub fn return_type(&self) -> Option<Type> {
+        let chain = origins(&self.image, self.die).ok()?;
+        let ty = chain.iter().find_map(|(reader, entry)| reader.reference(entry, gimli::DW_AT_type))?;
+        self.image.type_at(ty)
+    }
+
     /// For a coroutine's poll function: the type of its environment (`{async_fn_env#0}`), from its unnamed parameter.
     pub fn environment_type(&self) -> Option<Type> {
         self.image.environment_of(self.die).or_else(|| self.image.environment_of(self.function.die))

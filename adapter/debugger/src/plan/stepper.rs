@@ -255,7 +255,7 @@ impl Stepper {
         )
     }
 
-    fn on_entering_trap(&mut self, hit: &Hit<'_>, pc: MemAddr) -> Verdict {
+    fn on_entering_trap(&mut self, hit: &Hit<'_>, pc: MemAddr, sp: MemAddr) -> Verdict {
         let Phase::Entering { tid, rows, within, back } = &self.phase else { return Verdict::Continue };
         if *tid != hit.tid {
             return Verdict::Continue;
@@ -263,9 +263,10 @@ impl Stepper {
         if rows.contains(&pc) && cfa(hit) == Some(*within) {
             return Verdict::Done(None);
         }
-        // The callee returned (or a coroutine suspended) without reaching a line of its own.
-        let here = cfa(hit);
-        if here == Some(back.cfa) {
+        // The callee returned, or a coroutine suspended, without reaching a line of its own: back to the caller, or out of it
+        // too.
+        let left = back.returns_to == Some(pc) && sp == back.cfa;
+        if left || cfa(hit) == Some(back.cfa) {
             let Phase::Entering { back, .. } =
                 std::mem::replace(&mut self.phase, Phase::Idle { entries: BTreeSet::new() })
             else {
@@ -302,7 +303,7 @@ impl Plan for Stepper {
         let (pc, sp) = (thread.registers.pc(), thread.registers.sp());
         match &self.phase {
             Phase::Active(_) => self.on_active_trap(hit, pc, sp),
-            Phase::Entering { .. } => self.on_entering_trap(hit, pc),
+            Phase::Entering { .. } => self.on_entering_trap(hit, pc, sp),
             Phase::Leaving { tid, to, sp: at } if *tid == hit.tid && *to == pc && *at == sp => Verdict::Done(None),
             Phase::Leaving { .. } => Verdict::Continue,
             Phase::Idle { .. } => self.polled(hit),
@@ -362,11 +363,13 @@ fn poll_entries(stop: &Stop, place: &Place) -> BTreeSet<MemAddr> {
     entries.into_values().map(|address| module.bias.to_memory(address)).collect()
 }
 
-/// Whether the function is the part of an `async fn` that only makes its coroutine: nobody wants to step into that.
+/// Whether the function is the part of an `async fn` that only makes its coroutine: nobody wants to step into that. It
+/// returns the environment that is named after it.
 fn makes_coroutine(frame: &Frame) -> bool {
+    let last = |path: &str| path.rsplit("::").next().unwrap_or_default().to_owned();
     frame.code.as_ref().is_some_and(|code| {
-        !code.function.kind.is_coroutine()
-            && !code.image.functions(&format!("{}::{{async_fn#0}}", code.function.path)).is_empty()
+        let returned = code.return_type().filter(|ty| ty.name().starts_with("{async_fn_env#"));
+        returned.is_some_and(|ty| last(ty.namespace()) == last(&code.function.path))
     })
 }
 
