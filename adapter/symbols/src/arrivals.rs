@@ -63,9 +63,9 @@ impl Arrivals {
         Self { flow, main, coroutine }
     }
 
-    /// Where the body of a coroutine begins: its entry is passed at every poll.
-    pub(crate) fn coroutine_start(&self) -> Option<u64> {
-        self.coroutine.as_ref().map(|coroutine| self.flow.code(coroutine.start).start)
+    /// The code with which the body of a coroutine begins: its entry is passed at every poll.
+    pub(crate) fn coroutine_start(&self) -> Option<Range<u64>> {
+        self.coroutine.as_ref().map(|coroutine| self.flow.code(coroutine.start))
     }
 
     /// Leaves out rows of one line (all of it in this function) that are not reached on the way of a program that does

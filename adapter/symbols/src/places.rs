@@ -259,11 +259,20 @@ impl Image {
                 return Candidate { address, line };
             }
             match arrivals.as_ref().and_then(Arrivals::coroutine_start) {
-                Some(start) => Candidate { address: start, line },
+                Some(start) => Candidate { address: self.first_with_line(&start), line },
                 None => behind_prologue(entry, block, blocks, rows, line),
             }
         };
         places.map(|(copy, address)| (copy, at_place(address))).collect()
+    }
+}
+
+impl Image {
+    /// The first address of a stretch of code that belongs to a line: what the compiler adds in front belongs to none.
+    fn first_with_line(&self, code: &Range<u64>) -> u64 {
+        let rows = self.rows_in(FileAddr::new(code.start)..FileAddr::new(code.end)).unwrap_or_default();
+        let first = rows.iter().find(|row| row.source.line != 0);
+        first.map_or(code.start, |row| row.address.raw().max(code.start))
     }
 }
 

@@ -180,6 +180,19 @@ fn an_async_function_is_entered_once_per_call() {
 }
 
 #[test]
+fn a_place_behind_the_jump_on_a_state_has_a_line() {
+    // What the compiler puts there to move the arguments into the coroutine belongs to no line.
+    for flags in UNOPTIMISED {
+        let image = image(flags);
+        for mark in ["many header", "one line"] {
+            for address in find(&image, mark).addresses {
+                assert_ne!(image.line_at(address).unwrap().unwrap().line, 0, "{mark} {flags:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn large_programs_are_read_too() {
     // This test program itself, with the file it was made from.
     let image = Image::open(&std::env::current_exe().unwrap()).unwrap();
