@@ -18,6 +18,8 @@ pub struct LaunchSpec {
     pub cwd: PathBuf,
     /// Changes to our own environment, in order; `None` removes.
     pub env: Vec<(OsString, Option<OsString>)>,
+    /// A file to read as standard input, which is empty without.
+    pub stdin: Option<PathBuf>,
 }
 
 /// A line breakpoint asked for.

@@ -26,4 +26,5 @@ pub use api::{
 };
 pub use handle::Debugger;
 pub use images::{ImageCache, modules_of};
+pub use signals::signal_name;
 pub use stops::stop_of;

@@ -25,6 +25,12 @@ pub(crate) fn fatal(pid: Pid, signal: i32) -> Option<(String, String)> {
     (is_fault(signal) || !is_caught(pid, signal)).then(|| (name.to_owned(), text.to_owned()))
 }
 
+/// A signal's name (`SIGKILL`), or its number for one that has none.
+pub fn signal_name(signal: i32) -> String {
+    nix::sys::signal::Signal::try_from(signal)
+        .map_or_else(|_| format!("signal {signal}"), |signal| signal.as_str().to_owned())
+}
+
 /// Whether the process has a handler for the signal (`SigCgt` in `/proc/pid/status`, a mask with bit `signal - 1`).
 fn is_caught(pid: Pid, signal: i32) -> bool {
     let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return false };

@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use weft_debugger::{Debugger, EndKind, Event, LineSpec, Reason, ResumeKind, StepKind, StepTarget, Stopped};
+use weft_debugger::{
+    Debugger, EndKind, Event, LineSpec, Reason, ResumeKind, StepKind, StepTarget, Stopped, signal_name,
+};
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::{
@@ -139,7 +141,11 @@ impl Reporter {
             Event::BreakpointChanged(bound) => DebuggeeEvent::BreakpointChanged(to_bound(bound)),
             Event::Note(sentence) => DebuggeeEvent::Console(Channel::Console, format!("{sentence}\n")),
             Event::Exited(status) => DebuggeeEvent::Exited(status),
-            Event::Killed(signal) => DebuggeeEvent::Exited(signal.saturating_add(128)),
+            Event::Killed(signal) => {
+                let sentence = format!("the program was ended by {}\n", signal_name(signal));
+                self.events.send(DebuggeeEvent::Console(Channel::Console, sentence));
+                DebuggeeEvent::Exited(signal.saturating_add(128))
+            }
             Event::Lost(sentence) => DebuggeeEvent::Lost(sentence),
         };
         self.events.send(told);

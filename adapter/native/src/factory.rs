@@ -24,7 +24,13 @@ impl NativeFactory {
 
 impl Factory for NativeFactory {
     fn launch(&self, config: LaunchConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
-        let spec = LaunchSpec { program: config.program, args: config.args, cwd: config.cwd, env: config.env };
+        let spec = LaunchSpec {
+            program: config.program,
+            args: config.args,
+            cwd: config.cwd,
+            env: config.env,
+            stdin: config.stdin,
+        };
         let pump = Pump::new(events.clone());
         let reporter = Reporter::new(events);
         let debugger =

@@ -107,7 +107,7 @@ fn refusal(pid: Pid, reason: io::Error) -> ProcessError {
 }
 
 /// Why ptrace may be forbidden.
-fn hint(pid: Pid) -> String {
+pub(crate) fn hint(pid: Pid) -> String {
     // SAFETY: geteuid takes nothing and cannot fail.
     let own = unsafe { libc::geteuid() };
     let user = process_state(pid).map_or(own, |state| state.user);

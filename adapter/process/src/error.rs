@@ -48,6 +48,14 @@ pub enum ProcessError {
         /// The system's reason.
         reason: io::Error,
     },
+    /// The file that the program is to read cannot be opened.
+    #[error("the standard input {} cannot be used: {reason}", path.display())]
+    StandardInput {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        reason: io::Error,
+    },
     /// An argument or environment variable cannot be passed on.
     #[error("{what} contains a zero byte and cannot be passed to a program")]
     ZeroByte {

@@ -4,9 +4,9 @@ use std::{
     collections::BTreeMap,
     env,
     ffi::{CString, OsString},
-    fs::File,
+    fs::{File, OpenOptions},
     io,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -35,11 +35,13 @@ pub struct LaunchSpec {
 }
 
 /// What a launched program's standard input is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Stdin {
     /// Empty (`/dev/null`).
     #[default]
     Null,
+    /// A file's contents.
+    File(PathBuf),
     /// A pipe, whose writing end is [`Launched::stdin`].
     Pipe,
     /// The debugger's own.
@@ -78,10 +80,19 @@ struct Streams {
 
 impl Streams {
     fn new(spec: &LaunchSpec) -> Result<Self, ProcessError> {
-        let (input, our_input) = match spec.stdin {
+        let (input, our_input) = match &spec.stdin {
             Stdin::Null => {
                 let null = File::open("/dev/null").map_err(ProcessError::system("cannot open /dev/null"))?;
                 (Some(OwnedFd::from(null)), None)
+            }
+            Stdin::File(path) => {
+                let unusable = |reason| ProcessError::StandardInput { path: path.clone(), reason };
+                // Without waiting for the other end, should it be a named pipe.
+                let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(unusable)?;
+                if !file.metadata().map_err(unusable)?.is_file() {
+                    return Err(unusable(io::Error::other("it is not a plain file")));
+                }
+                (Some(OwnedFd::from(file)), None)
             }
             Stdin::Pipe => pipe().map(|(read, write)| (Some(read), Some(write)))?,
             Stdin::Inherit => (None, None),

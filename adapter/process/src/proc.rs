@@ -77,6 +77,7 @@ fn read_bounded(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 fn explain(pid: Pid, what: &'static str) -> impl FnOnce(io::Error) -> ProcessError {
     move |reason| match reason.raw_os_error() {
         Some(libc::ENOENT | libc::ESRCH) => ProcessError::NoProcess(pid),
+        Some(libc::EACCES | libc::EPERM) => ProcessError::NotPermitted { pid, hint: crate::attach::hint(pid) },
         _ => ProcessError::System { what, reason },
     }
 }

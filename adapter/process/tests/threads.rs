@@ -120,11 +120,27 @@ fn arguments_directory_environment_and_output_arrive() {
 }
 
 #[test]
+fn a_file_can_be_the_standard_input() {
+    let this = env!("CARGO_MANIFEST_DIR").to_owned() + "/Cargo.toml";
+    let Launched { mut tracee, stdout, .. } = Tracee::launch(&LaunchSpec {
+        program: "/bin/cat".into(),
+        stdin: Stdin::File(this.clone().into()),
+        ..LaunchSpec::default()
+    })
+    .unwrap();
+    tracee.resume_all();
+    assert_eq!(run_to_end(&mut tracee), Ended::Code(0));
+    assert_eq!(rest(reader(stdout)), std::fs::read_to_string(this).unwrap());
+}
+
+#[test]
 fn what_cannot_be_launched_says_why() {
     let why = |spec: LaunchSpec| Tracee::launch(&spec).unwrap_err().to_string();
     let program = |program: &str| LaunchSpec { program: program.into(), ..LaunchSpec::default() };
     assert_eq!(why(program("/no/such")), "the program /no/such does not exist");
     assert_eq!(why(program("/etc/passwd")), "/etc/passwd is not executable: build it, or set its mode with chmod +x");
+    let input = LaunchSpec { stdin: Stdin::File("/usr".into()), ..program("/bin/true") };
+    assert_eq!(why(input), "the standard input /usr cannot be used: it is not a plain file");
     let nowhere = LaunchSpec { cwd: Some("/no/where".into()), ..program("/bin/true") };
     assert_eq!(why(nowhere), "the working directory /no/where cannot be used: No such file or directory (os error 2)");
 }

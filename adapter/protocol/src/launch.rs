@@ -22,6 +22,8 @@ pub struct LaunchArguments {
     pub env: BTreeMap<String, Option<String>>,
     /// A file with more of them, which `env` overrides.
     pub env_file: Option<String>,
+    /// A file to read as standard input; as given.
+    pub stdin: Option<String>,
     /// Run without debugging.
     pub no_debug: bool,
 }
@@ -197,6 +199,7 @@ impl<'de> Deserialize<'de> for LaunchArguments {
             cwd: attribute(&given, "cwd")?,
             env: attribute(&given, "env")?,
             env_file: attribute(&given, "envFile")?,
+            stdin: attribute(&given, "stdin")?,
             no_debug: attribute(&given, "noDebug")?,
         })
     }

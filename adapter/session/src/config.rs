@@ -14,6 +14,8 @@ pub struct LaunchConfig {
     pub cwd: PathBuf,
     /// Changes to the adapter's own environment, in order; `None` removes.
     pub env: Vec<(OsString, Option<OsString>)>,
+    /// A file to read as standard input, which is empty without; absolute.
+    pub stdin: Option<PathBuf>,
     /// Stop on the first line of `main`.
     pub stop_on_entry: bool,
     /// Run without breakpoints.

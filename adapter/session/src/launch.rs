@@ -30,6 +30,7 @@ pub(crate) fn launch(given: &LaunchArguments) -> Answer<LaunchConfig> {
         program: cwd.join(program),
         args: given.args.iter().map(OsString::from).collect(),
         env: environment(given, &cwd)?,
+        stdin: given.stdin.as_deref().filter(|file| !file.is_empty()).map(|file| cwd.join(file)),
         cwd,
         stop_on_entry: given.common.stop_on_entry,
         no_debug: given.no_debug,
@@ -96,6 +97,9 @@ mod tests {
         let config = read(json!({"program": "x/y", "cwd": "/", "args": ["a b"]})).unwrap();
         assert_eq!((config.program.to_str(), config.cwd.to_str()), (Some("/x/y"), Some("/")));
         assert_eq!(config.args, ["a b"]);
+        assert_eq!(config.stdin, None);
+        let config = read(json!({"program": "x", "cwd": "/", "stdin": "y"})).unwrap();
+        assert_eq!(config.stdin.as_deref(), Some(Path::new("/y")));
         assert!(read(json!({"program": "x"})).unwrap().program.is_absolute());
     }
 

@@ -8,6 +8,7 @@ export interface Configuration {
   readonly program?: unknown;
   readonly cwd?: unknown;
   readonly envFile?: unknown;
+  readonly stdin?: unknown;
 }
 
 /**
@@ -18,7 +19,7 @@ export function completed<C extends Configuration>(configuration: C, folder: str
   const based = (value: unknown): unknown =>
     folder !== undefined && isText(value) && !path.isAbsolute(value) ? path.join(folder, value) : value;
   const filled: Record<string, unknown> = { ...(configuration as Configuration & Record<string, unknown>) };
-  for (const key of ['program', 'cwd', 'envFile'] as const) {
+  for (const key of ['program', 'cwd', 'envFile', 'stdin'] as const) {
     if (filled[key] !== undefined) {
       filled[key] = based(filled[key]);
     }

@@ -304,7 +304,7 @@ fn launch(spec: LaunchSpec, sink: &OutputSink) -> Result<(Tracee, Pumps), Refuse
         args: spec.args,
         cwd: Some(spec.cwd),
         env: spec.env,
-        stdin: Stdin::Null,
+        stdin: spec.stdin.map_or(Stdin::Null, Stdin::File),
         output: Output::Pipes,
     };
     let launched = Tracee::launch(&spec).map_err(refused)?;
@@ -329,7 +329,10 @@ fn refused(error: ProcessError) -> Refused {
         | ProcessError::AlreadyTraced { .. }
         | ProcessError::NotPermitted { .. } => Refused::NotAllowed(sentence),
         ProcessError::ThreadGone(tid) => Refused::NoThread(tid),
-        ProcessError::WorkingDirectory { .. } | ProcessError::ZeroByte { .. } | ProcessError::Exec { .. } => {
+        ProcessError::WorkingDirectory { .. }
+        | ProcessError::StandardInput { .. }
+        | ProcessError::ZeroByte { .. }
+        | ProcessError::Exec { .. } => {
             Refused::Start(sentence)
         }
         ProcessError::System { .. } => Refused::Failed(sentence),

@@ -84,7 +84,7 @@ impl Session {
                 program: program(),
                 args: role.iter().map(Into::into).collect(),
                 cwd: std::env::temp_dir(),
-                env: Vec::new(),
+                ..LaunchSpec::default()
             },
             move |event| send.send(event).unwrap_or_default(),
             move |_, bytes| {
