@@ -151,7 +151,12 @@ impl Lane {
         if single == Some(true) {
             return Err(Error::new(ErrorId::NotSupported, "`singleThread`: running one thread is not supported yet"));
         }
+        let task = match how {
+            Resume::Step { of: Target::Task(key), .. } => Some(key),
+            _ => None,
+        };
         self.shared.need_debuggee()?.resume(how)?;
+        self.stepping.set(task);
         self.shared.leave(Position::Running);
         Ok(())
     }
@@ -208,7 +213,12 @@ impl Lane {
         let out = &self.shared.out;
         let thread = |reason, thread_id| out.event("thread", &ThreadEventBody { reason, thread_id });
         match event {
-            DebuggeeEvent::Stopped(stopped) => {
+            DebuggeeEvent::Stopped(mut stopped) => {
+                let stepped = self.stepping.take();
+                // A sentence says that the step ended in an unusual way, perhaps with the task.
+                if let (Some(key), StopReason::Step, None) = (stepped, stopped.reason, &stopped.description) {
+                    stopped.at = Some(Target::Task(key));
+                }
                 let generation = self.shared.stop(stopped.clone());
                 if let Some(Target::Task(key)) = stopped.at
                     && self.shared.listing().focus(key)

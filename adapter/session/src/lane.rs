@@ -2,12 +2,14 @@
 //! that a response precedes the events it causes. What is decided here is in [`crate::lifecycle`] (beginning and end)
 //! and [`crate::control`] (in between).
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use weft_protocol::{Command, Error, ErrorId};
+use weft_tasks::TaskKey;
 
 use crate::debuggee::{Answer, Debuggee, DebuggeeEvent, Factory};
 use crate::lifecycle::Phase;
@@ -41,6 +43,8 @@ pub(crate) struct Lane {
     /// The debuggee was launched, not attached to: it ends with the session.
     pub(crate) launched: bool,
     pub(crate) no_debug: bool,
+    /// The task whose thread number a step was asked of; the step's end names it.
+    pub(crate) stepping: Cell<Option<TaskKey>>,
     /// The session is being ended: whatever goes wrong now, it ends.
     pub(crate) ending: bool,
 }

@@ -1,5 +1,6 @@
 //! One session from its first byte to its last.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ where
         early: Vec::new(),
         launched: false,
         no_debug: false,
+        stepping: Cell::new(None),
         ending: false,
     };
     let departure = Departure(sender.clone());

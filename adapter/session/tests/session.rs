@@ -526,6 +526,21 @@ async fn what_a_failed_program_still_says_is_not_the_next_ones() {
     assert_eq!(words[0], "[stopped breakpoint]");
 }
 
+async fn the_end_of_a_tasks_step_names_the_task() {
+    let mut client = Client::stopped().await;
+    client.body("asyncTasks", json!({})).await;
+    client.body("asyncFocusTask", json!({"task": 2})).await;
+    client.until_event("stopped").await;
+    for (reason, named) in [(StopReason::Step, TASKS + 2), (StopReason::Breakpoint, 7)] {
+        client.body("next", json!({"threadId": TASKS + 2})).await;
+        client.unread.clear();
+        let at = Some(weft_session::debuggee::Target::Thread(7));
+        client.fake().events.send(DebuggeeEvent::Stopped(Stopped { at, ..stopped(reason) }));
+        let told = client.until_event("stopped").await;
+        assert_eq!(told["body"]["threadId"], named, "{reason:?}");
+    }
+}
+
 async fn a_stop_may_name_a_task_that_was_not_listed() {
     let mut client = Client::stopped().await;
     client.body("asyncTasks", json!({})).await;
