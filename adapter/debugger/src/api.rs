@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use weft_symbols::SourceLine;
-use weft_values::Stop;
+use weft_values::{Place, Stop};
 
 /// A program to start.
 #[derive(Clone, Debug, Default)]
@@ -53,14 +53,16 @@ pub enum StepKind {
 }
 
 /// Whose step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepTarget {
     /// The innermost frame of a thread.
     Thread(i32),
+    /// A suspended coroutine, by its environment: the step begins where it awaits.
+    Coroutine(Box<Place>),
 }
 
 /// How to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResumeKind {
     /// Until something stops it.
     Continue,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use weft_debugger::{
     Debugger, EndKind, Event, LineSpec, Reason, ResumeKind, StepKind, StepTarget, Stopped, signal_name,
@@ -21,29 +21,45 @@ use crate::stack;
 use crate::tasks::Tasks;
 use crate::words::{location, refused};
 
+/// The task that the step under way was given on, if it was given on a task.
+#[derive(Clone, Default)]
+pub(crate) struct SteppedTask(Arc<Mutex<Option<TaskKey>>>);
+
+impl SteppedTask {
+    fn set(&self, task: Option<TaskKey>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = task;
+    }
+
+    fn take(&self) -> Option<TaskKey> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// A native program under the debugger.
 pub(crate) struct Native {
     debugger: Debugger,
     tasks: Tasks,
     stop_on_entry: bool,
+    stepped: SteppedTask,
 }
 
 impl Native {
-    pub(crate) fn new(debugger: Debugger, stop_on_entry: bool) -> Self {
-        Self { debugger, tasks: Tasks::default(), stop_on_entry }
+    pub(crate) fn new(debugger: Debugger, stop_on_entry: bool, stepped: SteppedTask) -> Self {
+        Self { debugger, tasks: Tasks::default(), stop_on_entry, stepped }
     }
 
     fn current(&self) -> Answer<Arc<Stop>> {
         self.debugger.current().ok_or_else(Error::running)
     }
 
-    /// The thread that a step is to be made on.
-    fn thread_of(&self, target: Target) -> Answer<i32> {
+    /// What is to be stepped.
+    fn step_target(&self, target: Target) -> Answer<StepTarget> {
         match target {
             Target::Thread(tid) => {
-                i32::try_from(tid).map_err(|_| Error::new(ErrorId::UnknownThread, format!("there is no thread {tid}")))
+                let thread = i32::try_from(tid).map(StepTarget::Thread);
+                thread.map_err(|_| Error::new(ErrorId::UnknownThread, format!("there is no thread {tid}")))
             }
-            Target::Task(key) => self.tasks.thread_of(self.current()?.as_ref(), key),
+            Target::Task(key) => self.tasks.step_target(self.current()?.as_ref(), key),
         }
     }
 }
@@ -64,20 +80,29 @@ impl Debuggee for Native {
     }
 
     fn resume(&self, how: Resume) -> Answer<()> {
+        let stepped = match &how {
+            Resume::Step { of: Target::Task(key), .. } => Some(*key),
+            _ => None,
+        };
         let how = match how {
             Resume::Continue => ResumeKind::Continue,
-            Resume::Step { of, granularity: Granularity::Instruction, .. } => {
-                ResumeKind::StepInstruction(self.thread_of(of)?)
-            }
+            Resume::Step { of, granularity: Granularity::Instruction, .. } => match self.step_target(of)? {
+                StepTarget::Thread(tid) => ResumeKind::StepInstruction(tid),
+                StepTarget::Coroutine(_) => {
+                    let sentence = "a task that no thread is polling has no next instruction; step by lines";
+                    return Err(Error::new(ErrorId::NotSupported, sentence));
+                }
+            },
             Resume::Step { kind, of, .. } => {
                 let kind = match kind {
                     weft_session::debuggee::StepKind::Over => StepKind::Over,
                     weft_session::debuggee::StepKind::In => StepKind::In,
                     weft_session::debuggee::StepKind::Out => StepKind::Out,
                 };
-                ResumeKind::Step(kind, StepTarget::Thread(self.thread_of(of)?))
+                ResumeKind::Step(kind, self.step_target(of)?)
             }
         };
+        self.stepped.set(stepped);
         self.debugger.resume(how).map_err(refused)
     }
 
@@ -126,16 +151,17 @@ impl Debuggee for Native {
 /// Tells the session what the engine reports.
 pub(crate) struct Reporter {
     events: EventSender,
+    stepped: SteppedTask,
 }
 
 impl Reporter {
-    pub(crate) fn new(events: EventSender) -> Self {
-        Self { events }
+    pub(crate) fn new(events: EventSender, stepped: SteppedTask) -> Self {
+        Self { events, stepped }
     }
 
     pub(crate) fn report(&self, event: Event) {
         let told = match event {
-            Event::Stopped(stopped) => DebuggeeEvent::Stopped(to_stopped(&stopped)),
+            Event::Stopped(stopped) => DebuggeeEvent::Stopped(to_stopped(&stopped, self.stepped.take())),
             Event::ThreadStarted(tid) => DebuggeeEvent::ThreadStarted(i64::from(tid)),
             Event::ThreadExited(tid) => DebuggeeEvent::ThreadExited(i64::from(tid)),
             Event::BreakpointChanged(bound) => DebuggeeEvent::BreakpointChanged(to_bound(bound)),
@@ -156,7 +182,7 @@ fn to_bound(bound: weft_debugger::Bound) -> Bound {
     Bound { id: bound.id, at: bound.at.as_ref().and_then(location), message: bound.message }
 }
 
-fn to_stopped(stopped: &Stopped) -> weft_session::debuggee::Stopped {
+fn to_stopped(stopped: &Stopped, stepped: Option<TaskKey>) -> weft_session::debuggee::Stopped {
     let (reason, breakpoints, description, text) = match &stopped.reason {
         Reason::Entry => (StopReason::Entry, Vec::new(), None, None),
         Reason::Breakpoint(ids) => (StopReason::Breakpoint, ids.clone(), None, None),
@@ -166,6 +192,11 @@ fn to_stopped(stopped: &Stopped) -> weft_session::debuggee::Stopped {
             (StopReason::Exception, Vec::new(), Some(format!("signal {name}")), Some(text.clone()))
         }
     };
-    let at = Some(Target::Thread(i64::from(stopped.tid)));
+    // A step given on a task ends naming the task, unless it could not be followed to its end.
+    let at = match (&stopped.reason, stepped) {
+        (Reason::Step(None), Some(key)) => Target::Task(key),
+        _ => Target::Thread(i64::from(stopped.tid)),
+    };
+    let at = Some(at);
     weft_session::debuggee::Stopped { reason, at, description, text, breakpoints }
 }

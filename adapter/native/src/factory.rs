@@ -7,7 +7,7 @@ use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::Answer;
 use weft_session::{AttachConfig, Debuggee, EventSender, Factory, LaunchConfig};
 
-use crate::control::{Native, Reporter};
+use crate::control::{Native, Reporter, SteppedTask};
 use crate::output::Pump;
 use crate::words::refused;
 
@@ -32,20 +32,22 @@ impl Factory for NativeFactory {
             stdin: config.stdin,
         };
         let pump = Pump::new(events.clone());
-        let reporter = Reporter::new(events);
+        let stepped = SteppedTask::default();
+        let reporter = Reporter::new(events, stepped.clone());
         let debugger =
             Debugger::launch(spec, move |event| reporter.report(event), move |stream, bytes| pump.write(stream, bytes))
                 .map_err(refused)?;
-        Ok(Arc::new(Native::new(debugger, config.stop_on_entry)))
+        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped)))
     }
 
     fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
-        let reporter = Reporter::new(events);
+        let stepped = SteppedTask::default();
+        let reporter = Reporter::new(events, stepped.clone());
         let debugger = Debugger::attach(config.pid, config.program.as_deref(), move |event| reporter.report(event))
             .map_err(|error| match refused(error) {
                 Error { id: ErrorId::LaunchFailed, message } => Error { id: ErrorId::AttachFailed, message },
                 other => other,
             })?;
-        Ok(Arc::new(Native::new(debugger, config.stop_on_entry)))
+        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped)))
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use weft_debugger::Debugger;
+use weft_debugger::{Debugger, StepTarget};
 use weft_protocol::{Error, ErrorId};
-use weft_runtimes::{Listing, Runtimes};
+use weft_runtimes::{Body, Listing, Runtimes};
 use weft_session::debuggee::{Answer, AsyncStack};
-use weft_tasks::{Snapshot, TaskKey};
+use weft_tasks::{Frame, Snapshot, TaskKey};
 use weft_values::Stop;
 
 use crate::frame::body;
@@ -59,14 +59,19 @@ impl Tasks {
         Ok(AsyncStack { frames: stack.frames, bodies })
     }
 
-    /// The thread that polls a task now.
-    pub(crate) fn thread_of(&self, stop: &Stop, key: TaskKey) -> Answer<i32> {
+    /// What a step of a task is a step of: the thread that polls it, or its innermost coroutine of the user's.
+    pub(crate) fn step_target(&self, stop: &Stop, key: TaskKey) -> Answer<StepTarget> {
         let listing = self.listing(stop);
         let task = listing.task(key).ok_or_else(Self::unknown)?;
-        task.os_thread.ok_or_else(|| {
-            let sentence = "only a task that a thread is polling can be stepped yet; set a breakpoint where it goes on";
-            Error::new(ErrorId::NotSupported, sentence)
-        })
+        if let Some(thread) = task.os_thread {
+            return Ok(StepTarget::Thread(thread));
+        }
+        let stack = self.runtimes.stack(stop, &listing, key).ok_or_else(Self::unknown)?;
+        let body = Frame::innermost(&stack.frames).and_then(|frame| frame.body);
+        match body.and_then(|body| stack.bodies.get(usize::try_from(body.0).ok()?)) {
+            Some(Body::Suspended(environment)) => Ok(StepTarget::Coroutine(Box::new(environment.clone()))),
+            _ => Err(Error::new(ErrorId::NotSupported, "this task has no suspended code of yours to step from")),
+        }
     }
 
     /// No such task at this stop.

@@ -332,9 +332,7 @@ fn refused(error: ProcessError) -> Refused {
         ProcessError::WorkingDirectory { .. }
         | ProcessError::StandardInput { .. }
         | ProcessError::ZeroByte { .. }
-        | ProcessError::Exec { .. } => {
-            Refused::Start(sentence)
-        }
+        | ProcessError::Exec { .. } => Refused::Start(sentence),
         ProcessError::System { .. } => Refused::Failed(sentence),
     }
 }

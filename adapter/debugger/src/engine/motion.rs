@@ -42,6 +42,11 @@ impl Engine {
                 let stop = self.current_stop(tid)?;
                 Some((tid, plan::step(kind, &stop, tid).map_err(Refused::Failed)?))
             }
+            ResumeKind::Step(kind, StepTarget::Coroutine(place)) => {
+                let State::Stopped(shown) = self.state else { return Err(Refused::Running) };
+                let stop = stop_of(&self.tracee, self.modules.clone()).map_err(refused)?;
+                Some((shown, plan::step_suspended(kind, &stop, *place).map_err(Refused::Failed)?))
+            }
             ResumeKind::StepInstruction(tid) => {
                 self.current_stop(tid)?;
                 Some((tid, plan::one_instruction()))

@@ -13,7 +13,7 @@ mod stepper;
 use std::collections::BTreeSet;
 
 use weft_memory::MemAddr;
-use weft_values::Stop;
+use weft_values::{Place, Stop};
 
 pub(crate) use rows::behind_prologue;
 
@@ -74,4 +74,9 @@ pub(crate) fn one_instruction() -> Box<dyn Plan> {
 /// The plan for a step by lines from where a thread stands.
 pub(crate) fn step(kind: StepKind, stop: &Stop, tid: i32) -> Result<Box<dyn Plan>, String> {
     Ok(Box::new(stepper::Stepper::new(kind, stop, tid)?))
+}
+
+/// The plan for a step by lines of a coroutine from where it is suspended.
+pub(crate) fn step_suspended(kind: StepKind, stop: &Stop, environment: Place) -> Result<Box<dyn Plan>, String> {
+    Ok(Box::new(stepper::Stepper::suspended_at(kind, stop, environment)?))
 }

@@ -81,6 +81,24 @@ impl Stepper {
         Ok(stepper)
     }
 
+    /// A step from where a coroutine is suspended. A step into has nothing to go into there, and is a step over.
+    pub(crate) fn suspended_at(kind: StepKind, stop: &Stop, environment: Place) -> Result<Self, String> {
+        let state = coroutine(stop, &environment).map_err(|error| format!("the coroutine cannot be read: {error}"))?;
+        let kind = if kind == StepKind::In { StepKind::Over } else { kind };
+        let mut stepper = Self {
+            kind,
+            phase: Phase::Idle { entries: BTreeSet::new() },
+            seen: state.await_location.iter().map(|at| at.line).collect(),
+            file: state.await_location.map(|at| at.file),
+            instance: None,
+            starts_at_call: false,
+        };
+        match stepper.suspended(stop, environment) {
+            Verdict::Lost(why) => Err(why),
+            _ => Ok(stepper),
+        }
+    }
+
     /// The activation of the innermost frame of a stack. `None` when not even its CFA is known.
     fn activation(&self, stop: &Stop, tid: i32, walk: &[Frame]) -> Option<Activation> {
         let concrete = walk.iter().position(|frame| !frame.inlined)?;
