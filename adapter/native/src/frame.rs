@@ -7,8 +7,9 @@ use weft_protocol::{Error, ErrorId};
 use weft_runtimes::Body;
 use weft_session::debuggee::{Answer, Container, FrameBody, Scope, ScopeKind, Value};
 use weft_symbols::Role;
-use weft_values::{FrameVariable, Stop, Within, coroutine, evaluate, variables};
+use weft_values::{FrameVariable, Stop, Within, coroutine, evaluate, is_user_crate, variables};
 
+use crate::statics::Statics;
 use crate::variables::{RegisterList, ScopeVariables, still, value};
 
 /// A frame that has variables.
@@ -38,6 +39,20 @@ impl Variabled {
 }
 
 impl Variabled {
+    /// The statics of the crate of the frame's function, if that is the user's.
+    fn statics(&self) -> Option<Statics> {
+        let (image, krate) = match &self.body {
+            Body::Physical(frame) => {
+                let code = frame.code.as_ref()?;
+                (code.image.clone(), code.function.krate.clone())
+            }
+            Body::Suspended(environment) => {
+                (environment.ty.image().clone(), environment.ty.coroutine_function()?.krate.clone())
+            }
+        };
+        is_user_crate(&krate).then(|| Statics::new(self.stop.clone(), image, krate))
+    }
+
     /// The path of the frame's function; empty when it is not known.
     fn path(&self) -> String {
         match &self.body {
@@ -59,6 +74,9 @@ impl FrameBody for Variabled {
                 let variables: Arc<dyn Container> = Arc::new(ScopeVariables { stop: self.stop.clone(), list });
                 scopes.push(Scope { kind, variables });
             }
+        }
+        if let Some(statics) = self.statics() {
+            scopes.push(Scope { kind: ScopeKind::Statics, variables: Arc::new(statics) });
         }
         if let Body::Physical(frame) = &self.body {
             let known = frame.registers.known().collect();

@@ -10,6 +10,7 @@ mod factory;
 mod frame;
 mod output;
 mod stack;
+mod statics;
 mod tasks;
 mod variables;
 mod words;
