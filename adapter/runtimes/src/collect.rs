@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use weft_memory::MemAddr;
-use weft_symbols::{DebugInfo, Type};
+use weft_symbols::{DebugInfo, Image, Type};
 use weft_tasks::{Awaiter, Location, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via};
 use weft_values::{Place, Stop, environment};
 
@@ -88,12 +88,12 @@ impl<'a> Collector<'a> {
         let name = program.image.name();
         if program.image.debug_info() == DebugInfo::Absent {
             self.note(format!("{name} has no debug information: build it with `debug = true` to see its tasks"));
-        } else if !has_tokio && !program.image.functions("tokio::runtime::task::raw::poll").is_empty() {
+        } else if !has_tokio && has_tokio_code(&program.image) {
             self.note(format!(
                 "the debug information of {name} has no types: build it with `debug = true` to see its tasks"
             ));
         } else if !has_tokio {
-            self.note(format!("no supported async runtime was found in {name}; Tokio 1.22 and later is supported"));
+            self.note(format!("{name} has no async runtime that is supported; Tokio is"));
         } else if self.contexts.is_empty() {
             self.note(
                 "no thread is inside a Tokio runtime at the moment; tasks of a current-thread runtime that nobody \
@@ -443,6 +443,12 @@ impl<'a> Collector<'a> {
             by_header: self.by_header,
         }
     }
+}
+
+/// Whether a program that says nothing of Tokio's types has its code. Line tables alone leave only the symbols.
+fn has_tokio_code(image: &Arc<Image>) -> bool {
+    const POLL: &str = "tokio::runtime::task::raw::poll";
+    !image.functions(POLL).is_empty() || !image.symbols_containing("5tokio7runtime4task3raw4poll").is_empty()
 }
 
 fn key_of(entry: &Entry) -> TaskKey {
