@@ -41,6 +41,9 @@ pub struct Static {
     pub thread_local: bool,
 }
 
+/// Components of the longest path that is put together.
+const MOST_COMPONENTS: usize = 64;
+
 /// One name of the index.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -145,6 +148,39 @@ impl Image {
         found.sort_by_key(|found| (found.thread_local, found.address));
         found.dedup_by_key(|found| (found.thread_local, found.address));
         found
+    }
+
+    /// The statics of a crate that have a name in the source, by path; at most `most`.
+    pub fn statics_of(self: &Arc<Self>, krate: &str, most: usize) -> Vec<Static> {
+        let index = self.index();
+        let in_crate = |path: &String| path.split("::").next() == Some(krate) && !path.contains(['{', '<']);
+        let named = index.statics.iter().filter_map(|entry| Some((self.path_of(entry.node)?, entry.die)));
+        let mut named: Vec<(String, u32)> = named.filter(|(path, _)| in_crate(path)).collect();
+        named.sort_unstable();
+        let mut found = named.into_iter().filter_map(|(path, die)| self.static_at(die_offset(die)?, path));
+        let mut statics: Vec<Static> = found.by_ref().take(most).collect();
+        statics.dedup_by_key(|found| (found.thread_local, found.address));
+        statics
+    }
+
+    /// The path of a node, outermost component first. `None` if a name cannot be read.
+    fn path_of(self: &Arc<Self>, mut node: NodeId) -> Option<String> {
+        let names = &self.index().names;
+        let mut components = Vec::new();
+        while node != ROOT {
+            if components.len() > MOST_COMPONENTS {
+                return None;
+            }
+            let found = names.nodes.get(usize::try_from(node).ok()?)?;
+            let name = match names.string(found.string) {
+                Ok(inline) => inline.to_vec(),
+                Err(offset) => crate::roots::read_c_string(self.sections(), SectionId::DebugStr, offset)?,
+            };
+            components.push(String::from_utf8(name).ok()?);
+            node = found.parent;
+        }
+        components.reverse();
+        Some(components.join("::"))
     }
 
     fn types_like(self: &Arc<Self>, path: &str, how: Match) -> Vec<Type> {

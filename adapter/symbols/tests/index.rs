@@ -91,6 +91,10 @@ fn statics_are_where_the_program_says() {
     for flags in ALL {
         let (image, facts) = run(flags);
         let counter = image.statics("fixture::COUNTER");
+        let of_crate: Vec<String> = image.statics_of("fixture", 100).into_iter().map(|found| found.path).collect();
+        assert!(of_crate.contains(&"fixture::COUNTER".to_owned()), "{of_crate:?}");
+        assert!(of_crate.iter().all(|path| path.starts_with("fixture::") && !path.contains('{')), "{of_crate:?}");
+        assert_eq!(image.statics_of("fixture", 0).len(), 0);
         assert_eq!(counter.len(), 1);
         assert!(!counter[0].thread_local);
         assert_eq!(bias(&image, &facts).to_memory(counter[0].address).raw(), facts["counter"]);
