@@ -47,7 +47,11 @@ pub(crate) struct Cut<R> {
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for Cut<R> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.ending.as_mut().poll(context).is_ready() {
             // Nothing was read: the end of the stream. It is not polled again.
             self.ending = Box::pin(std::future::ready(()));

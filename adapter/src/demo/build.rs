@@ -67,7 +67,7 @@ fn cache_directory() -> Result<PathBuf, Failure> {
     set("XDG_CACHE_HOME")
         .or_else(|| set("HOME").map(|home| home.join(".cache")))
         .map(|cache| cache.join("weft"))
-        .ok_or_else(|| "neither XDG_CACHE_HOME nor HOME is set, so there is nowhere to build the demo".to_owned())
+        .ok_or_else(|| "neither XDG_CACHE_HOME nor HOME is set, so there is nowhere to build the demo; set XDG_CACHE_HOME to a directory".to_owned())
 }
 
 /// Leaves a file alone that is right already, so that cargo sees nothing new.

@@ -103,7 +103,7 @@ fn statics_are_named_as_in_the_source_of_the_frame() {
     let variables = scope(&program);
     let within = Within { variables: &variables, path: "values::main" };
     for name in ["COUNTER", "crate::COUNTER", "values::COUNTER"] {
-        let place = evaluate(&program.stop, &within, name).unwrap();
+        let place = evaluate(&program.stop, &within, name).expect("it is found");
         assert_eq!(view(&program.stop, &place, 3).value, "17", "{name}");
     }
     assert!(evaluate(&program.stop, &Variables(&variables), "COUNTER").is_err());
