@@ -38,6 +38,22 @@ fn a_program_lives_on_after_detaching() {
 }
 
 #[test]
+fn an_adapter_that_is_told_to_end_takes_its_breakpoints_along() {
+    let mut echo = process::Guarded::start(&program("ends", Profile::Debug), &["echo"], &[]);
+    echo.wait_for("reading");
+    let mut client = Client::weft();
+    client.attach(echo.pid());
+    let set = client.set_breakpoints(&source(FILE), &[line(FILE, "echo")]);
+    assert!(set[0].verified, "{set:?}");
+    let told = std::process::Command::new("kill").args(["-TERM", &client.adapter_pid().to_string()]).status();
+    assert!(told.expect("kill runs").success());
+    client.wait_end();
+    assert_eq!(process::tracer(echo.pid()), Some(0));
+    echo.say("first\n");
+    assert_eq!(echo.wait_for("read "), "read first\n");
+}
+
+#[test]
 fn what_was_attached_to_can_be_ended() {
     let mut spinning = spinning();
     let mut client = Client::weft();
