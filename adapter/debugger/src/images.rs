@@ -8,6 +8,9 @@ use weft_memory::{Bias, MemAddr};
 use weft_process::{Mapping, Pid};
 use weft_symbols::{Image, Module, Modules};
 
+/// What is mapped is mapped in whole pages of this size.
+const PAGE: u64 = 4096;
+
 /// Files by path and inode; `None` for one that cannot be used.
 type Images = HashMap<(PathBuf, u64), Option<Arc<Image>>>;
 
@@ -99,22 +102,33 @@ pub fn modules_of(pid: Pid, program: &Path, mappings: &[Mapping], cache: &ImageC
     }
     groups.retain(|(_, list)| list.iter().any(|mapping| mapping.executable));
     groups.sort_by_key(|(path, _)| *path != program);
-    Modules::new(groups.iter().filter_map(|(path, list)| module(pid, path, list, cache)).collect())
+    Modules::new(groups.iter().flat_map(|(path, list)| loaded(pid, path, list, cache)).collect())
 }
 
-fn module(pid: Pid, path: &Path, mappings: &[&Mapping], cache: &ImageCache) -> Option<Module> {
-    let image = cache.open(pid, mappings.first()?, path)?;
-    let bias = mappings.iter().find_map(|mapping| bias_of(&image, mapping))?;
-    let start = mappings.iter().map(|mapping| mapping.start).min()?;
-    let end = image.segments().iter().map(|segment| bias.to_memory(segment.addresses.end)).max()?;
-    let mapped = mappings.iter().map(|mapping| mapping.end).max()?;
-    Some(Module { image, bias, range: start..end.max(mapped) })
+/// Where a file was loaded. Only its executable mappings tell: a program may have the file mapped as data as well, as the
+/// standard library does with everything that is loaded when it prints a backtrace.
+fn loaded(pid: Pid, path: &Path, mappings: &[&Mapping], cache: &ImageCache) -> Vec<Module> {
+    let Some(image) = mappings.first().and_then(|mapping| cache.open(pid, mapping, path)) else { return Vec::new() };
+    let mut found: Vec<Module> = Vec::new();
+    let executable = mappings.iter().filter(|mapping| mapping.executable);
+    for bias in executable.filter_map(|mapping| bias_of(&image, mapping)) {
+        let ends = || image.segments().iter().map(|segment| &segment.addresses);
+        let (Some(start), Some(end)) = (ends().map(|it| it.start).min(), ends().map(|it| it.end).max()) else {
+            continue;
+        };
+        if found.iter().all(|module| module.bias != bias) {
+            let first_page = bias.to_memory(start).raw() & !PAGE.wrapping_sub(1);
+            let behind = bias.to_memory(end).raw().checked_next_multiple_of(PAGE).unwrap_or(u64::MAX);
+            let range = MemAddr::new(first_page)..MemAddr::new(behind);
+            found.push(Module { image: Arc::clone(&image), bias, range });
+        }
+    }
+    found
 }
 
 /// How far the file was moved, from one mapping of a loadable segment: the loader maps whole pages, so the mapping starts
 /// at the page that holds the segment's first byte (System V ABI, program loading).
 fn bias_of(image: &Image, mapping: &Mapping) -> Option<Bias> {
-    const PAGE: u64 = 4096;
     let segment = image.segments().iter().find(|segment| {
         let first_page = segment.file_range.start & !PAGE.wrapping_sub(1);
         (first_page..segment.file_range.end).contains(&mapping.offset) && segment.executable == mapping.executable
@@ -123,4 +137,31 @@ fn bias_of(image: &Image, mapping: &Mapping) -> Option<Bias> {
     let distance = segment.file_range.start.wrapping_sub(mapping.offset);
     let first: MemAddr = mapping.start.offset(distance.cast_signed());
     Some(Bias::between(segment.addresses.start, first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_mapped_as_data_too_is_where_its_code_is() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let program = std::env::current_exe().unwrap();
+        let loaded: Vec<Mapping> = weft_process::mappings(pid).unwrap();
+        let own = |modules: &Modules| {
+            let module = modules.iter().next().unwrap();
+            assert_eq!(module.image.path(), program);
+            (module.bias, module.range.clone(), modules.iter().count())
+        };
+        let expected = own(&modules_of(pid, &program, &loaded, &ImageCache::new()));
+        let first = loaded.iter().find(|mapping| mapping.path.as_deref() == Some(&program)).unwrap();
+        for start in [0x1_0000, 0x7fff_0000_0000] {
+            let start = MemAddr::new(start);
+            let data = Mapping { start, end: start.offset(1 << 20), executable: false, offset: 0, ..first.clone() };
+            let mut mapped = loaded.clone();
+            mapped.insert(0, data.clone());
+            mapped.push(data);
+            assert_eq!(own(&modules_of(pid, &program, &mapped, &ImageCache::new())), expected);
+        }
+    }
 }
