@@ -9,6 +9,8 @@
 //! **Invariant:** no debuggee is left stopped or with a trap in it: a launched one dies with its engine, an attached one
 //! is restored and runs on, also when the engine panics.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
 mod api;
 mod breakpoints;
 mod engine;

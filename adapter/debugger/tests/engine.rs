@@ -1,5 +1,5 @@
 //! A debugger on real programs: breakpoints, steps, threads, signals, ends.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
