@@ -53,6 +53,45 @@ fn an_adapter_that_is_told_to_end_takes_its_breakpoints_along() {
     assert_eq!(echo.wait_for("read "), "read first\n");
 }
 
+/// Built anew while it runs, as every edit of a server's source does: the old program is what is debugged.
+#[test]
+fn a_program_that_was_built_anew_is_read_as_it_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("server");
+    std::fs::copy(program("ends", Profile::Debug), &copy).expect("a copy");
+    let mut echo = process::Guarded::start(&copy, &["echo"], &[]);
+    echo.wait_for("reading");
+    std::fs::remove_file(&copy).expect("it is there");
+    std::fs::copy(program("sync_zoo", Profile::Debug), &copy).expect("another program of that name");
+    let mut client = Client::weft();
+    client.attach(echo.pid());
+    let set = client.set_breakpoints(&source(FILE), &[line(FILE, "echo")]);
+    assert!(set[0].verified, "{set:?}");
+    echo.say("first\n");
+    let stop = client.stopped();
+    assert_eq!(stop.hit, [set[0].id]);
+    let top = client.top(stop.thread);
+    assert_eq!((top.line, client.evaluate("line", top.id).value.as_str()), (line(FILE, "echo"), "\"first\""));
+    client.ask("disconnect", json!({}));
+    assert_eq!(echo.wait_for("read "), "read first\n");
+}
+
+#[test]
+fn another_program_is_not_taken_for_the_one_that_runs() {
+    let spinning = spinning();
+    let other = program("sync_zoo", Profile::Debug);
+    let mut client = Client::weft();
+    client.ask("initialize", json!({"adapterID": "weft"}));
+    let failure = client.refused("attach", json!({"pid": spinning.pid(), "program": other}));
+    let sentence = format!(
+        "{} is not the program that process {} executes: their build-ids differ",
+        other.display(),
+        spinning.pid()
+    );
+    assert_eq!((failure.id, failure.message.as_str()), (1204, sentence.as_str()));
+    assert_eq!(process::tracer(spinning.pid()), Some(0));
+}
+
 #[test]
 fn what_was_attached_to_can_be_ended() {
     let mut spinning = spinning();
