@@ -164,6 +164,24 @@ fn lines_are_stepped_over_and_an_await_is_one_statement() {
     client.disconnect();
 }
 
+/// `run` is `#[instrument]`ed: between the await and the body lie a wrapper of the same name and the tracing crate.
+#[test]
+fn a_step_into_goes_through_what_wraps_a_function() {
+    let Server { mut client, port, .. } = serve(Client::weft(), &[line("if let Err(err) = handler.run().await {")]);
+    let mut redis = Redis::connect(port);
+    let stop = client.stopped();
+    client.set_breakpoints(&mini_redis::source("src/server.rs"), &[]);
+    let stop = client.step("stepIn", stop.thread);
+    assert_eq!((stop.reason.as_str(), client.top(stop.thread).name.as_str()), ("step", HANDLER));
+    let stop = client.step("next", stop.thread);
+    let top = client.top(stop.thread);
+    assert_eq!((top.name.as_str(), top.line), (HANDLER, line("while !self.shutdown.is_shutdown() {")));
+    client.resume(stop.thread);
+    redis.send(&["SET", "color", "green"]);
+    assert_eq!(redis.receive(), "+OK");
+    client.disconnect();
+}
+
 #[test]
 fn the_listener_is_reached_from_the_root() {
     let at = line("Ok((socket, _)) => return Ok(socket),");

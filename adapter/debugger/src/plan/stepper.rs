@@ -24,6 +24,9 @@ const DEPTH: usize = 512;
 /// Frames looked at to find the coroutine whose poll function, or a copy inlined into it, a thread executes.
 const INLINED: usize = 8;
 
+/// Wrappers around a coroutine that a step into goes through.
+const MOST_PLUMBING: usize = 32;
+
 /// See the module.
 pub(crate) struct Stepper {
     kind: StepKind,
@@ -57,6 +60,8 @@ struct Activation {
     inlined: Rows,
     calls: BTreeSet<MemAddr>,
     returns_to: Option<MemAddr>,
+    /// What called it, where this is plumbing on the way to a coroutine that a step into looks for.
+    outer: Option<Box<Activation>>,
 }
 
 impl Stepper {
@@ -123,11 +128,17 @@ impl Stepper {
                 calls.extend(calls_in(stop, &range));
             }
         }
-        Some(Activation { tid, cfa, rows, inlined, calls, returns_to: caller.map(|caller| caller.pc) })
+        Some(Activation { tid, cfa, rows, inlined, calls, returns_to: caller.map(|caller| caller.pc), outer: None })
     }
 
     /// The function of the activation has returned.
     fn returned(&mut self, hit: &Hit<'_>) -> Verdict {
+        if let Phase::Active(Activation { outer, .. }) = &mut self.phase
+            && let Some(outer) = outer.take()
+        {
+            self.phase = Phase::Active(*outer);
+            return Verdict::Continue;
+        }
         if let Some(place) = self.instance.take() {
             match coroutine(hit.stop, &place) {
                 Ok(state) => match state.phase {
@@ -221,20 +232,27 @@ impl Stepper {
     fn called(&mut self, hit: &Hit<'_>) -> Verdict {
         let walk = frames(hit.stop, hit.tid, 8).frames;
         let Some(callee) = walk.iter().find(|frame| !frame.inlined) else { return Verdict::Continue };
-        let Phase::Active(active) = &mut self.phase else { return Verdict::Continue };
-        if !callee.user_code || callee.cfa == Some(active.cfa) || makes_coroutine(callee) {
+        let Phase::Active(active) = &self.phase else { return Verdict::Continue };
+        if callee.cfa == Some(active.cfa) || makes_coroutine(callee) {
             return Verdict::Continue;
         }
-        let Some((rows, within)) = first_lines(hit.stop, callee) else { return Verdict::Continue };
-        let back = Activation {
-            tid: active.tid,
-            cfa: active.cfa,
-            rows: std::mem::take(&mut active.rows),
-            inlined: std::mem::take(&mut active.inlined),
-            calls: std::mem::take(&mut active.calls),
-            returns_to: active.returns_to,
+        let entered = if callee.user_code { first_lines(hit.stop, callee) } else { None };
+        let inner = match entered {
+            // A coroutine may be a wrapper that an attribute macro made, which comes to no line before it polls on.
+            Some((rows, within)) if !polls_on(callee) => Err((rows, within)),
+            _ if !polls_on(callee) || active.depth() >= MOST_PLUMBING => return Verdict::Continue,
+            entered => match plumbing(hit, &walk, entered.map(|(rows, _)| rows).unwrap_or_default()) {
+                Some(inner) => Ok(inner),
+                None => return Verdict::Continue,
+            },
         };
-        self.phase = Phase::Entering { tid: hit.tid, rows, within, back: Box::new(back) };
+        let left = std::mem::replace(&mut self.phase, Phase::Idle { entries: BTreeSet::new() });
+        let Phase::Active(back) = left else { return Verdict::Continue };
+        let back = Box::new(back);
+        self.phase = match inner {
+            Ok(inner) => Phase::Active(Activation { outer: Some(back), ..inner }),
+            Err((rows, within)) => Phase::Entering { tid: hit.tid, rows, within, back },
+        };
         Verdict::Continue
     }
 
@@ -389,6 +407,40 @@ fn makes_coroutine(frame: &Frame) -> bool {
         let returned = code.return_type().filter(|ty| ty.name().starts_with("{async_fn_env#"));
         returned.is_some_and(|ty| last(ty.namespace()) == last(&code.function.path))
     })
+}
+
+/// Whether a function may poll a coroutine on behalf of the one that called it: `Future::poll` of a wrapper, or a coroutine
+/// without lines of its own, as attribute macros make them.
+fn polls_on(frame: &Frame) -> bool {
+    frame.code.as_ref().is_some_and(|code| {
+        let path = code.function.path.split('<').next().unwrap_or_default();
+        code.function.kind.is_coroutine() || path.ends_with("::poll")
+    })
+}
+
+/// The activation of a function that was just called and polls on: its own lines end a step, its calls lead deeper.
+fn plumbing(hit: &Hit<'_>, walk: &[Frame], lines: BTreeSet<MemAddr>) -> Option<Activation> {
+    let at = walk.iter().position(|frame| !frame.inlined)?;
+    let (frame, caller) = (walk.get(at)?, walk.get(at.checked_add(1)?)?);
+    let code = frame.code.as_ref()?;
+    let bias = hit.stop.modules.of(&code.image)?.bias;
+    let ranges = code.ranges.iter().map(|range| bias.to_memory(range.start)..bias.to_memory(range.end));
+    Some(Activation {
+        tid: hit.tid,
+        cfa: frame.cfa?,
+        rows: Rows::new(),
+        inlined: lines.into_iter().map(|address| (address, 0)).collect(),
+        calls: ranges.flat_map(|range| calls_in(hit.stop, &range)).collect(),
+        returns_to: Some(caller.pc),
+        outer: None,
+    })
+}
+
+impl Activation {
+    /// How many callers it is away from the one that the step began in.
+    fn depth(&self) -> usize {
+        std::iter::successors(self.outer.as_deref(), |outer| outer.outer.as_deref()).count()
+    }
 }
 
 /// Where a callee's first line begins, and its CFA. In a coroutine that was suspended, any line may be its first.
