@@ -177,8 +177,9 @@ impl Engine {
         match input {
             Input::Start(stop_on_entry, reply) => self.on_start(stop_on_entry, reply),
             Input::SetBreakpoints(file, wanted, reply) => {
-                let bound = self.breakpoints.replace(&file, &wanted, &self.modules);
+                let mut bound = self.breakpoints.replace(&file, &wanted, &self.modules);
                 self.place_breakpoints();
+                bound.iter_mut().for_each(|bound| self.admit_unwritten(bound));
                 reply.send(Ok(bound));
             }
             Input::Resume(how, reply) => {

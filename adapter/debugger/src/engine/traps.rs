@@ -6,7 +6,7 @@ use std::sync::Arc;
 use weft_memory::MemAddr;
 
 use super::Engine;
-use crate::{Event, entry, modules_of};
+use crate::{Bound, Event, entry, modules_of};
 
 impl Engine {
     /// Looks which files are loaded now and binds breakpoints anew.
@@ -24,6 +24,15 @@ impl Engine {
     pub(super) fn place_breakpoints(&mut self) {
         self.owners = self.breakpoints.wanted_traps(&self.modules);
         self.place_traps();
+    }
+
+    /// A breakpoint none of whose traps could be written does not stop, and says so.
+    pub(super) fn admit_unwritten(&self, bound: &mut Bound) {
+        let mut addresses = self.owners.iter().filter(|(_, ids)| ids.contains(&bound.id)).map(|(address, _)| address);
+        if bound.at.is_some() && !addresses.any(|address| self.planted.contains(address)) {
+            bound.at = None;
+            bound.message = Some("the breakpoint could not be written into the program's code".to_owned());
+        }
     }
 
     /// Makes the traps in memory those that somebody wants. One byte each through `/proc`, so nothing has to stop.

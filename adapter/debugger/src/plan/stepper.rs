@@ -237,23 +237,25 @@ impl Stepper {
             return Verdict::Continue;
         }
         let entered = if callee.user_code { first_lines(hit.stop, callee) } else { None };
-        let inner = match entered {
-            // A coroutine may be a wrapper that an attribute macro made, which comes to no line before it polls on.
-            Some((rows, within)) if !polls_on(callee) => Err((rows, within)),
-            _ if !polls_on(callee) || active.depth() >= MOST_PLUMBING => return Verdict::Continue,
-            entered => match plumbing(hit, &walk, entered.map(|(rows, _)| rows).unwrap_or_default()) {
-                Some(inner) => Ok(inner),
-                None => return Verdict::Continue,
-            },
-        };
-        let left = std::mem::replace(&mut self.phase, Phase::Idle { entries: BTreeSet::new() });
-        let Phase::Active(back) = left else { return Verdict::Continue };
-        let back = Box::new(back);
-        self.phase = match inner {
-            Ok(inner) => Phase::Active(Activation { outer: Some(back), ..inner }),
-            Err((rows, within)) => Phase::Entering { tid: hit.tid, rows, within, back },
-        };
+        if polls_on(callee) {
+            // Even a coroutine of the user's may be a wrapper that an attribute macro made: it polls on before any line.
+            let lines = entered.map(|(rows, _)| rows).unwrap_or_default();
+            if let Some(inner) = plumbing(hit, &walk, lines).filter(|_| active.depth() < MOST_PLUMBING) {
+                self.go_in(|outer| Phase::Active(Activation { outer: Some(outer), ..inner }));
+            }
+        } else if let Some((rows, within)) = entered {
+            self.go_in(|back| Phase::Entering { tid: hit.tid, rows, within, back });
+        }
         Verdict::Continue
+    }
+
+    /// Leaves the active phase for one that keeps the activation to come back to.
+    fn go_in(&mut self, next: impl FnOnce(Box<Activation>) -> Phase) {
+        let left = std::mem::replace(&mut self.phase, Phase::Idle { entries: BTreeSet::new() });
+        self.phase = match left {
+            Phase::Active(active) => next(Box::new(active)),
+            other => other,
+        };
     }
 
     fn on_active_trap(&mut self, hit: &Hit<'_>, pc: MemAddr, sp: MemAddr) -> Verdict {
