@@ -1,9 +1,11 @@
 //! The words of the handle: what it is asked, what it answers, what it reports.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use weft_memory::MemAddr;
 use weft_symbols::SourceLine;
 use weft_values::{Place, Stop};
 
@@ -20,23 +22,136 @@ pub struct LaunchSpec {
     pub env: Vec<(OsString, Option<OsString>)>,
     /// A file to read as standard input, which is empty without.
     pub stdin: Option<PathBuf>,
+    /// How it is treated.
+    pub settings: Settings,
+}
+
+/// How a debuggee is treated, however it came to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What becomes of a signal, by its number; for one that is not named, the engine's own rules hold.
+    pub signals: BTreeMap<i32, SignalPolicy>,
+    /// Forked processes are handed to the client as sessions of their own, instead of being let go.
+    pub follow_forks: bool,
+    /// Steps may end in the standard library and in runtimes.
+    pub step_into_runtime: bool,
+    /// A thread that hits breakpoints in quick succession may be moved to the engine's core while it does.
+    pub pin_threads: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { signals: BTreeMap::new(), follow_forks: false, step_into_runtime: false, pin_threads: true }
+    }
+}
+
+/// What becomes of a signal that is about to be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignalPolicy {
+    /// It is delivered, and nobody is told.
+    Pass,
+    /// The program stops; the signal is delivered when it goes on.
+    Stop,
+    /// It is swallowed.
+    Ignore,
+}
+
+/// When a breakpoint that was reached counts and stops, and what it does instead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// A Rust expression: only when it is true the breakpoint is hit.
+    pub condition: Option<String>,
+    /// Which hits stop: `5` (the fifth only), `>=5`, `%3`.
+    pub hits: Option<String>,
+    /// Text with `{expressions}` that is told instead of stopping.
+    pub log: Option<String>,
 }
 
 /// A line breakpoint asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LineSpec {
     /// From 1.
     pub line: u32,
+    /// From 1; none: where the line begins.
+    pub column: Option<u32>,
+    /// When it stops.
+    pub terms: Terms,
 }
 
-/// A line breakpoint as it was set.
+/// A function breakpoint asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionSpec {
+    /// A name, the end of a path (`Handler::run`), or `/a regular expression/` that is searched for in full paths.
+    pub name: String,
+    /// When it stops.
+    pub terms: Terms,
+}
+
+/// A breakpoint on one instruction asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstructionSpec {
+    /// Where.
+    pub address: MemAddr,
+    /// When it stops.
+    pub terms: Terms,
+}
+
+/// A breakpoint on data asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataSpec {
+    /// The first byte that is watched.
+    pub address: MemAddr,
+    /// How many bytes: 1 to 8.
+    pub size: u64,
+    /// By what it is hit.
+    pub access: Access,
+    /// What a user calls it (`self.count`).
+    pub name: String,
+    /// It ends with this frame, whose local it is.
+    pub frame: Option<FrameIdentity>,
+    /// When it stops.
+    pub terms: Terms,
+}
+
+/// What hits a breakpoint on data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum Access {
+    Read,
+    Write,
+    ReadWrite,
+}
+
+/// One call of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameIdentity {
+    /// The thread.
+    pub tid: i32,
+    /// Its canonical frame address.
+    pub cfa: MemAddr,
+}
+
+/// Which panics stop the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PanicFilter {
+    /// Every one, where it begins.
+    Any,
+    /// Those that a runtime catches at the edge of a task, where they begin.
+    InTask,
+}
+
+/// A breakpoint as it was set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bound {
-    /// Its number: positive, unique among this debuggee's breakpoints, kept while the same line of the same file is
-    /// asked for again.
+    /// Its number: positive, unique among this debuggee's breakpoints, kept while the same is asked for again.
     pub id: i64,
-    /// The line that is really used (file as the debug information names it); none while it is bound nowhere.
+    /// Whether it can stop the program.
+    pub verified: bool,
+    /// The line that is really used (file as the debug information names it); none while it is bound nowhere, or to
+    /// something that has no line.
     pub at: Option<SourceLine>,
+    /// The instruction, of a breakpoint on one.
+    pub address: Option<MemAddr>,
     /// How many addresses it stops at.
     pub locations: usize,
     /// Why it is bound nowhere, or what is odd about it.
@@ -61,15 +176,43 @@ pub enum StepTarget {
     Coroutine(Box<Place>),
 }
 
+/// How far a step by source goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grain {
+    /// To another line.
+    #[default]
+    Line,
+    /// To another statement, be it on the same line.
+    Statement,
+}
+
 /// How to go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResumeKind {
     /// Until something stops it.
     Continue,
-    /// One step by lines.
-    Step(StepKind, StepTarget),
-    /// One machine instruction of a thread.
-    StepInstruction(i32),
+    /// One step by source.
+    Step(StepKind, StepTarget, Grain),
+    /// One machine instruction of a thread; over a call, all of it.
+    StepInstruction(StepKind, i32),
+    /// Into the function that one call instruction of the current line calls.
+    StepInto {
+        /// The thread.
+        tid: i32,
+        /// The call, as [`crate::step_in_targets`] names it.
+        call: MemAddr,
+    },
+}
+
+/// A call that a step can go into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InTarget {
+    /// The call instruction.
+    pub call: MemAddr,
+    /// The function that is called.
+    pub name: String,
+    /// Where the call stands.
+    pub at: Option<SourceLine>,
 }
 
 /// What becomes of the debuggee.
@@ -81,13 +224,39 @@ pub enum EndKind {
     Detach,
 }
 
+/// What kind of breakpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum BreakpointKind {
+    Line,
+    Function,
+    Instruction,
+    Data,
+}
+
 /// Why a program stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// On the first line of its own `main`, as asked; or right after attaching.
     Entry,
-    /// At user breakpoints: all whose trap was hit, by id.
-    Breakpoint(Vec<i64>),
+    /// At user breakpoints.
+    Breakpoint {
+        /// All that were hit, by id.
+        ids: Vec<i64>,
+        /// Of what kind the first one is.
+        kind: BreakpointKind,
+        /// What is worth saying: what was written where, or why a condition could not be evaluated.
+        text: Option<String>,
+    },
+    /// A panic begins.
+    Panic {
+        /// Its message; none where it cannot be read.
+        message: Option<String>,
+        /// A runtime will catch it at the edge of a task.
+        in_task: bool,
+    },
+    /// The thread was moved to another line, or to the begin of a frame, as asked.
+    Moved,
     /// A step has ended; what is worth saying about how (`the task has ended`), if anything.
     Step(Option<String>),
     /// Because it was asked to.
@@ -110,6 +279,8 @@ pub struct Stopped {
     pub reason: Reason,
     /// The thread it is about.
     pub tid: i32,
+    /// A sentence if this interrupted something, a step.
+    pub interrupted: Option<String>,
 }
 
 /// Where output came from.
@@ -132,6 +303,14 @@ pub enum Event {
     ThreadExited(i32),
     /// A breakpoint was bound, moved or lost, because a library came or went.
     BreakpointChanged(Bound),
+    /// A breakpoint is gone for good, by its id: what it watched has ended.
+    BreakpointRemoved(i64, String),
+    /// A log message: the text, and where it was told.
+    Log(String, Option<SourceLine>),
+    /// A forked process, which stands in a job-control stop for somebody else to attach to.
+    Forked(i32),
+    /// Files came or went.
+    ModulesChanged,
     /// Something worth telling the user, a sentence.
     Note(String),
     /// It ended with this status. The last event.

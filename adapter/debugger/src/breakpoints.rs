@@ -36,7 +36,14 @@ impl Breakpoint {
             let at = moved?;
             Some(format!("line {} has no code; moved to line {}", self.asked.line, at.line))
         });
-        Bound { id: self.id, at: self.at.clone(), locations: self.locations.len(), message }
+        Bound {
+            id: self.id,
+            verified: self.at.is_some(),
+            at: self.at.clone(),
+            address: None,
+            locations: self.locations.len(),
+            message,
+        }
     }
 
     /// Looks for the line in every file of the program. Whether that changed anything that a user sees.
@@ -110,7 +117,7 @@ impl Breakpoints {
         let mut answer = Vec::new();
         for asked in wanted {
             let kept = old.iter().position(|breakpoint| breakpoint.asked == *asked).map(|at| old.swap_remove(at));
-            let mut breakpoint = kept.unwrap_or_else(|| self.new_breakpoint(file, *asked));
+            let mut breakpoint = kept.unwrap_or_else(|| self.new_breakpoint(file, asked.clone()));
             breakpoint.bind(modules);
             answer.push(breakpoint.bound());
             self.list.push(breakpoint);

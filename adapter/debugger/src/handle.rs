@@ -7,12 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use weft_memory::MemAddr;
 use weft_process::{Waker, thread_name};
 use weft_symbols::Modules;
 use weft_values::Stop;
 
 use crate::engine::{Engine, Start};
-use crate::{Bound, EndKind, Event, LaunchSpec, LineSpec, Refused, ResumeKind, Stream, ThreadName};
+use crate::{
+    Bound, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, InstructionSpec, LaunchSpec, LineSpec, PanicFilter,
+    Refused, ResumeKind, Settings, Stream, ThreadName,
+};
 
 /// Where an engine's events go.
 pub(crate) type Reporter = Arc<dyn Fn(Event) + Send + Sync>;
@@ -23,8 +27,24 @@ pub(crate) enum Input {
     Start(bool, Reply<()>),
     /// See [`Debugger::set_breakpoints`].
     SetBreakpoints(PathBuf, Vec<LineSpec>, Reply<Vec<Bound>>),
+    /// See [`Debugger::set_function_breakpoints`].
+    SetFunctions(Vec<FunctionSpec>, Reply<Vec<Bound>>),
+    /// See [`Debugger::set_instruction_breakpoints`].
+    SetInstructions(Vec<InstructionSpec>, Reply<Vec<Bound>>),
+    /// See [`Debugger::set_data_breakpoints`].
+    SetData(Vec<DataSpec>, Reply<Vec<Bound>>),
+    /// See [`Debugger::set_panic_filters`].
+    SetPanics(Vec<(PanicFilter, Option<String>)>, Reply<Vec<Bound>>),
     /// See [`Debugger::resume`].
-    Resume(ResumeKind, Reply<()>),
+    Resume(ResumeKind, bool, Reply<()>),
+    /// See [`Debugger::go_to`].
+    GoTo(i32, MemAddr, Reply<()>),
+    /// See [`Debugger::restart_frame`].
+    RestartFrame(FrameIdentity, Reply<()>),
+    /// See [`Debugger::end_thread`].
+    EndThread(i32, Reply<()>),
+    /// See [`Debugger::write_memory`].
+    Write(MemAddr, Vec<u8>, Reply<usize>),
     /// See [`Debugger::pause`].
     Pause(Option<i32>, Reply<()>),
     /// See [`Debugger::glance`].
@@ -97,9 +117,10 @@ impl Debugger {
     pub fn attach(
         pid: i32,
         program: Option<&Path>,
+        settings: Settings,
         events: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<Self, Refused> {
-        Self::spawn(Start::Attach(pid, program.map(Path::to_owned)), events, EndKind::Detach)
+        Self::spawn(Start::Attach(pid, program.map(Path::to_owned), settings), events, EndKind::Detach)
     }
 
     fn spawn(start: Start, events: impl Fn(Event) + Send + Sync + 'static, at_end: EndKind) -> Result<Self, Refused> {
@@ -175,9 +196,52 @@ impl Debugger {
         self.ask(|reply| Input::SetBreakpoints(file.to_owned(), wanted.to_owned(), reply))
     }
 
-    /// Goes on; returns once it is on its way.
-    pub fn resume(&self, how: ResumeKind) -> Result<(), Refused> {
-        self.ask(|reply| Input::Resume(how, reply))
+    /// Replaces every function breakpoint. Answers in the order asked. Works while running.
+    pub fn set_function_breakpoints(&self, wanted: &[FunctionSpec]) -> Result<Vec<Bound>, Refused> {
+        self.ask(|reply| Input::SetFunctions(wanted.to_owned(), reply))
+    }
+
+    /// Replaces every breakpoint on an instruction. Answers in the order asked. Works while running.
+    pub fn set_instruction_breakpoints(&self, wanted: &[InstructionSpec]) -> Result<Vec<Bound>, Refused> {
+        self.ask(|reply| Input::SetInstructions(wanted.to_owned(), reply))
+    }
+
+    /// Replaces every breakpoint on data; the processor has four. Answers in the order asked. Works while running.
+    pub fn set_data_breakpoints(&self, wanted: &[DataSpec]) -> Result<Vec<Bound>, Refused> {
+        self.ask(|reply| Input::SetData(wanted.to_owned(), reply))
+    }
+
+    /// Says which panics stop the program, with a condition each. Answers in the order asked. Works while running.
+    pub fn set_panic_filters(&self, wanted: &[(PanicFilter, Option<String>)]) -> Result<Vec<Bound>, Refused> {
+        self.ask(|reply| Input::SetPanics(wanted.to_owned(), reply))
+    }
+
+    /// Goes on; returns once it is on its way. `alone`: only the thread that is stepped, or was shown, runs.
+    pub fn resume(&self, how: ResumeKind, alone: bool) -> Result<(), Refused> {
+        self.ask(|reply| Input::Resume(how, alone, reply))
+    }
+
+    /// Moves a stopped thread to another instruction of the function it is in, and says so with
+    /// [`crate::Reason::Moved`].
+    pub fn go_to(&self, tid: i32, address: MemAddr) -> Result<(), Refused> {
+        self.ask(|reply| Input::GoTo(tid, address, reply))
+    }
+
+    /// Takes a stopped thread back to the begin of a function on its stack, where that is safe, and says so with
+    /// [`crate::Reason::Moved`].
+    pub fn restart_frame(&self, frame: FrameIdentity) -> Result<(), Refused> {
+        self.ask(|reply| Input::RestartFrame(frame, reply))
+    }
+
+    /// Has one thread of the stopped program end where it stands, as it goes on.
+    pub fn end_thread(&self, tid: i32) -> Result<(), Refused> {
+        self.ask(|reply| Input::EndThread(tid, reply))
+    }
+
+    /// Writes into the program's memory, stopped or not; says how many bytes. A current stop is over by it, and a new one
+    /// is current when this returns.
+    pub fn write_memory(&self, address: MemAddr, bytes: Vec<u8>) -> Result<usize, Refused> {
+        self.ask(|reply| Input::Write(address, bytes, reply))
     }
 
     /// Asks for a stop, which comes as an event with [`crate::Reason::Pause`] that names `at` if it still exists.

@@ -23,8 +23,9 @@ mod signals;
 mod stops;
 
 pub use api::{
-    Bound, EndKind, Event, LaunchSpec, LineSpec, Reason, Refused, ResumeKind, StepKind, StepTarget, Stopped, Stream,
-    ThreadName,
+    Access, Bound, BreakpointKind, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, Grain, InTarget,
+    InstructionSpec, LaunchSpec, LineSpec, PanicFilter, Reason, Refused, ResumeKind, Settings, SignalPolicy, StepKind,
+    StepTarget, Stopped, Stream, Terms, ThreadName,
 };
 pub use handle::Debugger;
 pub use images::{ImageCache, modules_of};

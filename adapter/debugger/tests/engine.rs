@@ -8,8 +8,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, Session, library, line, place, program, source};
-use weft_debugger::{Debugger, EndKind, Event, LaunchSpec, LineSpec, Reason, Refused, ResumeKind, StepKind};
+use common::{PATIENCE, Session, at_lines, library, line, place, program, source};
+use weft_debugger::{Debugger, EndKind, Event, LaunchSpec, LineSpec, Refused, ResumeKind, Settings, StepKind};
 use weft_memory::{MemAddr, MemoryError};
 use weft_process::{ProcessError, process_state};
 
@@ -31,7 +31,7 @@ fn runs_to_its_end_with_all_output_first() {
     session.debugger.start(false).unwrap();
     assert_eq!(session.run_out(), (Vec::new(), 0));
     assert_eq!(session.written(), "no role\n");
-    assert!(matches!(session.debugger.resume(ResumeKind::Continue), Err(Refused::Ended)));
+    assert!(matches!(session.debugger.resume(ResumeKind::Continue, false), Err(Refused::Ended)));
     assert_eq!(session.debugger.end(EndKind::Kill), Ok(()));
 }
 
@@ -56,7 +56,11 @@ fn a_line_without_code_moves_and_two_instances_both_stop() {
     let mut session = Session::launch(&["generics"]);
     let generic = line("generic");
     // A blank line moves to the first line of the function below it. Past the last function there is no code.
-    let wanted = [LineSpec { line: generic }, LineSpec { line: line("outer_a") - 2 }, LineSpec { line: 100_000 }];
+    let wanted = [
+        LineSpec { line: generic, ..LineSpec::default() },
+        LineSpec { line: line("outer_a") - 2, ..LineSpec::default() },
+        LineSpec { line: 100_000, ..LineSpec::default() },
+    ];
     let bound = session.debugger.set_breakpoints(&source(), &wanted).unwrap();
     assert_eq!(bound[0].locations, 2);
     assert_eq!(bound[1].at.as_ref().map(|at| at.line), Some(line("outer_a")));
@@ -66,7 +70,7 @@ fn a_line_without_code_moves_and_two_instances_both_stop() {
     session.debugger.start(false).unwrap();
     for name in ["measure<u8>", "measure<&str>"] {
         let stopped = session.stopped();
-        assert_eq!((place(&stopped).as_str(), &stopped.reason), ("generic", &Reason::Breakpoint(vec![bound[0].id])));
+        assert_eq!((place(&stopped).as_str(), &stopped.reason), ("generic", &at_lines(&[bound[0].id])));
         let frames = weft_values::frames(&stopped.stop, stopped.tid, 4).frames;
         let argument = frames[0].code.as_ref().unwrap().template_argument("T").unwrap();
         assert_eq!(format!("measure<{}>", argument.name()), name);
@@ -222,7 +226,7 @@ fn pause_glance_and_stale_stops() {
     let mut session = Session::attach(child.id().cast_signed());
     session.debugger.start(false).unwrap();
     assert!(session.debugger.current().is_none());
-    assert!(matches!(session.debugger.resume(ResumeKind::Continue), Err(Refused::Running)));
+    assert!(matches!(session.debugger.resume(ResumeKind::Continue, false), Err(Refused::Running)));
     for _ in 0..20 {
         let ((threads, kept), stood) = session.debugger.glance(|stop| (stop.threads.len(), stop.clone())).unwrap();
         assert_eq!(threads, 4);
@@ -254,7 +258,7 @@ fn one_instruction_that_is_a_system_call_can_be_interrupted() {
     assert_eq!(session.stopped().reason, Reason::Entry);
     // Sooner or later it waits for input, which does not come.
     loop {
-        session.debugger.resume(ResumeKind::StepInstruction(main)).unwrap();
+        session.debugger.resume(ResumeKind::StepInstruction(StepKind::In, main), false).unwrap();
         session.debugger.pause(None).unwrap();
         let stopped = session.stopped();
         assert_eq!(stopped.tid, main);
@@ -387,7 +391,7 @@ fn what_cannot_be_debugged_says_why() {
     };
     assert_eq!(launch("/no/such"), Refused::NotFound("the program /no/such does not exist".to_owned()));
     assert!(matches!(launch("/etc/passwd"), Refused::NotAProgram(_)));
-    let attach = |pid| Debugger::attach(pid, None, |_| {}).err().unwrap();
+    let attach = |pid| Debugger::attach(pid, None, Settings::default(), |_| {}).err().unwrap();
     assert!(matches!(attach(i32::MAX), Refused::NotFound(_)));
     assert!(matches!(attach(std::process::id().cast_signed()), Refused::NotAllowed(_)));
 }
@@ -413,12 +417,13 @@ fn commands_are_answered_quickly_whatever_happens() {
 fn a_breakpoint_in_a_library_is_bound_when_it_is_loaded() {
     let (library, library_source) = library();
     let mut session = Session::launch(&["loads", library.to_str().unwrap()]);
-    let bound = session.debugger.set_breakpoints(&library_source, &[LineSpec { line: 6 }]).unwrap();
+    let bound =
+        session.debugger.set_breakpoints(&library_source, &[LineSpec { line: 6, ..LineSpec::default() }]).unwrap();
     assert_eq!(bound[0].locations, 0);
     assert!(bound[0].message.as_ref().is_some_and(|message| message.contains("comes from library.rs")));
     session.debugger.start(false).unwrap();
     let stopped = session.stopped();
-    assert_eq!(stopped.reason, Reason::Breakpoint(vec![bound[0].id]));
+    assert_eq!(stopped.reason, at_lines(&[bound[0].id]));
     let changed: Vec<_> = session.changed.iter().map(|bound| (bound.id, bound.locations)).collect();
     assert_eq!(changed, [(bound[0].id, 1)]);
     let frames = weft_values::frames(&stopped.stop, stopped.tid, 8).frames;
@@ -464,14 +469,14 @@ fn an_attached_program_survives_the_engines_failure() {
     let (child, output) = spinning();
     let pid = child.id().cast_signed();
     let (send, receive) = std::sync::mpsc::channel();
-    let debugger = Debugger::attach(pid, None, move |event| {
+    let debugger = Debugger::attach(pid, None, Settings::default(), move |event| {
         if let Event::Stopped(_) = event {
             let _told = send.send(());
             panic!("the engine fails, as this test wants");
         }
     })
     .unwrap();
-    debugger.set_breakpoints(&source(), &[LineSpec { line: line("spun") }]).unwrap();
+    debugger.set_breakpoints(&source(), &[LineSpec { line: line("spun"), ..LineSpec::default() }]).unwrap();
     debugger.start(false).unwrap();
     receive.recv_timeout(PATIENCE).unwrap();
     assert_eq!(debugger.end(EndKind::Detach), Ok(()));

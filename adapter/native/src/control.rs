@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use weft_debugger::{
-    Debugger, EndKind, Event, LineSpec, Reason, ResumeKind, StepKind, StepTarget, Stopped, signal_name,
+    Debugger, EndKind, Event, Grain, LineSpec, Reason, ResumeKind, StepKind, StepTarget, Stopped, signal_name,
 };
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
@@ -74,7 +74,8 @@ impl Debuggee for Native {
     }
 
     fn set_breakpoints(&self, file: &Path, wanted: &[BreakpointSpec]) -> Answer<Vec<Bound>> {
-        let lines: Vec<LineSpec> = wanted.iter().map(|spec| LineSpec { line: spec.line }).collect();
+        let lines: Vec<LineSpec> =
+            wanted.iter().map(|spec| LineSpec { line: spec.line, ..LineSpec::default() }).collect();
         let bound = self.debugger.set_breakpoints(file, &lines).map_err(refused)?;
         Ok(bound.into_iter().map(to_bound).collect())
     }
@@ -87,7 +88,7 @@ impl Debuggee for Native {
         let how = match how {
             Resume::Continue => ResumeKind::Continue,
             Resume::Step { of, granularity: Granularity::Instruction, .. } => match self.step_target(of)? {
-                StepTarget::Thread(tid) => ResumeKind::StepInstruction(tid),
+                StepTarget::Thread(tid) => ResumeKind::StepInstruction(StepKind::In, tid),
                 StepTarget::Coroutine(_) => {
                     let sentence = "a task that no thread is polling has no next instruction; step by lines";
                     return Err(Error::new(ErrorId::NotSupported, sentence));
@@ -99,11 +100,11 @@ impl Debuggee for Native {
                     weft_session::debuggee::StepKind::In => StepKind::In,
                     weft_session::debuggee::StepKind::Out => StepKind::Out,
                 };
-                ResumeKind::Step(kind, self.step_target(of)?)
+                ResumeKind::Step(kind, self.step_target(of)?, Grain::Line)
             }
         };
         self.stepped.set(stepped);
-        self.debugger.resume(how).map_err(refused)
+        self.debugger.resume(how, false).map_err(refused)
     }
 
     fn pause(&self, at: Option<Target>) -> Answer<()> {
@@ -165,6 +166,8 @@ impl Reporter {
             Event::ThreadStarted(tid) => DebuggeeEvent::ThreadStarted(i64::from(tid)),
             Event::ThreadExited(tid) => DebuggeeEvent::ThreadExited(i64::from(tid)),
             Event::BreakpointChanged(bound) => DebuggeeEvent::BreakpointChanged(to_bound(bound)),
+            Event::Log(text, _) => DebuggeeEvent::Console(Channel::Console, text),
+            Event::BreakpointRemoved(..) | Event::Forked(_) | Event::ModulesChanged => return,
             Event::Note(sentence) => DebuggeeEvent::Console(Channel::Console, format!("{sentence}\n")),
             Event::Exited(status) => DebuggeeEvent::Exited(status),
             Event::Killed(signal) => {
@@ -185,7 +188,9 @@ fn to_bound(bound: weft_debugger::Bound) -> Bound {
 fn to_stopped(stopped: &Stopped, stepped: Option<TaskKey>) -> weft_session::debuggee::Stopped {
     let (reason, breakpoints, description, text) = match &stopped.reason {
         Reason::Entry => (StopReason::Entry, Vec::new(), None, None),
-        Reason::Breakpoint(ids) => (StopReason::Breakpoint, ids.clone(), None, None),
+        Reason::Breakpoint { ids, text, .. } => (StopReason::Breakpoint, ids.clone(), None, text.clone()),
+        Reason::Panic { message, .. } => (StopReason::Exception, Vec::new(), Some("panic".to_owned()), message.clone()),
+        Reason::Moved => (StopReason::Entry, Vec::new(), None, None),
         Reason::Step(sentence) => (StopReason::Step, Vec::new(), sentence.clone(), None),
         Reason::Pause => (StopReason::Pause, Vec::new(), None, None),
         Reason::Signal { name, text } => {

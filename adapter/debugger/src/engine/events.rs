@@ -10,7 +10,7 @@ use super::Engine;
 use super::motion::Moved;
 use crate::plan::{Hit, Plan, Verdict};
 use crate::stops::thread_of;
-use crate::{Event, Reason, signals};
+use crate::{BreakpointKind, Event, Reason, signals};
 
 impl Engine {
     pub(super) fn on_event(&mut self, event: WaitEvent) {
@@ -80,7 +80,8 @@ impl Engine {
             self.refresh_modules();
         } else if let Some(ids) = self.owners.get(&address).filter(|_| !self.is_same_line(tid)) {
             let ids = ids.iter().copied().collect();
-            return self.report(tid, Reason::Breakpoint(ids));
+            let kind = BreakpointKind::Line;
+            return self.report(tid, Reason::Breakpoint { ids, kind, text: None });
         } else if is_entry {
             return self.report(tid, Reason::Entry);
         } else if self.plan.as_ref().is_some_and(|plan| plan.traps().contains(&address)) {

@@ -19,14 +19,14 @@ use crate::handle::{Input, Look, Reply, Reporter, Shared};
 use crate::plan::Plan;
 use crate::pumps::{OutputSink, Pumps};
 use crate::stops::stop_of;
-use crate::{EndKind, Event, ImageCache, LaunchSpec, Reason, Refused, Stream, entry, images::open_program};
+use crate::{EndKind, Event, ImageCache, LaunchSpec, Reason, Refused, Settings, Stream, entry, images::open_program};
 
 /// How a debuggee comes to be.
 pub(crate) enum Start {
     /// Started.
     Launch(LaunchSpec, OutputSink),
     /// Found running; with its executable, if that is known better.
-    Attach(i32, Option<PathBuf>),
+    Attach(i32, Option<PathBuf>, Settings),
 }
 
 /// What the debuggee does, as the outside knows it.
@@ -46,6 +46,7 @@ enum State {
 pub(crate) struct Engine {
     tracee: Tracee,
     launched: bool,
+    settings: Settings,
     program: PathBuf,
     images: ImageCache,
     modules: Arc<Modules>,
@@ -84,17 +85,20 @@ impl Engine {
         inputs: Receiver<Input>,
         shared: Arc<Shared>,
     ) -> Result<Self, Refused> {
-        let (tracee, instead, launched, pumps) = match start {
+        let (tracee, instead, settings, pumps) = match start {
             Start::Launch(spec, sink) => {
+                let settings = spec.settings.clone();
                 let (tracee, pumps) = launch(spec, &sink)?;
-                (tracee, None, true, Some(pumps))
+                (tracee, None, settings, Some(pumps))
             }
-            Start::Attach(pid, instead) => (Tracee::attach(pid).map_err(refused)?, instead, false, None),
+            Start::Attach(pid, instead, settings) => (Tracee::attach(pid).map_err(refused)?, instead, settings, None),
         };
+        let launched = pumps.is_some();
         let program = weft_process::executable_path(tracee.pid()).map_err(refused)?;
         let mut engine = Self {
             tracee,
             launched,
+            settings,
             program,
             images: ImageCache::new(),
             modules: Arc::default(),
@@ -182,7 +186,15 @@ impl Engine {
                 bound.iter_mut().for_each(|bound| self.admit_unwritten(bound));
                 reply.send(Ok(bound));
             }
-            Input::Resume(how, reply) => {
+            Input::SetFunctions(_, reply)
+            | Input::SetInstructions(_, reply)
+            | Input::SetData(_, reply)
+            | Input::SetPanics(_, reply) => reply.send(Err(unbuilt())),
+            Input::GoTo(_, _, reply) | Input::RestartFrame(_, reply) | Input::EndThread(_, reply) => {
+                reply.send(Err(unbuilt()));
+            }
+            Input::Write(_, _, reply) => reply.send(Err(unbuilt())),
+            Input::Resume(how, _alone, reply) => {
                 // Answered first: a system call that is stepped may take as long as it likes.
                 match self.resume(how) {
                     Ok(plan) => {
@@ -297,6 +309,10 @@ impl Engine {
         }
         done.map_err(refused)
     }
+}
+
+fn unbuilt() -> Refused {
+    Refused::Failed("this is not there yet".to_owned())
 }
 
 fn launch(spec: LaunchSpec, sink: &OutputSink) -> Result<(Tracee, Pumps), Refused> {

@@ -38,16 +38,17 @@ impl Engine {
         };
         let plan = match how {
             ResumeKind::Continue => None,
-            ResumeKind::Step(kind, StepTarget::Thread(tid)) => {
+            ResumeKind::Step(kind, StepTarget::Thread(tid), _grain) => {
                 let stop = self.current_stop(tid)?;
                 Some((tid, plan::step(kind, &stop, tid).map_err(Refused::Failed)?))
             }
-            ResumeKind::Step(kind, StepTarget::Coroutine(place)) => {
+            ResumeKind::Step(kind, StepTarget::Coroutine(place), _grain) => {
                 let State::Stopped(shown) = self.state else { return Err(Refused::Running) };
                 let stop = stop_of(&self.tracee, self.modules.clone()).map_err(refused)?;
                 Some((shown, plan::step_suspended(kind, &stop, *place).map_err(Refused::Failed)?))
             }
-            ResumeKind::StepInstruction(tid) => {
+            ResumeKind::StepInto { .. } => return Err(super::unbuilt()),
+            ResumeKind::StepInstruction(_, tid) => {
                 self.current_stop(tid)?;
                 Some((tid, plan::one_instruction()))
             }
@@ -227,7 +228,7 @@ impl Engine {
         };
         self.state = State::Stopped(tid);
         self.shared.set_current(Some(stop.clone()));
-        (self.events)(Event::Stopped(Stopped { stop, reason, tid }));
+        (self.events)(Event::Stopped(Stopped { stop, reason, tid, interrupted: None }));
     }
 
     pub(super) fn finish(&mut self, ended: Ended) {

@@ -30,7 +30,7 @@ impl Engine {
     pub(super) fn admit_unwritten(&self, bound: &mut Bound) {
         let mut addresses = self.owners.iter().filter(|(_, ids)| ids.contains(&bound.id)).map(|(address, _)| address);
         if bound.at.is_some() && !addresses.any(|address| self.planted.contains(address)) {
-            bound.at = None;
+            (bound.at, bound.verified) = (None, false);
             bound.message = Some("the breakpoint could not be written into the program's code".to_owned());
         }
     }

@@ -7,10 +7,18 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use weft_debugger::{Bound, Debugger, Event, LaunchSpec, LineSpec, Reason, ResumeKind, StepKind, StepTarget, Stopped};
+use weft_debugger::{
+    Bound, BreakpointKind, Debugger, Event, Grain, LaunchSpec, LineSpec, Reason, ResumeKind, Settings, StepKind,
+    StepTarget, Stopped,
+};
 
 /// Nothing here takes that long; a test that waits longer has found something.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A stop at line breakpoints.
+pub(crate) fn at_lines(ids: &[i64]) -> Reason {
+    Reason::Breakpoint { ids: ids.to_vec(), kind: BreakpointKind::Line, text: None }
+}
 
 pub(crate) fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/debuggees/program.rs")
@@ -98,7 +106,9 @@ impl Session {
 
     pub(crate) fn attach(pid: i32) -> Self {
         let (send, events) = channel();
-        let debugger = Debugger::attach(pid, None, move |event| send.send(event).unwrap_or_default()).unwrap();
+        let debugger =
+            Debugger::attach(pid, None, Settings::default(), move |event| send.send(event).unwrap_or_default())
+                .unwrap();
         Self {
             debugger,
             events,
@@ -111,16 +121,17 @@ impl Session {
 
     /// Breakpoints at these markers and nowhere else.
     pub(crate) fn break_at(&self, markers: &[&str]) -> Vec<Bound> {
-        let wanted: Vec<LineSpec> = markers.iter().map(|marker| LineSpec { line: line(marker) }).collect();
+        let wanted: Vec<LineSpec> =
+            markers.iter().map(|marker| LineSpec { line: line(marker), ..LineSpec::default() }).collect();
         self.debugger.set_breakpoints(&source(), &wanted).unwrap()
     }
 
     pub(crate) fn go(&self) {
-        self.debugger.resume(ResumeKind::Continue).unwrap();
+        self.debugger.resume(ResumeKind::Continue, false).unwrap();
     }
 
     pub(crate) fn step(&mut self, kind: StepKind, tid: i32) -> Stopped {
-        self.debugger.resume(ResumeKind::Step(kind, StepTarget::Thread(tid))).unwrap();
+        self.debugger.resume(ResumeKind::Step(kind, StepTarget::Thread(tid), Grain::Line), false).unwrap();
         self.stopped()
     }
 
@@ -155,7 +166,7 @@ impl Session {
         let mut hits = Vec::new();
         loop {
             match self.next() {
-                Event::Stopped(Stopped { reason: Reason::Breakpoint(ids), tid, .. }) => {
+                Event::Stopped(Stopped { reason: Reason::Breakpoint { ids, .. }, tid, .. }) => {
                     hits.extend(ids.into_iter().map(|id| (id, tid)));
                     self.go();
                 }
