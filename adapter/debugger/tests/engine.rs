@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{PATIENCE, Session, at_lines, library, line, place, program, source};
-use weft_debugger::{Debugger, EndKind, Event, LaunchSpec, LineSpec, Refused, ResumeKind, Settings, StepKind};
+use weft_debugger::{Debugger, EndKind, Event, LaunchSpec, LineSpec, Reason, Refused, ResumeKind, Settings, StepKind};
 use weft_memory::{MemAddr, MemoryError};
 use weft_process::{ProcessError, process_state};
 
