@@ -21,6 +21,7 @@ mod plan;
 mod pumps;
 mod signals;
 mod stops;
+mod targets;
 
 pub use api::{
     Access, Bound, BreakpointKind, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, Grain, InTarget,
@@ -31,3 +32,4 @@ pub use handle::Debugger;
 pub use images::{ImageCache, modules_of};
 pub use signals::signal_name;
 pub use stops::stop_of;
+pub use targets::{goto_targets, step_in_targets};
