@@ -33,7 +33,7 @@ mod view;
 
 pub use coroutine::{CoroutinePhase, CoroutineState, coroutine};
 pub use error::ValueError;
-pub use expression::{EvaluateError, Scope, Variables, Within, evaluate, typed_name};
+pub use expression::{Compiled, EvaluateError, Message, Quick, Scope, Variables, Within, evaluate, typed_name};
 pub use frames::{Frame, FrameWalk, WalkEnd, frames};
 pub use names::{short_type_name, type_name};
 pub use navigate::{ActiveVariant, FieldPlace};

@@ -3,13 +3,20 @@
 //! What can be shown can be typed: a field is looked for where [`crate::children`] shows it, references and smart
 //! pointers are looked through as Rust's own auto-deref does. Nothing is ever called, so nothing in the program runs.
 
+mod compiled;
 mod literal;
+mod message;
+mod quick;
 mod reach;
 
 use syn::ext::IdentExt;
 use syn::{Expr, Member, UnOp};
 
 use crate::{FrameVariable, Meta, Place, Stop, ValueError};
+pub use compiled::Compiled;
+pub use message::Message;
+pub use quick::Quick;
+
 use literal::Literal;
 
 /// Longest text that is parsed.
@@ -44,6 +51,9 @@ pub enum EvaluateError {
         /// Near names, or empty.
         hint: String,
     },
+    /// Types that do not go together; the sentence names them.
+    #[error("{0}")]
+    Mismatch(String),
     /// A part of it cannot be read.
     #[error(transparent)]
     Value(#[from] ValueError),
@@ -112,6 +122,13 @@ impl Scope for Variables<'_> {
 
 /// Evaluates an expression to a place. Literals become places of known bytes.
 pub fn evaluate(stop: &Stop, scope: &dyn Scope, text: &str) -> Result<Place, EvaluateError> {
+    let parsed = parsed(text)?;
+    let evaluation = Evaluation { stop, scope };
+    evaluation.operand(&parsed)?.into_place(stop)
+}
+
+/// An expression's syntax, bounded before it is parsed.
+fn parsed(text: &str) -> Result<Expr, EvaluateError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(EvaluateError::Syntax("there is nothing to evaluate".to_owned()));
@@ -119,9 +136,7 @@ pub fn evaluate(stop: &Stop, scope: &dyn Scope, text: &str) -> Result<Place, Eva
     if text.len() > MAX_TEXT || nesting(text) > MAX_NESTING {
         return Err(EvaluateError::Syntax("it is too long or too deeply nested".to_owned()));
     }
-    let parsed: Expr = syn::parse_str(text).map_err(|error| EvaluateError::Syntax(error.to_string()))?;
-    let evaluation = Evaluation { stop, scope };
-    evaluation.operand(&parsed)?.into_place(stop)
+    syn::parse_str(text).map_err(|error| EvaluateError::Syntax(error.to_string()))
 }
 
 /// How deep the parser recurses at most, without parsing: brackets, operators, and words that follow one another
