@@ -45,6 +45,8 @@ pub struct LineMatch {
     pub file: Arc<Path>,
     /// The line that is really used: the one asked for, or the next with code.
     pub line: u32,
+    /// The column asked for, if code of the line begins there; 0 where the whole line is meant.
+    pub column: u32,
     /// One address per function, inlined copy and lexical block; ascending.
     pub addresses: Vec<FileAddr>,
 }

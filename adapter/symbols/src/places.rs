@@ -52,6 +52,13 @@ impl Place {
     }
 }
 
+/// What is looked for in a file.
+#[derive(Clone, Copy, Debug)]
+struct Wish {
+    line: u32,
+    column: Option<u16>,
+}
+
 /// What one program says about one line.
 #[derive(Debug, Default)]
 struct Rows {
@@ -70,7 +77,18 @@ impl Image {
     /// absolute path or a path suffix of whole components. `Ok(None)`: no unit of this file names that source
     /// file, or it has no code at or after the line.
     pub fn find_line(&self, path: &Path, line: u32) -> Result<Option<LineMatch>, SymbolError> {
+        self.find_place(path, line, None)
+    }
+
+    /// As [`Image::find_line`]; with a column (from 1), only what begins there, if anything of the line does.
+    pub fn find_place(&self, path: &Path, line: u32, column: Option<u32>) -> Result<Option<LineMatch>, SymbolError> {
         for (file, programs) in self.source_candidates(path) {
+            if let Some(column) = column.and_then(|column| u16::try_from(column).ok()).filter(|column| *column > 0) {
+                let (places, _) = self.places_of_line(&file, &programs, Wish { line, column: Some(column) })?;
+                if places.iter().any(|place| place.line == line) {
+                    return Ok(Some(LineMatch::of(&file, line, u32::from(column), &places)));
+                }
+            }
             if let Some(found) = self.find_in_file(&file, &programs, line)? {
                 return Ok(Some(found));
             }
@@ -105,14 +123,12 @@ impl Image {
     ) -> Result<Option<LineMatch>, SymbolError> {
         let mut line = line;
         for _ in 0..MAX_SLIDES {
-            let (places, later) = self.places_of_line(file, programs, line)?;
+            let (places, later) = self.places_of_line(file, programs, Wish { line, column: None })?;
             if let Some(first) = places.first() {
                 // A function's entry moved to a line below says so; if any address is on the line itself, that is it.
                 let used = places.iter().map(|place| place.line).min().unwrap_or(first.line);
                 let used = if places.iter().any(|place| place.line == line) { line } else { used };
-                let mut addresses: Vec<_> = places.iter().map(|place| FileAddr::new(place.address)).collect();
-                addresses.dedup();
-                return Ok(Some(LineMatch { file: file.clone(), line: used, addresses }));
+                return Ok(Some(LineMatch::of(file, used, 0, &places)));
             }
             match later {
                 Some(later) => line = later,
@@ -127,12 +143,12 @@ impl Image {
         &self,
         file: &Path,
         programs: &[NamedIn],
-        line: u32,
+        wish: Wish,
     ) -> Result<(Vec<Candidate>, Option<u32>), SymbolError> {
         let one = |(place, numbers): &NamedIn| {
-            let rows = self.rows_of_line(*place, numbers, line)?;
+            let rows = self.rows_of_line(*place, numbers, wish)?;
             let later = rows.later;
-            Ok::<_, SymbolError>((self.choose(file, *place, &rows, line), later))
+            Ok::<_, SymbolError>((self.choose(file, *place, &rows, wish.line), later))
         };
         let bytes = programs.iter().fold(0_usize, |sum, (place, _)| sum.saturating_add(place.length));
         let found: Vec<_> = if bytes > PARALLEL_FROM {
@@ -161,9 +177,9 @@ impl Image {
         }
     }
 
-    fn rows_of_line(&self, place: ProgramPlace, numbers: &[u32], line: u32) -> Result<Rows, SymbolError> {
+    fn rows_of_line(&self, place: ProgramPlace, numbers: &[u32], wish: Wish) -> Result<Rows, SymbolError> {
         let mut rows = Rows::default();
-        self.walk_sequences(place, |sequence| rows.add(sequence, numbers, line))?;
+        self.walk_sequences(place, |sequence| rows.add(sequence, numbers, wish))?;
         rows.exact.sort_unstable();
         rows.exact.dedup();
         rows.code.sort_unstable_by_key(|piece| piece.start);
@@ -304,7 +320,8 @@ impl Rows {
         self.prologue_ends.get(next).copied()
     }
 
-    fn add(&mut self, sequence: &[RawRow], numbers: &[u32], line: u32) {
+    fn add(&mut self, sequence: &[RawRow], numbers: &[u32], Wish { line, column }: Wish) {
+        let is_meant = |row: &RawRow| row.line == line && column.is_none_or(|column| row.column == column);
         let mut run = None;
         let mut run_has_place = false;
         for (at, row) in sequence.iter().enumerate() {
@@ -314,12 +331,14 @@ impl Rows {
                 let own = numbers.contains(&row.file) && row.line != 0;
                 self.prologue_ends.push(Candidate { address: row.address, line: if own { row.line } else { line } });
             }
-            if run != Some((row.file, row.line)) {
-                run = Some((row.file, row.line));
+            // Of one line every column is the same run, unless one of them is meant.
+            let piece = (row.file, row.line, column.filter(|_| row.line == line).map_or(0, |_| row.column));
+            if run != Some(piece) {
+                run = Some(piece);
                 run_has_place = false;
             }
             if run_has_place
-                && row.line == line
+                && is_meant(row)
                 && let Some(piece) = self.code.last_mut()
             {
                 piece.end = after.address;
@@ -328,13 +347,22 @@ impl Rows {
                 continue;
             }
             run_has_place = true;
-            if row.line == line {
+            if is_meant(row) {
                 self.exact.push(row.address);
                 self.code.push(row.address..after.address);
-            } else if self.later.is_none_or(|later| row.line < later) {
+            } else if row.line > line && self.later.is_none_or(|later| row.line < later) {
                 self.later = Some(row.line);
             }
         }
+    }
+}
+
+impl LineMatch {
+    /// `places` are ascending.
+    fn of(file: &Arc<Path>, line: u32, column: u32, places: &[Candidate]) -> Self {
+        let mut addresses: Vec<_> = places.iter().map(|place| FileAddr::new(place.address)).collect();
+        addresses.dedup();
+        Self { file: file.clone(), line, column, addresses }
     }
 }
 

@@ -78,9 +78,9 @@ impl Engine {
         let is_entry = self.entry.take_if(|entry| *entry == address).is_some();
         if self.loader == Some(address) {
             self.refresh_modules();
-        } else if let Some(ids) = self.owners.get(&address).filter(|_| !self.is_same_line(tid)) {
-            let ids = ids.iter().copied().collect();
-            let kind = BreakpointKind::Line;
+        } else if let Some(owners) = self.owners.get(&address).filter(|_| !self.is_same_line(tid)) {
+            let ids = owners.iter().map(|owner| owner.id).collect();
+            let kind = owners.first().map_or(BreakpointKind::Line, |owner| owner.kind);
             return self.report(tid, Reason::Breakpoint { ids, kind, text: None });
         } else if is_entry {
             return self.report(tid, Reason::Entry);

@@ -14,12 +14,12 @@ use weft_memory::MemAddr;
 use weft_process::{Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
 use weft_symbols::{DebugInfo, Modules};
 
-use crate::breakpoints::Breakpoints;
+use crate::breakpoints::{Asked, Breakpoints, Group, Owner};
 use crate::handle::{Input, Look, Reply, Reporter, Shared};
 use crate::plan::Plan;
 use crate::pumps::{OutputSink, Pumps};
 use crate::stops::stop_of;
-use crate::{EndKind, Event, ImageCache, LaunchSpec, Reason, Refused, Settings, Stream, entry, images::open_program};
+use crate::{EndKind, Event, ImageCache, LaunchSpec, LineSpec, Reason, Refused, Settings, Stream, entry, images::open_program};
 
 /// How a debuggee comes to be.
 pub(crate) enum Start {
@@ -51,8 +51,8 @@ pub(crate) struct Engine {
     images: ImageCache,
     modules: Arc<Modules>,
     breakpoints: Breakpoints,
-    /// Addresses of user breakpoints, with the breakpoints' ids.
-    owners: BTreeMap<MemAddr, BTreeSet<i64>>,
+    /// Addresses of user breakpoints, with those whom a trap there is for.
+    owners: BTreeMap<MemAddr, Vec<Owner>>,
     plan: Option<Box<dyn Plan>>,
     /// Where the loader says that files came or went.
     loader: Option<MemAddr>,
@@ -181,9 +181,10 @@ impl Engine {
         match input {
             Input::Start(stop_on_entry, reply) => self.on_start(stop_on_entry, reply),
             Input::SetBreakpoints(file, wanted, reply) => {
-                let mut bound = self.breakpoints.replace(&file, &wanted, &self.modules);
-                self.place_breakpoints();
-                bound.iter_mut().for_each(|bound| self.admit_unwritten(bound));
+                let asked = wanted.into_iter().map(|LineSpec { line, column, terms }| {
+                    (Asked::Line { file: file.clone(), line, column }, terms)
+                });
+                let bound = self.replace_breakpoints(Group::File(&file), asked.collect());
                 reply.send(Ok(bound));
             }
             Input::SetFunctions(_, reply)

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use weft_memory::MemAddr;
 
 use super::Engine;
-use crate::{Bound, Event, entry, modules_of};
+use crate::breakpoints::{Asked, Group, Owner};
+use crate::{Bound, Event, Terms, entry, modules_of};
 
 impl Engine {
     /// Looks which files are loaded now and binds breakpoints anew.
@@ -15,24 +16,35 @@ impl Engine {
         self.modules = Arc::new(modules_of(self.tracee.pid(), &self.program, &mapped, &self.images));
         self.shared.set_modules(self.modules.clone());
         self.loader = entry::loader_notice(&self.modules);
-        for bound in self.breakpoints.rebind(&self.modules) {
+        let changed = self.breakpoints.rebind(&self.modules);
+        self.place_breakpoints();
+        for bound in changed.into_iter().filter_map(|id| self.bound(id)) {
             (self.events)(Event::BreakpointChanged(bound));
         }
+    }
+
+    /// Replaces a group of breakpoints, in the program's memory too; how they are set, in the order asked.
+    pub(super) fn replace_breakpoints(&mut self, group: Group<'_>, wanted: Vec<(Asked, Terms)>) -> Vec<Bound> {
+        let ids = self.breakpoints.replace(group, wanted, &self.modules);
         self.place_breakpoints();
+        ids.into_iter().filter_map(|id| self.bound(id)).collect()
     }
 
     pub(super) fn place_breakpoints(&mut self) {
-        self.owners = self.breakpoints.wanted_traps(&self.modules);
+        self.owners = self.breakpoints.owners(&self.modules);
         self.place_traps();
     }
 
-    /// A breakpoint none of whose traps could be written does not stop, and says so.
-    pub(super) fn admit_unwritten(&self, bound: &mut Bound) {
-        let mut addresses = self.owners.iter().filter(|(_, ids)| ids.contains(&bound.id)).map(|(address, _)| address);
-        if bound.at.is_some() && !addresses.any(|address| self.planted.contains(address)) {
+    /// How a breakpoint is set. One none of whose traps could be written does not stop, and says so.
+    fn bound(&self, id: i64) -> Option<Bound> {
+        let mut bound = self.breakpoints.bound(id)?;
+        let owns = |owners: &[Owner]| owners.iter().any(|owner| owner.id == id);
+        let mut addresses = self.owners.iter().filter(|(_, owners)| owns(owners)).map(|(address, _)| address);
+        if bound.verified && !addresses.any(|address| self.planted.contains(address)) {
             (bound.at, bound.verified) = (None, false);
             bound.message = Some("the breakpoint could not be written into the program's code".to_owned());
         }
+        Some(bound)
     }
 
     /// Makes the traps in memory those that somebody wants. One byte each through `/proc`, so nothing has to stop.

@@ -1,0 +1,48 @@
+//! Where a breakpoint landed in one file.
+
+use std::sync::Arc;
+
+use weft_memory::FileAddr;
+use weft_symbols::{Image, SourceLine};
+
+use super::Asked;
+
+/// What looking in a file came to: a sentence where it failed.
+pub(crate) type Search = Result<Option<Found>, String>;
+
+/// Code that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The line it is on, if it is on one.
+    pub(crate) at: Option<SourceLine>,
+    /// Where a trap belongs.
+    pub(crate) addresses: Vec<FileAddr>,
+}
+
+/// A file, and what was found in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Landing {
+    pub(crate) image: Arc<Image>,
+    pub(crate) search: Search,
+}
+
+impl Landing {
+    pub(super) fn look(image: &Arc<Image>, asked: &Asked) -> Self {
+        let search = match asked {
+            Asked::Line { file, line, column } => super::lines::look(image, file, *line, *column),
+        };
+        Self { image: image.clone(), search }
+    }
+
+    pub(super) fn is_found(&self) -> bool {
+        matches!(&self.search, Ok(Some(_)))
+    }
+}
+
+/// Where a breakpoint is, all files taken together.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    pub(super) at: Option<SourceLine>,
+    pub(super) locations: Vec<(Arc<Image>, FileAddr)>,
+    pub(super) remark: Option<String>,
+}
