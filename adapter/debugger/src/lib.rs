@@ -30,6 +30,6 @@ pub use api::{
 };
 pub use handle::Debugger;
 pub use images::{ImageCache, modules_of};
-pub use signals::signal_name;
+pub use signals::{signal_name, signal_number};
 pub use stops::stop_of;
 pub use targets::{goto_targets, step_in_targets};

@@ -22,7 +22,8 @@ pub(super) fn settle(
     (file, line, column): (&Path, u32, Option<u32>),
     modules: &Modules,
 ) -> Settled {
-    let found = || landings.iter().filter_map(|landing| Some((&landing.image, landing.search.as_ref().ok()?.as_ref()?)));
+    let found =
+        || landings.iter().filter_map(|landing| Some((&landing.image, landing.search.as_ref().ok()?.as_ref()?)));
     let line_of = |found: &Found| found.at.as_ref().map(|at| at.line);
     let nearest = found().filter_map(|(_, found)| line_of(found)).min();
     let mut settled = Settled::default();

@@ -110,7 +110,8 @@ impl Breakpoint {
             }
         }
         if let (true, Some(library)) = (self.locations.is_empty(), lost) {
-            self.remark = Some(format!("{library}, where it was, is not loaded any more; it waits for the file to come back"));
+            self.remark =
+                Some(format!("{library}, where it was, is not loaded any more; it waits for the file to come back"));
         }
     }
 }
@@ -137,8 +138,11 @@ impl Breakpoints {
             .collect();
         for ((asked, terms), kept) in wanted.iter().zip(&mut kept) {
             if kept.is_none() {
-                *kept = take(&|old: &Breakpoint| old.asked == *asked)
-                    .map(|old| Breakpoint { terms: Arc::new(terms.clone()), objection: None, ..old });
+                *kept = take(&|old: &Breakpoint| old.asked == *asked).map(|old| Breakpoint {
+                    terms: Arc::new(terms.clone()),
+                    objection: None,
+                    ..old
+                });
             }
         }
         let mut ids = Vec::new();

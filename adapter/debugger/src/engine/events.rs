@@ -10,19 +10,22 @@ use super::Engine;
 use super::motion::Moved;
 use crate::plan::{Hit, Plan, Verdict};
 use crate::stops::thread_of;
-use crate::{BreakpointKind, Event, Reason, signals};
+use crate::{BreakpointKind, Event, Reason};
 
 impl Engine {
     pub(super) fn on_event(&mut self, event: WaitEvent) {
         match event {
             WaitEvent::Trapped { tid, trap: Trap::Breakpoint } => self.on_breakpoint(tid),
-            WaitEvent::Trapped { tid, .. } | WaitEvent::GroupStop { tid, .. } | WaitEvent::Interrupted { tid } => {
+            WaitEvent::Trapped { tid, .. } | WaitEvent::Interrupted { tid } => {
                 let _ = self.tracee.resume(tid, 0);
             }
+            WaitEvent::GroupStop { tid, signal } => self.on_job_stop(tid, signal),
             WaitEvent::Signal { tid, signal } => self.on_signal(tid, signal),
             WaitEvent::ThreadStarted { tid } => {
                 (self.events)(Event::ThreadStarted(tid));
-                let _ = self.tracee.resume(tid, 0);
+                if self.may_run(tid) {
+                    let _ = self.tracee.resume(tid, 0);
+                }
             }
             WaitEvent::ThreadExited { tid } => {
                 self.first_thread_ended |= tid == self.tracee.pid();
@@ -31,6 +34,7 @@ impl Engine {
                 if let Some(Verdict::Lost(why)) = verdict {
                     self.lose_plan(why);
                 }
+                self.end_alone(tid);
             }
             WaitEvent::Exec { tid } => {
                 if std::mem::take(&mut self.first_thread_ended) {
@@ -39,27 +43,13 @@ impl Engine {
                 self.planted.clear();
                 self.rewound.clear();
                 self.plan = None;
+                (self.alone, self.job_stop) = (None, None);
                 self.program = weft_process::executable_path(self.tracee.pid()).unwrap_or(self.program.clone());
                 self.refresh_modules();
                 let _ = self.tracee.resume(tid, 0);
             }
-            WaitEvent::Forked { .. } | WaitEvent::Exited(_) => {}
-        }
-    }
-
-    pub(super) fn on_signal(&mut self, tid: i32, signal: i32) {
-        let fault = signals::is_fault(signal).then(|| self.tracee.registers(tid).ok()).flatten();
-        let fault = fault.map(|registers| (tid, registers.pc(), signal));
-        let shown = fault.is_some() && std::mem::replace(&mut self.fault, fault) == fault;
-        match signals::fatal(self.tracee.pid(), signal) {
-            // Rust's handler returns to the faulting instruction, for the signal to kill: that is the same fault again.
-            Some((name, text)) if !shown => {
-                self.undelivered = Some((tid, signal));
-                self.report(tid, Reason::Signal { name, text });
-            }
-            _ => {
-                let _ = self.tracee.resume(tid, signal);
-            }
+            WaitEvent::Forked { child } => self.on_fork(child),
+            WaitEvent::Exited(_) => {}
         }
     }
 
@@ -69,10 +59,7 @@ impl Engine {
             Some(address) => address,
             None => match self.rewind(tid) {
                 Some(address) => address,
-                None => {
-                    let text = "the program executed a breakpoint instruction of its own".to_owned();
-                    return self.report(tid, Reason::Signal { name: "SIGTRAP".to_owned(), text });
-                }
+                None => return self.on_own_trap(tid),
             },
         };
         let is_entry = self.entry.take_if(|entry| *entry == address).is_some();

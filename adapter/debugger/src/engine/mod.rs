@@ -1,7 +1,10 @@
 //! The engine thread: one debuggee, a closed set of inputs, one place that decides when it runs.
 
+mod deliveries;
 mod events;
+mod forks;
 mod motion;
+mod moves;
 mod traps;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -19,7 +22,9 @@ use crate::handle::{Input, Look, Reply, Reporter, Shared};
 use crate::plan::Plan;
 use crate::pumps::{OutputSink, Pumps};
 use crate::stops::stop_of;
-use crate::{EndKind, Event, ImageCache, LaunchSpec, LineSpec, Reason, Refused, Settings, Stream, entry, images::open_program};
+use crate::{
+    EndKind, Event, ImageCache, LaunchSpec, LineSpec, Reason, Refused, Settings, Stream, entry, images::open_program,
+};
 
 /// How a debuggee comes to be.
 pub(crate) enum Start {
@@ -64,8 +69,14 @@ pub(crate) struct Engine {
     pending: VecDeque<WaitEvent>,
     /// Threads with a pending hit whose pc is at the trap again.
     rewound: BTreeMap<i32, MemAddr>,
-    /// A signal that was shown to the user and is still to be delivered.
-    undelivered: Option<(i32, i32)>,
+    /// Signals that were shown to the user and are still to be delivered, by thread.
+    undelivered: BTreeMap<i32, i32>,
+    /// The only thread that may run until the next stop.
+    alone: Option<i32>,
+    /// Threads whose hit was shown, and which have not run since.
+    had_hit: BTreeSet<i32>,
+    /// The signal by which job control has stopped the program.
+    job_stop: Option<i32>,
     /// The last fault: thread, pc and signal.
     fault: Option<(i32, MemAddr, i32)>,
     /// The process's first thread has ended; an exec by another one would bring it back.
@@ -110,7 +121,10 @@ impl Engine {
             planted: BTreeSet::new(),
             pending: VecDeque::new(),
             rewound: BTreeMap::new(),
-            undelivered: None,
+            undelivered: BTreeMap::new(),
+            alone: None,
+            had_hit: BTreeSet::new(),
+            job_stop: None,
             fault: None,
             first_thread_ended: false,
             state: State::Held,
@@ -159,7 +173,7 @@ impl Engine {
                     return;
                 }
             }
-            let pending = if self.state == State::Running { self.pending.pop_front() } else { None };
+            let pending = if self.state == State::Running { self.next_pending() } else { None };
             let event = match pending.map_or_else(|| self.tracee.wait(), |event| Ok(Wait::Event(event))) {
                 Ok(Wait::Woken) => continue,
                 Ok(Wait::Event(event)) => event,
@@ -181,9 +195,9 @@ impl Engine {
         match input {
             Input::Start(stop_on_entry, reply) => self.on_start(stop_on_entry, reply),
             Input::SetBreakpoints(file, wanted, reply) => {
-                let asked = wanted.into_iter().map(|LineSpec { line, column, terms }| {
-                    (Asked::Line { file: file.clone(), line, column }, terms)
-                });
+                let asked = wanted
+                    .into_iter()
+                    .map(|LineSpec { line, column, terms }| (Asked::Line { file: file.clone(), line, column }, terms));
                 let bound = self.replace_breakpoints(Group::File(&file), asked.collect());
                 reply.send(Ok(bound));
             }
@@ -195,15 +209,16 @@ impl Engine {
                 reply.send(Err(unbuilt()));
             }
             Input::Write(_, _, reply) => reply.send(Err(unbuilt())),
-            Input::Resume(how, _alone, reply) => {
+            Input::Resume(how, alone, reply) => {
                 // Answered first: a system call that is stepped may take as long as it likes.
-                match self.resume(how) {
+                match self.resume(how, alone) {
                     Ok(plan) => {
                         reply.send(Ok(()));
                         if let Some((tid, plan)) = plan {
                             self.begin_plan(tid, plan);
                         }
                         self.go_on();
+                        self.end_job_stop();
                     }
                     Err(refused) => reply.send(Err(refused)),
                 }
@@ -298,7 +313,7 @@ impl Engine {
                         tracee.put_back(event);
                     }
                 }
-                if let Some((tid, signal)) = self.undelivered.take() {
+                for (tid, signal) in std::mem::take(&mut self.undelivered) {
                     self.tracee.put_back(WaitEvent::Signal { tid, signal });
                 }
                 self.tracee.detach()

@@ -1,5 +1,6 @@
 //! How the debuggee is set going, one instruction or freely, and brought to a stop.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use weft_memory::Memory;
@@ -29,8 +30,8 @@ pub(super) enum Moved {
 
 impl Engine {
     /// Takes the stop back and sets up what the resumption is for. The debuggee does not run yet.
-    pub(super) fn resume(&mut self, how: ResumeKind) -> Result<Purpose, Refused> {
-        let State::Stopped(_) = self.state else {
+    pub(super) fn resume(&mut self, how: ResumeKind, alone: bool) -> Result<Purpose, Refused> {
+        let State::Stopped(shown) = self.state else {
             return Err(match self.state {
                 State::Over => Refused::Ended,
                 _ => Refused::Running,
@@ -43,17 +44,18 @@ impl Engine {
                 Some((tid, plan::step(kind, &stop, tid).map_err(Refused::Failed)?))
             }
             ResumeKind::Step(kind, StepTarget::Coroutine(place), _grain) => {
-                let State::Stopped(shown) = self.state else { return Err(Refused::Running) };
                 let stop = stop_of(&self.tracee, self.modules.clone()).map_err(refused)?;
                 Some((shown, plan::step_suspended(kind, &stop, *place).map_err(Refused::Failed)?))
             }
             ResumeKind::StepInto { .. } => return Err(super::unbuilt()),
-            ResumeKind::StepInstruction(_, tid) => {
-                self.current_stop(tid)?;
-                Some((tid, plan::one_instruction()))
+            ResumeKind::StepInstruction(kind, tid) => {
+                let stop = self.current_stop(tid)?;
+                Some((tid, plan::step_instruction(kind, &stop, tid).map_err(Refused::Failed)?))
             }
         };
-        self.leave_stop(plan.as_ref().map(|(tid, _)| *tid));
+        let stepped = plan.as_ref().map(|(tid, _)| *tid);
+        self.alone = alone.then_some(stepped.unwrap_or(shown));
+        self.leave_stop(stepped);
         Ok(plan)
     }
 
@@ -63,7 +65,7 @@ impl Engine {
     }
 
     /// Ends the current stop. The thread that was shown has had its hit and is taken past the trap at its pc, unless it is
-    /// the one that a plan is about to move.
+    /// the one that a plan is about to move; one that has to stand while another runs alone, when its time comes.
     pub(super) fn leave_stop(&mut self, moved: Option<i32>) {
         let shown = match self.state {
             State::Stopped(tid) => Some(tid),
@@ -72,16 +74,22 @@ impl Engine {
         self.state = State::Running;
         self.shared.set_current(None);
         self.tracee.advance();
-        let signalled = self.undelivered.take();
-        if let Some((tid, signal)) = signalled
-            && let Err(error) = self.tracee.resume(tid, signal)
-        {
-            tracing::debug!(%error, "a signal could not be delivered");
+        let signals = std::mem::take(&mut self.undelivered);
+        let (signalled, later): (BTreeMap<i32, i32>, _) = signals.into_iter().partition(|(tid, _)| self.may_run(*tid));
+        self.undelivered = later;
+        for (tid, signal) in &signalled {
+            if let Err(error) = self.tracee.resume(*tid, *signal) {
+                tracing::debug!(%error, "a signal could not be delivered");
+            }
         }
-        let signalled = signalled.map(|(tid, _)| tid);
-        if let Some(tid) = shown.filter(|tid| moved != Some(*tid) && signalled != Some(*tid) && !self.is_pending(*tid))
-        {
-            self.step_over_trap(tid);
+        self.had_hit.extend(shown);
+        let (now, later): (BTreeSet<i32>, _) =
+            std::mem::take(&mut self.had_hit).into_iter().partition(|tid| self.may_run(*tid));
+        self.had_hit = later;
+        for tid in now {
+            if moved != Some(tid) && !signalled.contains_key(&tid) && !self.is_pending(tid) {
+                self.step_over_trap(tid);
+            }
         }
     }
 
@@ -102,7 +110,7 @@ impl Engine {
 
     pub(super) fn release(&mut self) {
         for tid in self.tracee.threads() {
-            if self.tracee.is_stopped(tid) && !self.is_pending(tid) {
+            if self.tracee.is_stopped(tid) && !self.is_pending(tid) && self.may_run(tid) {
                 // Gone meanwhile, or with an event of its own queued: both will be told.
                 let _ = self.tracee.resume(tid, 0);
             }
@@ -207,7 +215,8 @@ impl Engine {
     /// Stops everything and publishes what there is to see. Ends the plan, if there is one.
     pub(super) fn report(&mut self, tid: i32, reason: Reason) {
         self.stop_all();
-        self.plan = None;
+        let interrupted = self.interruption(tid, &reason);
+        (self.plan, self.alone) = (None, None);
         self.place_traps();
         if let Some(ended) = self.pending.iter().find_map(|event| match event {
             WaitEvent::Exited(ended) => Some(*ended),
@@ -228,7 +237,7 @@ impl Engine {
         };
         self.state = State::Stopped(tid);
         self.shared.set_current(Some(stop.clone()));
-        (self.events)(Event::Stopped(Stopped { stop, reason, tid, interrupted: None }));
+        (self.events)(Event::Stopped(Stopped { stop, reason, tid, interrupted }));
     }
 
     pub(super) fn finish(&mut self, ended: Ended) {

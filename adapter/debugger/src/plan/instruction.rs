@@ -1,32 +1,112 @@
-//! One machine instruction.
+//! One machine instruction, a call as a whole, or the way out of a function.
 
 use std::collections::BTreeSet;
 
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
 use weft_memory::MemAddr;
+use weft_values::{Stop, frames};
 
 use super::{Hit, Plan, Verdict};
+use crate::StepKind;
 
-/// Ends after the instruction that it asks for at once.
-pub(crate) struct OneInstruction;
+/// No instruction of x86 is longer.
+const LONGEST: usize = 15;
 
-impl Plan for OneInstruction {
+/// See the module.
+pub(crate) struct InstructionStep {
+    name: String,
+    tid: i32,
+    way: Way,
+}
+
+enum Way {
+    /// The thread executes one instruction.
+    One,
+    /// It runs until it is at `to` with this stack pointer.
+    Until { to: MemAddr, sp: MemAddr },
+}
+
+impl InstructionStep {
+    pub(crate) fn new(kind: StepKind, stop: &Stop, tid: i32) -> Result<Self, String> {
+        let thread = stop.thread(tid).ok_or_else(|| format!("there is no thread {tid} any more"))?;
+        let (pc, sp) = (thread.registers.pc(), thread.registers.sp());
+        let way = match kind {
+            StepKind::In => Way::One,
+            StepKind::Over => match instruction_at(stop, pc) {
+                Some(instruction) if runs_long(&instruction) => {
+                    Way::Until { to: MemAddr::new(instruction.next_ip()), sp }
+                }
+                _ => Way::One,
+            },
+            StepKind::Out => {
+                let caller = stop.modules.caller(&thread.registers, false, &*stop.memory);
+                let caller = caller.map_err(|error| format!("the caller is not known: {error}"))?;
+                let caller = caller.ok_or_else(|| "nothing called this function".to_owned())?;
+                Way::Until { to: caller.registers.pc(), sp: caller.cfa }
+            }
+        };
+        let name = match kind {
+            StepKind::Out => {
+                let frame = frames(stop, tid, 1).frames.into_iter().next();
+                format!("the step out of {}", frame.map_or_else(|| pc.to_string(), |frame| frame.name))
+            }
+            _ => format!("the step over the instruction at {pc}"),
+        };
+        Ok(Self { name, tid, way })
+    }
+}
+
+/// The instruction at an address, without the debugger's own traps.
+fn instruction_at(stop: &Stop, pc: MemAddr) -> Option<Instruction> {
+    // The last instruction of a mapping is followed by nothing that could be read.
+    let code = (1..=LONGEST).rev().find_map(|length| stop.memory.read_bytes(pc, length).ok())?;
+    let instruction = Decoder::with_ip(64, &code, pc.raw(), DecoderOptions::NONE).decode();
+    (!instruction.is_invalid()).then_some(instruction)
+}
+
+/// Whether an instruction goes on with the next one only after a function, or a string of any length: single-stepping a
+/// repeated instruction stops after each round.
+fn runs_long(instruction: &Instruction) -> bool {
+    let calls = matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall);
+    calls && !instruction.is_jmp_short_or_near()
+        || instruction.is_string_instruction() && (instruction.has_rep_prefix() || instruction.has_repne_prefix())
+}
+
+impl Plan for InstructionStep {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
     fn start(&mut self) -> Verdict {
-        Verdict::StepInstruction
+        match self.way {
+            Way::One => Verdict::StepInstruction,
+            Way::Until { .. } => Verdict::Continue,
+        }
     }
 
     fn traps(&self) -> BTreeSet<MemAddr> {
-        BTreeSet::new()
+        match self.way {
+            Way::One => BTreeSet::new(),
+            Way::Until { to, .. } => BTreeSet::from([to]),
+        }
     }
 
-    fn on_trap(&mut self, _hit: &Hit<'_>) -> Verdict {
-        Verdict::Continue
+    fn on_trap(&mut self, hit: &Hit<'_>) -> Verdict {
+        let Some(thread) = hit.stop.thread(hit.tid).filter(|_| hit.tid == self.tid) else { return Verdict::Continue };
+        match self.way {
+            Way::Until { to, sp } if thread.registers.pc() == to && thread.registers.sp() == sp => Verdict::Done(None),
+            _ => Verdict::Continue,
+        }
     }
 
     fn on_stepped(&mut self, _hit: &Hit<'_>) -> Verdict {
         Verdict::Done(None)
     }
 
-    fn on_thread_exited(&mut self, _tid: i32) -> Verdict {
+    fn on_thread_exited(&mut self, tid: i32) -> Verdict {
+        if tid == self.tid {
+            return Verdict::Lost("the thread has ended during the step; the program runs on".to_owned());
+        }
         Verdict::Continue
     }
 }

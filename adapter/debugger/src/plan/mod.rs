@@ -43,6 +43,9 @@ pub(crate) enum Verdict {
 
 /// What a step intends.
 pub(crate) trait Plan: Send {
+    /// What a user calls it: `the step over line 12`.
+    fn name(&self) -> String;
+
     /// What to do before anything runs: [`Verdict::Continue`] or [`Verdict::StepInstruction`].
     fn start(&mut self) -> Verdict;
 
@@ -66,9 +69,9 @@ pub(crate) trait Plan: Send {
     fn on_thread_exited(&mut self, tid: i32) -> Verdict;
 }
 
-/// The plan for one machine instruction.
-pub(crate) fn one_instruction() -> Box<dyn Plan> {
-    Box::new(instruction::OneInstruction)
+/// The plan for a step by machine instructions.
+pub(crate) fn step_instruction(kind: StepKind, stop: &Stop, tid: i32) -> Result<Box<dyn Plan>, String> {
+    Ok(Box::new(instruction::InstructionStep::new(kind, stop, tid)?))
 }
 
 /// The plan for a step by lines from where a thread stands.

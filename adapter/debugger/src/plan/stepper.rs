@@ -29,6 +29,8 @@ const MOST_PLUMBING: usize = 32;
 
 /// See the module.
 pub(crate) struct Stepper {
+    /// What a user calls it.
+    name: String,
     kind: StepKind,
     phase: Phase,
     /// Lines that do not count: where the step began, and where the coroutine awaited since.
@@ -71,6 +73,11 @@ impl Stepper {
         let frame = walk.first().ok_or_else(|| format!("there is no thread {tid} any more"))?;
         let line = frame.source.as_ref().map_or(0, |source| source.line);
         let mut stepper = Self {
+            name: match kind {
+                StepKind::Over => format!("the step over line {line}"),
+                StepKind::In => format!("the step into line {line}"),
+                StepKind::Out => format!("the step out of {}", frame.name),
+            },
             kind,
             phase: Phase::Idle { entries: BTreeSet::new() },
             seen: BTreeSet::from([line]),
@@ -91,6 +98,7 @@ impl Stepper {
         let state = coroutine(stop, &environment).map_err(|error| format!("the coroutine cannot be read: {error}"))?;
         let kind = if kind == StepKind::In { StepKind::Over } else { kind };
         let mut stepper = Self {
+            name: "the step of the suspended task".to_owned(),
             kind,
             phase: Phase::Idle { entries: BTreeSet::new() },
             seen: state.await_location.iter().map(|at| at.line).collect(),
@@ -318,6 +326,10 @@ impl Stepper {
 }
 
 impl Plan for Stepper {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
     fn start(&mut self) -> Verdict {
         if self.starts_at_call { Verdict::StepInstruction } else { Verdict::Continue }
     }
