@@ -5,6 +5,7 @@ mod demo;
 mod ending;
 mod log;
 mod tasks;
+mod terminal;
 mod tree;
 
 use std::path::PathBuf;
@@ -41,6 +42,9 @@ enum Command {
     Tasks(tasks::Arguments),
     /// A guided session in the terminal on a bundled async program
     Demo,
+    /// Become a program of a debug session, in the terminal that an editor opened for it
+    #[command(hide = true)]
+    LaunchInTerminal(terminal::Arguments),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Command::Dap { listen, allow_remote, .. } => dap::run(listen.as_deref(), allow_remote),
         Command::Tasks(arguments) => tasks::run(&arguments),
         Command::Demo => demo::run(),
+        Command::LaunchInTerminal(arguments) => Err(terminal::run(&arguments)),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -22,6 +22,32 @@ pub struct LaunchSpec {
     pub env: Vec<(OsString, Option<OsString>)>,
     /// A file to read as standard input, which is empty without.
     pub stdin: Option<PathBuf>,
+    /// What it writes to. (A program that starts in somebody else's terminal writes there.)
+    pub console: Console,
+    /// How it is treated.
+    pub settings: Settings,
+}
+
+/// What a program's output goes through on its way to us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Console {
+    /// Pipes: the program knows that no user watches.
+    #[default]
+    Pipes,
+    /// A pseudo-terminal each for standard output and error.
+    Terminals,
+}
+
+/// A process to attach to.
+#[derive(Clone, Debug, Default)]
+pub struct AttachSpec {
+    /// The process.
+    pub pid: i32,
+    /// Its executable when `/proc` is not to be asked; absolute.
+    pub program: Option<PathBuf>,
+    /// It stands in a job-control stop (`SIGSTOP`) only for us to attach to it: it goes on when we say so. Otherwise
+    /// such a stop lasts until somebody sends `SIGCONT`.
+    pub resume_stopped: bool,
     /// How it is treated.
     pub settings: Settings,
 }

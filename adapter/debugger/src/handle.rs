@@ -1,5 +1,6 @@
 //! The handle: commands go to the engine thread, answers come back.
 
+use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -8,15 +9,18 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use weft_memory::MemAddr;
-use weft_process::{Waker, thread_name};
+use weft_process::{Meeting, Waker, thread_name};
 use weft_symbols::Modules;
 use weft_values::Stop;
 
-use crate::engine::{Engine, Start};
+use crate::engine::{Engine, Start, refused};
 use crate::{
-    Bound, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, InstructionSpec, LaunchSpec, LineSpec, PanicFilter,
-    Refused, ResumeKind, Settings, Stream, ThreadName,
+    AttachSpec, Bound, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, InstructionSpec, LaunchSpec, LineSpec,
+    PanicFilter, Refused, ResumeKind, Stream, ThreadName,
 };
+
+/// How long a helper may take from the moment that its terminal is said to be open.
+const HELPER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where an engine's events go.
 pub(crate) type Reporter = Arc<dyn Fn(Event) + Send + Sync>;
@@ -113,14 +117,26 @@ impl Debugger {
         Self::spawn(Start::Launch(spec, Arc::new(output)), events, EndKind::Kill)
     }
 
-    /// Attaches to a process and holds it. `program` is its executable when `/proc` is not to be asked.
-    pub fn attach(
-        pid: i32,
-        program: Option<&Path>,
-        settings: Settings,
+    /// Starts a program in a terminal that somebody else opens, and holds it as [`Debugger::launch`] does. `helper` is how
+    /// weft's helper is started (the path of `weft`, then `launch-in-terminal`); `run` has the words it is given run in the
+    /// terminal, with the program's directory and environment, and says when that is done, or why it cannot be. The
+    /// program's output goes to the terminal and is not seen here.
+    pub fn launch_in_terminal(
+        spec: LaunchSpec,
+        helper: &[OsString],
+        run: impl FnOnce(Vec<OsString>) -> Result<(), String>,
         events: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<Self, Refused> {
-        Self::spawn(Start::Attach(pid, program.map(Path::to_owned), settings), events, EndKind::Detach)
+        let meeting = Meeting::new().map_err(refused)?;
+        weft_process::check_executable(&spec.program).map_err(refused)?;
+        run(meeting.command(helper, &spec.program, &spec.args, spec.stdin.as_deref())).map_err(Refused::Start)?;
+        let helper = meeting.wait(HELPER_PATIENCE, || None).map_err(refused)?;
+        Self::spawn(Start::Adopt(helper, spec.settings), events, EndKind::Kill)
+    }
+
+    /// Attaches to a process and holds it.
+    pub fn attach(spec: AttachSpec, events: impl Fn(Event) + Send + Sync + 'static) -> Result<Self, Refused> {
+        Self::spawn(Start::Attach(spec), events, EndKind::Detach)
     }
 
     fn spawn(start: Start, events: impl Fn(Event) + Send + Sync + 'static, at_end: EndKind) -> Result<Self, Refused> {

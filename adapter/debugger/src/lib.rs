@@ -24,9 +24,9 @@ mod stops;
 mod targets;
 
 pub use api::{
-    Access, Bound, BreakpointKind, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, Grain, InTarget,
-    InstructionSpec, LaunchSpec, LineSpec, PanicFilter, Reason, Refused, ResumeKind, Settings, SignalPolicy, StepKind,
-    StepTarget, Stopped, Stream, Terms, ThreadName,
+    Access, AttachSpec, Bound, BreakpointKind, Console, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, Grain,
+    InTarget, InstructionSpec, LaunchSpec, LineSpec, PanicFilter, Reason, Refused, ResumeKind, Settings, SignalPolicy,
+    StepKind, StepTarget, Stopped, Stream, Terms, ThreadName,
 };
 pub use handle::Debugger;
 pub use images::{ImageCache, modules_of};

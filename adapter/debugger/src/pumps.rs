@@ -1,11 +1,11 @@
 //! What a launched program writes, read by a thread per stream.
 
-use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
+
+use weft_process::OutputEnd;
 
 use crate::Stream;
 
@@ -23,7 +23,7 @@ pub(crate) struct Pumps {
 
 impl Pumps {
     /// Starts reading.
-    pub(crate) fn start(streams: [(Stream, Option<OwnedFd>); 2], sink: &OutputSink) -> Self {
+    pub(crate) fn start(streams: [(Stream, Option<OutputEnd>); 2], sink: &OutputSink) -> Self {
         let (finished, done) = channel();
         let mut running = 0;
         for (stream, pipe) in streams {
@@ -31,7 +31,7 @@ impl Pumps {
             let Some(pipe) = pipe else { continue };
             let name = format!("{stream:?}").to_lowercase();
             let thread = std::thread::Builder::new().name(name);
-            if thread.spawn(move || pump(stream, pipe.into(), &sink, &finished)).is_ok() {
+            if thread.spawn(move || pump(stream, pipe, &sink, &finished)).is_ok() {
                 running += 1;
             }
         }
@@ -52,7 +52,7 @@ impl Pumps {
     }
 }
 
-fn pump(stream: Stream, mut pipe: File, sink: &OutputSink, finished: &Sender<()>) {
+fn pump(stream: Stream, mut pipe: OutputEnd, sink: &OutputSink, finished: &Sender<()>) {
     let mut buffer = [0; 1 << 13];
     loop {
         match pipe.read(&mut buffer) {

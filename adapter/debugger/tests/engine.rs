@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{PATIENCE, Session, at_lines, library, line, place, program, source};
-use weft_debugger::{Debugger, EndKind, Event, LaunchSpec, LineSpec, Reason, Refused, ResumeKind, Settings, StepKind};
+use weft_debugger::{
+    AttachSpec, Debugger, EndKind, Event, LaunchSpec, LineSpec, Reason, Refused, ResumeKind, StepKind,
+};
 use weft_memory::{MemAddr, MemoryError};
 use weft_process::{ProcessError, process_state};
 
@@ -391,7 +393,7 @@ fn what_cannot_be_debugged_says_why() {
     };
     assert_eq!(launch("/no/such"), Refused::NotFound("the program /no/such does not exist".to_owned()));
     assert!(matches!(launch("/etc/passwd"), Refused::NotAProgram(_)));
-    let attach = |pid| Debugger::attach(pid, None, Settings::default(), |_| {}).err().unwrap();
+    let attach = |pid| Debugger::attach(AttachSpec { pid, ..AttachSpec::default() }, |_| {}).err().unwrap();
     assert!(matches!(attach(i32::MAX), Refused::NotFound(_)));
     assert!(matches!(attach(std::process::id().cast_signed()), Refused::NotAllowed(_)));
 }
@@ -469,7 +471,7 @@ fn an_attached_program_survives_the_engines_failure() {
     let (child, output) = spinning();
     let pid = child.id().cast_signed();
     let (send, receive) = std::sync::mpsc::channel();
-    let debugger = Debugger::attach(pid, None, Settings::default(), move |event| {
+    let debugger = Debugger::attach(AttachSpec { pid, ..AttachSpec::default() }, move |event| {
         if let Event::Stopped(_) = event {
             let _told = send.send(());
             panic!("the engine fails, as this test wants");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weft_debugger::{Debugger, LaunchSpec, Settings};
+use weft_debugger::{AttachSpec, Console, Debugger, LaunchSpec, Settings};
 use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::Answer;
 use weft_session::{AttachConfig, Debuggee, EventSender, Factory, LaunchConfig};
@@ -30,6 +30,7 @@ impl Factory for NativeFactory {
             cwd: config.cwd,
             env: config.env,
             stdin: config.stdin,
+            console: Console::Terminals,
             settings: Settings::default(),
         };
         let pump = Pump::new(events.clone());
@@ -44,13 +45,17 @@ impl Factory for NativeFactory {
     fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
         let stepped = SteppedTask::default();
         let reporter = Reporter::new(events, stepped.clone());
-        let debugger = Debugger::attach(config.pid, config.program.as_deref(), Settings::default(), move |event| {
-            reporter.report(event)
-        })
-        .map_err(|error| match refused(error) {
-            Error { id: ErrorId::LaunchFailed, message } => Error { id: ErrorId::AttachFailed, message },
-            other => other,
-        })?;
+        let spec = AttachSpec {
+            pid: config.pid,
+            program: config.program,
+            resume_stopped: false,
+            settings: Settings::default(),
+        };
+        let debugger =
+            Debugger::attach(spec, move |event| reporter.report(event)).map_err(|error| match refused(error) {
+                Error { id: ErrorId::LaunchFailed, message } => Error { id: ErrorId::AttachFailed, message },
+                other => other,
+            })?;
         Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped)))
     }
 }

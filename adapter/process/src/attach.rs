@@ -11,7 +11,8 @@ const MOST_PASSES: usize = 1000;
 
 impl Tracee {
     /// Stops all threads of a running process. The calling thread traces it from now on; when the tracee is dropped,
-    /// or weft dies, the process runs on.
+    /// or weft dies, the process runs on. One that stands in a job-control stop stays in it whatever we do, until it gets
+    /// `SIGCONT` ([`Tracee::end_job_control_stop`]).
     pub fn attach(pid: Pid) -> Result<Self, ProcessError> {
         check(pid)?;
         let mut tracee = Self::new(Waiter::new()?, pid, Origin::Attached)?;
@@ -95,7 +96,7 @@ fn check(pid: Pid) -> Result<(), ProcessError> {
 }
 
 /// The kernel's refusal as a sentence: what is the likely reason, and what helps.
-fn refusal(pid: Pid, reason: io::Error) -> ProcessError {
+pub(crate) fn refusal(pid: Pid, reason: io::Error) -> ProcessError {
     if let Err(error) = check(pid) {
         return error;
     }

@@ -100,6 +100,9 @@ pub enum ProcessError {
         /// The probable reason and the remedy.
         hint: String,
     },
+    /// A program that was to start in a terminal did not: a sentence.
+    #[error("{0}")]
+    Terminal(String),
     /// The thread is not there (any more) or is not stopped.
     #[error("thread {0} is gone or running")]
     ThreadGone(Pid),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    ProcessError, Tracee, check_executable, ptrace,
+    OutputEnd, ProcessError, Tracee, check_executable, ptrace, pty,
     spawn::{self, Image, Step, c_string, pipe},
     tracee::Origin,
     wait::Waiter,
@@ -54,6 +54,10 @@ pub enum Output {
     /// Into two pipes, whose reading ends are [`Launched::stdout`] and [`Launched::stderr`].
     #[default]
     Pipes,
+    /// Into two pseudo-terminals of 80 columns and 24 lines, which change nothing of what is written: the program
+    /// believes that a user watches, and writes lines when they are finished. Our ends are [`Launched::stdout`] and
+    /// [`Launched::stderr`]. Where the environment has no `TERM`, the program gets `TERM=dumb`.
+    Terminals,
     /// Where the debugger's own go.
     Inherit,
 }
@@ -65,10 +69,10 @@ pub struct Launched {
     pub tracee: Tracee,
     /// Writing end of its standard input, if piped.
     pub stdin: Option<OwnedFd>,
-    /// Reading end of its standard output, if piped. Must be read, or the program will wait.
-    pub stdout: Option<OwnedFd>,
-    /// Reading end of its standard error, if piped. Must be read, or the program will wait.
-    pub stderr: Option<OwnedFd>,
+    /// Reading end of its standard output, if it is not our own. Must be read, or the program will wait.
+    pub stdout: Option<OutputEnd>,
+    /// Reading end of its standard error, if it is not our own. Must be read, or the program will wait.
+    pub stderr: Option<OutputEnd>,
 }
 
 /// Our and the child's end of each standard stream.
@@ -99,6 +103,7 @@ impl Streams {
         };
         let output = || match spec.output {
             Output::Pipes => pipe().map(|(read, write)| (Some(read), Some(write))),
+            Output::Terminals => pty::open().map(|(ours, programs)| (Some(ours), Some(programs))),
             Output::Inherit => Ok((None, None)),
         };
         let ((our_output, output_end), (our_error, error_end)) = (output()?, output()?);
@@ -114,6 +119,9 @@ fn environment(spec: &LaunchSpec) -> Result<Vec<CString>, ProcessError> {
             Some(value) => variables.insert(name.clone(), value.clone()),
             None => variables.remove(name),
         };
+    }
+    if spec.output == Output::Terminals {
+        variables.entry("TERM".into()).or_insert_with(|| "dumb".into());
     }
     let join = |(mut name, value): (OsString, OsString)| {
         let what = format!("the environment variable {}", name.to_string_lossy());
@@ -156,6 +164,7 @@ impl Tracee {
         };
         let tracee = start(&image, &program, spec)?;
         let [stdin, stdout, stderr] = ours;
+        let (stdout, stderr) = (stdout.map(OutputEnd::new), stderr.map(OutputEnd::new));
         Ok(Launched { tracee, stdin, stdout, stderr })
     }
 }

@@ -27,8 +27,10 @@ mod launch;
 mod memory;
 mod proc;
 mod ptrace;
+mod pty;
 mod registers;
 mod spawn;
+mod terminal;
 mod tracee;
 mod wait;
 
@@ -40,6 +42,8 @@ pub use memory::{LiveMemory, StoppedMemory};
 pub use proc::{
     Auxv, Mapping, ProcessState, auxv, command_line, executable_path, mappings, process_state, thread_name,
 };
+pub use pty::OutputEnd;
+pub use terminal::{Helper, Meeting, become_program};
 pub use tracee::Tracee;
 pub use wait::Waker;
 

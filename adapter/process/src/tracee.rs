@@ -127,6 +127,17 @@ impl Tracee {
         self.threads.get(&tid).is_some_and(|thread| thread.state == State::Stopped)
     }
 
+    /// Whether threads stand in a job-control stop (`SIGSTOP`, `SIGTSTP`): they will not run, whatever is done here, until
+    /// the process gets `SIGCONT`.
+    pub fn is_in_job_control_stop(&self) -> bool {
+        self.threads.values().any(|thread| thread.group_stop.is_some())
+    }
+
+    /// Sends `SIGCONT` if the process stands in a job-control stop: it goes on when its threads are resumed here.
+    pub fn end_job_control_stop(&self) -> Result<(), ProcessError> {
+        if self.is_in_job_control_stop() { self.signal(libc::SIGCONT) } else { Ok(()) }
+    }
+
     /// The process's memory at any time. After an [`WaitEvent::Exec`] it must be asked for anew.
     pub fn memory(&self) -> Result<LiveMemory, ProcessError> {
         self.memory.clone().ok_or(ProcessError::NoProcess(self.pid))

@@ -14,7 +14,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use weft_memory::MemAddr;
-use weft_process::{Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
+use weft_process::{Helper, Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
 use weft_symbols::{DebugInfo, Modules};
 
 use crate::breakpoints::{Asked, Breakpoints, Group, Owner};
@@ -23,15 +23,18 @@ use crate::plan::Plan;
 use crate::pumps::{OutputSink, Pumps};
 use crate::stops::stop_of;
 use crate::{
-    EndKind, Event, ImageCache, LaunchSpec, LineSpec, Reason, Refused, Settings, Stream, entry, images::open_program,
+    AttachSpec, Console, EndKind, Event, ImageCache, LaunchSpec, LineSpec, Reason, Refused, Settings, Stream, entry,
+    images::open_program,
 };
 
 /// How a debuggee comes to be.
 pub(crate) enum Start {
     /// Started.
     Launch(LaunchSpec, OutputSink),
-    /// Found running; with its executable, if that is known better.
-    Attach(i32, Option<PathBuf>, Settings),
+    /// About to begin in a terminal.
+    Adopt(Helper, Settings),
+    /// Found running.
+    Attach(AttachSpec),
 }
 
 /// What the debuggee does, as the outside knows it.
@@ -96,15 +99,22 @@ impl Engine {
         inputs: Receiver<Input>,
         shared: Arc<Shared>,
     ) -> Result<Self, Refused> {
+        let launched = !matches!(start, Start::Attach(_));
         let (tracee, instead, settings, pumps) = match start {
             Start::Launch(spec, sink) => {
                 let settings = spec.settings.clone();
                 let (tracee, pumps) = launch(spec, &sink)?;
                 (tracee, None, settings, Some(pumps))
             }
-            Start::Attach(pid, instead, settings) => (Tracee::attach(pid).map_err(refused)?, instead, settings, None),
+            Start::Adopt(helper, settings) => (Tracee::adopt(helper).map_err(refused)?, None, settings, None),
+            Start::Attach(spec) => {
+                let tracee = Tracee::attach(spec.pid).map_err(refused)?;
+                if spec.resume_stopped {
+                    tracee.end_job_control_stop().map_err(refused)?;
+                }
+                (tracee, spec.program, spec.settings, None)
+            }
         };
-        let launched = pumps.is_some();
         let program = weft_process::executable_path(tracee.pid()).map_err(refused)?;
         let mut engine = Self {
             tracee,
@@ -338,7 +348,10 @@ fn launch(spec: LaunchSpec, sink: &OutputSink) -> Result<(Tracee, Pumps), Refuse
         cwd: Some(spec.cwd),
         env: spec.env,
         stdin: spec.stdin.map_or(Stdin::Null, Stdin::File),
-        output: Output::Pipes,
+        output: match spec.console {
+            Console::Pipes => Output::Pipes,
+            Console::Terminals => Output::Terminals,
+        },
     };
     let launched = Tracee::launch(&spec).map_err(refused)?;
     let pumps = Pumps::start([(Stream::Stdout, launched.stdout), (Stream::Stderr, launched.stderr)], sink);
@@ -346,7 +359,7 @@ fn launch(spec: LaunchSpec, sink: &OutputSink) -> Result<(Tracee, Pumps), Refuse
 }
 
 /// Why the operating system did not do it, for the user.
-fn refused(error: ProcessError) -> Refused {
+pub(crate) fn refused(error: ProcessError) -> Refused {
     let sentence = error.to_string();
     match error {
         ProcessError::NoProgram(_) | ProcessError::NoProcess(_) | ProcessError::Zombie(_) => {
@@ -365,6 +378,7 @@ fn refused(error: ProcessError) -> Refused {
         ProcessError::WorkingDirectory { .. }
         | ProcessError::StandardInput { .. }
         | ProcessError::ZeroByte { .. }
+        | ProcessError::Terminal(_)
         | ProcessError::Exec { .. } => Refused::Start(sentence),
         ProcessError::System { .. } => Refused::Failed(sentence),
     }

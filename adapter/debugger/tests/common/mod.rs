@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use weft_debugger::{
-    Bound, BreakpointKind, Debugger, Event, Grain, LaunchSpec, LineSpec, Reason, ResumeKind, Settings, StepKind,
+    AttachSpec, Bound, BreakpointKind, Debugger, Event, Grain, LaunchSpec, LineSpec, Reason, ResumeKind, StepKind,
     StepTarget, Stopped,
 };
 
@@ -106,9 +106,10 @@ impl Session {
 
     pub(crate) fn attach(pid: i32) -> Self {
         let (send, events) = channel();
-        let debugger =
-            Debugger::attach(pid, None, Settings::default(), move |event| send.send(event).unwrap_or_default())
-                .unwrap();
+        let debugger = Debugger::attach(AttachSpec { pid, ..AttachSpec::default() }, move |event| {
+            send.send(event).unwrap_or_default()
+        })
+        .unwrap();
         Self {
             debugger,
             events,

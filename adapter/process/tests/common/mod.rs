@@ -13,7 +13,7 @@ use std::{
     thread,
 };
 
-use weft_process::{LaunchSpec, Output, Stdin, Tracee};
+use weft_process::{LaunchSpec, Output, OutputEnd, Stdin, Tracee};
 
 /// The environment variable that names the role.
 pub(crate) const ROLE: &str = "WEFT_TEST_ROLE";
@@ -45,6 +45,8 @@ extern "C" fn play() {
         "debugger" => debugger(),
         "leader-exits" => leader_exits(),
         "exec-from-thread" => exec_from_thread(),
+        "looks" => looks(argument),
+        "helper" => helper(),
         other => panic!("no role {other}"),
     }
     std::process::exit(0);
@@ -174,6 +176,33 @@ fn exec_from_thread() {
     .unwrap();
 }
 
+/// Says what its standard streams are, and then much more, which it leaves unread by itself at its end.
+fn looks(lines: u64) {
+    // SAFETY: asks about descriptors and writes one winsize of ours.
+    let (terminals, size) = unsafe {
+        let mut size: libc::winsize = std::mem::zeroed();
+        let asked = libc::ioctl(1, libc::TIOCGWINSZ, &mut size);
+        ([0, 1, 2].map(|fd| libc::isatty(fd)), (asked, size.ws_row, size.ws_col))
+    };
+    print!("@{terminals:?} {size:?} ");
+    println!("{}", std::env::var("TERM").unwrap_or_default());
+    eprintln!("@this is the other stream");
+    for number in 0..lines {
+        println!("line {number}");
+    }
+}
+
+/// Is weft's helper in a terminal.
+fn helper() {
+    let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let [_, _, socket, _, program, args @ ..] = words.as_slice() else { panic!("{words:?}") };
+    // What it becomes plays another role.
+    // SAFETY: this process has no other thread.
+    unsafe { std::env::set_var(ROLE, std::env::var("WEFT_TEST_NEXT_ROLE").unwrap_or_default()) };
+    eprintln!("{}", weft_process::become_program(socket.as_ref(), None, program.as_ref(), args));
+    std::process::exit(1);
+}
+
 /// How to launch this binary in a role.
 pub(crate) fn spec(role: &str) -> LaunchSpec {
     LaunchSpec {
@@ -235,9 +264,9 @@ pub(crate) fn hear(from: &mut impl BufRead) -> String {
     }
 }
 
-/// A debuggee's pipe as a reader.
-pub(crate) fn reader(fd: Option<OwnedFd>) -> BufReader<std::fs::File> {
-    BufReader::new(fd.unwrap().into())
+/// A debuggee's output as a reader.
+pub(crate) fn reader(end: Option<OutputEnd>) -> BufReader<OutputEnd> {
+    BufReader::new(end.unwrap())
 }
 
 /// A debuggee's pipe as a writer.
