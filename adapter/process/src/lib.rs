@@ -29,6 +29,7 @@ mod proc;
 mod ptrace;
 mod pty;
 mod registers;
+mod slots;
 mod spawn;
 mod terminal;
 mod tracee;

@@ -15,6 +15,10 @@ pub(crate) const OPTIONS: libc::c_int = libc::PTRACE_O_TRACECLONE
     | libc::PTRACE_O_TRACEEXEC
     | libc::PTRACE_O_TRACEEXIT;
 
+/// Not named by libc (Linux, include/uapi/linux/ptrace.h).
+const PTRACE_GETSIGMASK: libc::c_uint = 0x420a;
+const PTRACE_SETSIGMASK: libc::c_uint = 0x420b;
+
 /// A request without a result in memory.
 fn request(what: libc::c_uint, tid: Tid, address: usize, data: usize) -> io::Result<()> {
     // SAFETY: none of the requests made through here lets the kernel write to our memory; address and data are numbers.
@@ -54,6 +58,65 @@ pub(crate) fn detach(tid: Tid, signal: i32) -> io::Result<()> {
 /// Writes one word of the thread's `user` area, for instance its pc.
 pub(crate) fn poke_user(tid: Tid, offset: usize, value: u64) -> io::Result<()> {
     request(libc::PTRACE_POKEUSER, tid, offset, usize::try_from(value).unwrap_or(0))
+}
+
+/// A stopped thread's pc and stack pointer, cheaper than all its registers.
+pub(crate) fn position(tid: Tid) -> io::Result<(u64, u64)> {
+    // SAFETY: ptrace_syscall_info is plain data; all zeroes is a value of it.
+    let mut info: libc::ptrace_syscall_info = unsafe { mem::zeroed() };
+    // SAFETY: GET_SYSCALL_INFO writes at most as many bytes at `data` as `address` says, which are ours.
+    let result = unsafe {
+        libc::ptrace(
+            libc::PTRACE_GET_SYSCALL_INFO,
+            tid,
+            size_of::<libc::ptrace_syscall_info>() as *mut c_void,
+            ptr::from_mut(&mut info).cast::<c_void>(),
+        )
+    };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok((info.instruction_pointer, info.stack_pointer)) }
+}
+
+/// The signals that a stopped thread has blocked: bit `signal - 1`.
+pub(crate) fn signal_mask(tid: Tid) -> io::Result<u64> {
+    let mut mask: u64 = 0;
+    // SAFETY: GETSIGMASK writes the eight bytes that `address` says at `data`, which is ours.
+    let result =
+        unsafe { libc::ptrace(PTRACE_GETSIGMASK, tid, size_of::<u64>() as *mut c_void, ptr::from_mut(&mut mask)) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(mask) }
+}
+
+/// Replaces the signals that a stopped thread has blocked.
+pub(crate) fn set_signal_mask(tid: Tid, mask: u64) -> io::Result<()> {
+    // SAFETY: SETSIGMASK only reads the eight bytes that `address` says at `data`.
+    let result = unsafe {
+        libc::ptrace(
+            PTRACE_SETSIGMASK,
+            tid,
+            size_of::<u64>() as *mut c_void,
+            ptr::from_ref(&mask).cast_mut().cast::<c_void>(),
+        )
+    };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Waits for one tracee of the calling thread, whose status nobody else takes; none when there is nothing to wait for.
+pub(crate) fn wait_for(tid: Tid) -> Option<i32> {
+    loop {
+        let mut status = 0;
+        // SAFETY: waitpid writes one int of ours.
+        let result = unsafe { libc::waitpid(tid, &mut status, libc::__WALL | libc::__WNOTHREAD) };
+        match result {
+            -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            -1 => return None,
+            _ => return Some(status),
+        }
+    }
+}
+
+/// Sends one thread of a traced process a signal.
+pub(crate) fn send(pid: Tid, tid: Tid, signal: i32) {
+    // SAFETY: tgkill takes numbers; until a tracee's end was collected its number is its own.
+    unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, signal) };
 }
 
 pub(crate) fn event_message(tid: Tid) -> io::Result<u64> {

@@ -2,10 +2,11 @@
 
 mod control;
 mod digest;
+mod passing;
 mod thread;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     io,
     marker::PhantomData,
 };
@@ -15,7 +16,7 @@ use weft_memory::{MemAddr, Registers};
 
 use crate::{
     Ended, LiveMemory, Pid, ProcessError, StoppedMemory, Tid, Wait, WaitEvent, Waker, memory::Generation, registers,
-    wait::Waiter,
+    slots::Slots, wait::Waiter,
 };
 
 /// Threads that stopped before anything named them, at most; more than that are not ours to remember.
@@ -45,6 +46,8 @@ pub struct Tracee {
     early: HashMap<Tid, i32>,
     /// Forked processes whose first stop has not been seen, and whether they share our debuggee's memory.
     forked: HashMap<Pid, bool>,
+    /// Processes that run in our debuggee's memory: between vfork and exec.
+    sharing: HashSet<Pid>,
     queue: VecDeque<WaitEvent>,
     ended: Option<Ended>,
     /// How the thread that ended last did.
@@ -53,6 +56,8 @@ pub struct Tracee {
     /// While all threads are being stopped, nothing is resumed unasked.
     stopping: bool,
     memory: Option<LiveMemory>,
+    /// Where instructions under traps are executed from.
+    slots: Slots,
     generation: Generation,
     /// Ptrace knows threads: only the one that attached may ask.
     not_send: PhantomData<*const ()>,
@@ -67,12 +72,14 @@ impl Tracee {
             threads: BTreeMap::new(),
             early: HashMap::new(),
             forked: HashMap::new(),
+            sharing: HashSet::new(),
             queue: VecDeque::new(),
             ended: None,
             last_end: None,
             detached: false,
             stopping: false,
             memory: None,
+            slots: Slots::default(),
             generation: Generation::default(),
             not_send: PhantomData,
         })

@@ -9,6 +9,10 @@ impl Tracee {
     /// The one place that resumes. ESRCH means that the thread was killed: its end will be reported.
     pub(super) fn go(&mut self, tid: Tid, signal: i32, pace: Pace) {
         self.generation.advance();
+        let Some(thread) = self.threads.get(&tid) else { return };
+        if thread.detour.is_some() && thread.group_stop.is_none() {
+            self.enter_again(tid);
+        }
         let Some(thread) = self.threads.get_mut(&tid) else { return };
         thread.pace = pace;
         thread.state = State::Running;
@@ -24,7 +28,7 @@ impl Tracee {
     }
 
     /// Fails unless the thread is stopped and nothing of it waits to be taken.
-    fn resumable(&self, tid: Tid) -> Result<(), ProcessError> {
+    pub(super) fn resumable(&self, tid: Tid) -> Result<(), ProcessError> {
         if self.is_stopped(tid) && !self.is_queued(tid) { Ok(()) } else { Err(ProcessError::ThreadGone(tid)) }
     }
 
@@ -158,7 +162,7 @@ impl Tracee {
                 signals.insert(tid, signal);
             }
         }
-        for child in self.early.keys().chain(self.forked.keys()) {
+        for child in self.early.keys().chain(self.forked.keys()).chain(&self.sharing) {
             let _gone = ptrace::detach(*child, 0);
         }
         for tid in self.threads.keys() {

@@ -1,7 +1,7 @@
 //! From what the kernel reports to what has happened.
 
 use super::{MOST_EARLY, Pace, State, Thread};
-use crate::{Ended, LiveMemory, Pid, Tid, Tracee, Trap, WaitEvent, proc, ptrace};
+use crate::{Ended, LiveMemory, Pid, Tid, Tracee, Trap, WaitEvent, proc, ptrace, slots::Slots};
 
 impl Tracee {
     /// Makes an event of what the kernel reported, or none if it concerns only our own bookkeeping.
@@ -19,6 +19,10 @@ impl Tracee {
             // The leader may have exited long ago and be back by another thread's exec.
             self.threads.entry(tid).or_insert_with(|| Thread::new(State::Running));
         }
+        if self.sharing.contains(&tid) {
+            self.digest_sharing(tid, status);
+            return None;
+        }
         let Some(thread) = self.threads.get_mut(&tid) else {
             self.digest_unknown(tid, status);
             return None;
@@ -28,6 +32,7 @@ impl Tracee {
         thread.fetching = false;
         thread.delivering = (event == 0 && signal != libc::SIGTRAP).then_some(signal);
         if std::mem::replace(&mut thread.state, State::Stopped) == State::Starting && event != libc::PTRACE_EVENT_EXIT {
+            self.leave_slot(tid);
             return Some(WaitEvent::ThreadStarted { tid });
         }
         match event {
@@ -54,8 +59,12 @@ impl Tracee {
                 Some(WaitEvent::ThreadExited { tid })
             }
             libc::PTRACE_EVENT_STOP => self.digest_stop(tid, signal, interrupted),
-            _ if signal == libc::SIGTRAP => Some(self.digest_trap(tid)),
-            _ => Some(WaitEvent::Signal { tid, signal }),
+            _ if signal == libc::SIGTRAP => self.digest_trap(tid),
+            _ => {
+                self.leave_slot(tid);
+                self.settle_signal(tid, signal);
+                self.is_stopped(tid).then_some(WaitEvent::Signal { tid, signal })
+            }
         }
     }
 
@@ -63,6 +72,7 @@ impl Tracee {
     fn digest_end(&mut self, tid: Tid, status: i32) -> Option<WaitEvent> {
         self.early.remove(&tid);
         self.forked.remove(&tid);
+        self.sharing.remove(&tid);
         let ended = if libc::WIFEXITED(status) {
             Ended::Code(libc::WEXITSTATUS(status))
         } else {
@@ -119,14 +129,50 @@ impl Tracee {
         }
     }
 
-    /// Lets a forked process go, with its original code. One made by vfork shares our debuggee's memory for the few
-    /// instructions until it execs: there the traps must stay.
+    /// Lets a forked process go, with its original code. One made by vfork shares our debuggee's memory until it execs:
+    /// there the traps stay, and so do we.
     fn release_fork(&mut self, child: Pid, shares_memory: bool) {
-        if let Some(memory) = self.memory.as_ref().filter(|_| !shares_memory) {
+        if shares_memory {
+            self.sharing.insert(child);
+            let _gone = ptrace::cont(child, 0);
+            return;
+        }
+        if let Some(memory) = &self.memory {
             memory.restore_in(child);
         }
         if let Err(error) = ptrace::detach(child, 0) {
             tracing::debug!(child, %error, "a forked process was gone before it was let go");
+        }
+    }
+
+    /// A stop of a process that shares our debuggee's memory. Hits of traps are not its own; it is let go when its memory
+    /// is.
+    pub(super) fn digest_sharing(&mut self, child: Pid, status: i32) {
+        let (signal, event) = (libc::WSTOPSIG(status), status >> 16);
+        match event {
+            libc::PTRACE_EVENT_EXEC | libc::PTRACE_EVENT_EXIT => {
+                self.sharing.remove(&child);
+                let _gone = ptrace::detach(child, 0);
+            }
+            libc::PTRACE_EVENT_CLONE | libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK => {
+                let born = ptrace::event_message(child).ok().and_then(|message| Pid::try_from(message).ok());
+                let shares_memory = event != libc::PTRACE_EVENT_FORK;
+                match born {
+                    Some(born) if self.early.remove(&born).is_some() => self.release_fork(born, shares_memory),
+                    Some(born) => {
+                        self.forked.insert(born, shares_memory);
+                    }
+                    None => {}
+                }
+                let _gone = ptrace::cont(child, 0);
+            }
+            0 if signal == libc::SIGTRAP && self.pass_sharing(child) => {}
+            0 => {
+                let _gone = ptrace::cont(child, signal);
+            }
+            _ => {
+                let _gone = ptrace::cont(child, 0);
+            }
         }
     }
 
@@ -141,6 +187,8 @@ impl Tracee {
         self.generation.advance();
         self.threads.insert(tid, Thread::new(State::Stopped));
         self.memory = LiveMemory::open(self.pid).ok();
+        self.slots = Slots::default();
+        self.sharing.clear();
         Some(WaitEvent::Exec { tid })
     }
 
@@ -156,6 +204,7 @@ impl Tracee {
             }
             return None;
         }
+        self.leave_slot(tid);
         let group_stop = (signal != libc::SIGTRAP).then_some(signal);
         let before =
             self.threads.get_mut(&tid).and_then(|thread| std::mem::replace(&mut thread.group_stop, group_stop));
@@ -167,17 +216,29 @@ impl Tracee {
     }
 
     /// Which kind of trap stopped the thread, by the code the x86 kernel gives it.
-    fn digest_trap(&mut self, tid: Tid) -> WaitEvent {
+    fn digest_trap(&mut self, tid: Tid) -> Option<WaitEvent> {
         const SI_KERNEL: i32 = 0x80;
         let pace = self.threads.get(&tid).map_or(Pace::Run, |thread| thread.pace);
         let trap = match ptrace::signal_info(tid).map(|info| info.si_code) {
             Ok(SI_KERNEL) => Trap::Breakpoint,
             Ok(libc::TRAP_HWBKPT) => Trap::Hardware,
             // TRAP_BRKPT: the step ended behind a system call.
-            Ok(libc::TRAP_TRACE | libc::TRAP_BRKPT) if pace == Pace::Step => Trap::Step,
-            _ => return WaitEvent::Signal { tid, signal: libc::SIGTRAP },
+            Ok(libc::TRAP_TRACE | libc::TRAP_BRKPT) if pace == Pace::Step => {
+                if self.is_halfway(tid) {
+                    self.go(tid, 0, Pace::Step);
+                    return None;
+                }
+                Trap::Step
+            }
+            _ => {
+                self.leave_slot(tid);
+                return Some(WaitEvent::Signal { tid, signal: libc::SIGTRAP });
+            }
         };
-        WaitEvent::Trapped { tid, trap }
+        if trap != Trap::Breakpoint {
+            self.leave_slot(tid);
+        }
+        Some(WaitEvent::Trapped { tid, trap })
     }
 
     /// Resumes a thread as it was resumed before, unless it was asked to stop: then this is the stop. A vfork's parent
@@ -187,6 +248,7 @@ impl Tracee {
         let thread = self.threads.get_mut(&tid)?;
         if interrupted || stopping {
             if !thread.in_vfork {
+                self.leave_slot(tid);
                 return Some(WaitEvent::Interrupted { tid });
             }
             thread.interrupted = true;

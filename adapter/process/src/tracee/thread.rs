@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::passing::Detour;
 use crate::{Tid, ptrace};
 
 /// What a thread is doing, as far as the kernel has told us.
@@ -36,6 +37,8 @@ pub(super) struct Thread {
     pub(super) fetching: bool,
     /// The signal whose delivery the thread is stopped at.
     pub(super) delivering: Option<i32>,
+    /// It was found in a slot, and goes on there.
+    pub(super) detour: Option<Detour>,
     /// Signals that were put off by resuming without them: if they are given later, they tell what they would have then.
     put_off: HashMap<i32, SignalInfo>,
 }
@@ -59,12 +62,19 @@ impl Thread {
             in_vfork: false,
             fetching: false,
             delivering: None,
+            detour: None,
             put_off: HashMap::new(),
         }
     }
 }
 
 impl Thread {
+    /// Another stop has taken the place of that at the delivery of `signal`.
+    pub(super) fn put_off(&mut self, signal: i32, info: libc::siginfo_t) {
+        self.delivering = None;
+        self.put_off.insert(signal, SignalInfo(info));
+    }
+
     /// Before the thread is resumed with `signal`: what the kernel knows about a signal belongs to the stop at its delivery
     /// and is lost when that is left without it.
     pub(super) fn keep_signal_info(&mut self, tid: Tid, signal: i32) {

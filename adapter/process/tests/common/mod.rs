@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses its share")]
 
+#[path = "kinds.rs"]
+pub(crate) mod kinds;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     os::fd::OwnedFd,
@@ -41,6 +44,8 @@ extern "C" fn play() {
         "calls" => calls(argument),
         "churn" => churn(argument),
         "forks" => forks(argument),
+        "kinds" => kinds::play(argument, false),
+        "kinds-signals" => kinds::play(argument, true),
         "spin" => spin(),
         "debugger" => debugger(),
         "leader-exits" => leader_exits(),
