@@ -19,6 +19,7 @@ mod handle;
 mod images;
 mod plan;
 mod pumps;
+mod rewind;
 mod signals;
 mod stops;
 mod targets;

@@ -78,6 +78,8 @@ pub(crate) struct Engine {
     alone: Option<i32>,
     /// Threads whose hit was shown, and which have not run since.
     had_hit: BTreeSet<i32>,
+    /// Threads that are to end when they go on, with the instruction that they end at.
+    ending: BTreeMap<i32, MemAddr>,
     /// The signal by which job control has stopped the program.
     job_stop: Option<i32>,
     /// The last fault: thread, pc and signal.
@@ -133,6 +135,7 @@ impl Engine {
             rewound: BTreeMap::new(),
             undelivered: BTreeMap::new(),
             alone: None,
+            ending: BTreeMap::new(),
             had_hit: BTreeSet::new(),
             job_stop: None,
             fault: None,
@@ -215,8 +218,11 @@ impl Engine {
             | Input::SetInstructions(_, reply)
             | Input::SetData(_, reply)
             | Input::SetPanics(_, reply) => reply.send(Err(unbuilt())),
-            Input::GoTo(_, _, reply) | Input::RestartFrame(_, reply) | Input::EndThread(_, reply) => {
-                reply.send(Err(unbuilt()));
+            Input::GoTo(tid, address, reply) => self.on_go_to(tid, address, reply),
+            Input::RestartFrame(frame, reply) => self.on_restart_frame(frame, reply),
+            Input::EndThread(tid, reply) => {
+                let ended = self.end_thread(tid);
+                reply.send(ended);
             }
             Input::Write(_, _, reply) => reply.send(Err(unbuilt())),
             Input::Resume(how, alone, reply) => {

@@ -74,6 +74,7 @@ impl Engine {
         self.state = State::Running;
         self.shared.set_current(None);
         self.tracee.advance();
+        self.send_away();
         let signals = std::mem::take(&mut self.undelivered);
         let (signalled, later): (BTreeMap<i32, i32>, _) = signals.into_iter().partition(|(tid, _)| self.may_run(*tid));
         self.undelivered = later;
