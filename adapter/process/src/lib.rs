@@ -34,6 +34,7 @@ mod spawn;
 mod terminal;
 mod tracee;
 mod wait;
+mod watches;
 
 pub use error::ProcessError;
 pub use event::{Ended, Trap, Wait, WaitEvent};
@@ -47,6 +48,7 @@ pub use pty::OutputEnd;
 pub use terminal::{Helper, Meeting, become_program};
 pub use tracee::Tracee;
 pub use wait::Waker;
+pub use watches::{Watch, WatchAccess};
 
 /// A process, by its number.
 pub type Pid = libc::pid_t;
