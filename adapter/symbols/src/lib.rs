@@ -19,6 +19,7 @@ mod addresses;
 mod arrivals;
 mod awaits;
 mod blocks;
+mod browse;
 mod cache;
 mod coroutines;
 mod dies;
@@ -53,6 +54,7 @@ mod variables;
 mod vtables;
 mod wrappers;
 
+pub use browse::{CodeName, CodePlace};
 pub use error::{OpenError, SymbolError};
 pub use functions::{CodeFrame, Function, FunctionKind};
 pub use image::{DebugInfo, DieOffset, Image, Segment, Symbol, TlsSegment};

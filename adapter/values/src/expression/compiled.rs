@@ -28,6 +28,11 @@ impl Compiled {
         Ok(Self { node, quick: None })
     }
 
+    /// A condition for hits that belong to no place in the code (of breakpoints on data): only its syntax is checked.
+    pub fn anywhere(text: &str) -> Result<Self, EvaluateError> {
+        Ok(Self { node: super::syntax::parse(text)?, quick: None })
+    }
+
     /// Whether it is true in the innermost frame of a thread. Any expression, with all that debug information says.
     pub fn holds(&self, stop: &Stop, tid: i32) -> Result<bool, EvaluateError> {
         let frame = frames(stop, tid, 1).frames.into_iter().next();
