@@ -16,6 +16,7 @@ mod breakpoints;
 mod engine;
 mod entry;
 mod handle;
+mod hits;
 mod images;
 mod plan;
 mod pumps;
@@ -23,6 +24,7 @@ mod rewind;
 mod signals;
 mod stops;
 mod targets;
+mod terms;
 
 pub use api::{
     Access, AttachSpec, Bound, BreakpointKind, Console, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, Grain,

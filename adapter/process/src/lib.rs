@@ -20,6 +20,7 @@
 compile_error!("weft's native engine is for x86-64 Linux");
 
 mod attach;
+mod cores;
 mod error;
 mod event;
 mod executable;
@@ -36,6 +37,7 @@ mod tracee;
 mod wait;
 mod watches;
 
+pub use cores::Cores;
 pub use error::ProcessError;
 pub use event::{Ended, Trap, Wait, WaitEvent};
 pub use executable::check_executable;

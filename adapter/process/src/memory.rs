@@ -136,6 +136,11 @@ impl LiveMemory {
         Ok(())
     }
 
+    /// Reads what is really there: all of it, or nothing. Without the lock that hiding traps takes.
+    pub(crate) fn peek(&self, address: MemAddr, buffer: &mut [u8]) -> bool {
+        self.0.file.read_exact_at(buffer, address.raw()).is_ok()
+    }
+
     fn write_raw(&self, address: MemAddr, bytes: &[u8]) -> Result<(), MemoryError> {
         self.0.file.write_all_at(bytes, address.raw()).map_err(|error| failed(address, &error))
     }

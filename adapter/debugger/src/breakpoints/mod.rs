@@ -81,7 +81,7 @@ impl Breakpoint {
     fn bound(&self) -> Bound {
         Bound {
             id: self.id,
-            verified: !self.locations.is_empty(),
+            verified: !self.locations.is_empty() && self.objection.is_none(),
             at: self.at.clone(),
             address: None,
             locations: self.locations.len(),
@@ -158,6 +158,12 @@ impl Breakpoints {
     /// How a breakpoint is set now.
     pub(crate) fn bound(&self, id: i64) -> Option<Bound> {
         self.list.iter().find(|breakpoint| breakpoint.id == id).map(Breakpoint::bound)
+    }
+
+    /// Breakpoints that landed nowhere, with their terms.
+    pub(crate) fn unbound_terms(&self) -> impl Iterator<Item = (i64, &Terms)> {
+        let unbound = self.list.iter().filter(|breakpoint| breakpoint.locations.is_empty());
+        unbound.map(|breakpoint| (breakpoint.id, breakpoint.terms.as_ref()))
     }
 
     /// Looks again for every breakpoint, because files came or went; those that changed.

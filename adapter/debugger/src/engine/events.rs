@@ -7,10 +7,11 @@ use weft_process::{Trap, WaitEvent};
 use weft_values::Stop;
 
 use super::Engine;
+use super::judging::Judgement;
 use super::motion::Moved;
 use crate::plan::{Hit, Plan, Verdict};
 use crate::stops::thread_of;
-use crate::{BreakpointKind, Event, Reason};
+use crate::{Event, Reason};
 
 impl Engine {
     pub(super) fn on_event(&mut self, event: WaitEvent) {
@@ -23,6 +24,7 @@ impl Engine {
             WaitEvent::Signal { tid, signal } => self.on_signal(tid, signal),
             WaitEvent::ThreadStarted { tid } => {
                 (self.events)(Event::ThreadStarted(tid));
+                self.placement.born(tid, &self.tracee);
                 if self.may_run(tid) {
                     let _ = self.tracee.resume(tid, 0);
                 }
@@ -30,6 +32,7 @@ impl Engine {
             WaitEvent::ThreadExited { tid } => {
                 self.first_thread_ended |= tid == self.tracee.pid();
                 (self.events)(Event::ThreadExited(tid));
+                self.placement.died(tid);
                 let verdict = self.plan.as_mut().map(|plan| plan.on_thread_exited(tid));
                 if let Some(Verdict::Lost(why)) = verdict {
                     self.lose_plan(why);
@@ -40,6 +43,7 @@ impl Engine {
                 if std::mem::take(&mut self.first_thread_ended) {
                     (self.events)(Event::ThreadStarted(tid));
                 }
+                self.placement.release(&self.tracee);
                 self.planted.clear();
                 self.rewound.clear();
                 self.plan = None;
@@ -55,27 +59,49 @@ impl Engine {
 
     /// A thread executed an `int3`.
     pub(super) fn on_breakpoint(&mut self, tid: i32) {
-        let address = match self.rewound.remove(&tid) {
-            Some(address) => address,
-            None => match self.rewind(tid) {
-                Some(address) => address,
-                None => return self.on_own_trap(tid),
-            },
-        };
+        let Some((address, counted)) = self.look_at_hit(tid) else { return };
         let is_entry = self.entry.take_if(|entry| *entry == address).is_some();
         if self.loader == Some(address) {
             self.refresh_modules();
-        } else if let Some(owners) = self.owners.get(&address).filter(|_| !self.is_same_line(tid)) {
-            let ids = owners.iter().map(|owner| owner.id).collect();
-            let kind = owners.first().map_or(BreakpointKind::Line, |owner| owner.kind);
-            return self.report(tid, Reason::Breakpoint { ids, kind, text: None });
-        } else if is_entry {
+            return self.pass(tid);
+        }
+        let judgement = if self.sites.contains_key(&address) && !self.is_same_line(tid) {
+            self.judge(tid, address, counted)
+        } else {
+            Judgement::default()
+        };
+        if let Some((_, kind)) = judgement.stops.first() {
+            let kind = *kind;
+            let ids = judgement.stops.into_iter().map(|(id, _)| id).collect();
+            return self.report(tid, Reason::Breakpoint { ids, kind, text: judgement.text });
+        }
+        if is_entry {
             return self.report(tid, Reason::Entry);
-        } else if self.plan.as_ref().is_some_and(|plan| plan.traps().contains(&address)) {
+        }
+        if self.plan.as_ref().is_some_and(|plan| plan.traps().contains(&address)) {
             let verdict = self.ask_plan(tid, |plan, hit| plan.on_trap(hit));
             return self.obey(tid, verdict);
         }
         self.pass(tid);
+    }
+
+    /// Where a thread hit a trap of ours, its pc there again, and whether the hit was counted. None: it is on its way
+    /// again, or something else became of it.
+    fn look_at_hit(&mut self, tid: i32) -> Option<(MemAddr, bool)> {
+        if let Some(address) = self.rewound.remove(&tid) {
+            return Some((address, false));
+        }
+        let (pc, sp) = self.tracee.position(tid).ok()?;
+        let Some(address) = pc.checked_sub(1).filter(|address| self.planted.contains(address)) else {
+            let address = self.rewind(tid);
+            if address.is_none() {
+                self.on_own_trap(tid);
+            }
+            return Some((address?, false));
+        };
+        let counted = self.pass_quickly(tid, address, sp)?;
+        self.tracee.set_pc(tid, address).ok()?;
+        Some((address, counted))
     }
 
     /// Moves a thread that executed one of our traps back to it. `None`: the `int3` is the program's own. A trap that was
@@ -119,7 +145,10 @@ impl Engine {
 
     pub(super) fn obey(&mut self, tid: i32, verdict: Verdict) {
         match verdict {
-            Verdict::Continue => self.pass(tid),
+            Verdict::Continue => {
+                self.place_traps();
+                self.pass(tid);
+            }
             Verdict::StepInstruction => match self.step_instruction(tid) {
                 Moved::Yes => {
                     let next = self.ask_plan(tid, |plan, hit| plan.on_stepped(hit));

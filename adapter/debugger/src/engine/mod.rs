@@ -3,11 +3,13 @@
 mod deliveries;
 mod events;
 mod forks;
+mod judging;
 mod motion;
 mod moves;
+mod placement;
 mod traps;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -17,11 +19,14 @@ use weft_memory::MemAddr;
 use weft_process::{Helper, Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
 use weft_symbols::{DebugInfo, Modules};
 
+use placement::Placement;
+
 use crate::breakpoints::{Asked, Breakpoints, Group, Owner};
 use crate::handle::{Input, Look, Reply, Reporter, Shared};
 use crate::plan::Plan;
 use crate::pumps::{OutputSink, Pumps};
 use crate::stops::stop_of;
+use crate::terms::{Judge, Rules};
 use crate::{
     AttachSpec, Console, EndKind, Event, ImageCache, LaunchSpec, LineSpec, Reason, Refused, Settings, Stream, entry,
     images::open_program,
@@ -61,6 +66,12 @@ pub(crate) struct Engine {
     breakpoints: Breakpoints,
     /// Addresses of user breakpoints, with those whom a trap there is for.
     owners: BTreeMap<MemAddr, Vec<Owner>>,
+    /// What a hit of a user breakpoint is asked, by address.
+    sites: HashMap<MemAddr, Arc<[Judge]>>,
+    rules: Rules,
+    /// Traps that are for others than user breakpoints too: a hit of these is always looked at closely.
+    closely: BTreeSet<MemAddr>,
+    placement: Placement,
     plan: Option<Box<dyn Plan>>,
     /// Where the loader says that files came or went.
     loader: Option<MemAddr>,
@@ -76,6 +87,10 @@ pub(crate) struct Engine {
     undelivered: BTreeMap<i32, i32>,
     /// The only thread that may run until the next stop.
     alone: Option<i32>,
+    /// The thread that was shown stands at a trap which it has not executed yet.
+    unhit: bool,
+    /// All threads were stopped for something that is not told.
+    all_stand: bool,
     /// Threads whose hit was shown, and which have not run since.
     had_hit: BTreeSet<i32>,
     /// Threads that are to end when they go on, with the instruction that they end at.
@@ -118,6 +133,7 @@ impl Engine {
             }
         };
         let program = weft_process::executable_path(tracee.pid()).map_err(refused)?;
+        let placement = Placement::new(settings.pin_threads, tracee.waker());
         let mut engine = Self {
             tracee,
             launched,
@@ -127,6 +143,10 @@ impl Engine {
             modules: Arc::default(),
             breakpoints: Breakpoints::default(),
             owners: BTreeMap::new(),
+            sites: HashMap::new(),
+            rules: Rules::default(),
+            closely: BTreeSet::new(),
+            placement,
             plan: None,
             loader: None,
             entry: None,
@@ -136,6 +156,8 @@ impl Engine {
             undelivered: BTreeMap::new(),
             alone: None,
             ending: BTreeMap::new(),
+            unhit: false,
+            all_stand: false,
             had_hit: BTreeSet::new(),
             job_stop: None,
             fault: None,
@@ -188,7 +210,10 @@ impl Engine {
             }
             let pending = if self.state == State::Running { self.next_pending() } else { None };
             let event = match pending.map_or_else(|| self.tracee.wait(), |event| Ok(Wait::Event(event))) {
-                Ok(Wait::Woken) => continue,
+                Ok(Wait::Woken) => {
+                    self.placement.look(&self.tracee);
+                    continue;
+                }
                 Ok(Wait::Event(event)) => event,
                 Err(error) => {
                     self.state = State::Over;
@@ -318,6 +343,7 @@ impl Engine {
     fn end(&mut self, how: EndKind) -> Result<(), Refused> {
         self.shared.set_current(None);
         self.plan = None;
+        self.placement.release(&self.tracee);
         let done = match how {
             EndKind::Kill => self.tracee.kill().map(|_| ()),
             EndKind::Detach => {

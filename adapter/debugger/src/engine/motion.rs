@@ -83,13 +83,13 @@ impl Engine {
                 tracing::debug!(%error, "a signal could not be delivered");
             }
         }
-        self.had_hit.extend(shown);
+        self.had_hit.extend(shown.filter(|_| !self.unhit));
         let (now, later): (BTreeSet<i32>, _) =
             std::mem::take(&mut self.had_hit).into_iter().partition(|tid| self.may_run(*tid));
         self.had_hit = later;
         for tid in now {
             if moved != Some(tid) && !signalled.contains_key(&tid) && !self.is_pending(tid) {
-                self.step_over_trap(tid);
+                self.pass_trap(tid);
             }
         }
     }
@@ -110,6 +110,7 @@ impl Engine {
     }
 
     pub(super) fn release(&mut self) {
+        self.all_stand = false;
         for tid in self.tracee.threads() {
             if self.tracee.is_stopped(tid) && !self.is_pending(tid) && self.may_run(tid) {
                 // Gone meanwhile, or with an event of its own queued: both will be told.
@@ -124,35 +125,45 @@ impl Engine {
 
     /// Lets a thread go on from where it stands, past the trap that may be there.
     pub(super) fn pass(&mut self, tid: i32) {
-        self.place_traps();
-        self.step_over_trap(tid);
-        self.release();
-    }
-
-    /// Executes the instruction under a trap, if the thread stands at one. No other thread runs meanwhile, so none can
-    /// slip through while the trap is out.
-    pub(super) fn step_over_trap(&mut self, tid: i32) {
-        let at = self.tracee.registers(tid).map(|registers| registers.pc());
-        if at.is_ok_and(|pc| self.planted.contains(&pc)) {
-            self.step_instruction(tid);
+        let passed = self.pass_trap(tid);
+        if self.all_stand || !passed {
+            self.release();
         }
     }
 
-    /// Has one thread execute one instruction while all others stand.
+    /// Lets a thread that has had the hit of the trap at its pc go on behind it. Whether it is on its way.
+    pub(super) fn pass_trap(&mut self, tid: i32) -> bool {
+        let Ok((pc, _)) = self.tracee.position(tid) else { return false };
+        if !self.planted.contains(&pc) {
+            return false;
+        }
+        if matches!(self.tracee.pass(tid, pc), Ok(true)) {
+            return true;
+        }
+        self.step_instruction(tid);
+        false
+    }
+
+    /// Has one thread execute one instruction. Nobody slips through a trap that it lies under: it is executed from
+    /// elsewhere, or, where it cannot be, while all others stand.
     pub(super) fn step_instruction(&mut self, tid: i32) -> Moved {
-        self.stop_all();
-        let (Ok(memory), Ok(registers)) = (self.tracee.memory(), self.tracee.registers(tid)) else { return Moved::No };
-        let pc = registers.pc();
-        let trapped = self.planted.contains(&pc);
-        if trapped && memory.lift(pc).is_err() {
-            return Moved::No;
-        }
+        let (Ok(memory), Ok((pc, _))) = (self.tracee.memory(), self.tracee.position(tid)) else { return Moved::No };
         // Only a system call can take its time, or be broken off; one that was interrupted before begins again from behind its
         // instruction. Anything else is waited for.
         let is_syscall = |at| memory.read_bytes(at, SYSCALL.len()).is_ok_and(|code| code == SYSCALL);
         let may_block = is_syscall(pc) || is_syscall(pc.offset(-2));
+        let trapped = self.planted.contains(&pc);
+        if trapped && matches!(self.tracee.pass_stepping(tid, pc), Ok(true)) {
+            return self.await_step(tid, may_block);
+        }
+        if trapped {
+            self.stop_all();
+            if self.is_pending(tid) || self.tracee.lift(pc).is_err() {
+                return Moved::No;
+            }
+        }
         let stepped = if self.tracee.step(tid, 0).is_ok() { self.await_step(tid, may_block) } else { Moved::No };
-        if trapped && memory.plant(pc).is_err() {
+        if trapped && self.tracee.plant(pc).is_err() {
             self.planted.remove(&pc);
         }
         stepped
@@ -185,7 +196,7 @@ impl Engine {
                     let ours = event.stopped_thread() == Some(tid)
                         || matches!(event, WaitEvent::ThreadExited { tid: of } if of == tid)
                         || matches!(event, WaitEvent::Exited(_));
-                    self.pending.push_back(event);
+                    self.put_off(event);
                     if ours {
                         return Moved::No;
                     }
@@ -203,20 +214,30 @@ impl Engine {
         if let Err(error) = self.tracee.stop_all() {
             tracing::warn!(%error, "not every thread could be stopped");
         }
+        self.all_stand = true;
         while let Some(event) = self.tracee.take_queued() {
-            if let WaitEvent::Trapped { tid, trap: Trap::Breakpoint } = event
-                && let Some(address) = self.rewind(tid)
-            {
-                self.rewound.insert(tid, address);
-            }
-            self.pending.push_back(event);
+            self.put_off(event);
         }
+    }
+
+    /// Keeps an event for later. A thread that hit a trap of ours stands before it meanwhile.
+    fn put_off(&mut self, event: WaitEvent) {
+        if let WaitEvent::Trapped { tid, trap: Trap::Breakpoint } = event
+            && let Some(address) = self.rewind(tid)
+        {
+            self.rewound.insert(tid, address);
+        }
+        self.pending.push_back(event);
     }
 
     /// Stops everything and publishes what there is to see. Ends the plan, if there is one.
     pub(super) fn report(&mut self, tid: i32, reason: Reason) {
         self.stop_all();
+        self.placement.release(&self.tracee);
         let interrupted = self.interruption(tid, &reason);
+        // A pause may find the thread right before a trap: that hit is still to come, and counts.
+        let at = self.tracee.position(tid).map(|(pc, _)| pc);
+        self.unhit = reason == Reason::Pause && at.is_ok_and(|pc| self.owners.contains_key(&pc));
         (self.plan, self.alone) = (None, None);
         self.place_traps();
         if let Some(ended) = self.pending.iter().find_map(|event| match event {

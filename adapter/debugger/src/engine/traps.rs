@@ -1,12 +1,13 @@
 //! Which traps are in memory, and which files they are in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
 
 use super::Engine;
 use crate::breakpoints::{Asked, Group, Owner};
+use crate::terms::{Judge, Rules};
 use crate::{Bound, Event, Terms, entry, modules_of};
 
 impl Engine {
@@ -32,7 +33,42 @@ impl Engine {
 
     pub(super) fn place_breakpoints(&mut self) {
         self.owners = self.breakpoints.owners(&self.modules);
+        self.appoint_judges();
         self.place_traps();
+    }
+
+    /// Prepares what every hit is asked, and says of breakpoints whose terms mean nothing why.
+    fn appoint_judges(&mut self) {
+        self.rules.retain(|id| self.breakpoints.bound(id).is_some());
+        let mut known = std::mem::take(&mut self.sites);
+        // By breakpoint: what is wrong, as long as it is wrong everywhere.
+        let mut troubles: BTreeMap<i64, Option<String>> = BTreeMap::new();
+        let mut sites: HashMap<MemAddr, Vec<Judge>> = HashMap::new();
+        for (address, owners) in &self.owners {
+            let before = known.remove(address).unwrap_or_default();
+            for owner in owners {
+                let judge = self.rules.judge(owner, &self.modules, &before);
+                let trouble = judge.trouble().map(str::to_owned);
+                troubles.entry(owner.id).and_modify(|all| *all = all.take().and(trouble.clone())).or_insert(trouble);
+                sites.entry(*address).or_default().push(judge);
+            }
+        }
+        // Where it is wrong at some places only, a hit there stops and says so; else nobody is stopped for it.
+        for judges in sites.values_mut() {
+            judges.retain(|judge| troubles.get(&judge.id).is_none_or(Option::is_none));
+        }
+        self.sites = sites.into_iter().map(|(address, judges)| (address, Arc::from(judges))).collect();
+        for (id, trouble) in troubles {
+            self.breakpoints.object(id, trouble);
+        }
+        for (id, trouble) in self
+            .breakpoints
+            .unbound_terms()
+            .filter_map(|(id, terms)| Some((id, Rules::check(terms)?)))
+            .collect::<Vec<_>>()
+        {
+            self.breakpoints.object(id, Some(trouble));
+        }
     }
 
     /// How a breakpoint is set. One none of whose traps could be written does not stop, and says so.
@@ -51,17 +87,16 @@ impl Engine {
     pub(super) fn place_traps(&mut self) {
         let Ok(memory) = self.tracee.memory() else { return };
         let mut wanted: BTreeSet<MemAddr> = self.owners.keys().copied().collect();
-        wanted.extend(self.loader.iter().chain(&self.entry));
-        if let Some(plan) = &self.plan {
-            wanted.extend(plan.traps());
-        }
+        self.closely = self.loader.iter().chain(&self.entry).copied().collect();
+        self.closely.extend(self.plan.iter().flat_map(|plan| plan.traps()));
+        wanted.extend(&self.closely);
         for address in self.planted.difference(&wanted) {
-            if let Err(error) = memory.lift(*address) {
+            if let Err(error) = self.tracee.lift(*address) {
                 tracing::debug!(%address, %error, "a trap could not be taken away");
             }
         }
         for address in wanted.difference(&self.planted.clone()) {
-            if let Err(error) = memory.plant(*address) {
+            if let Err(error) = self.tracee.plant(*address) {
                 tracing::debug!(%address, %error, "a trap could not be planted");
             }
         }

@@ -30,6 +30,7 @@ impl Tracee {
         // Any stop answers our interrupt: the kernel forgets it then.
         let interrupted = std::mem::take(&mut thread.interrupted);
         thread.fetching = false;
+        thread.trapped = false;
         thread.delivering = (event == 0 && signal != libc::SIGTRAP).then_some(signal);
         if std::mem::replace(&mut thread.state, State::Stopped) == State::Starting && event != libc::PTRACE_EVENT_EXIT {
             self.leave_slot(tid);
@@ -240,7 +241,11 @@ impl Tracee {
                 return Some(WaitEvent::Signal { tid, signal: libc::SIGTRAP });
             }
         };
-        if trap != Trap::Breakpoint {
+        if trap == Trap::Breakpoint {
+            if let Some(thread) = self.threads.get_mut(&tid) {
+                thread.trapped = true;
+            }
+        } else {
             self.leave_slot(tid);
         }
         Some(WaitEvent::Trapped { tid, trap })

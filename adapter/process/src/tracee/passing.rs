@@ -79,11 +79,19 @@ impl Tracee {
             .map_err(|_| ProcessError::ThreadGone(tid))
     }
 
+    /// Reads memory without asking what is hidden there: all of `buffer`, or nothing. For data, at every hit.
+    pub fn peek(&self, address: MemAddr, buffer: &mut [u8]) -> bool {
+        self.memory.as_ref().is_some_and(|memory| memory.peek(address, buffer))
+    }
+
     /// Lets a thread that has executed the trap at `address` (its pc is there, or still behind) execute what lies under
     /// it and run on. The trap stays, and no other thread is stopped. `false`: not possible for this instruction;
     /// nothing was changed.
     pub fn pass(&mut self, tid: Tid, address: MemAddr) -> Result<bool, ProcessError> {
         self.resumable(tid)?;
+        if !self.is_settled(tid) {
+            return Ok(false);
+        }
         let Some(slot) = self.slot(tid, address) else { return Ok(false) };
         self.enter(tid, slot)?;
         self.go(tid, 0, Pace::Run);
@@ -93,10 +101,21 @@ impl Tracee {
     /// As [`Tracee::pass`], for one instruction: the thread reports [`crate::Trap::Step`] behind it.
     pub fn pass_stepping(&mut self, tid: Tid, address: MemAddr) -> Result<bool, ProcessError> {
         self.resumable(tid)?;
+        if !self.is_settled(tid) {
+            return Ok(false);
+        }
         let Some(slot) = self.slot(tid, address) else { return Ok(false) };
         self.enter(tid, slot)?;
         self.go(tid, 0, Pace::Step);
         Ok(true)
+    }
+
+    /// Whether the thread goes on at its pc, and not two bytes before it with a system call that was interrupted. One that
+    /// was stopped by a trap does.
+    fn is_settled(&self, tid: Tid) -> bool {
+        self.threads.get(&tid).is_some_and(|thread| thread.trapped)
+            || ptrace::registers(tid)
+                .is_ok_and(|registers| registers.orig_rax.cast_signed() < 0 || !is_restart(registers.rax))
     }
 
     fn enter(&mut self, tid: Tid, slot: MemAddr) -> Result<(), ProcessError> {

@@ -37,6 +37,8 @@ pub(super) struct Thread {
     pub(super) fetching: bool,
     /// The signal whose delivery the thread is stopped at.
     pub(super) delivering: Option<i32>,
+    /// An `int3` stopped it.
+    pub(super) trapped: bool,
     /// It was found in a slot, and goes on there.
     pub(super) detour: Option<Detour>,
     /// Which setting of the watches it has in its debug registers; 0: none.
@@ -66,6 +68,7 @@ impl Thread {
             in_vfork: false,
             fetching: false,
             delivering: None,
+            trapped: false,
             detour: None,
             watched: 0,
             watch_hits: 0,
