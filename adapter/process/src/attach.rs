@@ -112,27 +112,54 @@ pub(crate) fn hint(pid: Pid) -> String {
     // SAFETY: geteuid takes nothing and cannot fail.
     let own = unsafe { libc::geteuid() };
     let user = process_state(pid).map_or(own, |state| state.user);
-    if own != 0 && user != own {
-        return format!("it belongs to another user (id {user}); run weft as that user or as root");
-    }
     let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
-    match scope.trim() {
-        "1" if own != 0 => "this system lets a debugger attach only to programs that it started \
-                            (kernel.yama.ptrace_scope is 1); launch it with weft, or run \
-                            `sudo sysctl kernel.yama.ptrace_scope=0`"
-            .to_owned(),
-        "2" if own != 0 => {
-            "this system lets only root attach (kernel.yama.ptrace_scope is 2); run weft with sudo".to_owned()
+    advice(own, user, scope.trim())
+}
+
+/// What helps user `own` to trace a process of `user`, where yama is set to `scope` (empty: there is no yama;
+/// Documentation/admin-guide/LSM/Yama.rst). The order is that of what is certain.
+fn advice(own: u32, user: u32, scope: &str) -> String {
+    let text = match scope {
+        "3" => "this system forbids attaching until it is restarted (kernel.yama.ptrace_scope is 3)",
+        _ if own != 0 && user != own => {
+            return format!("it belongs to another user (id {user}); run weft as that user or as root");
         }
-        "3" => "this system forbids attaching until it is restarted (kernel.yama.ptrace_scope is 3)".to_owned(),
-        _ => "it protects itself from debuggers, or the container forbids ptrace (allow it with --cap-add=SYS_PTRACE)"
-            .to_owned(),
-    }
+        "1" if own != 0 => {
+            "this system lets a debugger attach only to programs that it started (kernel.yama.ptrace_scope is 1); launch \
+             it with weft, or run `sudo sysctl kernel.yama.ptrace_scope=0`"
+        }
+        "2" if own != 0 => {
+            "this system lets only root attach (kernel.yama.ptrace_scope is 2); run weft with sudo, or run `sudo sysctl \
+             kernel.yama.ptrace_scope=0`"
+        }
+        "1" | "2" if own == 0 => {
+            "weft runs as root without the right to trace, as in a container (kernel.yama.ptrace_scope is not 0 \
+             either): start the container with --cap-add=SYS_PTRACE"
+        }
+        _ => {
+            "the program protects itself from debuggers (PR_SET_DUMPABLE, or more rights than weft has), or the \
+             container forbids ptrace: start it with --cap-add=SYS_PTRACE"
+        }
+    };
+    text.to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_refusal_names_the_setting() {
+        let names = |own, user, scope, word: &str| assert!(advice(own, user, scope).contains(word), "{own} {scope}");
+        names(1000, 1000, "1", "ptrace_scope is 1");
+        names(1000, 1000, "2", "ptrace_scope is 2");
+        names(1000, 1000, "3", "ptrace_scope is 3");
+        names(0, 0, "3", "ptrace_scope is 3");
+        names(0, 1000, "1", "--cap-add=SYS_PTRACE");
+        names(0, 0, "0", "--cap-add=SYS_PTRACE");
+        names(1000, 1000, "", "PR_SET_DUMPABLE");
+        names(1000, 0, "1", "another user (id 0)");
+    }
 
     #[test]
     fn unusable_numbers() {

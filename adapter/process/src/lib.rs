@@ -24,6 +24,7 @@ mod cores;
 mod error;
 mod event;
 mod executable;
+mod guardian;
 mod launch;
 mod memory;
 mod proc;
@@ -35,7 +36,6 @@ mod spawn;
 mod terminal;
 mod tracee;
 mod wait;
-mod watches;
 
 pub use cores::Cores;
 pub use error::ProcessError;
@@ -50,7 +50,6 @@ pub use pty::OutputEnd;
 pub use terminal::{Helper, Meeting, become_program};
 pub use tracee::Tracee;
 pub use wait::Waker;
-pub use watches::{Watch, WatchAccess};
 
 /// A process, by its number.
 pub type Pid = libc::pid_t;

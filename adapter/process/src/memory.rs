@@ -10,13 +10,16 @@ use std::{
     os::unix::fs::FileExt,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use weft_memory::{MemAddr, Memory, MemoryError};
 
-use crate::{Pid, ProcessError, Tid};
+use crate::{
+    Pid, ProcessError, Tid,
+    guardian::{Guardian, Table},
+};
 
 /// The kernel's page size on x86-64, in bytes.
 const PAGE: u64 = 4096;
@@ -40,18 +43,72 @@ struct Inner {
     file: File,
     /// Address of each trap and the byte it replaced.
     traps: RwLock<BTreeMap<u64, u8>>,
+    /// Traps are in memory, and not only in the table. Changed under the table's lock.
+    armed: AtomicBool,
+    /// Who takes the traps out if we die.
+    guard: Option<Arc<Table>>,
 }
 
 impl LiveMemory {
     /// Opens the memory of a process that the calling thread may trace, by any of its living threads. After an exec it
     /// must be opened anew.
     pub(crate) fn open(pid: Tid) -> Result<Self, ProcessError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(format!("/proc/{pid}/mem"))
-            .map_err(ProcessError::system("cannot open the debuggee's memory"))?;
-        Ok(Self(Arc::new(Inner { pid, file, traps: RwLock::default() })))
+        Self::file(pid).map(|file| Self::with(pid, file, None))
+    }
+
+    /// As [`LiveMemory::open`], with a guardian who takes the traps out if we die.
+    pub(crate) fn open_guarded(pid: Tid) -> Result<(Self, Option<Guardian>), ProcessError> {
+        let file = Self::file(pid)?;
+        let guardian = Guardian::start(&file)
+            .inspect_err(|error| tracing::warn!(%error, "nobody takes the traps out if weft is killed"))
+            .ok();
+        Ok((Self::with(pid, file, guardian.as_ref().map(Guardian::table)), guardian))
+    }
+
+    fn file(pid: Tid) -> Result<File, ProcessError> {
+        let failed = ProcessError::system("cannot open the debuggee's memory");
+        OpenOptions::new().read(true).write(true).open(format!("/proc/{pid}/mem")).map_err(failed)
+    }
+
+    fn with(pid: Tid, file: File, guard: Option<Arc<Table>>) -> Self {
+        Self(Arc::new(Inner { pid, file, traps: RwLock::default(), armed: AtomicBool::new(true), guard }))
+    }
+
+    fn is_armed(&self) -> bool {
+        self.0.armed.load(Ordering::SeqCst)
+    }
+
+    /// Takes the trap bytes out of memory for a while in which nothing runs: whatever becomes of us, the program has its
+    /// own code. Which traps there are stays known, and may be changed.
+    pub(crate) fn disarm(&self) {
+        let traps = self.traps_mut();
+        if self.0.armed.swap(false, Ordering::SeqCst) {
+            for (address, original) in traps.iter() {
+                self.swap_byte(*address, TRAP, *original);
+            }
+        }
+    }
+
+    /// Puts the trap bytes back after [`LiveMemory::disarm`].
+    pub(crate) fn arm(&self) {
+        let traps = self.traps_mut();
+        if !self.0.armed.swap(true, Ordering::SeqCst) {
+            for (address, original) in traps.iter() {
+                self.swap_byte(*address, *original, TRAP);
+            }
+        }
+    }
+
+    /// Writes a byte where another one is expected, and nothing where it is not: that code has changed.
+    fn swap_byte(&self, address: u64, expected: u8, byte: u8) {
+        let address = MemAddr::new(address);
+        let mut found = [0];
+        if matches!(self.read_raw(address, &mut found), Ok(1))
+            && found == [expected]
+            && let Err(error) = self.write_raw(address, &[byte])
+        {
+            tracing::debug!(%address, %error, "a trap could not be switched");
+        }
     }
 
     fn traps(&self) -> RwLockReadGuard<'_, BTreeMap<u64, u8>> {
@@ -72,8 +129,19 @@ impl LiveMemory {
         if self.read_raw(address, &mut byte)? == 0 {
             return Err(MemoryError::Unmapped(address));
         }
-        self.write_raw(address, &[TRAP])?;
         let [original] = byte;
+        if let Some(guard) = &self.0.guard
+            && !guard.note(address.raw(), original)
+        {
+            let reason = "there are more breakpoints than can be taken out if weft is killed".to_owned();
+            return Err(MemoryError::Failed { address, reason });
+        }
+        if self.is_armed()
+            && let Err(error) = self.write_raw(address, &[TRAP])
+        {
+            self.forget(address);
+            return Err(error);
+        }
         traps.insert(address.raw(), original);
         Ok(())
     }
@@ -84,9 +152,18 @@ impl LiveMemory {
         let mut traps = self.traps_mut();
         let Some(original) = traps.remove(&address.raw()) else { return Ok(()) };
         let mut byte = [0];
-        match self.read_raw(address, &mut byte) {
+        let lifted = match self.read_raw(address, &mut byte) {
             Ok(1) if byte == [TRAP] => self.write_raw(address, &[original]),
             _ => Ok(()),
+        };
+        self.forget(address);
+        lifted
+    }
+
+    /// There is no trap any more that the guardian would have to take out.
+    fn forget(&self, address: MemAddr) {
+        if let Some(guard) = &self.0.guard {
+            guard.forget(address.raw());
         }
     }
 
@@ -127,11 +204,15 @@ impl LiveMemory {
         let mut hidden = Vec::new();
         for (trap, original) in traps.range_mut(address.raw()..end) {
             let Some(slot) = offset_in(address.raw(), *trap).and_then(|index| patched.get_mut(index)) else { continue };
-            hidden.push((original, std::mem::replace(slot, TRAP)));
+            let seen = if self.is_armed() { TRAP } else { *slot };
+            hidden.push((*trap, original, std::mem::replace(slot, seen)));
         }
         self.write_raw(address, &patched)?;
-        for (original, written) in hidden {
+        for (trap, original, written) in hidden {
             *original = written;
+            if let Some(guard) = &self.0.guard {
+                guard.note(trap, written);
+            }
         }
         Ok(())
     }

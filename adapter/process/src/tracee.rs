@@ -15,8 +15,8 @@ use thread::{Pace, State, Thread};
 use weft_memory::{MemAddr, Registers};
 
 use crate::{
-    Ended, LiveMemory, Pid, ProcessError, StoppedMemory, Tid, Wait, WaitEvent, Waker, memory::Generation, registers,
-    slots::Slots, wait::Waiter, watches::Watches,
+    Ended, LiveMemory, Pid, ProcessError, StoppedMemory, Tid, Wait, WaitEvent, Waker, guardian::Guardian,
+    memory::Generation, registers, slots::Slots, wait::Waiter,
 };
 
 /// Threads that stopped before anything named them, at most; more than that are not ours to remember.
@@ -56,10 +56,11 @@ pub struct Tracee {
     /// While all threads are being stopped, nothing is resumed unasked.
     stopping: bool,
     memory: Option<LiveMemory>,
+    /// Restores the code of a process that outlives us.
+    guardian: Option<Guardian>,
     /// Where instructions under traps are executed from.
     slots: Slots,
     generation: Generation,
-    pub(crate) watches: Watches,
     /// Ptrace knows threads: only the one that attached may ask.
     not_send: PhantomData<*const ()>,
 }
@@ -80,9 +81,9 @@ impl Tracee {
             detached: false,
             stopping: false,
             memory: None,
+            guardian: None,
             slots: Slots::default(),
             generation: Generation::default(),
-            watches: Watches::default(),
             not_send: PhantomData,
         })
     }
@@ -112,8 +113,37 @@ impl Tracee {
     pub(crate) fn open_memory(&mut self) -> Result<(), ProcessError> {
         // Of a leader that has exited before the others the kernel shows no memory.
         let tid = self.threads().first().copied().unwrap_or(self.pid);
-        self.memory = Some(LiveMemory::open(tid)?);
+        // The old one first: it has nothing to guard any more.
+        (self.memory, self.guardian) = (None, None);
+        match self.origin {
+            Origin::Launched => self.memory = Some(LiveMemory::open(tid)?),
+            Origin::Attached => {
+                let (memory, guardian) = LiveMemory::open_guarded(tid)?;
+                (self.memory, self.guardian) = (Some(memory), guardian);
+            }
+        }
         Ok(())
+    }
+
+    /// Whether the program's code will be restored if we are killed: that is so for one that was launched (it dies) or
+    /// whose guardian could be started.
+    pub fn is_guarded(&self) -> bool {
+        self.origin == Origin::Launched || self.guardian.is_some()
+    }
+
+    /// Every thread stands, and will for a while: takes the traps out of the code of a process that would outlive us, so
+    /// that it is not harmed if we are killed meanwhile. Reads do not notice.
+    pub fn disarm(&self) {
+        if let Some(memory) = self.memory.as_ref().filter(|_| self.origin == Origin::Attached) {
+            memory.disarm();
+        }
+    }
+
+    /// Puts the traps back that [`Tracee::disarm`] took out. To be called before any thread runs.
+    pub fn arm(&self) {
+        if let Some(memory) = &self.memory {
+            memory.arm();
+        }
     }
 
     /// The process's number.
@@ -143,8 +173,12 @@ impl Tracee {
     }
 
     /// Sends `SIGCONT` if the process stands in a job-control stop: it goes on when its threads are resumed here.
-    pub fn end_job_control_stop(&self) -> Result<(), ProcessError> {
-        if self.is_in_job_control_stop() { self.signal(libc::SIGCONT) } else { Ok(()) }
+    pub fn end_job_control_stop(&mut self) -> Result<(), ProcessError> {
+        if self.is_in_job_control_stop() {
+            self.signal(libc::SIGCONT)?;
+            self.threads.values_mut().for_each(|thread| thread.group_stop = None);
+        }
+        Ok(())
     }
 
     /// The process's memory at any time. After an [`WaitEvent::Exec`] it must be asked for anew.
@@ -176,23 +210,6 @@ impl Tracee {
     /// Moves a stopped thread's pc.
     pub fn set_pc(&self, tid: Tid, pc: MemAddr) -> Result<(), ProcessError> {
         registers::set_pc(tid, pc)
-    }
-
-    /// Which setting of the watches a thread has.
-    pub(crate) fn watched_version(&self, tid: Tid) -> Option<u64> {
-        self.threads.get(&tid).map(|thread| thread.watched)
-    }
-
-    /// Which watches (bit 0: the first one set) a thread has hit by single steps since this was last asked: such a hit is
-    /// reported as [`crate::Trap::Step`].
-    pub fn take_watch_hits(&mut self, tid: Tid) -> u8 {
-        self.threads.get_mut(&tid).map_or(0, |thread| std::mem::take(&mut thread.watch_hits))
-    }
-
-    pub(crate) fn set_watched_version(&mut self, tid: Tid, version: u64) {
-        if let Some(thread) = self.threads.get_mut(&tid) {
-            thread.watched = version;
-        }
     }
 
     /// How the process ended, if it has.

@@ -19,7 +19,6 @@ mod addresses;
 mod arrivals;
 mod awaits;
 mod blocks;
-mod browse;
 mod cache;
 mod coroutines;
 mod dies;
@@ -54,7 +53,6 @@ mod variables;
 mod vtables;
 mod wrappers;
 
-pub use browse::{CodeName, CodePlace};
 pub use error::{OpenError, SymbolError};
 pub use functions::{CodeFrame, Function, FunctionKind};
 pub use image::{DebugInfo, DieOffset, Image, Segment, Symbol, TlsSegment};

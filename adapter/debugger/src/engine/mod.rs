@@ -1,5 +1,6 @@
 //! The engine thread: one debuggee, a closed set of inputs, one place that decides when it runs.
 
+mod attached;
 mod deliveries;
 mod events;
 mod forks;
@@ -125,7 +126,7 @@ impl Engine {
             }
             Start::Adopt(helper, settings) => (Tracee::adopt(helper).map_err(refused)?, None, settings, None),
             Start::Attach(spec) => {
-                let tracee = Tracee::attach(spec.pid).map_err(refused)?;
+                let mut tracee = Tracee::attach(spec.pid).map_err(refused)?;
                 if spec.resume_stopped {
                     tracee.end_job_control_stop().map_err(refused)?;
                 }
@@ -168,6 +169,7 @@ impl Engine {
             inputs,
             shared,
         };
+        engine.begin_attached();
         engine.open_symbols(instead.as_deref())?;
         Ok(engine)
     }
@@ -259,6 +261,7 @@ impl Engine {
                             self.begin_plan(tid, plan);
                         }
                         self.go_on();
+                        self.admit_job_stop();
                         self.end_job_stop();
                     }
                     Err(refused) => reply.send(Err(refused)),
@@ -304,7 +307,9 @@ impl Engine {
             }
         }
         self.state = State::Running;
+        self.tracee.arm();
         self.go_on();
+        self.admit_job_stop();
     }
 
     /// Names are wanted as soon as somebody asks for tasks; a first stop does not wait for them.
@@ -412,6 +417,6 @@ pub(crate) fn refused(error: ProcessError) -> Refused {
         | ProcessError::ZeroByte { .. }
         | ProcessError::Terminal(_)
         | ProcessError::Exec { .. } => Refused::Start(sentence),
-        ProcessError::TooManyWatches | ProcessError::System { .. } => Refused::Failed(sentence),
+        ProcessError::System { .. } => Refused::Failed(sentence),
     }
 }

@@ -74,6 +74,7 @@ impl Engine {
         self.state = State::Running;
         self.shared.set_current(None);
         self.tracee.advance();
+        self.tracee.arm();
         self.send_away();
         let signals = std::mem::take(&mut self.undelivered);
         let (signalled, later): (BTreeMap<i32, i32>, _) = signals.into_iter().partition(|(tid, _)| self.may_run(*tid));
@@ -257,6 +258,8 @@ impl Engine {
             // Every thread is on its way out; the end will be told.
             return self.release();
         };
+        // Whatever becomes of us while the user looks: the code is the program's own.
+        self.tracee.disarm();
         self.state = State::Stopped(tid);
         self.shared.set_current(Some(stop.clone()));
         (self.events)(Event::Stopped(Stopped { stop, reason, tid, interrupted }));

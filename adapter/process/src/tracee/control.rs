@@ -9,9 +9,6 @@ impl Tracee {
     /// The one place that resumes. ESRCH means that the thread was killed: its end will be reported.
     pub(super) fn go(&mut self, tid: Tid, signal: i32, pace: Pace) {
         self.generation.advance();
-        if let Err(error) = self.bring_up_to_date(tid) {
-            tracing::warn!(tid, %error, "a thread runs without watching");
-        }
         let Some(thread) = self.threads.get(&tid) else { return };
         if thread.detour.is_some() && thread.group_stop.is_none() {
             self.enter_again(tid);
@@ -90,12 +87,16 @@ impl Tracee {
     }
 
     fn stop_each(&mut self) -> Result<(), ProcessError> {
+        let mut is_news = true;
         while self.pending_stops() {
-            let running: Vec<Tid> = self.threads.keys().copied().collect();
-            for tid in running {
-                self.interrupt(tid);
+            // What stops because it was asked to has set nothing going: all others have been asked already.
+            if std::mem::take(&mut is_news) {
+                let running: Vec<Tid> = self.threads.keys().copied().collect();
+                running.into_iter().for_each(|tid| self.interrupt(tid));
             }
-            match self.next_event()? {
+            let event = self.next_event()?;
+            is_news = !matches!(event, WaitEvent::Interrupted { .. });
+            match event {
                 WaitEvent::Interrupted { .. } => {}
                 WaitEvent::Exited(ended) => {
                     self.queue.push_back(WaitEvent::Exited(ended));
@@ -158,6 +159,7 @@ impl Tracee {
         if let Some(memory) = &self.memory {
             memory.lift_all();
         }
+        self.guardian = None;
         self.generation.advance();
         let mut signals: HashMap<Tid, i32> = HashMap::new();
         for event in self.queue.drain(..) {
@@ -167,11 +169,6 @@ impl Tracee {
         }
         for child in self.early.keys().chain(self.forked.keys()).chain(&self.sharing) {
             let _gone = ptrace::detach(*child, 0);
-        }
-        if !self.watches().is_empty()
-            && let Err(error) = self.set_watches(&[])
-        {
-            tracing::debug!(%error, "debug registers stay as they are");
         }
         for tid in self.threads.keys() {
             if let Err(error) = ptrace::detach(*tid, signals.get(tid).copied().unwrap_or(0)) {

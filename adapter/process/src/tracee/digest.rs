@@ -1,7 +1,7 @@
 //! From what the kernel reports to what has happened.
 
 use super::{MOST_EARLY, Pace, State, Thread};
-use crate::{Ended, LiveMemory, Pid, Tid, Tracee, Trap, WaitEvent, proc, ptrace, slots::Slots, watches::Watches};
+use crate::{Ended, Pid, Tid, Tracee, Trap, WaitEvent, proc, ptrace, slots::Slots};
 
 impl Tracee {
     /// Makes an event of what the kernel reported, or none if it concerns only our own bookkeeping.
@@ -84,6 +84,7 @@ impl Tracee {
             self.threads.clear();
             self.generation.advance();
             self.ended = Some(ended);
+            self.guardian = None;
             return Some(WaitEvent::Exited(ended));
         }
         if known.is_some() {
@@ -187,10 +188,10 @@ impl Tracee {
         self.queue.extend(vanished.into_iter().map(|tid| WaitEvent::ThreadExited { tid }));
         self.generation.advance();
         self.threads.insert(tid, Thread::new(State::Stopped));
-        self.memory = LiveMemory::open(self.pid).ok();
+        // Killed meanwhile: its end will be reported.
+        let _gone = self.open_memory();
         self.slots = Slots::default();
         self.sharing.clear();
-        self.watches = Watches::default();
         Some(WaitEvent::Exec { tid })
     }
 
@@ -223,13 +224,9 @@ impl Tracee {
         let pace = self.threads.get(&tid).map_or(Pace::Run, |thread| thread.pace);
         let trap = match ptrace::signal_info(tid).map(|info| info.si_code) {
             Ok(SI_KERNEL) => Trap::Breakpoint,
-            Ok(libc::TRAP_HWBKPT) => Trap::Hardware(self.read_watch_hits(tid)),
+            Ok(libc::TRAP_HWBKPT) => Trap::Hardware,
             // TRAP_BRKPT: the step ended behind a system call.
             Ok(libc::TRAP_TRACE | libc::TRAP_BRKPT) if pace == Pace::Step => {
-                let hits = self.read_watch_hits(tid);
-                if let Some(thread) = self.threads.get_mut(&tid) {
-                    thread.watch_hits |= hits;
-                }
                 if self.is_halfway(tid) {
                     self.go(tid, 0, Pace::Step);
                     return None;

@@ -50,6 +50,7 @@ extern "C" fn play() {
         "debugger" => debugger(),
         "leader-exits" => leader_exits(),
         "exec-from-thread" => exec_from_thread(),
+        "crowd" => crowd(argument),
         "looks" => looks(argument),
         "helper" => helper(),
         other => panic!("no role {other}"),
@@ -179,6 +180,46 @@ fn exec_from_thread() {
     })
     .join()
     .unwrap();
+}
+
+/// `width` threads that never rest, and one line of others that are born and die, until standard input ends. Says at its
+/// end whether all `width` were at work to the last.
+fn crowd(width: u64) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let rounds: Vec<_> = (0..width).map(|_| Arc::new(AtomicU64::new(0))).collect();
+    let start = |rounds: &Arc<AtomicU64>| {
+        let (stop, rounds) = (Arc::clone(&stop), Arc::clone(rounds));
+        thread::Builder::new()
+            .stack_size(1 << 17)
+            .spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    weft_test_target(&rounds);
+                    thread::yield_now();
+                }
+            })
+            .unwrap()
+    };
+    let mut threads: Vec<_> = rounds.iter().map(start).collect();
+    let churned = Arc::clone(&stop);
+    threads.push(thread::spawn(move || {
+        while !churned.load(Ordering::Relaxed) {
+            thread::spawn(|| {}).join().unwrap();
+        }
+    }));
+    say(&format!("{}", weft_test_target as *const () as usize));
+    while !line().is_empty() {
+        // Everybody comes round again, or this never ends.
+        let before: Vec<u64> = rounds.iter().map(|rounds| rounds.load(Ordering::Relaxed)).collect();
+        for (rounds, before) in rounds.iter().zip(before) {
+            while rounds.load(Ordering::Relaxed) == before {
+                thread::yield_now();
+            }
+        }
+        say("all");
+    }
+    stop.store(true, Ordering::Relaxed);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    say("end");
 }
 
 /// Says what its standard streams are, and then much more, which it leaves unread by itself at its end.
