@@ -16,6 +16,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod addresses;
+mod ahead;
 mod arrivals;
 mod awaits;
 mod blocks;
@@ -32,6 +33,7 @@ mod image;
 mod index;
 mod index_pass;
 mod interned;
+mod landing;
 mod lines;
 mod locations;
 mod modules;
@@ -57,6 +59,7 @@ pub use error::{OpenError, SymbolError};
 pub use functions::{CodeFrame, Function, FunctionKind};
 pub use image::{DebugInfo, DieOffset, Image, Segment, Symbol, TlsSegment};
 pub use index::{FunctionEntry, Index, Static};
+pub use landing::LandingPad;
 pub use lines::{LineMatch, LineRow, SourceLine};
 pub use modules::{Module, Modules};
 pub use naming::{is_user_code, symbol_name};

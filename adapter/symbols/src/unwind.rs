@@ -49,7 +49,7 @@ thread_local! {
     static CONTEXT: RefCell<Box<UnwindContext<usize>>> = RefCell::new(Box::new(UnwindContext::new()));
 }
 
-type Frame<'a> = FrameDescriptionEntry<Slice<'a>>;
+pub(crate) type Frame<'a> = FrameDescriptionEntry<Slice<'a>>;
 
 impl Image {
     /// Bounds of the concrete function around an address, from `.eh_frame_hdr` and the FDE, without debug information.
@@ -59,7 +59,7 @@ impl Image {
     }
 
     /// The FDE that covers an address, by binary search in `.eh_frame_hdr`; where a file has none, by reading all.
-    fn frame_description(&self, pc: FileAddr) -> gimli::Result<Option<(Frame<'_>, EhFrame<Slice<'_>>)>> {
+    pub(crate) fn frame_description(&self, pc: FileAddr) -> gimli::Result<Option<(Frame<'_>, EhFrame<Slice<'_>>)>> {
         let sections = self.sections();
         let mut section = EhFrame::from(sections.slice(SectionId::EhFrame));
         section.set_address_size(8);

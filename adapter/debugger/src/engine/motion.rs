@@ -10,7 +10,7 @@ use weft_values::Stop;
 use super::{Engine, State, refused};
 use crate::plan::{self, Plan};
 use crate::stops::stop_of;
-use crate::{Event, Reason, Refused, ResumeKind, StepTarget, Stopped, signals};
+use crate::{Event, Grain, Reason, Refused, ResumeKind, StepTarget, Stopped, signals};
 
 /// The instruction `syscall`.
 const SYSCALL: [u8; 2] = [0x0f, 0x05];
@@ -39,15 +39,19 @@ impl Engine {
         };
         let plan = match how {
             ResumeKind::Continue => None,
-            ResumeKind::Step(kind, StepTarget::Thread(tid), _grain) => {
+            ResumeKind::Step(kind, StepTarget::Thread(tid), grain) => {
                 let stop = self.current_stop(tid)?;
-                Some((tid, plan::step(kind, &stop, tid).map_err(Refused::Failed)?))
+                Some((tid, plan::step(kind, self.way(grain), &stop, tid).map_err(Refused::Failed)?))
             }
-            ResumeKind::Step(kind, StepTarget::Coroutine(place), _grain) => {
+            ResumeKind::Step(kind, StepTarget::Coroutine(place), grain) => {
                 let stop = stop_of(&self.tracee, self.modules.clone()).map_err(refused)?;
-                Some((shown, plan::step_suspended(kind, &stop, *place).map_err(Refused::Failed)?))
+                Some((shown, plan::step_suspended(kind, self.way(grain), &stop, *place).map_err(Refused::Failed)?))
             }
-            ResumeKind::StepInto { .. } => return Err(super::unbuilt()),
+            ResumeKind::StepInto { tid, call } => {
+                let stop = self.current_stop(tid)?;
+                let way = self.way(Grain::Line);
+                Some((tid, plan::step_into(way, &stop, tid, call).map_err(Refused::Failed)?))
+            }
             ResumeKind::StepInstruction(kind, tid) => {
                 let stop = self.current_stop(tid)?;
                 Some((tid, plan::step_instruction(kind, &stop, tid).map_err(Refused::Failed)?))

@@ -6,8 +6,8 @@ use weft_process::{Trap, WaitEvent};
 
 use super::{Engine, State, refused};
 use crate::handle::Reply;
-use crate::plan::{Verdict, behind_prologue};
-use crate::{FrameIdentity, Reason, Refused, rewind, targets};
+use crate::plan::{Verdict, Way, behind_prologue};
+use crate::{FrameIdentity, Grain, Reason, Refused, rewind, targets};
 
 /// The instruction `syscall`.
 const SYSCALL: [u8; 2] = [0x0f, 0x05];
@@ -147,6 +147,11 @@ impl Engine {
             self.undelivered.remove(&tid);
             self.forget_hit(tid);
         }
+    }
+
+    /// How a step goes, as the settings have it.
+    pub(super) fn way(&self, grain: Grain) -> Way {
+        Way { grain, into_runtime: self.settings.step_into_runtime }
     }
 
     /// Whether a thread may be set going now.

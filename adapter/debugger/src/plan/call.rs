@@ -1,28 +1,185 @@
-//! The calls that a line makes.
+//! The calls that code makes, and where they lead.
+//!
+//! A step into passes over what is not the user's, but ends in functions of the user's that are called from there:
+//! closures, implementations of traits. Which those can be is read from the machine code: generic functions are compiled
+//! for the types they are used with, so whatever they call, or take the address of, is written in them. What came
+//! compiled with the toolchain knows nothing of the user, but what it is handed.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind};
 use weft_memory::MemAddr;
-use weft_values::Stop;
+use weft_symbols::CodeFrame;
+use weft_values::{Stop, is_user_crate};
 
-/// Longest stretch of code that is decoded for one row; a row is a few instructions.
+/// Longest stretch of code that is decoded for one row or function.
 const LONGEST: u64 = 1 << 16;
 
-/// The code in a range of addresses; none where it cannot be read.
-fn read_code(stop: &Stop, range: &Range<MemAddr>) -> Vec<u8> {
+/// Functions that are looked through for those of the user's.
+const MOST_FUNCTIONS: usize = 1000;
+
+/// Functions in one table of a trait's methods.
+const MOST_METHODS: u64 = 64;
+
+/// The instructions in a range of addresses; none where it cannot be read.
+fn instructions(stop: &Stop, range: &Range<MemAddr>) -> Vec<Instruction> {
     let length = range.end.since(range.start).unwrap_or(0).min(LONGEST);
-    stop.memory.read_bytes(range.start, usize::try_from(length).unwrap_or(0)).unwrap_or_default()
+    let bytes = stop.memory.read_bytes(range.start, usize::try_from(length).unwrap_or(0)).unwrap_or_default();
+    Decoder::with_ip(64, &bytes, range.start.raw(), DecoderOptions::NONE).iter().collect()
+}
+
+fn is_call(instruction: &Instruction) -> bool {
+    matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall)
 }
 
 /// Addresses of call instructions in a range of code.
 pub(crate) fn calls_in(stop: &Stop, range: &Range<MemAddr>) -> Vec<MemAddr> {
-    let bytes = read_code(stop, range);
-    Decoder::with_ip(64, &bytes, range.start.raw(), DecoderOptions::NONE)
+    let calls = instructions(stop, range).into_iter().filter(is_call);
+    calls.map(|instruction| MemAddr::new(instruction.ip())).collect()
+}
+
+/// The call at an address.
+pub(crate) fn call_at(stop: &Stop, call: MemAddr) -> Option<Instruction> {
+    // No instruction is longer than 15 bytes; a mapping may end behind a shorter one.
+    let range = |length| call..call.offset(length);
+    let decoded = (2..=15).rev().find_map(|length| instructions(stop, &range(length)).into_iter().next());
+    decoded.filter(is_call)
+}
+
+/// Where a call or jump leads, if its instruction says so.
+pub(crate) fn target_of(stop: &Stop, instruction: &Instruction) -> Option<MemAddr> {
+    let target = match instruction.op0_kind() {
+        OpKind::NearBranch64 => MemAddr::new(instruction.near_branch_target()),
+        OpKind::Memory if instruction.is_ip_rel_memory_operand() => {
+            MemAddr::new(stop.memory.read_u64(MemAddr::new(instruction.ip_rel_memory_address())).ok()?)
+        }
+        _ => return None,
+    };
+    // A stub of the procedure linkage table only jumps on.
+    let stub = instructions(stop, &(target..target.offset(16)));
+    let jump = stub.iter().take(2).find(|instruction| instruction.flow_control() == FlowControl::IndirectBranch);
+    match jump.filter(|jump| jump.is_ip_rel_memory_operand()) {
+        Some(jump) => stop.memory.read_u64(MemAddr::new(jump.ip_rel_memory_address())).ok().map(MemAddr::new),
+        None => Some(target),
+    }
+}
+
+/// The function that begins at an address.
+pub(crate) fn function_at(stop: &Stop, entry: MemAddr) -> Option<CodeFrame> {
+    let (module, address) = stop.modules.to_file(entry)?;
+    let code = module.image.frames_at(address).ok()?.pop()?;
+    (code.entry == address).then_some(code)
+}
+
+/// The function that the call at an address calls, if its instruction says so.
+pub(crate) fn called_function(stop: &Stop, call: MemAddr) -> Option<CodeFrame> {
+    function_at(stop, target_of(stop, &call_at(stop, call)?)?)
+}
+
+/// Entries of the user's functions that code may come to by way of functions that are not the user's.
+pub(crate) fn callbacks_of(stop: &Stop, code: &[Range<MemAddr>]) -> BTreeSet<MemAddr> {
+    let mut search = Search { stop, open: VecDeque::new(), seen: BTreeSet::new(), found: BTreeSet::new() };
+    code.iter().for_each(|range| search.look(range));
+    // What the line itself calls is seen when it does; what it hands on is not.
+    let named: BTreeSet<MemAddr> = code
         .iter()
-        .filter(|instruction| matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall))
-        .map(|instruction| MemAddr::new(instruction.ip()))
-        .collect()
+        .flat_map(|range| instructions(stop, range))
+        .filter(is_call)
+        .filter_map(|call| target_of(stop, &call))
+        .collect();
+    search.run();
+    search.found.difference(&named).copied().collect()
+}
+
+/// The same of a function that is not the user's, by its entry.
+pub(crate) fn callbacks_from(stop: &Stop, entry: MemAddr) -> BTreeSet<MemAddr> {
+    let mut search = Search { stop, open: VecDeque::from([entry]), seen: BTreeSet::new(), found: BTreeSet::new() };
+    search.run();
+    search.found
+}
+
+/// A walk along calls and taken addresses, nearest first.
+struct Search<'a> {
+    stop: &'a Stop,
+    open: VecDeque<MemAddr>,
+    seen: BTreeSet<MemAddr>,
+    found: BTreeSet<MemAddr>,
+}
+
+impl Search<'_> {
+    fn run(&mut self) {
+        while let Some(entry) = self.open.pop_front() {
+            if self.seen.len() >= MOST_FUNCTIONS {
+                return;
+            }
+            if self.seen.insert(entry) {
+                self.enter(entry);
+            }
+        }
+    }
+
+    fn enter(&mut self, entry: MemAddr) {
+        let Some((module, address)) = self.stop.modules.to_file(entry) else { return };
+        if module.image.came_with_the_toolchain(address) {
+            return;
+        }
+        let Some(code) = function_at(self.stop, entry) else { return };
+        if is_user_crate(&code.function.krate) {
+            self.found.insert(entry);
+            return;
+        }
+        for range in &code.ranges {
+            self.look(&(module.bias.to_memory(range.start)..module.bias.to_memory(range.end)));
+        }
+    }
+
+    /// Notes every function that a piece of code calls, jumps to, or takes the address of.
+    fn look(&mut self, range: &Range<MemAddr>) {
+        for instruction in instructions(self.stop, range) {
+            let flow = instruction.flow_control();
+            if is_call(&instruction) || flow == FlowControl::IndirectBranch {
+                self.open.extend(target_of(self.stop, &instruction));
+            } else if flow == FlowControl::UnconditionalBranch {
+                let target = MemAddr::new(instruction.near_branch_target());
+                self.open.extend(Some(target).filter(|target| !range.contains(target)));
+            } else if instruction.is_ip_rel_memory_operand() {
+                self.take_address(&instruction);
+            }
+        }
+    }
+
+    /// `lea` of a function or of a table of a trait's methods; `mov` of a function from the global offset table.
+    fn take_address(&mut self, instruction: &Instruction) {
+        let at = MemAddr::new(instruction.ip_rel_memory_address());
+        match instruction.mnemonic() {
+            Mnemonic::Lea if self.is_code(at) => self.open.push_back(at),
+            Mnemonic::Lea => self.take_methods(at),
+            Mnemonic::Mov => {
+                let value = self.stop.memory.read_u64(at).map(MemAddr::new);
+                self.open.extend(value.ok().filter(|value| self.is_code(*value)));
+            }
+            _ => {}
+        }
+    }
+
+    /// A table of methods: drop, size, alignment, then the methods (rustc's layout; all words that are functions count).
+    fn take_methods(&mut self, table: MemAddr) {
+        let Some((module, address)) = self.stop.modules.to_file(table) else { return };
+        let Some(ty) = module.image.vtable_type(address) else { return };
+        for index in 0..(ty.size() / 8).min(MOST_METHODS) {
+            let word = self.stop.memory.read_u64(table.offset(index.cast_signed().saturating_mul(8)));
+            let Ok(word) = word.map(MemAddr::new) else { return };
+            // Size and alignment are no functions.
+            self.open.extend(Some(word).filter(|word| self.is_code(*word)));
+        }
+    }
+
+    fn is_code(&self, address: MemAddr) -> bool {
+        self.stop.modules.to_file(address).is_some_and(|(module, address)| {
+            module.image.segments().iter().any(|segment| segment.executable && segment.addresses.contains(&address))
+        })
+    }
 }
 
 #[cfg(test)]
@@ -31,19 +188,26 @@ mod tests {
     use std::sync::Arc;
     use weft_memory::Bytes;
 
-    #[test]
-    fn direct_and_indirect_calls_are_found() {
-        // nop; call +0; call rax; jmp rax
-        let code = [0x90, 0xe8, 0, 0, 0, 0, 0xff, 0xd0, 0xff, 0xe0];
-        let start = MemAddr::new(0x1000);
-        let stop = Stop {
+    fn stop_with(start: MemAddr, code: &[u8]) -> Stop {
+        Stop {
             generation: 1,
             pid: 0,
             memory: Arc::new(Bytes::new().with(start, code)),
             modules: Arc::default(),
             threads: Vec::new(),
             clock: None,
-        };
+        }
+    }
+
+    #[test]
+    fn direct_and_indirect_calls_are_found() {
+        // nop; call +0; call rax; jmp rax
+        let start = MemAddr::new(0x1000);
+        let stop = stop_with(start, &[0x90, 0xe8, 0, 0, 0, 0, 0xff, 0xd0, 0xff, 0xe0]);
         assert_eq!(calls_in(&stop, &(start..MemAddr::new(0x100a))), [MemAddr::new(0x1001), MemAddr::new(0x1006)]);
+        let call = call_at(&stop, MemAddr::new(0x1001)).unwrap();
+        assert_eq!(target_of(&stop, &call), Some(MemAddr::new(0x1006)));
+        let call = call_at(&stop, MemAddr::new(0x1006)).unwrap();
+        assert_eq!((call.next_ip(), target_of(&stop, &call)), (0x1008, None));
     }
 }

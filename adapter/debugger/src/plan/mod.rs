@@ -9,6 +9,7 @@ mod call;
 mod instruction;
 mod rows;
 mod stepper;
+mod unwinding;
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ use weft_values::{Place, Stop};
 
 pub(crate) use rows::behind_prologue;
 
-use crate::StepKind;
+use crate::{Grain, StepKind};
 
 /// A thread stands at a trap that a plan asked for.
 pub(crate) struct Hit<'a> {
@@ -74,12 +75,31 @@ pub(crate) fn step_instruction(kind: StepKind, stop: &Stop, tid: i32) -> Result<
     Ok(Box::new(instruction::InstructionStep::new(kind, stop, tid)?))
 }
 
-/// The plan for a step by lines from where a thread stands.
-pub(crate) fn step(kind: StepKind, stop: &Stop, tid: i32) -> Result<Box<dyn Plan>, String> {
-    Ok(Box::new(stepper::Stepper::new(kind, stop, tid)?))
+/// How a step by source goes, whatever its kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Way {
+    /// How far it goes.
+    pub(crate) grain: Grain,
+    /// It may end in the standard library and in runtimes.
+    pub(crate) into_runtime: bool,
 }
 
-/// The plan for a step by lines of a coroutine from where it is suspended.
-pub(crate) fn step_suspended(kind: StepKind, stop: &Stop, environment: Place) -> Result<Box<dyn Plan>, String> {
-    Ok(Box::new(stepper::Stepper::suspended_at(kind, stop, environment)?))
+/// The plan for a step by source from where a thread stands.
+pub(crate) fn step(kind: StepKind, way: Way, stop: &Stop, tid: i32) -> Result<Box<dyn Plan>, String> {
+    Ok(Box::new(stepper::Stepper::new(kind, way, stop, tid)?))
+}
+
+/// The plan for a step into what one call calls.
+pub(crate) fn step_into(way: Way, stop: &Stop, tid: i32, call: MemAddr) -> Result<Box<dyn Plan>, String> {
+    Ok(Box::new(stepper::Stepper::into_call(way, stop, tid, call)?))
+}
+
+/// The plan for a step by source of a coroutine from where it is suspended.
+pub(crate) fn step_suspended(
+    kind: StepKind,
+    way: Way,
+    stop: &Stop,
+    environment: Place,
+) -> Result<Box<dyn Plan>, String> {
+    Ok(Box::new(stepper::Stepper::suspended_at(kind, way, stop, environment)?))
 }

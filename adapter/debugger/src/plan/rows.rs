@@ -13,12 +13,31 @@ use weft_values::{Frame, Stop, is_user_crate as is_user_code};
 /// Inlined copies that are looked at in one body.
 const MOST_COPIES: usize = 1000;
 
-/// Addresses where a statement begins, with its line.
-pub(crate) type Rows = BTreeMap<MemAddr, u32>;
+/// Where a statement stands: line and column, from 1; column 0 is "unknown".
+pub(crate) type At = (u32, u32);
+
+/// Addresses where a statement begins, with where it stands.
+pub(crate) type Rows = BTreeMap<MemAddr, At>;
 
 /// Begins of statements in the body that `frame` executes.
 pub(crate) fn statements(stop: &Stop, frame: &Frame) -> Rows {
     frame.code.as_ref().map(|code| statements_of(stop, code, frame.source.as_ref())).unwrap_or_default()
+}
+
+/// Where the body that `frame` executes comes to another part of one line. Compilers mark as statements only what begins a
+/// line, so every row counts that differs in its column from the one before.
+pub(crate) fn parts_of_line(stop: &Stop, frame: &Frame, line: u32) -> Rows {
+    let Some(code) = &frame.code else { return Rows::new() };
+    let Some(module) = stop.modules.of(&code.image) else { return Rows::new() };
+    let finishing = code.rows_finishing_awaits().unwrap_or_default();
+    let mut found = Rows::new();
+    for row in body(code) {
+        let begins = row.source.line == line && row.source.column != 0 && !finishing.contains(&row.address);
+        if begins && in_source(code, frame.source.as_ref(), &row) {
+            found.insert(module.bias.to_memory(row.address), (line, row.source.column));
+        }
+    }
+    found
 }
 
 /// Begins of statements in a body; `within` is a line of it, for a body that does not say where it was declared.
@@ -29,7 +48,7 @@ fn statements_of(stop: &Stop, code: &CodeFrame, within: Option<&SourceLine>) -> 
     for row in body(code) {
         let begins = row.is_stmt && row.source.line != 0 && !finishing.contains(&row.address);
         if begins && in_source(code, within, &row) {
-            found.insert(module.bias.to_memory(row.address), row.source.line);
+            found.insert(module.bias.to_memory(row.address), (row.source.line, row.source.column));
         }
     }
     found

@@ -55,7 +55,7 @@ impl Add for Money {
 
 impl From<u32> for Money {
     fn from(amount: u32) -> Self {
-        Money(amount) // BP: from
+        Money(amount + 1) // BP: from
     }
 }
 
@@ -156,7 +156,7 @@ fn deep(level: u32) {
 
 fn survives() -> u32 {
     let caught = catch_unwind(|| deep(0)).is_err(); // BP: survives call
-    u32::from(caught) // BP: survives end
+    black_box(u32::from(caught)) // BP: survives end
 }
 
 // Moves.
@@ -199,7 +199,7 @@ fn threads() {
     barrier.wait();
     for (number, worker) in workers.into_iter().enumerate() {
         let ended = worker.join().is_ok(); // BP: threads join
-        println!("worker {number}: {ended}");
+        println!("worker {number}: {ended}"); // BP: threads told
     }
     println!("{}", WORKED.iter().map(|worked| worked.load(Ordering::Relaxed)).sum::<u32>());
 }

@@ -5,36 +5,41 @@
 //! suspended, the step is *idle*: it waits until the same environment is polled again, by whichever thread. When a
 //! function ends, the step ends in its caller; when a coroutine ends, the step goes on in the coroutine that awaited it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod coroutines;
+mod into;
+mod panics;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
-use weft_runtimes::polls_task;
 use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine, environment, frames};
 
-use super::call::calls_in;
-use super::rows::{self, Rows};
-use super::{Hit, Plan, Verdict};
-use crate::StepKind;
+use super::call::{callbacks_of, calls_in};
+use super::rows::{self, At, Rows};
+use super::unwinding::{Landing, raisers};
+use super::{Hit, Plan, Verdict, Way};
+use crate::{Grain, StepKind};
 
 /// Frames looked at to find where a function returns to.
 const DEPTH: usize = 512;
-
-/// Frames looked at to find the coroutine whose poll function, or a copy inlined into it, a thread executes.
-const INLINED: usize = 8;
-
-/// Wrappers around a coroutine that a step into goes through.
-const MOST_PLUMBING: usize = 32;
 
 /// See the module.
 pub(crate) struct Stepper {
     /// What a user calls it.
     name: String,
     kind: StepKind,
+    way: Way,
     phase: Phase,
     /// Lines that do not count: where the step began, and where the coroutine awaited since.
     seen: BTreeSet<u32>,
+    /// Where a step by statements began.
+    begun: Option<At>,
+    /// The one call that is to be gone into.
+    only: Option<MemAddr>,
+    /// Where unwinding begins and goes on.
+    raisers: BTreeSet<MemAddr>,
     /// The file they are in.
     file: Option<Arc<Path>>,
     /// The coroutine that is followed, while the body is one.
@@ -46,7 +51,9 @@ enum Phase {
     /// An activation is running.
     Active(Activation),
     /// Having left the activation's function for code that is not the user's, on the way to a caller that is.
-    Leaving { tid: i32, to: MemAddr, sp: MemAddr },
+    Leaving { tid: i32, to: MemAddr, sp: MemAddr, why: Option<String> },
+    /// A panic is leaving functions; with the activation that catches it, if that is the step's own.
+    Unwinding { tid: i32, landing: Landing, stays: Option<Box<Activation>> },
     /// In a callee, on the way to its first line.
     Entering { tid: i32, rows: BTreeSet<MemAddr>, within: MemAddr, back: Box<Activation> },
     /// The coroutine is suspended; these are the entries of its poll function.
@@ -61,17 +68,30 @@ struct Activation {
     /// Lines of functions that were inlined into the body, for a step into.
     inlined: Rows,
     calls: BTreeSet<MemAddr>,
+    /// Entries of the user's functions that calls of the line may come to by way of others.
+    callbacks: BTreeSet<MemAddr>,
     returns_to: Option<MemAddr>,
     /// What called it, where this is plumbing on the way to a coroutine that a step into looks for.
     outer: Option<Box<Activation>>,
 }
 
 impl Stepper {
-    /// A step from where thread `tid` stands.
-    pub(crate) fn new(kind: StepKind, stop: &Stop, tid: i32) -> Result<Self, String> {
+    /// A step from where thread `tid` stands. One that stands in code which steps pass over steps in the user's function
+    /// that called it.
+    pub(crate) fn new(kind: StepKind, way: Way, stop: &Stop, tid: i32) -> Result<Self, String> {
         let walk = frames(stop, tid, DEPTH).frames;
-        let frame = walk.first().ok_or_else(|| format!("there is no thread {tid} any more"))?;
-        let line = frame.source.as_ref().map_or(0, |source| source.line);
+        let innermost = walk.first().ok_or_else(|| format!("there is no thread {tid} any more"))?;
+        let own = walk.iter().position(|frame| is_stop(frame, way)).unwrap_or(0);
+        let walk = walk.get(own..).unwrap_or_default();
+        let frame = walk.first().unwrap_or(innermost);
+        if !is_stop(frame, way) && frame.code.is_some() {
+            return Err(format!(
+                "nothing of yours is on this thread's stack; set a breakpoint, or `stepIntoRuntime` to step in {}",
+                frame.name
+            ));
+        }
+        let at = frame.source.as_ref().map_or((0, 0), |source| (source.line, source.column));
+        let line = at.0;
         let mut stepper = Self {
             name: match kind {
                 StepKind::Over => format!("the step over line {line}"),
@@ -79,28 +99,60 @@ impl Stepper {
                 StepKind::Out => format!("the step out of {}", frame.name),
             },
             kind,
+            way,
             phase: Phase::Idle { entries: BTreeSet::new() },
             seen: BTreeSet::from([line]),
+            begun: (way.grain == Grain::Statement).then_some(at),
+            only: None,
+            raisers: raisers(&stop.modules),
             file: frame.source.as_ref().map(|source| source.file.clone()),
             instance: environment(stop, frame),
             starts_at_call: false,
         };
+        if kind == StepKind::Out && own > 0 {
+            // Out of what was called: to the user's function that called it.
+            stepper.leave_from(tid, walk_to(stop, tid), None);
+            return Ok(stepper);
+        }
         let active = stepper
-            .activation(stop, tid, &walk)
+            .activation(stop, tid, walk)
             .ok_or_else(|| format!("a step cannot begin in {}: its caller is not known", frame.name))?;
-        stepper.starts_at_call = active.calls.contains(&frame.pc);
+        stepper.starts_at_call = active.calls.contains(&innermost.pc);
         stepper.phase = Phase::Active(active);
         Ok(stepper)
     }
 
+    /// A step into the function that one call of the line calls.
+    pub(crate) fn into_call(way: Way, stop: &Stop, tid: i32, call: MemAddr) -> Result<Self, String> {
+        let mut stepper = Self::new(StepKind::In, way, stop, tid)?;
+        let Phase::Active(active) = &mut stepper.phase else { return Ok(stepper) };
+        if active.inlined.contains_key(&call) {
+            active.inlined.retain(|address, _| *address == call);
+            active.calls.clear();
+        } else if active.calls.contains(&call) {
+            active.calls = BTreeSet::from([call]);
+            active.inlined.clear();
+        } else {
+            return Err("this call is not ahead on the current line any more; ask for the targets again".to_owned());
+        }
+        active.callbacks.clear();
+        stepper.starts_at_call &= active.calls.contains(&stop.thread(tid).map_or(call, |it| it.registers.pc()));
+        stepper.only = Some(call);
+        Ok(stepper)
+    }
+
     /// A step from where a coroutine is suspended. A step into has nothing to go into there, and is a step over.
-    pub(crate) fn suspended_at(kind: StepKind, stop: &Stop, environment: Place) -> Result<Self, String> {
+    pub(crate) fn suspended_at(kind: StepKind, way: Way, stop: &Stop, environment: Place) -> Result<Self, String> {
         let state = coroutine(stop, &environment).map_err(|error| format!("the coroutine cannot be read: {error}"))?;
         let kind = if kind == StepKind::In { StepKind::Over } else { kind };
         let mut stepper = Self {
             name: "the step of the suspended task".to_owned(),
             kind,
+            way,
             phase: Phase::Idle { entries: BTreeSet::new() },
+            begun: None,
+            only: None,
+            raisers: raisers(&stop.modules),
             seen: state.await_location.iter().map(|at| at.line).collect(),
             file: state.await_location.map(|at| at.file),
             instance: None,
@@ -120,23 +172,32 @@ impl Stepper {
         let mut rows = Rows::new();
         if self.kind != StepKind::Out {
             rows = rows::statements(stop, body);
-            rows.retain(|_, line| !self.seen.contains(line));
+            if let Some((line, _)) = self.begun {
+                rows.extend(rows::parts_of_line(stop, body, line));
+            }
+            rows.retain(|_, at| match self.begun {
+                Some(begun) => *at != begun,
+                None => !self.seen.contains(&at.0),
+            });
         }
         // Leaving an inlined copy is arriving in the code around it, on a line other than that of the call.
         for outer in walk.get(1..=concrete).unwrap_or_default().iter().filter(|frame| frame.user_code) {
             let call = outer.source.as_ref().map_or(0, |source| source.line);
-            rows.extend(rows::statements(stop, outer).into_iter().filter(|(_, line)| *line != call));
+            rows.extend(rows::statements(stop, outer).into_iter().filter(|(_, at)| at.0 != call));
         }
-        let (mut calls, mut inlined) = (BTreeSet::new(), Rows::new());
+        let (mut calls, mut inlined, mut callbacks) = (BTreeSet::new(), Rows::new(), BTreeSet::new());
         if self.kind == StepKind::In {
             if let Some(code) = &body.code {
                 inlined = rows::inlined_statements(stop, code);
             }
-            for range in self.seen.iter().flat_map(|line| rows::code_of_line(stop, body, *line)) {
-                calls.extend(calls_in(stop, &range));
+            let code: Vec<_> = self.seen.iter().flat_map(|line| rows::code_of_line(stop, body, *line)).collect();
+            calls.extend(code.iter().flat_map(|range| calls_in(stop, range)));
+            if self.only.is_none() {
+                callbacks = callbacks_of(stop, &code);
             }
         }
-        Some(Activation { tid, cfa, rows, inlined, calls, returns_to: caller.map(|caller| caller.pc), outer: None })
+        let returns_to = caller.map(|caller| caller.pc);
+        Some(Activation { tid, cfa, rows, inlined, calls, callbacks, returns_to, outer: None })
     }
 
     /// The function of the activation has returned.
@@ -161,109 +222,29 @@ impl Stepper {
                 }
             }
         }
-        self.leave(hit)
+        self.leave(hit, None)
     }
 
-    /// A coroutine has run to its end: the step goes on in the coroutine that awaited it.
-    fn completed(&mut self, hit: &Hit<'_>) -> Verdict {
-        let walk = frames(hit.stop, hit.tid, DEPTH).frames;
-        let end = walk.iter().position(polls_task).unwrap_or(walk.len());
-        let Some(at) = walk.iter().take(end).position(|frame| frame.user_code) else {
-            return Verdict::Done(Some("the task has run to its end".to_owned()));
-        };
-        let Some(awaiter) = walk.get(at..) else { return Verdict::Continue };
-        let Some(frame) = awaiter.first() else { return self.leave(hit) };
-        self.instance = environment(hit.stop, frame);
-        if self.instance.is_none() {
-            return self.leave(hit);
-        }
-        self.seen = BTreeSet::from([frame.source.as_ref().map_or(0, |source| source.line)]);
-        self.file = frame.source.as_ref().map(|source| source.file.clone());
-        // Out has got where it wanted to: from here on any line of the awaiter ends it.
-        self.kind = StepKind::Over;
-        match self.activation(hit.stop, hit.tid, awaiter) {
-            Some(active) => {
-                self.phase = Phase::Active(active);
-                Verdict::Continue
-            }
-            None => Verdict::Lost("the step was lost: the awaiting function's frame cannot be found".to_owned()),
-        }
+    /// Ends the step in the nearest caller that steps stop in.
+    fn leave(&mut self, hit: &Hit<'_>, why: Option<String>) -> Verdict {
+        self.leave_from(hit.tid, walk_to(hit.stop, hit.tid), why)
     }
 
-    /// Ends the step in the nearest caller that is the user's code.
-    fn leave(&mut self, hit: &Hit<'_>) -> Verdict {
-        let walk = frames(hit.stop, hit.tid, DEPTH).frames;
-        let Some(at) = walk.iter().position(|frame| frame.user_code && frame.source.is_some()) else {
+    fn leave_from(&mut self, tid: i32, walk: Vec<Frame>, why: Option<String>) -> Verdict {
+        let Some(at) = walk.iter().position(|frame| is_stop(frame, self.way) && frame.source.is_some()) else {
             return Verdict::Lost(
                 "the function has returned, and nothing of yours called it; the program runs on".to_owned(),
             );
         };
         let inner = walk.get(..at).unwrap_or_default();
-        let Some(callee) = inner.iter().rev().find(|frame| !frame.inlined) else { return Verdict::Done(None) };
+        let Some(callee) = inner.iter().rev().find(|frame| !frame.inlined) else { return Verdict::Done(why) };
         match (walk.get(at), callee.cfa) {
             (Some(frame), Some(cfa)) => {
-                self.phase = Phase::Leaving { tid: hit.tid, to: frame.pc, sp: cfa };
+                self.phase = Phase::Leaving { tid, to: frame.pc, sp: cfa, why };
                 Verdict::Continue
             }
             _ => Verdict::Lost("the step was lost: the caller's frame cannot be found".to_owned()),
         }
-    }
-
-    /// Waits for the coroutine's next poll. Its thread still stands inside the poll, so it cannot have begun elsewhere.
-    fn suspended(&mut self, stop: &Stop, place: Place) -> Verdict {
-        let entries = poll_entries(stop, &place);
-        if entries.is_empty() {
-            return Verdict::Lost("the step was lost: the coroutine's poll function cannot be found".to_owned());
-        }
-        self.instance = Some(place);
-        self.phase = Phase::Idle { entries };
-        Verdict::Continue
-    }
-
-    /// A coroutine of the kind that is followed is being polled: is it the one?
-    fn polled(&mut self, hit: &Hit<'_>) -> Verdict {
-        let walk = frames(hit.stop, hit.tid, DEPTH).frames;
-        let address = walk.first().and_then(|frame| environment(hit.stop, frame)).and_then(|place| place.address());
-        if address.is_none() || address != self.instance.as_ref().and_then(Place::address) {
-            return Verdict::Continue;
-        }
-        match self.activation(hit.stop, hit.tid, &walk) {
-            Some(active) => {
-                self.phase = Phase::Active(active);
-                Verdict::Continue
-            }
-            None => Verdict::Lost("the step was lost: the coroutine's frame cannot be found".to_owned()),
-        }
-    }
-
-    /// A call of the line was made: into code of the user, or past it.
-    fn called(&mut self, hit: &Hit<'_>) -> Verdict {
-        let walk = frames(hit.stop, hit.tid, 8).frames;
-        let Some(callee) = walk.iter().find(|frame| !frame.inlined) else { return Verdict::Continue };
-        let Phase::Active(active) = &self.phase else { return Verdict::Continue };
-        if callee.cfa == Some(active.cfa) || makes_coroutine(callee) {
-            return Verdict::Continue;
-        }
-        let entered = if callee.user_code { first_lines(hit.stop, callee) } else { None };
-        if polls_on(callee) {
-            // Even a coroutine of the user's may be a wrapper that an attribute macro made: it polls on before any line.
-            let lines = entered.map(|(rows, _)| rows).unwrap_or_default();
-            if let Some(inner) = plumbing(hit, &walk, lines).filter(|_| active.depth() < MOST_PLUMBING) {
-                self.go_in(|outer| Phase::Active(Activation { outer: Some(outer), ..inner }));
-            }
-        } else if let Some((rows, within)) = entered {
-            self.go_in(|back| Phase::Entering { tid: hit.tid, rows, within, back });
-        }
-        Verdict::Continue
-    }
-
-    /// Leaves the active phase for one that keeps the activation to come back to.
-    fn go_in(&mut self, next: impl FnOnce(Box<Activation>) -> Phase) {
-        let left = std::mem::replace(&mut self.phase, Phase::Idle { entries: BTreeSet::new() });
-        self.phase = match left {
-            Phase::Active(active) => next(Box::new(active)),
-            other => other,
-        };
     }
 
     fn on_active_trap(&mut self, hit: &Hit<'_>, pc: MemAddr, sp: MemAddr) -> Verdict {
@@ -274,7 +255,11 @@ impl Stepper {
         if active.returns_to == Some(pc) && sp == active.cfa {
             return self.returned(hit);
         }
-        if cfa(hit) != Some(active.cfa) {
+        let within = cfa(hit);
+        if active.callbacks.contains(&pc) && within.is_some_and(|within| within < active.cfa) {
+            return self.called_back(hit);
+        }
+        if within != Some(active.cfa) {
             return Verdict::Continue;
         }
         if active.inlined.contains_key(&pc) {
@@ -284,21 +269,6 @@ impl Stepper {
             return if self.is_followed(hit) { Verdict::Done(None) } else { Self::panicked() };
         }
         if active.calls.contains(&pc) { Verdict::StepInstruction } else { Verdict::Continue }
-    }
-
-    /// Whether the body that the thread executes is that of the coroutine which is followed. A panic leaves it without
-    /// returning, and then another one of its kind may come to lie on the same stack.
-    fn is_followed(&self, hit: &Hit<'_>) -> bool {
-        let Some(ours) = self.instance.as_ref().and_then(Place::address) else { return true };
-        let walk = frames(hit.stop, hit.tid, INLINED).frames;
-        let found = walk.iter().find_map(|frame| environment(hit.stop, frame)).and_then(|place| place.address());
-        found.is_none_or(|found| found == ours)
-    }
-
-    fn panicked() -> Verdict {
-        Verdict::Lost(
-            "the coroutine has ended without coming to another line, by a panic; the program runs on".to_owned(),
-        )
     }
 
     fn on_entering_trap(&mut self, hit: &Hit<'_>, pc: MemAddr, sp: MemAddr) -> Verdict {
@@ -337,26 +307,33 @@ impl Plan for Stepper {
     fn traps(&self) -> BTreeSet<MemAddr> {
         let of = |active: &Activation| {
             let mut wanted: BTreeSet<MemAddr> = active.rows.keys().chain(active.inlined.keys()).copied().collect();
-            wanted.extend(active.calls.iter().chain(&active.returns_to));
+            wanted.extend(active.calls.iter().chain(&active.callbacks).chain(&active.returns_to).chain(&self.raisers));
             wanted
         };
         match &self.phase {
             Phase::Active(active) => of(active),
-            Phase::Leaving { to, .. } => BTreeSet::from([*to]),
+            Phase::Leaving { to, .. } => self.raisers.iter().copied().chain([*to]).collect(),
             Phase::Entering { rows, back, .. } => rows.union(&of(back)).copied().collect(),
             Phase::Idle { entries } => entries.clone(),
+            Phase::Unwinding { landing, .. } => BTreeSet::from([landing.pad]),
         }
     }
 
     fn on_trap(&mut self, hit: &Hit<'_>) -> Verdict {
         let Some(thread) = hit.stop.thread(hit.tid) else { return Verdict::Continue };
         let (pc, sp) = (thread.registers.pc(), thread.registers.sp());
+        if self.raisers.contains(&pc) {
+            return self.raised(hit);
+        }
         match &self.phase {
             Phase::Active(_) => self.on_active_trap(hit, pc, sp),
             Phase::Entering { .. } => self.on_entering_trap(hit, pc, sp),
-            Phase::Leaving { tid, to, sp: at } if *tid == hit.tid && *to == pc && *at == sp => Verdict::Done(None),
+            Phase::Leaving { tid, to, sp: at, why } if *tid == hit.tid && *to == pc && *at == sp => {
+                Verdict::Done(why.clone())
+            }
             Phase::Leaving { .. } => Verdict::Continue,
             Phase::Idle { .. } => self.polled(hit),
+            Phase::Unwinding { .. } => self.landed(hit, pc),
         }
     }
 
@@ -381,6 +358,7 @@ impl Plan for Stepper {
             Phase::Active(Activation { tid: ours, .. })
             | Phase::Leaving { tid: ours, .. }
             | Phase::Entering { tid: ours, .. }
+            | Phase::Unwinding { tid: ours, .. }
                 if *ours == tid =>
             {
                 Verdict::Lost("the thread has ended during the step; the program runs on".to_owned())
@@ -397,57 +375,15 @@ fn cfa(hit: &Hit<'_>) -> Option<MemAddr> {
     Some(caller.cfa)
 }
 
-/// Where the poll function of a coroutine can be caught, in each copy the compiler made of it, with its environment
-/// readable.
-fn poll_entries(stop: &Stop, place: &Place) -> BTreeSet<MemAddr> {
-    let Some(function) = place.ty.coroutine_function() else { return BTreeSet::new() };
-    let image = place.ty.image();
-    let Some(module) = stop.modules.of(image) else { return BTreeSet::new() };
-    let copies = image.functions(&function.path);
-    let mut entries = BTreeMap::new();
-    for entry in &copies {
-        if let Ok(Some(code)) = image.function_frame(entry) {
-            entries.insert(code.entry, rows::behind_prologue(&code));
-        }
-    }
-    entries.into_values().map(|address| module.bias.to_memory(address)).collect()
+fn walk_to(stop: &Stop, tid: i32) -> Vec<Frame> {
+    frames(stop, tid, DEPTH).frames
 }
 
-/// Whether the function is the part of an `async fn` that only makes its coroutine: nobody wants to step into that. It
-/// returns the environment that is named after it.
-fn makes_coroutine(frame: &Frame) -> bool {
-    let last = |path: &str| path.rsplit("::").next().unwrap_or_default().to_owned();
-    frame.code.as_ref().is_some_and(|code| {
-        let returned = code.return_type().filter(|ty| ty.name().starts_with("{async_fn_env#"));
-        returned.is_some_and(|ty| last(ty.namespace()) == last(&code.function.path))
-    })
-}
-
-/// Whether a function may poll a coroutine on behalf of the one that called it: `Future::poll` of a wrapper, or a coroutine
-/// without lines of its own, as attribute macros make them.
-fn polls_on(frame: &Frame) -> bool {
-    frame.code.as_ref().is_some_and(|code| {
-        let path = code.function.path.split('<').next().unwrap_or_default();
-        code.function.kind.is_coroutine() || path.ends_with("::poll")
-    })
-}
-
-/// The activation of a function that was just called and polls on: its own lines end a step, its calls lead deeper.
-fn plumbing(hit: &Hit<'_>, walk: &[Frame], lines: BTreeSet<MemAddr>) -> Option<Activation> {
-    let at = walk.iter().position(|frame| !frame.inlined)?;
-    let (frame, caller) = (walk.get(at)?, walk.get(at.checked_add(1)?)?);
-    let code = frame.code.as_ref()?;
-    let bias = hit.stop.modules.of(&code.image)?.bias;
-    let ranges = code.ranges.iter().map(|range| bias.to_memory(range.start)..bias.to_memory(range.end));
-    Some(Activation {
-        tid: hit.tid,
-        cfa: frame.cfa?,
-        rows: Rows::new(),
-        inlined: lines.into_iter().map(|address| (address, 0)).collect(),
-        calls: ranges.flat_map(|range| calls_in(hit.stop, &range)).collect(),
-        returns_to: Some(caller.pc),
-        outer: None,
-    })
+/// Whether steps end in this function: it is the user's, or theirs by wish, or written in another language (which has no
+/// crates).
+fn is_stop(frame: &Frame, way: Way) -> bool {
+    let foreign = || frame.code.as_ref().is_some_and(|code| code.function.krate.is_empty());
+    frame.user_code || (frame.code.is_some() && way.into_runtime) || foreign()
 }
 
 impl Activation {
@@ -455,21 +391,17 @@ impl Activation {
     fn depth(&self) -> usize {
         std::iter::successors(self.outer.as_deref(), |outer| outer.outer.as_deref()).count()
     }
-}
 
-/// Where a callee's first line begins, and its CFA. In a coroutine that was suspended, any line may be its first.
-fn first_lines(stop: &Stop, callee: &Frame) -> Option<(BTreeSet<MemAddr>, MemAddr)> {
-    let code = callee.code.as_ref()?;
-    let module = stop.modules.of(&code.image)?;
-    let first = rows::behind_prologue(code);
-    let rows = if code.function.kind.is_coroutine() {
-        rows::statements(stop, callee).into_keys().collect()
-    } else if rows::is_in_user_code(code, first) {
-        BTreeSet::from([module.bias.to_memory(first)])
-    } else {
-        // Optimised code may begin with what was inlined from a library.
-        let own = rows::statements(stop, callee).into_keys();
-        own.chain(rows::inlined_statements(stop, code).into_keys()).collect()
-    };
-    Some((rows, callee.cfa?))
+    /// The one that the step began in.
+    fn outermost(self) -> Self {
+        match self.outer {
+            Some(outer) => outer.outermost(),
+            None => self,
+        }
+    }
+
+    /// The canonical frame address of the one that the step began in.
+    fn outermost_cfa(&self) -> MemAddr {
+        std::iter::successors(Some(self), |inner| inner.outer.as_deref()).last().map_or(self.cfa, |outer| outer.cfa)
+    }
 }
