@@ -6,7 +6,7 @@ mod common;
 use std::{collections::BTreeMap, io::Write};
 
 use common::{Running, hear, reader, rest, spec, writer};
-use weft_memory::{MemAddr, Memory};
+use weft_memory::MemAddr;
 use weft_process::{Ended, Launched, Tracee, Trap, Wait, WaitEvent};
 
 /// Executes the instruction under a trap with all threads stopped, as it must be where no slot serves.
@@ -69,51 +69,137 @@ fn places(said: &str) -> Vec<(String, MemAddr)> {
     said.split(' ').map(place).collect()
 }
 
-fn all_kinds(role: &str, rounds: u64) -> (u64, String) {
-    let Launched { mut tracee, stdout, stdin, .. } = Tracee::launch(&spec(&format!("{role}:{rounds}"))).unwrap();
-    let (mut stdout, mut stdin) = (reader(stdout), writer(stdin));
-    tracee.resume_all();
-    let said = std::thread::spawn(move || {
-        let said = hear(&mut stdout);
-        (said, stdout)
-    });
-    // The role waits for its input: nothing happens but what says so.
-    while !said.is_finished() {
+/// A role that says where it wants traps and waits for a word before it goes on.
+struct Ready {
+    tracee: Tracee,
+    places: Vec<(String, MemAddr)>,
+    stdin: std::fs::File,
+    stdout: std::io::BufReader<weft_process::OutputEnd>,
+}
+
+impl Ready {
+    fn launch(role: &str) -> Self {
+        let Launched { mut tracee, stdout, stdin, .. } = Tracee::launch(&spec(role)).unwrap();
+        let (mut stdout, stdin) = (reader(stdout), writer(stdin));
+        tracee.resume_all();
         let waker = tracee.waker();
-        waker.wake();
-        if let Wait::Event(event) = tracee.wait().unwrap()
-            && let Some(tid) = event.stopped_thread()
-        {
-            tracee.resume(tid, 0).unwrap();
+        let said = std::thread::spawn(move || {
+            let said = hear(&mut stdout);
+            waker.wake();
+            (said, stdout)
+        });
+        // Nothing happens but what says so: it waits for its input then.
+        loop {
+            match tracee.wait().unwrap() {
+                Wait::Woken => break,
+                Wait::Event(event) => {
+                    if let Some(tid) = event.stopped_thread() {
+                        tracee.resume(tid, 0).unwrap();
+                    }
+                }
+            }
         }
+        let (said, stdout) = said.join().unwrap();
+        Self { tracee, places: places(&said), stdin, stdout }
     }
-    let (said, stdout) = said.join().unwrap();
-    let places = places(&said);
-    for (_, at) in &places {
-        tracee.plant(*at).unwrap();
+
+    /// Traps everywhere, then runs to its end: how often each was hit, how many were passed with all threads stopped, and
+    /// what it said at its end.
+    fn run(mut self) -> (BTreeMap<String, u64>, u64, Vec<u64>) {
+        for (_, at) in &self.places {
+            self.tracee.plant(*at).unwrap();
+        }
+        self.stdin.write_all(b"go\n").unwrap();
+        let (mut hits, mut refused) = (BTreeMap::new(), 0);
+        assert_eq!(run(&mut self.tracee, &mut hits, &mut refused), Ended::Code(0));
+        let hits = self.places.iter().map(|(name, at)| (name.clone(), hits.get(at).copied().unwrap_or(0))).collect();
+        let rest = rest(self.stdout);
+        let said = rest.rsplit('@').next().unwrap();
+        (hits, refused, said.split_whitespace().map(|word| word.parse().unwrap()).collect())
     }
-    stdin.write_all(b"go\n").unwrap();
-    let (mut hits, mut refused) = (BTreeMap::new(), 0);
-    assert_eq!(run(&mut tracee, &mut hits, &mut refused), Ended::Code(0));
-    for (name, at) in &places {
+}
+
+fn each_counted(hits: &BTreeMap<String, u64>, rounds: u64) {
+    for (name, count) in hits {
+        // The loop is executed twice a round.
         let each = if name == "weft_refused" { 2 } else { 1 };
-        assert_eq!((name, hits.get(at).copied().unwrap_or(0)), (name, 4 * rounds * each));
+        assert_eq!((name, *count), (name, 4 * rounds * each));
     }
-    let mut rest = rest(stdout);
-    (refused, rest.split_off(rest.rfind('@').unwrap() + 1))
 }
 
 #[test]
 fn every_kind_of_instruction_is_passed_by_four_threads() {
-    let (refused, said) = all_kinds("kinds", 500);
-    assert_eq!(said.trim(), "0 0 0", "wrong results");
+    let (hits, refused, said) = Ready::launch("kinds:500").run();
+    each_counted(&hits, 500);
+    assert_eq!((hits.len(), said), (20, vec![0, 0, 0]), "wrong results");
     assert_eq!(refused, 4 * 500 * 2, "only the loop is passed with all threads stopped");
 }
 
 #[test]
 fn signals_find_the_program_where_it_would_be() {
-    let (_, said) = all_kinds("kinds-signals", 500);
-    let numbers: Vec<u64> = said.split_whitespace().map(|word| word.parse().unwrap()).collect();
-    assert_eq!((numbers[0], numbers[2]), (0, 0), "wrong results, or handlers that saw a slot: {said}");
-    assert!(numbers[1] > 10, "{said}");
+    let (hits, refused, said) = Ready::launch("kinds-signals:500").run();
+    each_counted(&hits, 500);
+    assert_eq!((said[0], said[2], refused), (0, 0, 0), "wrong results, or handlers that saw a slot: {said:?}");
+    assert!(said[1] > 10, "{said:?}");
+}
+
+#[test]
+fn threads_processes_and_signals_at_once() {
+    let (hits, refused, said) = Ready::launch("storm:3000").run();
+    let [bad, born, strange] = said[..] else { panic!("{said:?}") };
+    assert_eq!((bad, born, strange, refused), (0, 60, 0, 0));
+    // Hits of other processes are not the program's.
+    assert_eq!(hits, BTreeMap::from([("target".to_owned(), 4 * 3000 + born), ("vfork".to_owned(), 0)]));
+}
+
+/// The program's code in memory, and what its file has there.
+fn code(pid: i32) -> (Vec<u8>, Vec<u8>) {
+    use std::os::unix::fs::FileExt;
+    let program = std::env::current_exe().unwrap();
+    let mapped = weft_process::mappings(pid).unwrap();
+    let text = mapped.into_iter().find(|mapping| mapping.executable && mapping.path.as_ref() == Some(&program)).unwrap();
+    let length = usize::try_from(text.end.since(text.start).unwrap()).unwrap();
+    let (mut memory, mut file) = (vec![0; length], vec![0; length]);
+    std::fs::File::open(format!("/proc/{pid}/mem")).unwrap().read_exact_at(&mut memory, text.start.raw()).unwrap();
+    let read = std::fs::File::open(program).unwrap().read_at(&mut file, text.offset).unwrap();
+    memory.truncate(read);
+    file.truncate(read);
+    (memory, file)
+}
+
+#[test]
+fn a_detached_program_is_as_if_nothing_had_been() {
+    let mut running = Running::start("kinds-forever");
+    let places = places(&running.hear());
+    for round in 0..8 {
+        let mut tracee = Tracee::attach(running.pid()).unwrap();
+        // Nobody was left where there is no code of the program's.
+        let mapped = weft_process::mappings(running.pid()).unwrap();
+        for tid in tracee.threads() {
+            let pc = tracee.registers(tid).unwrap().pc();
+            let mapping = mapped.iter().find(|mapping| mapping.start <= pc && pc < mapping.end).unwrap();
+            assert!(mapping.path.is_some() || mapping.label == "[vdso]", "round {round}: {pc:?} in {mapping:?}");
+        }
+        for (_, at) in places.iter().filter(|(name, _)| name != "weft_refused") {
+            tracee.plant(*at).unwrap();
+        }
+        tracee.resume_all();
+        let mut passed = 0;
+        while passed < 2000 {
+            let Wait::Event(event) = tracee.wait().unwrap() else { continue };
+            let WaitEvent::Trapped { tid, trap: Trap::Breakpoint } = event else { panic!("{event:?}") };
+            let (pc, _) = tracee.position(tid).unwrap();
+            assert!(tracee.pass(tid, pc.checked_sub(1).unwrap()).unwrap());
+            passed += 1;
+        }
+        let (memory, file) = code(running.pid());
+        let different = memory.iter().zip(&file).filter(|(is, was)| is != was).count();
+        assert_eq!(different, places.len() - 1, "each trap is a byte");
+        tracee.detach().unwrap();
+        let (memory, file) = code(running.pid());
+        assert!(memory == file, "round {round}: code was left changed");
+    }
+    running.tell();
+    assert_eq!(running.hear(), "0", "wrong results");
+    assert!(running.child.wait().unwrap().success());
 }

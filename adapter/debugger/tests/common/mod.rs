@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use weft_debugger::{
-    AttachSpec, Bound, BreakpointKind, Debugger, Event, Grain, LaunchSpec, LineSpec, Reason, ResumeKind, StepKind,
+    AttachSpec, Bound, BreakpointKind, Debugger, Event, Grain, LaunchSpec, LineSpec, Reason, ResumeKind, Settings, StepKind,
     StepTarget, Stopped,
 };
 
@@ -84,6 +84,11 @@ pub(crate) struct Session {
 impl Session {
     /// The debuggee in a role, held.
     pub(crate) fn launch(role: &[&str]) -> Self {
+        Self::launch_with(role, Settings::default())
+    }
+
+    /// The debuggee in a role, held, and treated in a certain way.
+    pub(crate) fn launch_with(role: &[&str], settings: Settings) -> Self {
         let (send, events) = channel();
         let output = Arc::new(Mutex::new(Vec::new()));
         let written = output.clone();
@@ -92,6 +97,7 @@ impl Session {
                 program: program(),
                 args: role.iter().map(Into::into).collect(),
                 cwd: std::env::temp_dir(),
+                settings,
                 ..LaunchSpec::default()
             },
             move |event| send.send(event).unwrap_or_default(),

@@ -2,11 +2,12 @@
 
 use std::{
     arch::global_asm,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    process::Command,
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     thread,
 };
 
-use super::{line, say};
+use super::{line, say, weft_test_target};
 
 /// Each function computes something of `rdi`; a trap is set at its second label.
 macro_rules! functions {
@@ -97,16 +98,7 @@ pub(super) fn play(rounds: u64, signals: bool) {
     say(&places.join(" "));
     line();
     if signals {
-        // SAFETY: plain data, and a handler of the right form.
-        unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = on_signal as extern "C" fn(_, _, _) as usize;
-            action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
-            libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut());
-            let interval = libc::timeval { tv_sec: 0, tv_usec: 300 };
-            let timer = libc::itimerval { it_interval: interval, it_value: interval };
-            libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut());
-        }
+        timer(300);
     }
     let wrong = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -123,12 +115,27 @@ pub(super) fn play(rounds: u64, signals: bool) {
         }
     });
     if signals {
-        // SAFETY: stops the timer.
-        unsafe {
-            let timer: libc::itimerval = std::mem::zeroed();
-            libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut());
-        }
+        timer(0);
     }
+    say(&format!("{} {} {}", wrong.into_inner(), SIGNALS.load(Ordering::Relaxed), strange()));
+}
+
+/// Has SIGALRM come every so many microseconds, 0: never.
+fn timer(microseconds: i64) {
+    // SAFETY: plain data, and a handler of the right form.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = on_signal as extern "C" fn(_, _, _) as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut());
+        let interval = libc::timeval { tv_sec: 0, tv_usec: microseconds };
+        let timer = libc::itimerval { it_interval: interval, it_value: interval };
+        libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut());
+    }
+}
+
+/// How many of the signals found a pc outside the program's files.
+fn strange() -> usize {
     let mapped = weft_process::mappings(std::process::id().cast_signed()).unwrap();
     let in_files = |pc: u64| {
         mapped.iter().any(|mapping| {
@@ -137,6 +144,92 @@ pub(super) fn play(rounds: u64, signals: bool) {
         })
     };
     let seen = PCS.iter().map(|pc| pc.load(Ordering::Relaxed)).filter(|pc| *pc != 0);
-    let strange = seen.filter(|pc| !in_files(*pc)).count();
-    say(&format!("{} {} {strange}", wrong.into_inner(), SIGNALS.load(Ordering::Relaxed)));
+    seen.filter(|pc| !in_files(*pc)).count()
+}
+
+/// Calls every function on four threads until told to end; says how many results were wrong.
+pub(super) fn play_on() {
+    let functions = all();
+    let places: Vec<String> = functions.iter().map(|(name, _, at, _)| format!("{name}={at}")).collect();
+    let (wrong, end) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut value = 0;
+                while !end.load(Ordering::Relaxed) {
+                    for (_, function, _, expected) in &functions {
+                        // SAFETY: the functions above keep to the calling convention.
+                        let result = unsafe { function(value) };
+                        wrong.fetch_add(usize::from(result != expected(value)), Ordering::Relaxed);
+                    }
+                    value = (value + 1) % 1000;
+                }
+            });
+        }
+        say(&places.join(" "));
+        line();
+        end.store(true, Ordering::Relaxed);
+    });
+    say(&format!("{}", wrong.into_inner()));
+}
+
+global_asm!(
+    // A child that shares our memory, executes what may be trapped, and ends with status 42.
+    ".globl weft_vfork", ".globl weft_vfork_at",
+    "weft_vfork:", "mov eax, 58", "syscall", "test eax, eax", "jnz 2f",
+    "weft_vfork_at:", "nop", "call weft_callee", "mov edi, 42", "mov eax, 60", "syscall", "ud2",
+    "2: ret",
+);
+
+unsafe extern "C" {
+    fn weft_vfork() -> i32;
+    static weft_vfork_at: u8;
+}
+
+fn ends_well(child: i32) -> bool {
+    let mut status = 0;
+    // SAFETY: writes one int of ours.
+    while unsafe { libc::waitpid(child, &mut status, 0) } != child {}
+    libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 42
+}
+
+/// Everything at once: four threads call the target `each` times, others are born to call it once, processes are made by
+/// fork (which call it too), vfork and posix_spawn, and a timer fires. Says how many processes did not end as they should,
+/// how many threads were born, and how many signals found a pc outside the program's files.
+pub(super) fn storm(each: u64) {
+    let target = weft_test_target as *const () as usize;
+    say(&format!("target={target} vfork={}", &raw const weft_vfork_at as usize));
+    line();
+    timer(500);
+    let counter = AtomicU64::new(0);
+    let born = each / 50;
+    let mut bad = 0;
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..each).for_each(|_| weft_test_target(&counter)));
+        }
+        scope.spawn(|| {
+            for _ in 0..born {
+                thread::scope(|inner| {
+                    inner.spawn(|| weft_test_target(&counter));
+                });
+            }
+        });
+        for _ in 0..20 {
+            // SAFETY: the child calls one function without locks or memory of others, and ends.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                (0..10).for_each(|_| weft_test_target(&counter));
+                // SAFETY: ends the child at once.
+                unsafe { libc::_exit(42) };
+            }
+            // SAFETY: the child of this function ends in it.
+            let shares = unsafe { weft_vfork() };
+            bad += usize::from(!ends_well(child)) + usize::from(!ends_well(shares));
+            bad += usize::from(!Command::new("/bin/true").status().unwrap().success());
+        }
+    });
+    timer(0);
+    assert_eq!(counter.into_inner(), each * 4 + born);
+    say(&format!("{bad} {born} {}", strange()));
 }

@@ -46,6 +46,8 @@ extern "C" fn play() {
         "forks" => forks(argument),
         "kinds" => kinds::play(argument, false),
         "kinds-signals" => kinds::play(argument, true),
+        "kinds-forever" => kinds::play_on(),
+        "storm" => kinds::storm(argument),
         "spin" => spin(),
         "debugger" => debugger(),
         "leader-exits" => leader_exits(),
