@@ -167,19 +167,23 @@ fn code(pid: i32) -> (Vec<u8>, Vec<u8>) {
     (memory, file)
 }
 
+/// Nobody stands where there is no code of the program's.
+fn all_in_files(tracee: &Tracee) {
+    let mapped = weft_process::mappings(tracee.pid()).unwrap();
+    for tid in tracee.threads() {
+        let pc = tracee.registers(tid).unwrap().pc();
+        let mapping = mapped.iter().find(|mapping| mapping.start <= pc && pc < mapping.end).unwrap();
+        assert!(mapping.path.is_some() || mapping.label == "[vdso]", "{pc:?} in {mapping:?}");
+    }
+}
+
 #[test]
 fn a_detached_program_is_as_if_nothing_had_been() {
     let mut running = Running::start("kinds-forever");
     let places = places(&running.hear());
-    for round in 0..8 {
+    for round in 0..20 {
         let mut tracee = Tracee::attach(running.pid()).unwrap();
-        // Nobody was left where there is no code of the program's.
-        let mapped = weft_process::mappings(running.pid()).unwrap();
-        for tid in tracee.threads() {
-            let pc = tracee.registers(tid).unwrap().pc();
-            let mapping = mapped.iter().find(|mapping| mapping.start <= pc && pc < mapping.end).unwrap();
-            assert!(mapping.path.is_some() || mapping.label == "[vdso]", "round {round}: {pc:?} in {mapping:?}");
-        }
+        all_in_files(&tracee);
         for (_, at) in places.iter().filter(|(name, _)| name != "weft_refused") {
             tracee.plant(*at).unwrap();
         }
@@ -193,6 +197,8 @@ fn a_detached_program_is_as_if_nothing_had_been() {
             passed += 1;
         }
         let (memory, file) = code(running.pid());
+        tracee.stop_all().unwrap();
+        all_in_files(&tracee);
         let different = memory.iter().zip(&file).filter(|(is, was)| is != was).count();
         assert_eq!(different, places.len() - 1, "each trap is a byte");
         tracee.detach().unwrap();
