@@ -106,6 +106,9 @@ pub enum ProcessError {
     /// The thread is not there (any more) or is not stopped.
     #[error("thread {0} is gone or running")]
     ThreadGone(Pid),
+    /// The processor has four debug registers.
+    #[error("the processor can watch four places at a time")]
+    TooManyWatches,
     /// A system call failed for a reason that has no sentence of its own.
     #[error("{what}: {reason}")]
     System {

@@ -88,8 +88,8 @@ pub enum Trap {
     Breakpoint,
     /// A single step was made.
     Step,
-    /// A debug register fired.
-    Hardware,
+    /// Watched data was accessed: which watches (bit 0: the first one set). The pc is behind the instruction that did it.
+    Hardware(u8),
 }
 
 /// How a process ended.

@@ -36,6 +36,7 @@ mod spawn;
 mod terminal;
 mod tracee;
 mod wait;
+mod watches;
 
 pub use cores::Cores;
 pub use error::ProcessError;
@@ -50,6 +51,7 @@ pub use pty::OutputEnd;
 pub use terminal::{Helper, Meeting, become_program};
 pub use tracee::Tracee;
 pub use wait::Waker;
+pub use watches::{Watch, WatchAccess};
 
 /// A process, by its number.
 pub type Pid = libc::pid_t;

@@ -119,6 +119,15 @@ pub(crate) fn send(pid: Tid, tid: Tid, signal: i32) {
     unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, signal) };
 }
 
+/// Reads one word of the thread's `user` area.
+pub(crate) fn peek_user(tid: Tid, offset: usize) -> io::Result<u64> {
+    let mut word: libc::c_ulong = 0;
+    // SAFETY: the system call itself, unlike its wrapper, writes one unsigned long at `data`, which is ours.
+    let result =
+        unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_PEEKUSER, tid, offset, ptr::from_mut(&mut word)) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(word) }
+}
+
 pub(crate) fn event_message(tid: Tid) -> io::Result<u64> {
     let mut message: libc::c_ulong = 0;
     // SAFETY: GETEVENTMSG writes one unsigned long at `data`, which is ours.

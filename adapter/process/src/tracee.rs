@@ -16,7 +16,7 @@ use weft_memory::{MemAddr, Registers};
 
 use crate::{
     Ended, LiveMemory, Pid, ProcessError, StoppedMemory, Tid, Wait, WaitEvent, Waker, guardian::Guardian,
-    memory::Generation, registers, slots::Slots, wait::Waiter,
+    memory::Generation, registers, slots::Slots, wait::Waiter, watches::Watches,
 };
 
 /// Threads that stopped before anything named them, at most; more than that are not ours to remember.
@@ -61,6 +61,7 @@ pub struct Tracee {
     /// Where instructions under traps are executed from.
     slots: Slots,
     generation: Generation,
+    pub(crate) watches: Watches,
     /// Ptrace knows threads: only the one that attached may ask.
     not_send: PhantomData<*const ()>,
 }
@@ -84,6 +85,7 @@ impl Tracee {
             guardian: None,
             slots: Slots::default(),
             generation: Generation::default(),
+            watches: Watches::default(),
             not_send: PhantomData,
         })
     }
@@ -210,6 +212,23 @@ impl Tracee {
     /// Moves a stopped thread's pc.
     pub fn set_pc(&self, tid: Tid, pc: MemAddr) -> Result<(), ProcessError> {
         registers::set_pc(tid, pc)
+    }
+
+    /// Which setting of the watches a thread has.
+    pub(crate) fn watched_version(&self, tid: Tid) -> Option<u64> {
+        self.threads.get(&tid).map(|thread| thread.watched)
+    }
+
+    /// Which watches (bit 0: the first one set) a thread has hit by single steps since this was last asked: such a hit is
+    /// reported as [`crate::Trap::Step`].
+    pub fn take_watch_hits(&mut self, tid: Tid) -> u8 {
+        self.threads.get_mut(&tid).map_or(0, |thread| std::mem::take(&mut thread.watch_hits))
+    }
+
+    pub(crate) fn set_watched_version(&mut self, tid: Tid, version: u64) {
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.watched = version;
+        }
     }
 
     /// How the process ended, if it has.

@@ -17,7 +17,8 @@ use std::{
 use common::{Running, hear, reader, rest, spec, writer};
 use weft_memory::{MemAddr, Memory, MemoryError};
 use weft_process::{
-    Ended, LaunchSpec, Launched, ProcessError, Stdin, Tracee, Trap, Wait, WaitEvent, mappings, process_state,
+    Ended, LaunchSpec, Launched, ProcessError, Stdin, Tracee, Trap, Wait, WaitEvent, Watch, WatchAccess, mappings,
+    process_state,
 };
 
 /// Resumes whatever an event stopped, passing signals on.
@@ -424,4 +425,91 @@ fn no_wake_up_is_lost() {
     drop(stdin);
     assert_eq!(run_to_end(&mut tracee), Ended::Code(0));
     drop(stdout);
+}
+
+/// A program that calls the target from four threads, stopped at the first call with the trap taken out again: nobody has
+/// counted yet. Says where the counter is.
+fn at_first_call(each: u64) -> (Tracee, thread::JoinHandle<String>, MemAddr) {
+    let Launched { mut tracee, stdin, stdout, .. } = Tracee::launch(&spec(&format!("calls:{each}"))).unwrap();
+    let (mut stdin, mut stdout) = (writer(stdin), reader(stdout));
+    tracee.resume_all();
+    let (send, receive) = mpsc::channel();
+    let waker = tracee.waker();
+    let listener = thread::spawn(move || {
+        send.send(hear(&mut stdout).parse::<u64>().unwrap()).unwrap();
+        waker.wake();
+        hear(&mut stdout)
+    });
+    let address = loop {
+        match tracee.wait().unwrap() {
+            Wait::Event(event) => carry_on(&mut tracee, &event),
+            Wait::Woken => break MemAddr::new(receive.recv().unwrap()),
+        }
+    };
+    tracee.memory().unwrap().plant(address).unwrap();
+    stdin.write_all(b"go\n").unwrap();
+    let is_hit = |event: &WaitEvent| matches!(event, WaitEvent::Trapped { trap: Trap::Breakpoint, .. });
+    let first = run_until(&mut tracee, is_hit).unwrap().stopped_thread().unwrap();
+    tracee.stop_all().unwrap();
+    let mut hits = vec![first];
+    while let Some(event) = tracee.take_queued() {
+        hits.extend(event.stopped_thread().filter(|_| is_hit(&event)));
+    }
+    hits.iter().for_each(|tid| tracee.set_pc(*tid, address).unwrap());
+    tracee.memory().unwrap().lift(address).unwrap();
+    let counter = tracee.registers(first).unwrap().get(weft_memory::DwarfRegister(5)).unwrap();
+    (tracee, listener, MemAddr::new(counter))
+}
+
+#[test]
+fn watched_data_stops_every_thread_that_writes_it() {
+    let each = 50;
+    let (mut tracee, listener, counter) = at_first_call(each);
+    let other = counter.checked_add(1 << 20).unwrap();
+    let watch = |address, size, access| Watch { address, size, access };
+    let too_many = [watch(counter, 1, WatchAccess::Write); 5];
+    assert!(matches!(tracee.set_watches(&too_many), Err(ProcessError::TooManyWatches)));
+    // The first one is never hit.
+    let watches = [watch(other, 8, WatchAccess::ReadWrite), watch(counter, 8, WatchAccess::Write)];
+    tracee.set_watches(&watches).unwrap();
+    assert_eq!(tracee.watches(), watches);
+    tracee.resume_all();
+    let mut hits = 0;
+    while let Some(event) =
+        run_until(&mut tracee, |event| matches!(event, WaitEvent::Trapped { trap: Trap::Hardware(_), .. }))
+    {
+        assert!(matches!(event, WaitEvent::Trapped { trap: Trap::Hardware(0b10), .. }));
+        hits += 1;
+        // The thread stands behind its addition; others may have added since.
+        assert!(tracee.memory().unwrap().read_u64(counter).unwrap() >= hits);
+        carry_on(&mut tracee, &event);
+    }
+    // Every addition is one instruction that writes once; the reading at the end is none.
+    assert_eq!(hits, 4 * each);
+    assert_eq!(listener.join().unwrap(), (4 * each).to_string());
+    assert_eq!(tracee.ended(), Some(Ended::Code(0)));
+}
+
+#[test]
+fn watches_are_gone_after_they_were_taken_away_and_after_a_detach() {
+    let (mut tracee, listener, counter) = at_first_call(20);
+    let watch = Watch { address: counter, size: 8, access: WatchAccess::ReadWrite };
+    tracee.set_watches(&[watch]).unwrap();
+    tracee.resume_all();
+    let is_watch = |event: &WaitEvent| matches!(event, WaitEvent::Trapped { trap: Trap::Hardware(_), .. });
+    run_until(&mut tracee, is_watch).unwrap();
+    tracee.stop_all().unwrap();
+    while tracee.take_queued().is_some() {}
+    tracee.set_watches(&[]).unwrap();
+    tracee.resume_all();
+    assert_eq!(run_until(&mut tracee, is_watch), None);
+    assert_eq!(listener.join().unwrap(), "80");
+
+    let (mut tracee, listener, counter) = at_first_call(20);
+    tracee.set_watches(&[Watch { address: counter, ..watch }]).unwrap();
+    tracee.resume_all();
+    run_until(&mut tracee, is_watch).unwrap();
+    // A thread that is left with debug registers set would die of a SIGTRAP at its next addition.
+    tracee.detach().unwrap();
+    assert_eq!(listener.join().unwrap(), "80");
 }

@@ -20,6 +20,7 @@ mod ahead;
 mod arrivals;
 mod awaits;
 mod blocks;
+mod browse;
 mod cache;
 mod coroutines;
 mod dies;
@@ -55,6 +56,7 @@ mod variables;
 mod vtables;
 mod wrappers;
 
+pub use browse::{CodeName, CodePlace};
 pub use error::{OpenError, SymbolError};
 pub use functions::{CodeFrame, Function, FunctionKind};
 pub use image::{DebugInfo, DieOffset, Image, Segment, Symbol, TlsSegment};

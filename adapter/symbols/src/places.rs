@@ -33,7 +33,7 @@ struct Candidate {
 }
 
 /// A program that names a file, and the numbers under which it does.
-type NamedIn = (ProgramPlace, Vec<u32>);
+pub(crate) type NamedIn = (ProgramPlace, Vec<u32>);
 
 /// A place in a function.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +102,7 @@ impl Image {
     }
 
     /// The source files that a path may mean, likeliest first, each with the programs and file numbers that name it.
-    fn source_candidates(&self, path: &Path) -> Vec<(Arc<Path>, Vec<NamedIn>)> {
+    pub(crate) fn source_candidates(&self, path: &Path) -> Vec<(Arc<Path>, Vec<NamedIn>)> {
         let Some(wanted) = Wanted::new(path) else { return Vec::new() };
         let mut programs = self.programs_naming(&wanted);
         if programs.is_empty()

@@ -69,6 +69,9 @@ pub enum ValueError {
     /// More bytes than anybody looks at.
     #[error("<{0} bytes are too many to read at once>")]
     TooLarge(u64),
+    /// What was asked for is not possible; a sentence says why, and what is.
+    #[error("{0}")]
+    Refused(String),
     /// A walk that was given up, with its bound.
     #[error("<given up after {0}>")]
     Bound(&'static str),

@@ -30,6 +30,7 @@ mod sequence;
 mod stop;
 mod variables;
 mod view;
+mod watching;
 
 pub use coroutine::{CoroutinePhase, CoroutineState, coroutine};
 pub use error::ValueError;
@@ -42,4 +43,5 @@ pub use sequence::Sequence;
 pub use stop::{Clock, Stop, ThreadState};
 pub use variables::{FrameVariable, environment, variables};
 pub use view::{Child, Children, Filter, View, children, view};
+pub use watching::{DataTarget, LocalOf, data_target, place_target};
 pub use weft_symbols::is_user_code as is_user_crate;

@@ -181,6 +181,14 @@ pub(crate) fn little_endian(bytes: &[u8]) -> u128 {
     u128::from_le_bytes(buffer)
 }
 
+/// The number that `bits` is as a two's complement of `size` bytes.
+pub(crate) fn sign_extended(bits: u128, size: u64) -> i128 {
+    let unused = u32::try_from(size.min(16).saturating_mul(8)).ok().and_then(|used| 128_u32.checked_sub(used));
+    let shift = unused.unwrap_or(0);
+    let raised = bits.checked_shl(shift).unwrap_or(0).cast_signed();
+    raised.checked_shr(shift).unwrap_or(raised)
+}
+
 fn slice(bytes: &[u8], offset: u64, length: usize) -> Option<Vec<u8>> {
     let from = usize::try_from(offset).ok()?;
     bytes.get(from..from.checked_add(length)?).map(<[u8]>::to_vec)
@@ -222,4 +230,18 @@ fn read_pieces(stop: &Stop, pieces: &[Piece], offset: u64, size: u64) -> Result<
     }
     // Pieces may cover less than the value: what they leave out is not known.
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) < size { Err(ValueError::OptimisedOut) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_are_extended_from_their_own_width() {
+        assert_eq!(sign_extended(0xff, 1), -1);
+        assert_eq!(sign_extended(0x7f, 1), 127);
+        assert_eq!(sign_extended(0xffff_ff80, 4), -128);
+        assert_eq!(sign_extended(u128::MAX, 16), -1);
+        assert_eq!(sign_extended(5, 0), 0);
+    }
 }

@@ -33,6 +33,11 @@ impl Sequence {
         Self { element, len, capacity: None, start, ring: None }
     }
 
+    /// The first `len` of its elements.
+    pub(crate) fn shortened(self, len: u64) -> Self {
+        Self { len: len.min(self.len), ..self }
+    }
+
     /// The place of the element at `index`.
     pub fn get(&self, index: u64) -> Result<Place, ValueError> {
         if index >= self.len {

@@ -15,7 +15,7 @@ use weft_symbols::{Image, Modules, SourceLine};
 
 use crate::{Bound, BreakpointKind, Terms};
 
-pub(crate) use landing::{Landing, Search};
+use landing::Landing;
 
 /// What a breakpoint is to stop at. Two that are equal here are the same breakpoint, whatever their terms.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -417,6 +417,6 @@ pub(crate) fn refused(error: ProcessError) -> Refused {
         | ProcessError::ZeroByte { .. }
         | ProcessError::Terminal(_)
         | ProcessError::Exec { .. } => Refused::Start(sentence),
-        ProcessError::System { .. } => Refused::Failed(sentence),
+        ProcessError::TooManyWatches | ProcessError::System { .. } => Refused::Failed(sentence),
     }
 }

@@ -9,6 +9,9 @@ impl Tracee {
     /// The one place that resumes. ESRCH means that the thread was killed: its end will be reported.
     pub(super) fn go(&mut self, tid: Tid, signal: i32, pace: Pace) {
         self.generation.advance();
+        if let Err(error) = self.bring_up_to_date(tid) {
+            tracing::warn!(tid, %error, "a thread runs without watching");
+        }
         let Some(thread) = self.threads.get(&tid) else { return };
         if thread.detour.is_some() && thread.group_stop.is_none() {
             self.enter_again(tid);
@@ -169,6 +172,11 @@ impl Tracee {
         }
         for child in self.early.keys().chain(self.forked.keys()).chain(&self.sharing) {
             let _gone = ptrace::detach(*child, 0);
+        }
+        if !self.watches().is_empty()
+            && let Err(error) = self.set_watches(&[])
+        {
+            tracing::debug!(%error, "debug registers stay as they are");
         }
         for tid in self.threads.keys() {
             if let Err(error) = ptrace::detach(*tid, signals.get(tid).copied().unwrap_or(0)) {

@@ -1,7 +1,7 @@
 //! From what the kernel reports to what has happened.
 
 use super::{MOST_EARLY, Pace, State, Thread};
-use crate::{Ended, Pid, Tid, Tracee, Trap, WaitEvent, proc, ptrace, slots::Slots};
+use crate::{Ended, Pid, Tid, Tracee, Trap, WaitEvent, proc, ptrace, slots::Slots, watches::Watches};
 
 impl Tracee {
     /// Makes an event of what the kernel reported, or none if it concerns only our own bookkeeping.
@@ -192,6 +192,7 @@ impl Tracee {
         let _gone = self.open_memory();
         self.slots = Slots::default();
         self.sharing.clear();
+        self.watches = Watches::default();
         Some(WaitEvent::Exec { tid })
     }
 
@@ -224,9 +225,13 @@ impl Tracee {
         let pace = self.threads.get(&tid).map_or(Pace::Run, |thread| thread.pace);
         let trap = match ptrace::signal_info(tid).map(|info| info.si_code) {
             Ok(SI_KERNEL) => Trap::Breakpoint,
-            Ok(libc::TRAP_HWBKPT) => Trap::Hardware,
+            Ok(libc::TRAP_HWBKPT) => Trap::Hardware(self.read_watch_hits(tid)),
             // TRAP_BRKPT: the step ended behind a system call.
             Ok(libc::TRAP_TRACE | libc::TRAP_BRKPT) if pace == Pace::Step => {
+                let hits = self.read_watch_hits(tid);
+                if let Some(thread) = self.threads.get_mut(&tid) {
+                    thread.watch_hits |= hits;
+                }
                 if self.is_halfway(tid) {
                     self.go(tid, 0, Pace::Step);
                     return None;

@@ -41,6 +41,10 @@ pub(super) struct Thread {
     pub(super) trapped: bool,
     /// It was found in a slot, and goes on there.
     pub(super) detour: Option<Detour>,
+    /// Which setting of the watches it has in its debug registers; 0: none.
+    pub(super) watched: u64,
+    /// Watches that were hit by single steps since somebody asked.
+    pub(super) watch_hits: u8,
     /// Signals that were put off by resuming without them: if they are given later, they tell what they would have then.
     put_off: HashMap<i32, SignalInfo>,
 }
@@ -66,6 +70,8 @@ impl Thread {
             delivering: None,
             trapped: false,
             detour: None,
+            watched: 0,
+            watch_hits: 0,
             put_off: HashMap::new(),
         }
     }

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use weft_memory::FileAddr;
-use weft_symbols::{BaseEncoding, Image, Modules, TypeKind};
+use weft_symbols::{Image, Modules};
 
+use super::evaluation::Evaluation;
 use super::quick::Quick;
-use super::{EvaluateError, Within, evaluate};
-use crate::{Meta, Stop, ValueError, frames, variables};
+use super::syntax::Node;
+use super::{EvaluateError, Within};
+use crate::{Stop, ValueError, frames, variables};
 
 /// A condition that was checked against the code at one address.
 #[derive(Clone, Debug)]
 pub struct Compiled {
-    text: String,
+    node: Node,
     quick: Option<Quick>,
 }
 
@@ -22,8 +24,13 @@ impl Compiled {
     /// is told who sets the condition.
     pub fn condition(modules: &Modules, image: &Arc<Image>, pc: FileAddr, text: &str) -> Result<Self, EvaluateError> {
         let _ = (modules, image, pc);
-        super::parsed(text)?;
-        Ok(Self { text: text.trim().to_owned(), quick: None })
+        let node = super::syntax::parse(text)?;
+        Ok(Self { node, quick: None })
+    }
+
+    /// A condition for hits that belong to no place in the code (of breakpoints on data): only its syntax is checked.
+    pub fn anywhere(text: &str) -> Result<Self, EvaluateError> {
+        Ok(Self { node: super::syntax::parse(text)?, quick: None })
     }
 
     /// Whether it is true in the innermost frame of a thread. Any expression, with all that debug information says.
@@ -32,14 +39,7 @@ impl Compiled {
         let frame = frame.ok_or_else(|| ValueError::Unavailable(format!("there is no thread {tid}")))?;
         let list = variables(stop, &frame);
         let path = frame.code.as_ref().map_or("", |code| code.function.path.as_str());
-        let place = evaluate(stop, &Within { variables: &list, path }, &self.text)?;
-        match place.ty.kind() {
-            TypeKind::Base(BaseEncoding::Bool) if place.meta == Meta::Sized => Ok(place.read_u64(stop)? != 0),
-            _ => Err(EvaluateError::Mismatch(format!(
-                "a condition is a `bool`, and this is a value of type `{}`",
-                crate::type_name(&place.ty)
-            ))),
-        }
+        Evaluation { stop, scope: &Within { variables: &list, path } }.truth(&self.node)
     }
 
     /// The form of it that is asked from registers and a few reads; none where it is not as simple as that.

@@ -2,25 +2,30 @@
 
 use syn::Lit;
 
+use super::number::{FloatType, Integer, IntegerType};
+use super::value::Value;
 use super::{EvaluateError, unsupported};
-use crate::{At, Place, Stop, ValueError};
 
 /// A value written in an expression.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Literal {
-    /// `5`, `-1`, `7u8`; the suffix names its type, otherwise `i32` or, if it does not fit, `i64`, `i128`.
+    /// `5`, `-1`, `7u8`.
     Integer {
-        /// The number.
-        value: i128,
-        /// `u8`, or empty.
-        suffix: String,
+        negative: bool,
+        magnitude: u128,
+        /// From the suffix; without one it adapts to what it meets.
+        ty: Option<IntegerType>,
     },
-    /// `1.5`.
-    Float(f64),
+    /// `1.5`, `1.5f32`.
+    Float(f64, Option<FloatType>),
     /// `true`.
     Bool(bool),
     /// `'a'`.
     Char(char),
+    /// `"text"`.
+    Text(String),
+    /// `b"bytes"`.
+    Bytes(Vec<u8>),
 }
 
 impl Literal {
@@ -28,50 +33,54 @@ impl Literal {
         let syntax = |error: syn::Error| EvaluateError::Syntax(error.to_string());
         Ok(match literal {
             Lit::Int(int) => {
-                let value = int.base10_parse().map_err(syntax)?;
-                Self::Integer { value, suffix: int.suffix().to_owned() }
+                let magnitude = int.base10_parse().map_err(syntax)?;
+                match (int.suffix(), FloatType::named(int.suffix()), IntegerType::named(int.suffix())) {
+                    ("", ..) => Self::Integer { negative: false, magnitude, ty: None },
+                    (_, Some(float), _) => Self::Float(int.base10_digits().parse().unwrap_or(f64::NAN), Some(float)),
+                    (_, _, Some(ty)) => Self::Integer { negative: false, magnitude, ty: Some(ty) },
+                    (suffix, ..) => return Err(no_suffix(suffix)),
+                }
             }
-            Lit::Float(float) => Self::Float(float.base10_parse().map_err(syntax)?),
+            Lit::Float(float) => {
+                let value = float.base10_parse().map_err(syntax)?;
+                match (float.suffix(), FloatType::named(float.suffix())) {
+                    ("", _) => Self::Float(value, None),
+                    (_, Some(ty)) => Self::Float(value, Some(ty)),
+                    (suffix, None) => return Err(no_suffix(suffix)),
+                }
+            }
             Lit::Bool(bool) => Self::Bool(bool.value),
             Lit::Char(char) => Self::Char(char.value()),
-            _ => return Err(unsupported("a string literal has no place of its own")),
+            Lit::Byte(byte) => {
+                Self::Integer { negative: false, magnitude: byte.value().into(), ty: IntegerType::named("u8") }
+            }
+            Lit::Str(text) => Self::Text(text.value()),
+            Lit::ByteStr(bytes) => Self::Bytes(bytes.value()),
+            _ => return Err(unsupported("this kind of literal is not evaluated")),
         })
     }
 
     pub(super) fn negated(self) -> Result<Self, EvaluateError> {
         match self {
-            Self::Integer { value, suffix } => match value.checked_neg() {
-                Some(value) => Ok(Self::Integer { value, suffix }),
-                None => Err(EvaluateError::Syntax("the number is too large".to_owned())),
-            },
-            Self::Float(value) => Ok(Self::Float(-value)),
-            Self::Bool(_) | Self::Char(_) => Err(unsupported("`-` applies to numbers only")),
+            Self::Integer { negative, magnitude, ty } => Ok(Self::Integer { negative: !negative, magnitude, ty }),
+            Self::Float(value, ty) => Ok(Self::Float(-value, ty)),
+            _ => Err(unsupported("`-` applies to numbers only")),
         }
     }
 
-    /// Its bytes, with a type taken from the program's debug information.
-    pub(super) fn into_place(self, stop: &Stop) -> Result<Place, EvaluateError> {
-        let (name, bytes) = match &self {
-            Self::Integer { value, suffix } => {
-                let name = if suffix.is_empty() { default_integer(*value) } else { suffix.as_str() };
-                (name, value.to_le_bytes().to_vec())
-            }
-            Self::Float(value) => ("f64", value.to_le_bytes().to_vec()),
-            Self::Bool(value) => ("bool", vec![u8::from(*value)]),
-            Self::Char(value) => ("char", u32::from(*value).to_le_bytes().to_vec()),
-        };
-        let ty = stop.modules.iter().find_map(|module| module.image.types(name).into_iter().next());
-        let ty = ty.ok_or_else(|| ValueError::NoType(format!("a literal: the program has no `{name}`")))?;
-        Ok(Place::at(ty, At::bytes(bytes)))
+    /// What it is worth.
+    pub(super) fn value(&self) -> Result<Value, EvaluateError> {
+        Ok(match self {
+            Self::Integer { negative, magnitude, ty } => Value::Integer(Integer::written(*negative, *magnitude, *ty)?),
+            Self::Float(value, ty) => Value::float(*value, *ty),
+            Self::Bool(value) => Value::Bool(*value),
+            Self::Char(value) => Value::Char(*value),
+            Self::Text(text) => Value::Text(text.clone().into_bytes()),
+            Self::Bytes(bytes) => Value::Bytes(bytes.clone()),
+        })
     }
 }
 
-fn default_integer(value: i128) -> &'static str {
-    if i32::try_from(value).is_ok() {
-        "i32"
-    } else if i64::try_from(value).is_ok() {
-        "i64"
-    } else {
-        "i128"
-    }
+fn no_suffix(suffix: &str) -> EvaluateError {
+    EvaluateError::Syntax(format!("there is no number type `{suffix}`"))
 }

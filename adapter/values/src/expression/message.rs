@@ -51,7 +51,7 @@ impl Message {
                         parts.push(Part::Text(std::mem::take(&mut plain)));
                     }
                     let expression = after.get(..end).unwrap_or_default();
-                    super::parsed(expression)?;
+                    super::syntax::parse(expression)?;
                     parts.push(Part::Expression(expression.trim().to_owned()));
                     rest = after.get(end.saturating_add(1)..).unwrap_or_default();
                 }

@@ -1,11 +1,12 @@
 //! From a place to what a field name, an index or a `*` reaches.
 
+use weft_symbols::Modules;
+
 use super::EvaluateError;
+use super::value::MAX_DEREFS;
 use crate::view::{Reached, reached};
 use crate::{Meta, Place, Sequence, Stop, ValueError};
 
-/// References to references that auto-deref looks through.
-const MAX_DEREFS: usize = 32;
 /// Names offered as near ones.
 const MAX_HINTS: usize = 3;
 
@@ -26,7 +27,7 @@ pub(super) fn field(stop: &Stop, base: &Place, name: &str) -> Result<Place, Eval
                 names.extend(fields.into_iter().map(|field| field.name));
                 break;
             }
-            Ok(Reached::Other) => break,
+            Ok(Reached::Other | Reached::Text { .. } | Reached::Items(_)) => break,
             Err(error) => return own.ok_or_else(|| error.into()),
         }
     }
@@ -93,8 +94,8 @@ pub(super) fn static_paths(name: &str, path: &str) -> Vec<String> {
 }
 
 /// A static of that path, with its namespaces.
-pub(super) fn static_variable(stop: &Stop, path: &str) -> Option<Result<Place, EvaluateError>> {
-    stop.modules.iter().find_map(|module| {
+pub(super) fn static_variable(modules: &Modules, path: &str) -> Option<Result<Place, EvaluateError>> {
+    modules.iter().find_map(|module| {
         // A static at address 0 was left out by the linker.
         let live = |it: &weft_symbols::Static| it.thread_local || it.address.raw() != 0;
         let found = module.image.statics(path).into_iter().find(live)?;

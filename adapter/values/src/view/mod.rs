@@ -11,10 +11,13 @@ mod shape;
 mod standard;
 mod text;
 
+pub(crate) use aggregates::tuple_index;
+pub(crate) use pointers::is_raw_pointer;
+
 use weft_memory::MemAddr;
 
 use crate::sequence::MAX_ELEMENTS;
-use crate::{Place, Stop, ValueError};
+use crate::{Place, Sequence, Stop, ValueError};
 use shape::{Shape, shape};
 
 /// References to references, wrappers in wrappers: how many are looked through for children.
@@ -131,6 +134,15 @@ pub(crate) enum Reached {
     Through(Place),
     /// Fields to name.
     Fields(Vec<Child>),
+    /// Bytes that are text, or are written like it (`Bytes`).
+    Text {
+        /// The bytes.
+        bytes: Sequence,
+        /// Whether they are text.
+        is_str: bool,
+    },
+    /// Elements.
+    Items(Sequence),
     /// Neither.
     Other,
 }
@@ -140,6 +152,11 @@ pub(crate) fn reached(stop: &Stop, place: &Place) -> Result<Reached, ValueError>
     Ok(match shape(stop, place)? {
         Shape::Through { target, .. } => Reached::Through(target),
         Shape::Fields { fields, .. } | Shape::Summary { fields, .. } => Reached::Fields(fields),
+        Shape::Text(text) => {
+            let (bytes, is_str) = text.content();
+            Reached::Text { bytes, is_str }
+        }
+        Shape::Items(sequence) => Reached::Items(sequence),
         _ => Reached::Other,
     })
 }
@@ -157,7 +174,7 @@ fn innermost(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
 }
 
 /// The type's name; the target of a wide pointer has one that the debug information does not spell.
-fn type_name(place: &Place) -> String {
+pub(crate) fn type_name(place: &Place) -> String {
     let name = crate::type_name(&place.ty);
     match place.meta {
         crate::Meta::Length(_) => format!("[{name}]"),

@@ -27,6 +27,17 @@ pub(super) fn wide(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
     if is_raw(place) { raw(stop, place) } else { place.deref(stop).map(Shape::through) }
 }
 
+/// Whether this is an address and no reference: a raw or function pointer, thin or wide.
+pub(crate) fn is_raw_pointer(place: &Place) -> bool {
+    match place.ty.kind() {
+        TypeKind::Pointer(target) => {
+            let target = target.and_then(|die| place.ty.at(die));
+            is_raw(place) || target.is_none_or(|ty| matches!(ty.kind(), TypeKind::Subroutine))
+        }
+        _ => place.is_wide_pointer() && is_raw(place),
+    }
+}
+
 fn is_raw(place: &Place) -> bool {
     let name = place.ty.name();
     !(name.starts_with('&') || name.starts_with("Box<") || name.starts_with("alloc::boxed::Box<"))

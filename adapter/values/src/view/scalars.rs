@@ -3,6 +3,7 @@
 use weft_symbols::{BaseEncoding, Enumerator};
 
 use super::shape::Shape;
+use crate::place::sign_extended;
 use crate::{Place, Stop, ValueError};
 
 /// A base type, as `{:?}` writes it.
@@ -40,14 +41,6 @@ fn float(bits: u128, size: u64) -> String {
     }
 }
 
-/// The number that `bits` is as a two's complement of `size` bytes.
-pub(super) fn sign_extended(bits: u128, size: u64) -> i128 {
-    let unused = u32::try_from(size.min(16).saturating_mul(8)).ok().and_then(|used| 128_u32.checked_sub(used));
-    let shift = unused.unwrap_or(0);
-    let raised = bits.checked_shl(shift).unwrap_or(0).cast_signed();
-    raised.checked_shr(shift).unwrap_or(raised)
-}
-
 /// An enum without data.
 pub(super) fn enumeration(stop: &Stop, place: &Place, enumerators: &[Enumerator]) -> Result<Shape, ValueError> {
     let size = place.ty.size();
@@ -63,15 +56,6 @@ pub(super) fn enumeration(stop: &Stop, place: &Place, enumerators: &[Enumerator]
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn signs_are_extended_from_their_own_width() {
-        assert_eq!(sign_extended(0xff, 1), -1);
-        assert_eq!(sign_extended(0x7f, 1), 127);
-        assert_eq!(sign_extended(0xffff_ff80, 4), -128);
-        assert_eq!(sign_extended(u128::MAX, 16), -1);
-        assert_eq!(sign_extended(5, 0), 0);
-    }
 
     #[test]
     fn floats_are_written_like_debug_does() {

@@ -25,6 +25,12 @@ pub(super) struct Text {
 }
 
 impl Text {
+    /// The bytes without what is not shown, and whether they are text (and not just bytes).
+    pub(super) fn content(self) -> (Sequence, bool) {
+        let len = self.bytes.len.saturating_sub(self.trailing);
+        (self.bytes.shortened(len), self.style == Style::Str)
+    }
+
     /// The text in quotes, at most `room` characters of it, with the full length when it is cut.
     pub(super) fn line(&self, stop: &Stop, room: usize) -> Result<String, ValueError> {
         let len = self.bytes.len.saturating_sub(self.trailing);

@@ -1,0 +1,237 @@
+//! Expressions over a stopped program.
+
+use super::number::Integer;
+use super::syntax::{Bounds, Logical, Node, Operator};
+use super::value::Value;
+use super::{EvaluateError, Scope, operators, reach, variants};
+use crate::{Place, Stop, ValueError};
+
+/// What a part of an expression comes to.
+pub(super) enum Operand {
+    /// Something in the program.
+    Place(Place),
+    /// Something written in the expression, or computed.
+    Value(Value),
+}
+
+impl Operand {
+    pub(super) fn into_place(self, stop: &Stop) -> Result<Place, EvaluateError> {
+        match self {
+            Self::Place(place) => Ok(place),
+            Self::Value(value) => value.into_place(stop),
+        }
+    }
+
+    pub(super) fn into_value(self, stop: &Stop) -> Result<Value, EvaluateError> {
+        match self {
+            Self::Place(place) => Value::load(stop, &place),
+            Self::Value(value) => Ok(value),
+        }
+    }
+}
+
+/// One evaluation in one scope.
+pub(super) struct Evaluation<'a> {
+    pub(super) stop: &'a Stop,
+    pub(super) scope: &'a dyn Scope,
+}
+
+impl Evaluation<'_> {
+    /// Whether a condition is true.
+    pub(super) fn truth(&self, node: &Node) -> Result<bool, EvaluateError> {
+        match self.value(node)? {
+            Value::Bool(value) => Ok(value),
+            other => Err(super::not_bool(&other.kind())),
+        }
+    }
+
+    pub(super) fn operand(&self, node: &Node) -> Result<Operand, EvaluateError> {
+        let value = match node {
+            Node::Literal(literal) => literal.value()?,
+            Node::Negated(inner) => self.negated(inner)?,
+            Node::Not(inner) => self.complement(inner)?,
+            Node::Binary(operator, left, right) => self.binary(*operator, left, right)?,
+            Node::Logical(operator, left, right) => self.logical(*operator, left, right)?,
+            Node::Cast(inner, target) => operators::converted(self.stop, self.value(inner)?, target)?,
+            other => return self.place(other).map(Operand::Place),
+        };
+        Ok(Operand::Value(value))
+    }
+
+    fn value(&self, node: &Node) -> Result<Value, EvaluateError> {
+        self.operand(node)?.into_value(self.stop)
+    }
+
+    fn place(&self, node: &Node) -> Result<Place, EvaluateError> {
+        match node {
+            Node::Path(name) => self.path(name),
+            Node::Field(base, name) => self.field(base, name),
+            Node::Index(base, index) => {
+                let sequence = reach::sequence(self.stop, &self.place(base)?)?;
+                Ok(sequence.get(self.number(index, sequence.len)?)?)
+            }
+            Node::Slice(base, bounds) => self.slice(&self.place(base)?, bounds),
+            Node::Deref(inner) => Ok(reach::dereferenced(self.stop, &self.place(inner)?)?),
+            Node::Variant(name, _) => Err(variant_alone(name)),
+            other => self.operand(other)?.into_place(self.stop),
+        }
+    }
+
+    fn path(&self, name: &str) -> Result<Place, EvaluateError> {
+        if let Some(place) = self.scope.lookup(name) {
+            return Ok(place?);
+        }
+        for path in reach::static_paths(name, self.scope.path()) {
+            if let Some(place) = reach::static_variable(&self.stop.modules, &path) {
+                return place;
+            }
+        }
+        Err(super::unknown(name, &self.scope.names()))
+    }
+
+    fn field(&self, base: &Node, name: &str) -> Result<Place, EvaluateError> {
+        match self.place(base) {
+            Ok(base) => reach::field(self.stop, &base, name),
+            // A closure knows a captured part of a place by a name of its own: `self.v`, or `p__v`.
+            Err(error @ EvaluateError::Unknown { .. }) => {
+                let names = captured_names(base, name);
+                match names.iter().find_map(|name| self.scope.lookup(name)) {
+                    Some(place) => Ok(place?),
+                    None => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn slice(&self, base: &Place, bounds: &Bounds) -> Result<Place, EvaluateError> {
+        let sequence = reach::sequence(self.stop, base)?;
+        let bound = |node: &Node| self.number(node, sequence.len);
+        let start = bounds.start.as_deref().map_or(Ok(0), bound)?;
+        let end = bounds.end.as_deref().map_or(Ok(sequence.len), bound)?;
+        let end = if bounds.closed && bounds.end.is_some() { end.saturating_add(1) } else { end };
+        Ok(reach::slice(&sequence, start, end)?)
+    }
+
+    /// An index into something of `len` elements.
+    fn number(&self, node: &Node, len: u64) -> Result<u64, EvaluateError> {
+        match self.value(node)? {
+            Value::Integer(integer) => {
+                let index = integer.unsigned().and_then(|index| u64::try_from(index).ok());
+                index.ok_or_else(|| {
+                    EvaluateError::Mismatch(format!("index {} is out of range: the length is {len}", integer.text()))
+                })
+            }
+            other => Err(super::not_index(&other.kind())),
+        }
+    }
+
+    fn negated(&self, inner: &Node) -> Result<Value, EvaluateError> {
+        let value = self.value(inner)?;
+        operators::negated(&value.kind())?;
+        match value {
+            Value::Integer(integer) => integer.negated().map(Value::Integer),
+            Value::Float(value, ty) => Ok(Value::Float(-value, ty)),
+            other => Ok(other),
+        }
+    }
+
+    fn complement(&self, inner: &Node) -> Result<Value, EvaluateError> {
+        let value = self.value(inner)?;
+        operators::complement(&value.kind())?;
+        Ok(match value {
+            Value::Integer(integer) => Value::Integer(Integer::complement(integer)),
+            Value::Bool(value) => Value::Bool(!value),
+            other => other,
+        })
+    }
+
+    fn logical(&self, operator: Logical, left: &Node, right: &Node) -> Result<Value, EvaluateError> {
+        let side = |node: &Node| {
+            let value = self.value(node)?;
+            operators::logical(operator, &value.kind())?;
+            Ok::<bool, EvaluateError>(matches!(value, Value::Bool(true)))
+        };
+        let left = side(left)?;
+        Ok(Value::Bool(match operator {
+            Logical::And => left && side(right)?,
+            Logical::Or => left || side(right)?,
+        }))
+    }
+
+    fn binary(&self, operator: Operator, left: &Node, right: &Node) -> Result<Value, EvaluateError> {
+        if operator.is_equality() {
+            for (one, other) in [(left, right), (right, left)] {
+                if let Some((variant, arguments)) = self.variant(other) {
+                    let equal = self.is_variant(self.value(one)?, variant, arguments)?;
+                    return Ok(Value::Bool(equal == (operator == Operator::Equal)));
+                }
+            }
+        }
+        operators::apply(self.stop, operator, self.value(left)?, self.value(right)?)
+    }
+
+    /// The variant that a node names: by its arguments, or because nothing else is called like that.
+    fn variant<'n>(&self, node: &'n Node) -> Option<(&'n str, &'n [Node])> {
+        match node {
+            Node::Variant(name, arguments) => Some((name, arguments)),
+            Node::Path(name)
+                if is_variant_like(name) && matches!(self.path(name), Err(EvaluateError::Unknown { .. })) =>
+            {
+                Some((name, &[]))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether an enum is in a variant. Without arguments, whatever the variant holds.
+    fn is_variant(&self, value: Value, path: &str, arguments: &[Node]) -> Result<bool, EvaluateError> {
+        let place = match value {
+            Value::Enumeration(place) => place,
+            other => return Err(super::no_variant(path, !arguments.is_empty(), &other.kind(), &self.scope.names())),
+        };
+        let name = variants::meant(&place.ty, path)?;
+        if !arguments.is_empty() {
+            variants::check_arguments(&place.ty, &name, arguments.len())?;
+        }
+        let Some(held) = variants::active(self.stop, &place, &name)? else { return Ok(false) };
+        for (index, argument) in arguments.iter().enumerate() {
+            let field = held.as_ref().ok_or(ValueError::NoVariants(String::new()))?.member(&format!("__{index}"))?;
+            if !self.equals(&field, argument)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn equals(&self, field: &Place, argument: &Node) -> Result<bool, EvaluateError> {
+        let field = Value::load(self.stop, field)?;
+        if let Some((variant, arguments)) = self.variant(argument) {
+            return self.is_variant(field, variant, arguments);
+        }
+        let equal = operators::apply(self.stop, Operator::Equal, field, self.value(argument)?)?;
+        Ok(matches!(equal, Value::Bool(true)))
+    }
+}
+
+/// The names under which a closure would keep a field of this place.
+pub(super) fn captured_names(base: &Node, field: &str) -> Vec<String> {
+    ["__", "."].iter().filter_map(|dot| Some(format!("{}{dot}{field}", joined_name(base, dot)?))).collect()
+}
+
+fn joined_name(node: &Node, dot: &str) -> Option<String> {
+    match node {
+        Node::Path(path) if !path.contains("::") => Some(path.clone()),
+        Node::Field(base, name) => Some(format!("{}{dot}{name}", joined_name(base, dot)?)),
+        _ => None,
+    }
+}
+
+/// Whether the last component of a path begins like a type or variant does.
+pub(super) fn is_variant_like(path: &str) -> bool {
+    path.rsplit("::").next().is_some_and(|last| last.starts_with(char::is_uppercase))
+}
+
+pub(super) fn variant_alone(name: &str) -> EvaluateError {
+    super::unsupported(&format!("`{name}(..)` stands only beside `==` and `!=`; functions are not called"))
+}
