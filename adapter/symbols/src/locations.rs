@@ -50,7 +50,7 @@ impl Variable {
 impl Variable {
     /// Whether there is nothing to read: its type has no size, or it is a function item, which is described as a pointer
     /// to a function but aligned like nothing (rustc 1.90 and later).
-    fn has_no_bytes(&self) -> bool {
+    pub(crate) fn has_no_bytes(&self) -> bool {
         let Some(ty) = &self.ty else { return false };
         match ty.kind() {
             TypeKind::Base(BaseEncoding::Unit) => true,
@@ -64,7 +64,7 @@ impl Variable {
 }
 
 /// The expression that holds at an address, from an expression or a list of them.
-fn expression_at<'a>(
+pub(crate) fn expression_at<'a>(
     reader: &DieReader<'a>,
     value: AttributeValue<Slice<'a>>,
     pc: FileAddr,
@@ -83,7 +83,7 @@ fn expression_at<'a>(
 }
 
 /// `DW_AT_const_value` as the bytes of a value of that size; of an unknown size, as it is written.
-fn constant<'a>(reader: &DieReader<'a>, entry: &Entry<'a>, size: u64) -> Option<Vec<u8>> {
+pub(crate) fn constant<'a>(reader: &DieReader<'a>, entry: &Entry<'a>, size: u64) -> Option<Vec<u8>> {
     let number = |bits: u128, width: usize| {
         let size = usize::try_from(size.min(16)).ok().filter(|size| *size > 0).unwrap_or(width);
         bits.to_le_bytes().get(..size).map(<[u8]>::to_vec)

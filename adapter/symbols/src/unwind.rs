@@ -58,6 +58,18 @@ impl Image {
         Some(FileAddr::new(frame.initial_address())..FileAddr::new(frame.end_address()))
     }
 
+    /// The canonical frame address at an address, if its rule is a register and an offset: true of all code but PLT
+    /// stubs and what was written by hand.
+    pub fn cfa_rule(&self, pc: FileAddr) -> Option<(DwarfRegister, i64)> {
+        let (frame, section) = self.frame_description(pc).ok().flatten()?;
+        let mut context = UnwindContext::new();
+        let row = frame.unwind_info_for_address(&section, &self.base_addresses(), &mut context, pc.raw()).ok()?;
+        match row.cfa() {
+            CfaRule::RegisterAndOffset { register, offset } => Some((DwarfRegister(register.0), *offset)),
+            CfaRule::Expression(_) => None,
+        }
+    }
+
     /// The FDE that covers an address, by binary search in `.eh_frame_hdr`; where a file has none, by reading all.
     pub(crate) fn frame_description(&self, pc: FileAddr) -> gimli::Result<Option<(Frame<'_>, EhFrame<Slice<'_>>)>> {
         let sections = self.sections();

@@ -258,7 +258,7 @@ impl Place {
     }
 
     /// The two halves of a wide pointer: `{data_ptr, length}` or `{pointer, vtable}`, whatever the struct is called.
-    fn wide_pointer(&self) -> Option<(Self, WideMeta)> {
+    pub(crate) fn wide_pointer(&self) -> Option<(Self, WideMeta)> {
         let TypeKind::Struct { members, variants: None } = self.ty.kind() else { return None };
         if members.len() != 2 {
             return None;
@@ -286,7 +286,7 @@ impl Place {
 
 /// What is left of a wide pointer's knowledge one step further in. Debug information shows a slice as one element, so
 /// only the name of what holds it tells `[T]` from a struct `T` that ends in a slice.
-fn narrowed(meta: Meta, holder: &str, ty: &Type) -> Meta {
+pub(crate) fn narrowed(meta: Meta, holder: &str, ty: &Type) -> Meta {
     match meta {
         Meta::Length(count) | Meta::Tail(count) => {
             let is_struct = matches!(ty.kind(), TypeKind::Struct { .. });
@@ -300,12 +300,22 @@ fn narrowed(meta: Meta, holder: &str, ty: &Type) -> Meta {
     }
 }
 
-enum WideMeta {
+/// The second half of a wide pointer.
+pub(crate) enum WideMeta {
     Length { length: Place, is_str: bool },
     Vtable(Place),
 }
 
 impl WideMeta {
+    /// What it says, with numbers that are not known.
+    pub(crate) const fn unread(&self) -> Meta {
+        match self {
+            Self::Length { is_str: true, .. } => Meta::Str(0),
+            Self::Length { is_str: false, .. } => Meta::Length(0),
+            Self::Vtable(_) => Meta::Vtable(MemAddr::new(0)),
+        }
+    }
+
     fn read(&self, stop: &Stop) -> Result<Meta, ValueError> {
         Ok(match self {
             Self::Length { length, is_str: true } => Meta::Str(length.read_u64(stop)?),

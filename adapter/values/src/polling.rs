@@ -47,13 +47,13 @@ impl Polling {
     pub(crate) fn lost(&self, variable: &Variable, place: &Place) -> Option<ValueError> {
         let resumed = self.resumed.as_ref()?;
         let address = place.address()?;
-        let same = |other: &Variable| {
-            (&other.name, other.depth, other.decl_line) == (&variable.name, variable.depth, variable.decl_line)
-        };
         // What a capture by reference refers to lies elsewhere, and lives.
         let is_own = self.stack.as_ref().is_some_and(|stack| stack.contains(&address));
         let in_environment = self.environment.contains(&address);
-        let is_lost = is_own && !in_environment && place.ty.size() > 0 && resumed.in_scope.iter().any(same);
+        let is_lost = is_own
+            && !in_environment
+            && place.ty.size() > 0
+            && resumed.in_scope.iter().any(|other| is_same(other, variable));
         is_lost.then(|| not_kept(Some(&resumed.at)))
     }
 
@@ -139,6 +139,22 @@ fn resumed(stop: &Stop, code: &CodeFrame, environment: &Place) -> Option<Resumed
     let is_only_one = variants.iter().filter(is_here).nth(1).is_none();
     let in_scope = variables_awaiting(code, &at, is_only_one);
     Some(Resumed { at, in_scope })
+}
+
+/// Whether a variable is in scope at any `.await` of its coroutine: then [`Polling::lost`] may say that its place is not
+/// to be trusted. True where it cannot be told.
+pub(crate) fn awaited_across(code: &CodeFrame, variable: &Variable) -> bool {
+    let Some(environment) = code.environment_type() else { return true };
+    let Some(part) = environment.variant_part() else { return true };
+    // 0 to 2 are unresumed, returned, panicked.
+    part.variants.iter().skip(3).any(|variant| match &variant.member.declared {
+        Some(at) => variables_awaiting(code, at, false).iter().any(|other| is_same(other, variable)),
+        None => true,
+    })
+}
+
+fn is_same(a: &Variable, b: &Variable) -> bool {
+    (&a.name, a.depth, a.decl_line) == (&b.name, b.depth, b.decl_line)
 }
 
 /// Variables in scope at an `.await`. The lowest address of its line comes before anything that the line itself

@@ -1,5 +1,6 @@
 //! A frame's variables: which are in scope, which are hidden, and where each lies.
 
+use weft_memory::FileAddr;
 use weft_symbols::{CodeFrame, LocationContext, Role, Type, TypeKind, Variable};
 
 use crate::captures::{WideCaptures, locate_wide, source_name};
@@ -132,6 +133,47 @@ fn located(
     })
 }
 
+/// A variable in scope at an address, before anybody looks where it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Declared {
+    /// Its name in the source.
+    pub(crate) name: String,
+    /// As it is described.
+    pub(crate) variable: Variable,
+    /// The wide pointer that it is, where it is described as the first element of a slice.
+    pub(crate) wide: Option<Type>,
+    /// Hidden by a later one of this name.
+    pub(crate) shadowed: bool,
+}
+
+impl Named for Declared {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn ty(&self) -> Option<&Type> {
+        self.wide.as_ref().or(self.variable.ty.as_ref())
+    }
+
+    fn shadow(&mut self) {
+        self.shadowed = true;
+    }
+}
+
+/// The variables in scope at an address of a function's code, as [`variables`] lists them.
+pub(crate) fn declared(code: &CodeFrame, pc: FileAddr) -> Result<Vec<Declared>, ValueError> {
+    let wide = WideCaptures::of(code);
+    let found = code.variables_at(pc)?;
+    let named = found.into_iter().filter(|variable| !is_compiler_made(variable, code)).filter_map(|variable| {
+        let name = source_name(variable.name.as_deref()?);
+        let wide = wide.of_variable(&variable).cloned();
+        Some((variable.depth, Declared { name, variable, wide, shadowed: false }))
+    });
+    let mut list: Vec<_> = named.collect();
+    mark_shadowed(&mut list);
+    Ok(list.into_iter().map(|(_, declared)| declared).collect())
+}
+
 /// Variables that no source line of the user names.
 fn is_compiler_made(variable: &Variable, code: &CodeFrame) -> bool {
     let Some(name) = variable.name.as_deref() else { return true };
@@ -156,8 +198,13 @@ fn is_format_arguments(variable: &Variable, name: &str) -> bool {
 
 /// Before the frame base is set up, locations relative to it are wrong. Only where it counts: in the innermost frame
 /// of a concrete function, between its entry and the first line after the prologue.
-fn in_prologue(frame: &Frame, code: &CodeFrame, pc: weft_memory::FileAddr) -> bool {
-    if frame.index != 0 || code.inline_depth != 0 || frame.pc != frame.lookup_pc {
+fn in_prologue(frame: &Frame, code: &CodeFrame, pc: FileAddr) -> bool {
+    frame.index == 0 && frame.pc == frame.lookup_pc && is_prologue(code, pc)
+}
+
+/// As [`in_prologue`], for a thread that stands at `pc`.
+pub(crate) fn is_prologue(code: &CodeFrame, pc: FileAddr) -> bool {
+    if code.inline_depth != 0 {
         return false;
     }
     let Some(range) = code.ranges.iter().find(|range| range.contains(&code.entry)) else { return false };
@@ -169,17 +216,36 @@ fn in_prologue(frame: &Frame, code: &CodeFrame, pc: weft_memory::FileAddr) -> bo
     end.is_some_and(|end| pc < end)
 }
 
+/// What shadows and is shadowed.
+pub(crate) trait Named {
+    fn name(&self) -> &str;
+    fn ty(&self) -> Option<&Type>;
+    fn shadow(&mut self);
+}
+
+impl Named for FrameVariable {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn ty(&self) -> Option<&Type> {
+        self.ty.as_ref()
+    }
+
+    fn shadow(&mut self) {
+        self.shadowed = true;
+    }
+}
+
 /// The innermost declaration of a name is the visible one; of two in one block (a match arm's binding and its guard's
-/// reference to it) the one with fewer references, and the other is dropped.
-fn mark_shadowed(variables: &mut Vec<(u32, FrameVariable)>) {
+/// reference to it) the one with fewer references, and the other is dropped. Each comes with its block's depth.
+pub(crate) fn mark_shadowed<V: Named>(variables: &mut Vec<(u32, V)>) {
     let guard_copies: Vec<usize> = variables
         .iter()
         .enumerate()
         .filter(|(_, (depth, variable))| {
-            let plain = |other: &(u32, FrameVariable)| {
-                other.0 == *depth
-                    && other.1.name == variable.name
-                    && is_reference_to(variable.ty.as_ref(), other.1.ty.as_ref())
+            let plain = |other: &(u32, V)| {
+                other.0 == *depth && other.1.name() == variable.name() && is_reference_to(variable.ty(), other.1.ty())
             };
             variables.iter().any(plain)
         })
@@ -190,7 +256,8 @@ fn mark_shadowed(variables: &mut Vec<(u32, FrameVariable)>) {
     }
     let mut seen = std::collections::HashMap::<String, (usize, u32)>::new();
     for index in 0..variables.len() {
-        let Some((depth, name)) = variables.get(index).map(|(depth, variable)| (*depth, variable.name.clone())) else {
+        let Some((depth, name)) = variables.get(index).map(|(depth, variable)| (*depth, variable.name().to_owned()))
+        else {
             continue;
         };
         let hidden = match seen.get(&name) {
@@ -206,7 +273,7 @@ fn mark_shadowed(variables: &mut Vec<(u32, FrameVariable)>) {
             }
         };
         if let Some((_, variable)) = variables.get_mut(hidden) {
-            variable.shadowed = true;
+            variable.shadow();
         }
     }
 }

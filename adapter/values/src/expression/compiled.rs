@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use weft_memory::FileAddr;
+use weft_memory::{Bytes, FileAddr};
 use weft_symbols::{Image, Modules};
 
+use super::check::Check;
 use super::evaluation::Evaluation;
+use super::location::Location;
 use super::quick::Quick;
 use super::syntax::Node;
+use super::value::Kind;
 use super::{EvaluateError, Within};
 use crate::{Stop, ValueError, frames, variables};
 
@@ -23,9 +26,18 @@ impl Compiled {
     /// scope there, fields and types as far as they do not depend on the program's memory. The error is what the user
     /// is told who sets the condition.
     pub fn condition(modules: &Modules, image: &Arc<Image>, pc: FileAddr, text: &str) -> Result<Self, EvaluateError> {
-        let _ = (modules, image, pc);
         let node = super::syntax::parse(text)?;
-        Ok(Self { node, quick: None })
+        let location = Location::new(modules, image, pc)?;
+        let typed = Check { location: &location, nowhere: &nowhere() }.typed(&node)?;
+        match typed.kind() {
+            Kind::Bool | Kind::Unknown => {}
+            other => return Err(super::not_bool(&other)),
+        }
+        let quick = match typed.kind() {
+            Kind::Bool => typed.operations().and_then(Quick::new),
+            _ => None,
+        };
+        Ok(Self { node, quick })
     }
 
     /// A condition for hits that belong to no place in the code (of breakpoints on data): only its syntax is checked.
@@ -45,5 +57,23 @@ impl Compiled {
     /// The form of it that is asked from registers and a few reads; none where it is not as simple as that.
     pub const fn quick(&self) -> Option<&Quick> {
         self.quick.as_ref()
+    }
+}
+
+/// Checks an expression of any type for the code at an address.
+pub(super) fn check(modules: &Modules, image: &Arc<Image>, pc: FileAddr, node: &Node) -> Result<(), EvaluateError> {
+    let location = Location::new(modules, image, pc)?;
+    Check { location: &location, nowhere: &nowhere() }.typed(node).map(|_| ())
+}
+
+/// A program of nothing.
+fn nowhere() -> Stop {
+    Stop {
+        generation: 0,
+        pid: 0,
+        memory: Arc::new(Bytes::new()),
+        modules: Arc::new(Modules::default()),
+        threads: Vec::new(),
+        clock: None,
     }
 }

@@ -5,26 +5,32 @@ use std::sync::Arc;
 use weft_memory::FileAddr;
 use weft_symbols::{Image, Modules};
 
-use super::{EvaluateError, Within, evaluate};
+use super::evaluation::{Evaluation, Operand};
+use super::syntax::Node;
+use super::value::{Content, Value};
+use super::{EvaluateError, Within};
 use crate::{Stop, frames, variables, view};
 
 /// Levels of nested values that an expression's value is written with.
 const DEPTH: usize = 3;
-/// Expressions of one message.
+/// Bytes of a text that are written out.
+const MAX_VALUE: u64 = 1024;
+/// Texts and expressions of one message.
 const MAX_PARTS: usize = 64;
 /// Longest message that is parsed, in bytes.
 const MAX_TEXT: usize = 16_384;
 
 /// A parsed log message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     parts: Vec<Part>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Part {
     Text(String),
-    Expression(String),
+    /// As it is written, and parsed.
+    Expression(String, Node),
 }
 
 impl Message {
@@ -51,8 +57,7 @@ impl Message {
                         parts.push(Part::Text(std::mem::take(&mut plain)));
                     }
                     let expression = after.get(..end).unwrap_or_default();
-                    super::syntax::parse(expression)?;
-                    parts.push(Part::Expression(expression.trim().to_owned()));
+                    parts.push(Part::Expression(expression.trim().to_owned(), super::syntax::parse(expression)?));
                     rest = after.get(end.saturating_add(1)..).unwrap_or_default();
                 }
                 '}' => {
@@ -77,8 +82,10 @@ impl Message {
 
     /// Checks its expressions for the code at `pc` of `image`, as [`crate::Compiled::condition`] does.
     pub fn check(&self, modules: &Modules, image: &Arc<Image>, pc: FileAddr) -> Result<(), EvaluateError> {
-        let _ = (modules, image, pc);
-        Ok(())
+        self.parts.iter().try_for_each(|part| match part {
+            Part::Text(_) => Ok(()),
+            Part::Expression(_, node) => super::compiled::check(modules, image, pc, node),
+        })
     }
 
     /// The message in the innermost frame of a thread. What has no value says why, in angle brackets, in its place.
@@ -91,36 +98,89 @@ impl Message {
         for part in &self.parts {
             match part {
                 Part::Text(plain) => text.push_str(plain),
-                Part::Expression(expression) => match evaluate(stop, &within, expression) {
-                    Ok(place) => text.push_str(&view(stop, &place, DEPTH).value),
-                    Err(error) => text.push_str(&in_brackets(&error.to_string())),
-                },
+                Part::Expression(_, node) => {
+                    let evaluation = Evaluation { stop, scope: &within };
+                    match evaluation.operand(node).and_then(|operand| shown(stop, operand)) {
+                        Ok(value) => text.push_str(&value),
+                        Err(error) => text.push_str(&in_brackets(&error.to_string())),
+                    }
+                }
             }
         }
         text
     }
 }
 
+/// A value as `{}` writes it where that is plain, texts and characters without quotes; otherwise as it is shown.
+fn shown(stop: &Stop, operand: Operand) -> Result<String, EvaluateError> {
+    let place = match operand {
+        Operand::Value(value) => value.into_place(stop)?,
+        Operand::Place(place) => place,
+    };
+    match Value::load(stop, &place) {
+        Ok(Value::ProgramText(bytes, _)) => {
+            let cut = bytes.len > MAX_VALUE;
+            let total = bytes.len;
+            let read = Content::InProgram(&bytes.shortened(MAX_VALUE)).read(stop)?;
+            let mut text = String::from_utf8_lossy(&read).into_owned();
+            if cut {
+                text.push_str(&format!("… ({total} bytes)"));
+            }
+            Ok(text)
+        }
+        Ok(Value::Char(char)) => Ok(char.to_string()),
+        _ => Ok(view(stop, &place, DEPTH).value),
+    }
+}
+
 /// Where the brace is that closes an expression: not one in a nested pair, a string or a character.
 fn closing(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
-    let mut quoted = false;
+    let mut at = 0_usize;
+    while let Some(c) = text.get(at..)?.chars().next() {
+        let after = at.checked_add(c.len_utf8())?;
+        at = match c {
+            '"' => after.checked_add(quoted(text.get(after..)?, '"')?)?,
+            '\'' => after.checked_add(character(text.get(after..)?))?,
+            '{' => {
+                depth = depth.saturating_add(1);
+                after
+            }
+            '}' => match depth.checked_sub(1) {
+                Some(outer) => {
+                    depth = outer;
+                    after
+                }
+                None => return Some(at),
+            },
+            _ => after,
+        };
+    }
+    None
+}
+
+/// Bytes up to and with the quote that ends a string.
+fn quoted(text: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     for (at, c) in text.char_indices() {
         match c {
             _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            _ if quoted => {}
-            '{' => depth = depth.saturating_add(1),
-            '}' => match depth.checked_sub(1) {
-                Some(outer) => depth = outer,
-                None => return Some(at),
-            },
+            '\\' => escaped = true,
+            c if c == quote => return at.checked_add(1),
             _ => {}
         }
     }
     None
+}
+
+/// Bytes of a character and the quote behind it; none of a lifetime.
+fn character(text: &str) -> usize {
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (Some('\\'), _) => quoted(text, '\'').unwrap_or(0),
+        (Some(c), Some('\'')) => c.len_utf8().saturating_add(1),
+        _ => 0,
+    }
 }
 
 fn in_brackets(reason: &str) -> String {

@@ -3,14 +3,17 @@
 //! What can be shown can be typed: a field is looked for where [`crate::children`] shows it, references and smart
 //! pointers are looked through as Rust's own auto-deref does. Nothing is ever called, so nothing in the program runs.
 
+mod check;
 mod compiled;
 mod evaluation;
 mod literal;
+mod location;
 mod message;
 mod number;
 mod operators;
 mod quick;
 mod reach;
+mod spot;
 mod syntax;
 mod value;
 mod variants;
@@ -56,6 +59,9 @@ pub enum EvaluateError {
     /// Numbers that cannot be computed with: overflow, division by zero.
     #[error("{0}")]
     Arithmetic(String),
+    /// A name whose value is not there at this place of the code, with the reason.
+    #[error("{0}")]
+    Unavailable(String),
     /// A part of it cannot be read.
     #[error(transparent)]
     Value(#[from] ValueError),

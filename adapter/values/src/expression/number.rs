@@ -70,8 +70,9 @@ impl IntegerType {
         (Integer { bits: low, ty: Some(self) }, Integer { bits: high, ty: Some(self) })
     }
 
-    const fn bits(self) -> u32 {
-        self.size as u32 * 8
+    /// Bits of it.
+    pub(super) const fn bits(self) -> u32 {
+        (self.size as u32).saturating_mul(8)
     }
 }
 
@@ -189,6 +190,11 @@ impl Integer {
         Self::read(self.bits & mask, ty)
     }
 
+    /// A number cut to the width of a type.
+    pub(super) fn cut_to(value: i128, ty: IntegerType) -> Self {
+        Self { bits: value.cast_unsigned(), ty: None }.cut(ty)
+    }
+
     /// The nearest floating-point number.
     #[allow(clippy::cast_precision_loss, reason = "what `as` does")]
     pub(super) fn to_float(self) -> f64 {
@@ -228,7 +234,11 @@ impl Integer {
         }
         let bits = if self.is_signed() {
             let (a, b) = (self.bits.cast_signed(), other.bits.cast_signed());
-            signed(operator, a, b).map(i128::cast_unsigned)
+            // Rust divides to find a remainder, and that overflows.
+            let divides = matches!(operator, Operator::Divide | Operator::Remainder);
+            let is_lowest = self.ty.is_some_and(|ty| self.order(ty.limits().0).is_eq());
+            let quotient_overflows = divides && b == -1 && is_lowest;
+            signed(operator, a, b).filter(|_| !quotient_overflows).map(i128::cast_unsigned)
         } else {
             unsigned(operator, self.bits, other.bits)
         };

@@ -68,7 +68,7 @@ fn own_name(name: &str) -> String {
     }
 }
 
-fn is_closure(path: &str) -> bool {
+pub(crate) fn is_closure(path: &str) -> bool {
     without_arguments(path).rsplit("::").next().is_some_and(|last| last.starts_with("{closure_env#"))
 }
 

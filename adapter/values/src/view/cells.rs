@@ -5,7 +5,8 @@ use super::shape::Shape;
 use crate::{Place, Stop, ValueError};
 
 /// Beginnings of paths of types that are their only field to a reader.
-const WRAPPERS: [&str; 3] = ["core::sync::atomic::Atomic", "core::num::nonzero::NonZero", "core::num::niche_types::"];
+pub(crate) const WRAPPERS: [&str; 3] =
+    ["core::sync::atomic::Atomic", "core::num::nonzero::NonZero", "core::num::niche_types::"];
 
 /// Types of this family, by path.
 pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Shape, ValueError>> {
@@ -134,7 +135,7 @@ impl Place {
     }
 
     /// What lies in an `UnsafeCell`; other places unchanged.
-    fn unwrap_cell(&self) -> Self {
+    pub(crate) fn unwrap_cell(&self) -> Self {
         match crate::names::without_arguments(self.ty.path()) {
             "core::cell::UnsafeCell" => self.member("value").unwrap_or_else(|_| self.clone()),
             _ => self.clone(),

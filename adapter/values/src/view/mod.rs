@@ -11,8 +11,10 @@ mod shape;
 mod standard;
 mod text;
 
-pub(crate) use aggregates::tuple_index;
+pub(crate) use aggregates::{is_closure, tuple_index};
+pub(crate) use cells::WRAPPERS;
 pub(crate) use pointers::is_raw_pointer;
+pub(crate) use text::is_text_tail;
 
 use weft_memory::MemAddr;
 

@@ -85,7 +85,7 @@ fn byte_string(bytes: &[u8], room: usize, len: u64) -> String {
 }
 
 /// Whether the target of a wide pointer is text: `str`, `Path`, `OsStr`, `CStr`.
-pub(super) fn is_text_tail(place: &Place) -> bool {
+pub(crate) fn is_text_tail(place: &Place) -> bool {
     match place.meta {
         Meta::Str(_) => place.ty.size() == 1,
         Meta::Length(_) | Meta::Tail(_) => tail_style(place.ty.path()).is_some(),

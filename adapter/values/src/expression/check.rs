@@ -1,0 +1,480 @@
+//! Expressions before there is a program: names, fields and types, and the quick form of what is simple.
+//!
+//! The mirror of [`super::evaluation`]. What depends on the program's memory is accepted here.
+
+use weft_symbols::Type;
+
+use super::evaluation::{captured_names, is_variant_like, variant_alone};
+use super::location::Location;
+use super::operators::{self, Target};
+use super::quick::{Form, MAX_TEXT, Operation, Source, Tags};
+use super::spot::{Found, Spot, Step};
+use super::syntax::{Bounds, Logical, Node, Operator};
+use super::value::{Kind, MAX_DEREFS, Value};
+use super::{EvaluateError, variants};
+use crate::view::tuple_index;
+use crate::{Stop, ValueError};
+
+/// What a part of an expression is known to be.
+pub(super) enum Typed {
+    /// Something in the program.
+    Spot(Spot),
+    /// Known already.
+    Constant(Value),
+    /// Computed, with the operations that do it.
+    Computed(Kind, Option<Vec<Operation>>),
+    /// Only the program's memory tells.
+    Unknown,
+}
+
+impl Typed {
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Spot(spot) => spot.value().0,
+            Self::Constant(value) => value.kind(),
+            Self::Computed(kind, _) => kind.clone(),
+            Self::Unknown => Kind::Unknown,
+        }
+    }
+
+    /// The operations that leave its value on the stack.
+    pub(super) fn operations(self) -> Option<Vec<Operation>> {
+        match self {
+            Self::Spot(spot) => load(&spot).map(|load| vec![load]),
+            Self::Constant(value) => Some(vec![Operation::Push(number(&value)?)]),
+            Self::Computed(_, operations) => operations,
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// Checks expressions for one place in the code.
+pub(super) struct Check<'a> {
+    pub(super) location: &'a Location<'a>,
+    /// A program without memory: constants are computed in it.
+    pub(super) nowhere: &'a Stop,
+}
+
+impl Check<'_> {
+    pub(super) fn typed(&self, node: &Node) -> Result<Typed, EvaluateError> {
+        match node {
+            Node::Literal(literal) => literal.value().map(Typed::Constant),
+            Node::Path(name) => match self.location.lookup(name) {
+                Some(spot) => spot.map(Typed::Spot),
+                None => Err(super::unknown(name, &self.location.names())),
+            },
+            Node::Field(base, name) => self.field(base, name),
+            Node::Index(base, index) => self.index(base, index),
+            Node::Slice(base, bounds) => self.slice(base, bounds),
+            Node::Deref(inner) => self.deref(inner),
+            Node::Negated(inner) => self.negated(inner),
+            Node::Not(inner) => self.complement(inner),
+            Node::Binary(operator, left, right) => self.binary(*operator, left, right),
+            Node::Logical(operator, left, right) => self.logical(*operator, left, right),
+            Node::Cast(inner, target) => self.cast(inner, target),
+            Node::Variant(name, _) => Err(variant_alone(name)),
+        }
+    }
+
+    fn field(&self, base: &Node, name: &str) -> Result<Typed, EvaluateError> {
+        match self.typed(base) {
+            Ok(Typed::Spot(spot)) => Ok(found(spot.field(name)?)),
+            Ok(Typed::Unknown | Typed::Computed(Kind::Unknown, _)) => Ok(Typed::Unknown),
+            Ok(other) => {
+                Err(EvaluateError::NoField { name: name.to_owned(), ty: other.kind().name(), hint: String::new() })
+            }
+            Err(error @ EvaluateError::Unknown { .. }) => {
+                let names = captured_names(base, name);
+                names
+                    .iter()
+                    .find_map(|name| self.location.variable(name))
+                    .map_or(Err(error), |spot| spot.map(Typed::Spot))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn index(&self, base: &Node, index: &Node) -> Result<Typed, EvaluateError> {
+        let base = self.typed(base)?;
+        self.whole_number(index)?;
+        Ok(match elements(&base)? {
+            Some(element) => Typed::Spot(Spot::new(element, super::spot::Held::Unknown)),
+            None => Typed::Unknown,
+        })
+    }
+
+    fn slice(&self, base: &Node, bounds: &Bounds) -> Result<Typed, EvaluateError> {
+        let base = self.typed(base)?;
+        for bound in [&bounds.start, &bounds.end].into_iter().flatten() {
+            self.whole_number(bound)?;
+        }
+        Ok(match elements(&base)? {
+            Some(element) => {
+                let mut spot = Spot::new(element, super::spot::Held::Unknown);
+                spot.place.meta = crate::Meta::Length(0);
+                Typed::Spot(spot)
+            }
+            None => Typed::Unknown,
+        })
+    }
+
+    fn whole_number(&self, index: &Node) -> Result<(), EvaluateError> {
+        match self.typed(index)?.kind() {
+            Kind::Integer(_) | Kind::Unknown => Ok(()),
+            other => Err(super::not_index(&other)),
+        }
+    }
+
+    fn deref(&self, inner: &Node) -> Result<Typed, EvaluateError> {
+        let spot = match self.typed(inner)? {
+            Typed::Spot(spot) => spot,
+            Typed::Unknown | Typed::Computed(Kind::Unknown, _) => return Ok(Typed::Unknown),
+            other => return Err(ValueError::NotPointer(other.kind().name()).into()),
+        };
+        match spot.step() {
+            Step::Through(target) => Ok(Typed::Spot(target)),
+            Step::Unknown => Ok(Typed::Unknown),
+            _ => match spot.pointed() {
+                Some(target) => Ok(found(target)),
+                None => Err(ValueError::NotPointer(crate::short_type_name(spot.place.ty.path())).into()),
+            },
+        }
+    }
+
+    fn negated(&self, inner: &Node) -> Result<Typed, EvaluateError> {
+        let inner = self.typed(inner)?;
+        let kind = operators::negated(&inner.kind())?;
+        if let Typed::Constant(value) = inner {
+            return match value {
+                Value::Integer(integer) => Ok(Typed::Constant(Value::Integer(integer.negated()?))),
+                Value::Float(value, ty) => Ok(Typed::Constant(Value::Float(-value, ty))),
+                other => Ok(Typed::Constant(other)),
+            };
+        }
+        let operation = match kind {
+            Kind::Integer(Some(ty)) if ty.size <= 8 => Some(Operation::Negate(ty)),
+            _ => None,
+        };
+        Ok(Typed::Computed(kind, appended(inner, operation)))
+    }
+
+    fn complement(&self, inner: &Node) -> Result<Typed, EvaluateError> {
+        let inner = self.typed(inner)?;
+        let kind = operators::complement(&inner.kind())?;
+        if let Typed::Constant(value) = inner {
+            return Ok(Typed::Constant(match value {
+                Value::Integer(integer) => Value::Integer(integer.complement()),
+                Value::Bool(value) => Value::Bool(!value),
+                other => other,
+            }));
+        }
+        let operation = match kind {
+            Kind::Integer(Some(ty)) if ty.size <= 8 => Some(Operation::Complement(ty)),
+            Kind::Bool => Some(Operation::Not),
+            _ => None,
+        };
+        Ok(Typed::Computed(kind, appended(inner, operation)))
+    }
+
+    fn cast(&self, inner: &Node, target: &str) -> Result<Typed, EvaluateError> {
+        let inner = self.typed(inner)?;
+        let from = inner.kind();
+        let to = operators::cast(&from, target)?;
+        if let Typed::Constant(value) = inner {
+            return operators::converted(self.nowhere, value, target).map(Typed::Constant);
+        }
+        let operations = match (&from, to) {
+            (Kind::Integer(_) | Kind::Bool | Kind::Char | Kind::Pointer(_), Target::Integer(ty)) if ty.size <= 8 => {
+                appended(inner, Some(Operation::Cut(ty)))
+            }
+            (Kind::Enumeration(_), Target::Integer(ty)) if ty.size <= 8 => {
+                enumeration_number(&inner).map(|load| vec![load, Operation::Cut(ty)])
+            }
+            _ => None,
+        };
+        Ok(Typed::Computed(to.kind(), operations))
+    }
+
+    fn logical(&self, operator: Logical, left: &Node, right: &Node) -> Result<Typed, EvaluateError> {
+        let (left, right) = (self.typed(left)?, self.typed(right)?);
+        operators::logical(operator, &left.kind())?;
+        operators::logical(operator, &right.kind())?;
+        let when = operator == Logical::Or;
+        let operations = left.operations().map(|mut operations| {
+            // A second side that is not simple is evaluated in full, if it is needed at all.
+            let right = right.operations().unwrap_or_else(|| vec![Operation::GiveUp]);
+            operations.push(Operation::Skip { when, count: right.len() });
+            operations.extend(right);
+            operations
+        });
+        Ok(Typed::Computed(Kind::Bool, operations))
+    }
+
+    fn binary(&self, operator: Operator, left: &Node, right: &Node) -> Result<Typed, EvaluateError> {
+        if operator.is_equality() {
+            for (one, other) in [(left, right), (right, left)] {
+                if let Some((variant, arguments)) = self.variant(other) {
+                    let mut operations = self.is_variant(self.typed(one)?, variant, arguments)?;
+                    if operator == Operator::Unequal {
+                        operations = operations.map(|mut operations| {
+                            operations.push(Operation::Not);
+                            operations
+                        });
+                    }
+                    return Ok(Typed::Computed(Kind::Bool, operations));
+                }
+            }
+        }
+        let (left, right) = (self.typed(left)?, self.typed(right)?);
+        let kind = operators::binary(operator, &left.kind(), &right.kind())?;
+        match (left, right) {
+            (Typed::Constant(left), Typed::Constant(right)) => {
+                operators::apply(self.nowhere, operator, left, right).map(Typed::Constant)
+            }
+            (left, right) => {
+                let (left, right) = adapted(operator, left, right)?;
+                let operations = computed(operator, left, right);
+                Ok(Typed::Computed(kind, operations))
+            }
+        }
+    }
+
+    fn variant<'n>(&self, node: &'n Node) -> Option<(&'n str, &'n [Node])> {
+        match node {
+            Node::Variant(name, arguments) => Some((name, arguments)),
+            Node::Path(name) if is_variant_like(name) && self.location.lookup(name).is_none() => Some((name, &[])),
+            _ => None,
+        }
+    }
+
+    /// Checks a comparison with a variant; the operations, if it is simple.
+    fn is_variant(
+        &self,
+        value: Typed,
+        path: &str,
+        arguments: &[Node],
+    ) -> Result<Option<Vec<Operation>>, EvaluateError> {
+        let (ty, spot) = match value {
+            Typed::Spot(spot) => match spot.value() {
+                (Kind::Enumeration(ty), spot) => (ty, spot),
+                (Kind::Unknown, _) => return Ok(None),
+                (other, _) => return Err(self.no_variant(path, arguments, &other)),
+            },
+            Typed::Unknown | Typed::Computed(Kind::Unknown, _) => return Ok(None),
+            other => return Err(self.no_variant(path, arguments, &other.kind())),
+        };
+        let name = variants::meant(&ty, path)?;
+        if arguments.is_empty() {
+            return Ok(spot.and_then(|spot| discriminant(&spot, &name)).map(|load| vec![load]));
+        }
+        variants::check_arguments(&ty, &name, arguments.len())?;
+        let held = spot.as_ref().and_then(|spot| payload(spot, &name));
+        let mut operations = spot.as_ref().and_then(|spot| discriminant(spot, &name)).map(|load| vec![load]);
+        for (index, argument) in arguments.iter().enumerate() {
+            let field = held.as_ref().and_then(|held| held.member(&format!("__{index}")));
+            let equal = self.equals(field.map_or(Typed::Unknown, Typed::Spot), argument)?;
+            operations = operations.map(|mut operations| {
+                let equal = equal.unwrap_or_else(|| vec![Operation::GiveUp]);
+                operations.push(Operation::Skip { when: false, count: equal.len() });
+                operations.extend(equal);
+                operations
+            });
+        }
+        Ok(operations)
+    }
+
+    fn equals(&self, field: Typed, argument: &Node) -> Result<Option<Vec<Operation>>, EvaluateError> {
+        if let Some((variant, arguments)) = self.variant(argument) {
+            return self.is_variant(field, variant, arguments);
+        }
+        let argument = self.typed(argument)?;
+        operators::binary(Operator::Equal, &field.kind(), &argument.kind())?;
+        let (field, argument) = adapted(Operator::Equal, field, argument)?;
+        Ok(computed(Operator::Equal, field, argument))
+    }
+
+    fn no_variant(&self, path: &str, arguments: &[Node], kind: &Kind) -> EvaluateError {
+        super::no_variant(path, !arguments.is_empty(), kind, &self.location.names())
+    }
+}
+
+fn found(found: Found) -> Typed {
+    match found {
+        Found::Spot(spot) => Typed::Spot(spot),
+        Found::Unknown => Typed::Unknown,
+    }
+}
+
+fn appended(inner: Typed, operation: Option<Operation>) -> Option<Vec<Operation>> {
+    let operation = operation?;
+    let mut operations = inner.operations()?;
+    operations.push(operation);
+    Some(operations)
+}
+
+/// The type of what an index counts; `None`: only the program tells.
+fn elements(base: &Typed) -> Result<Option<Type>, EvaluateError> {
+    let mut spot = match base {
+        Typed::Spot(spot) => spot.clone(),
+        Typed::Unknown | Typed::Computed(Kind::Unknown, _) => return Ok(None),
+        // Bytes that are written down can be indexed; nobody does.
+        Typed::Constant(Value::Bytes(_) | Value::Text(_)) => return Ok(None),
+        other => return Err(ValueError::NotSequence(other.kind().name()).into()),
+    };
+    let first = spot.place.ty.path().to_owned();
+    for _ in 0..MAX_DEREFS {
+        spot = match spot.step() {
+            Step::Through(target) => target,
+            Step::Items(element, _) => return Ok(Some(element)),
+            Step::Text(_) | Step::ByteText | Step::Unknown => return Ok(None),
+            _ => {
+                let path = if spot.place.ty.path().is_empty() { first } else { spot.place.ty.path().to_owned() };
+                return Err(ValueError::NotSequence(crate::short_type_name(&path)).into());
+            }
+        };
+    }
+    Ok(None)
+}
+
+/// Literals take the type of the other side, and are to fit it.
+fn adapted(operator: Operator, left: Typed, right: Typed) -> Result<(Typed, Typed), EvaluateError> {
+    let typed_zero = |kind: &Kind| match kind {
+        Kind::Integer(Some(ty)) => Some(Value::Integer(super::number::Integer::small(0, *ty))),
+        Kind::Float(ty) => Some(Value::Float(0.0, *ty)),
+        Kind::Pointer(name) => Some(Value::Pointer(weft_memory::MemAddr::new(0), name.clone())),
+        _ => None,
+    };
+    Ok(match (left, right) {
+        (Typed::Constant(value), other) => match typed_zero(&other.kind()) {
+            Some(zero) => (Typed::Constant(operators::agreed(operator, value, zero)?.0), other),
+            None => (Typed::Constant(value), other),
+        },
+        (other, Typed::Constant(value)) => match typed_zero(&other.kind()) {
+            Some(zero) => (other, Typed::Constant(operators::agreed(operator, zero, value)?.1)),
+            None => (other, Typed::Constant(value)),
+        },
+        both => both,
+    })
+}
+
+/// The operations of `left operator right`, whose kinds go together.
+fn computed(operator: Operator, left: Typed, right: Typed) -> Option<Vec<Operation>> {
+    let operation = match (left.kind(), right.kind()) {
+        (Kind::Text(_), Kind::Text(_)) | (Kind::Bytes(_), Kind::Bytes(_)) => return text(operator, &left, &right),
+        (Kind::Unknown | Kind::Enumeration(_), _) | (_, Kind::Unknown | Kind::Enumeration(_)) => return None,
+        (Kind::Float(_), _) if operator.is_comparison() => Operation::CompareFloats(operator),
+        (Kind::Integer(Some(ty)), _) if operator.is_comparison() && ty.size <= 8 => Operation::Compare(operator),
+        (Kind::Bool | Kind::Char | Kind::Pointer(_), _) if operator.is_comparison() => Operation::Compare(operator),
+        (Kind::Integer(Some(ty)), _) if ty.size <= 8 => Operation::Arithmetic(operator, ty),
+        // Of a bool, `&`, `|` and `^` are those of a number of one bit.
+        (Kind::Bool, Kind::Bool) => Operation::Arithmetic(operator, super::number::IntegerType::named("u8")?),
+        _ => return None,
+    };
+    let mut operations = left.operations()?;
+    operations.extend(right.operations()?);
+    operations.push(operation);
+    Some(operations)
+}
+
+/// A text in the program compared with a written one.
+fn text(operator: Operator, left: &Typed, right: &Typed) -> Option<Vec<Operation>> {
+    let (spot, text) = match (left, right) {
+        (Typed::Spot(spot), Typed::Constant(Value::Text(text) | Value::Bytes(text)))
+        | (Typed::Constant(Value::Text(text) | Value::Bytes(text)), Typed::Spot(spot)) => (spot, text),
+        _ => return None,
+    };
+    let run = match spot.value().1?.step() {
+        Step::Text(run) | Step::Items(_, run) => run?,
+        _ => return None,
+    };
+    if text.len() > MAX_TEXT || !operator.is_equality() {
+        return None;
+    }
+    let mut operations = vec![Operation::Text { run, text: text.clone().into() }];
+    operations.extend((operator == Operator::Unequal).then_some(Operation::Not));
+    Some(operations)
+}
+
+/// A constant as the machine has it.
+fn number(value: &Value) -> Option<i128> {
+    Some(match value {
+        Value::Integer(integer) => integer.signed()?,
+        Value::Float(value, _) => value.to_bits().into(),
+        Value::Bool(value) => (*value).into(),
+        Value::Char(value) => u32::from(*value).into(),
+        Value::Pointer(address, _) => address.raw().into(),
+        _ => return None,
+    })
+}
+
+/// The operation that loads a value, behind references.
+fn load(spot: &Spot) -> Option<Operation> {
+    let (kind, spot) = spot.value();
+    let spot = spot?;
+    let (size, form) = match kind {
+        Kind::Integer(Some(ty)) if ty.size <= 8 => (ty.size, if ty.signed { Form::Signed } else { Form::Unsigned }),
+        Kind::Bool => (1, Form::Bool),
+        Kind::Char => (4, Form::Char),
+        // The address comes first in wide pointers too.
+        Kind::Pointer(_) => (8, Form::Unsigned),
+        Kind::Float(Some(super::number::FloatType::F32)) => (4, Form::F32),
+        Kind::Float(_) => (8, Form::F64),
+        _ => return None,
+    };
+    let is_whole = matches!(form, Form::Unsigned) && size == 8 || spot.place.ty.size() == u64::from(size);
+    let from = spot.source(0, size.into()).filter(|_| is_whole)?;
+    Some(Operation::Load { from, size, form })
+}
+
+/// The number of an enum without data.
+fn enumeration_number(typed: &Typed) -> Option<Operation> {
+    let Typed::Spot(spot) = typed else { return None };
+    let spot = spot.value().1?;
+    let size = u8::try_from(spot.place.ty.size()).ok().filter(|size| (1..=8).contains(size))?;
+    let form = if variants::is_signed(&spot.place.ty) { Form::Signed } else { Form::Unsigned };
+    Some(Operation::Load { from: spot.source(0, size.into())?, size, form })
+}
+
+/// The operation that says whether an enum is in a variant.
+fn discriminant(spot: &Spot, variant: &str) -> Option<Operation> {
+    let ty = &spot.place.ty;
+    let (offset, size) = match ty.variant_part() {
+        Some(part) => (part.discriminant.as_ref()?.offset, ty.discriminant_size()),
+        None => (0, ty.size()),
+    };
+    let size = u8::try_from(size).ok().filter(|size| (1..=8).contains(size))?;
+    let from: Source = spot.source(offset, size.into())?;
+    Some(Operation::Load { from, size, form: Form::Variant(Box::new(tags(ty, size, variant)?)) })
+}
+
+fn tags(ty: &Type, size: u8, variant: &str) -> Option<Tags> {
+    let mut tags = Tags::default();
+    if let weft_symbols::TypeKind::Enumeration { enumerators, .. } = ty.kind() {
+        let unused = 128_u32.checked_sub(u32::from(size).checked_mul(8)?)?;
+        let mask = u128::MAX.checked_shr(unused)?;
+        for enumerator in enumerators {
+            let tag = enumerator.value.cast_unsigned() & mask;
+            let list = if enumerator.name == variant { &mut tags.own } else { &mut tags.others };
+            list.push((tag, tag));
+        }
+        return Some(tags);
+    }
+    for it in &ty.variant_part()?.variants {
+        let is_own = it.member.name == variant;
+        if it.discriminants.is_empty() {
+            // Of several without a list, which cannot be, the first would count.
+            tags.rest = tags.rest.or(Some(is_own));
+        }
+        let list = if is_own { &mut tags.own } else { &mut tags.others };
+        list.extend(&it.discriminants);
+    }
+    Some(tags)
+}
+
+/// What a variant holds.
+fn payload(spot: &Spot, variant: &str) -> Option<Spot> {
+    let part = spot.place.ty.variant_part()?;
+    let found = part.variants.iter().find(|it| it.member.name == variant)?;
+    let held = spot.inner(&found.member)?;
+    held.place.ty.members().iter().any(|member| tuple_index(&member.name).is_some()).then_some(held)
+}
