@@ -8,10 +8,10 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio_util::codec::{Decoder, Encoder};
 
-use crate::message::{Incoming, Malformed, Numbered, Request};
+use crate::message::{Incoming, Malformed, Numbered, Reply, Request};
 
 /// Bytes a message may have.
 pub const MAX_MESSAGE: usize = 64 << 20;
@@ -147,10 +147,16 @@ impl Codec {
         let seq = message.get("seq").and_then(Value::as_i64).filter(|seq| *seq >= 0);
         let command = message.get("command").and_then(Value::as_str).map(str::to_owned);
         match message.get("type").and_then(Value::as_str) {
-            Some("response") => {
-                self.resynchronising = false;
-                Incoming::Response(Value::Object(message))
-            }
+            Some("response") => match message.get("request_seq").and_then(Value::as_i64) {
+                Some(request_seq) => {
+                    self.resynchronising = false;
+                    Incoming::Response(Reply { request_seq, result: reply(&mut message) })
+                }
+                None => {
+                    let reason = "a response must have `request_seq`, an integer".into();
+                    self.malformed(Malformed { seq: None, command: None, reason })
+                }
+            },
             Some("request") => match (seq, command) {
                 (Some(seq), Some(command)) => {
                     self.resynchronising = false;
@@ -183,6 +189,16 @@ impl Codec {
         let reason = format!("{bytes} bytes between messages were skipped");
         (!self.resynchronising).then(|| self.malformed(Malformed { seq: None, command: None, reason }))
     }
+}
+
+/// What a response says: its body, or why there is none, in the client's words.
+fn reply(message: &mut Map<String, Value>) -> Result<Value, String> {
+    if message.get("success").and_then(Value::as_bool) == Some(true) {
+        return Ok(message.remove("body").unwrap_or_default());
+    }
+    let detailed = message.get("body").and_then(|body| body.get("error")?.get("format")?.as_str());
+    let short = message.get("message").and_then(Value::as_str);
+    Err(detailed.or(short).unwrap_or("the client gives no reason").chars().take(500).collect())
 }
 
 /// Where `Content-Length` stands, its colon included or (at the buffer's end) still missing.

@@ -54,6 +54,10 @@ pub enum ErrorId {
     Unreadable = 1402,
     /// The process could not be controlled.
     Control = 1403,
+    /// The text of a source file is not there.
+    SourceMissing = 1404,
+    /// The client did not do what it was asked.
+    Client = 1208,
     /// The snapshot of tasks to page from is no longer kept.
     GenerationGone = 1501,
 }
@@ -74,6 +78,7 @@ impl ErrorId {
                 | Self::UnknownReference
                 | Self::Evaluate
                 | Self::Unreadable
+                | Self::SourceMissing
                 | Self::GenerationGone
         )
     }

@@ -24,8 +24,35 @@ pub struct LaunchArguments {
     pub env_file: Option<String>,
     /// A file to read as standard input; as given.
     pub stdin: Option<String>,
+    /// Where the program's input and output are.
+    pub console: Console,
     /// Run without debugging.
     pub no_debug: bool,
+}
+
+/// Where a program's input and output are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Console {
+    /// In `output` events.
+    #[default]
+    InternalConsole,
+    /// In a terminal of the client's own.
+    IntegratedTerminal,
+    /// In a window of its own.
+    ExternalTerminal,
+}
+
+/// What becomes of a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SignalAction {
+    /// Delivered, and nobody is told.
+    Pass,
+    /// The program stops first.
+    Stop,
+    /// Swallowed.
+    Ignore,
 }
 
 /// Attributes of `attach`.
@@ -37,6 +64,11 @@ pub struct AttachArguments {
     pub pid: Option<i64>,
     /// Its executable, when it is not to be taken from the process.
     pub program: Option<String>,
+    /// A core file to look into instead of a process; as given.
+    pub core_file: Option<String>,
+    /// The process stands in a job-control stop only for this session (a forked one that `startDebugging` hands over):
+    /// it goes on with it.
+    pub resume_stopped: bool,
 }
 
 /// Attributes of both.
@@ -48,6 +80,14 @@ pub struct CommonArguments {
     pub source_map: BTreeMap<String, String>,
     /// How tasks are shown.
     pub tasks: AsyncArguments,
+    /// What becomes of signals, by their names as given (`SIGUSR1`).
+    pub signals: BTreeMap<String, SignalAction>,
+    /// Forked processes are debugged, too.
+    pub follow_forks: bool,
+    /// Steps may end in the standard library and in runtimes.
+    pub step_into_runtime: bool,
+    /// Threads that hit breakpoints in quick succession may be moved to the debugger's core; yes when left out.
+    pub pin_threads: Option<bool>,
     /// Attributes that this version must refuse: a sentence each.
     pub refused: Vec<String>,
 }
@@ -84,17 +124,14 @@ pub enum TasksAsThreads {
 }
 
 /// Attributes of weft's interface that this version lacks, with what to do instead.
-const NOT_YET: &[(&str, &str)] = &[
-    ("cargo", "build first and set `program`"),
-    ("coreFile", "this version debugs live processes only"),
-    ("signals", "every signal is passed to the program"),
-    ("followForks", "child processes run undebugged"),
-    ("stepIntoRuntime", "leave it out"),
-];
+const NOT_YET: &[(&str, &str)] = &[("cargo", "build first and set `program`")];
 
 /// The same, inside `async`.
 const NOT_YET_ASYNC: &[(&str, &str)] =
     &[("stepMode", "leave it out"), ("longPollMs", "leave it out"), ("spawnSites", "leave it out")];
+
+/// Attach attribute: the process stands in a job-control stop for this session alone, and goes on with it.
+pub const RESUME_STOPPED: &str = "resumeStopped";
 
 /// Attributes that only a Python program has.
 const PYTHON: &[&str] = &["module", "code", "connect", "listen", "processId"];
@@ -158,9 +195,6 @@ fn refused(given: &Map<String, Value>) -> Vec<String> {
             sentences.push(format!("`async.{name}` is not supported yet: {instead}"));
         }
     }
-    if let Some(console) = given.get("console").filter(|value| !value.is_null() && *value != "internalConsole") {
-        sentences.push(format!("`console: {console}` is not supported yet: use \"internalConsole\""));
-    }
     sentences
 }
 
@@ -183,6 +217,10 @@ fn common<E: serde::de::Error>(given: &Map<String, Value>) -> Result<CommonArgum
         stop_on_entry: attribute(given, "stopOnEntry")?,
         source_map: attribute(given, "sourceMap")?,
         tasks: attribute(given, "async")?,
+        signals: attribute(given, "signals")?,
+        follow_forks: attribute(given, "followForks")?,
+        step_into_runtime: attribute(given, "stepIntoRuntime")?,
+        pin_threads: attribute(given, "pinThreads")?,
         refused: refused(given),
     })
 }
@@ -200,6 +238,7 @@ impl<'de> Deserialize<'de> for LaunchArguments {
             env: attribute(&given, "env")?,
             env_file: attribute(&given, "envFile")?,
             stdin: attribute(&given, "stdin")?,
+            console: attribute(&given, "console")?,
             no_debug: attribute(&given, "noDebug")?,
         })
     }
@@ -217,7 +256,13 @@ impl<'de> Deserialize<'de> for AttachArguments {
         if let (Some(given), None) = (given.get("pid").filter(|value| !value.is_null()), pid) {
             return Err(D::Error::custom(format_args!("`pid` is {given}: it must be the number of a process")));
         }
-        Ok(Self { common: common(&given)?, pid, program: attribute(&given, "program")? })
+        Ok(Self {
+            common: common(&given)?,
+            pid,
+            program: attribute(&given, "program")?,
+            core_file: attribute(&given, "coreFile")?,
+            resume_stopped: attribute(&given, RESUME_STOPPED)?,
+        })
     }
 }
 
@@ -257,9 +302,27 @@ mod tests {
         assert!(sentence(json!({"program": "a", "runtime": "python"})).starts_with("`runtime: \"python\"` is not"));
         assert!(sentence(json!({"program": "a.py"})).starts_with("`program` is a Python script"));
         assert!(sentence(json!({"module": "m"})).starts_with("`module` is for Python"));
-        assert!(sentence(json!({"console": "externalTerminal"})).contains("use \"internalConsole\""));
         assert!(sentence(json!({"async": {"stepMode": "thread"}})).starts_with("`async.stepMode`"));
         assert_eq!(sentence(json!({"program": "a.py", "runtime": "native"})), "");
+    }
+
+    #[test]
+    fn run_control_is_configured() {
+        let read = launch(json!({
+            "program": "a", "console": "externalTerminal", "signals": {"SIGUSR1": "stop", "SIGINT": "pass"},
+            "followForks": true, "stepIntoRuntime": true, "pinThreads": false,
+        }));
+        assert_eq!(read.common.refused, Vec::<String>::new());
+        assert_eq!(read.console, Console::ExternalTerminal);
+        assert_eq!(read.common.signals.get("SIGUSR1"), Some(&SignalAction::Stop));
+        assert!(read.common.follow_forks && read.common.step_into_runtime);
+        assert_eq!((read.common.pin_threads, launch(json!({})).common.pin_threads), (Some(false), None));
+        let error = serde_json::from_value::<LaunchArguments>(json!({"console": "tty"})).unwrap_err().to_string();
+        assert!(error.starts_with("`console`: ") && error.contains("integratedTerminal"), "{error}");
+        let error = serde_json::from_value::<LaunchArguments>(json!({"signals": {"SIGHUP": 1}})).unwrap_err();
+        assert!(error.to_string().starts_with("`signals`: "), "{error}");
+        let core: AttachArguments = serde_json::from_value(json!({"coreFile": "core.7", "program": "a"})).unwrap();
+        assert_eq!((core.core_file.as_deref(), core.pid, core.resume_stopped), (Some("core.7"), None, false));
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub enum Incoming {
     /// A request that is well-formed as a message; its arguments are not looked at yet.
     Request(Request),
     /// A response to a request of ours.
-    Response(Value),
+    Response(Reply),
     /// Something else.
     Malformed(Malformed),
 }
@@ -25,6 +25,15 @@ pub struct Request {
     pub command: String,
     /// Its arguments; `Null` when there are none.
     pub arguments: Value,
+}
+
+/// The client's answer to a request of ours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// Our number for the request.
+    pub request_seq: i64,
+    /// The body; or what the client says instead, in its words.
+    pub result: Result<Value, String>,
 }
 
 /// Bytes that are no message, and what could be read of them.
@@ -45,6 +54,17 @@ pub enum Outgoing {
     Response(Response),
     /// News.
     Event(Event),
+    /// A question to the client.
+    Request(ReverseRequest),
+}
+
+/// A request of ours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReverseRequest {
+    /// Its name.
+    pub command: &'static str,
+    /// Its arguments as JSON text.
+    pub arguments: String,
 }
 
 /// An answer to one request.
@@ -127,6 +147,9 @@ impl Numbered {
         match &self.message {
             Outgoing::Event(Event { event, body: inner }) => {
                 format!(r#"{{"seq":{seq},"type":"event","event":"{event}"{}}}"#, body(inner))
+            }
+            Outgoing::Request(ReverseRequest { command, arguments }) => {
+                format!(r#"{{"seq":{seq},"type":"request","command":"{command}","arguments":{arguments}}}"#)
             }
             Outgoing::Response(Response { request_seq, command, result }) => {
                 let head = format!(

@@ -5,16 +5,26 @@
 
 use serde::{Deserialize, Serialize};
 
+mod breakpoints;
+mod machine;
+mod motion;
+mod terminal;
+
+pub use breakpoints::*;
+pub use machine::*;
+pub use motion::*;
+pub use terminal::*;
+
 pub use dap::events::{ExitedEventBody, ThreadEventBody};
 pub use dap::requests::{
-    CancelArguments, ContinueArguments, DisconnectArguments, ExceptionInfoArguments, InitializeArguments,
-    ModulesArguments, NextArguments, PathFormat, PauseArguments, ScopesArguments, SetExceptionBreakpointsArguments,
-    SetFunctionBreakpointsArguments, StackTraceArguments, StepInArguments, StepOutArguments, TerminateArguments,
-    VariablesArguments,
+    CancelArguments, ContinueArguments, DisconnectArguments, ExceptionInfoArguments, GotoArguments,
+    InitializeArguments, ModulesArguments, NextArguments, PathFormat, PauseArguments, RestartFrameArguments,
+    ScopesArguments, StackTraceArguments, StepInArguments, StepInTargetsArguments, StepOutArguments,
+    TerminateArguments, TerminateThreadsArguments, VariablesArguments,
 };
 pub use dap::responses::{EvaluateResponse, ScopesResponse, ThreadsResponse, VariablesResponse};
 pub use dap::types::{
-    Capabilities as StandardCapabilities, EvaluateArgumentsContext as EvaluateContext, FunctionBreakpoint,
+    Capabilities as StandardCapabilities, EvaluateArgumentsContext as EvaluateContext,
     OutputEventCategory as OutputCategory, Scope, ScopePresentationhint as ScopeHint,
     StackFramePresentationhint as FrameHint, SteppingGranularity, Thread, ThreadEventReason as ThreadReason, Variable,
     VariablePresentationHint as VariableHint, VariablePresentationHintAttributes as VariableAttribute,
@@ -42,63 +52,6 @@ pub struct Source {
     pub origin: Option<String>,
 }
 
-/// What `setBreakpoints` asks of one file. (`dap`'s uses its own source and breakpoint types.)
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SetBreakpointsArguments {
-    /// The file.
-    pub source: Source,
-    /// Its breakpoints, all of them.
-    pub breakpoints: Option<Vec<SourceBreakpoint>>,
-    /// The same in the deprecated form, used by a client that sends no `breakpoints`.
-    pub lines: Option<Vec<i64>>,
-}
-
-/// A breakpoint as a client asks for it. (`dap`'s spells `hitCondition` and `logMessage` in snake case, so that
-/// they are dropped silently, and lacks `mode`.)
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SourceBreakpoint {
-    /// The line, in the client's counting.
-    pub line: i64,
-    /// The column, in the client's counting.
-    pub column: Option<i64>,
-    /// Stops only when this is true.
-    pub condition: Option<String>,
-    /// Stops only at these hits.
-    pub hit_condition: Option<String>,
-    /// Writes this and does not stop.
-    pub log_message: Option<String>,
-    /// One of the modes that `initialize` offered.
-    pub mode: Option<String>,
-}
-
-/// A breakpoint as it was set. (`dap`'s spells `endLine` and others in snake case, and lacks `reason`.)
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Breakpoint {
-    /// Its number in events.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<i64>,
-    /// Whether it will stop somewhere.
-    pub verified: bool,
-    /// Why it is not verified, or what is odd about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// The file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<Source>,
-    /// The line actually used, in the client's counting.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<i64>,
-    /// The column actually used, in the client's counting.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub column: Option<i64>,
-    /// `pending` or `failed`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'static str>,
-}
-
 /// A row of `stackTrace`. (`dap`'s contains its own `Source`.)
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -117,6 +70,9 @@ pub struct StackFrame {
     /// Address of the next instruction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instruction_pointer_reference: Option<String>,
+    /// `false`: `restartFrame` cannot be tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub can_restart: Option<bool>,
     /// `label` and `subtle` are the ones used; nothing means normal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub presentation_hint: Option<FrameHint>,
@@ -139,13 +95,6 @@ pub struct StackTraceResponse {
 pub struct ContinueResponse {
     /// Whether every thread runs.
     pub all_threads_continued: bool,
-}
-
-/// Answer to `setBreakpoints` and its relatives.
-#[derive(Clone, Debug, Serialize)]
-pub struct SetBreakpointsResponse {
-    /// In the order asked.
-    pub breakpoints: Vec<Breakpoint>,
 }
 
 /// `evaluate` asks this. (`dap`'s drops `line`, `column` and `source`.)
@@ -173,6 +122,11 @@ pub struct Capabilities {
     /// The specification's.
     #[serde(flatten)]
     pub standard: StandardCapabilities,
+    /// What stops the program besides breakpoints. (`dap`'s type writes its fields in snake case.)
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exception_breakpoint_filters: Vec<ExceptionFilter>,
+    /// `dataBreakpointInfo` takes `asAddress` and `bytes`. (Missing in `dap`.)
+    pub supports_data_breakpoint_bytes: bool,
     /// The requests of [`crate::async_dap`] are served.
     pub supports_async_tasks: bool,
 }
@@ -222,15 +176,15 @@ pub struct OutputEventBody {
     pub category: OutputCategory,
     /// The text, with its line ends.
     pub output: String,
-}
-
-/// Body of `breakpoint`.
-#[derive(Clone, Debug, Serialize)]
-pub struct BreakpointEventBody {
-    /// `changed`, `new` or `removed`.
-    pub reason: &'static str,
-    /// The breakpoint, by its id.
-    pub breakpoint: Breakpoint,
+    /// The file of the code that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// The line of the same, in the client's counting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<i64>,
+    /// The column of the same, in the client's counting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<i64>,
 }
 
 /// Body of `process`.
