@@ -1,7 +1,10 @@
 //! What to debug, with every path and variable worked out: a launch configuration after the session has read it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+pub use weft_protocol::launch::{Console, SignalAction};
 
 /// A program to start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,23 @@ pub struct LaunchConfig {
     pub stop_on_entry: bool,
     /// Run without breakpoints.
     pub no_debug: bool,
+    /// Where its input and output are.
+    pub console: Console,
+    /// How it is treated.
+    pub settings: Settings,
+}
+
+/// How a program is treated, however it came to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// What becomes of signals, by name: `SIGUSR1`.
+    pub signals: BTreeMap<String, SignalAction>,
+    /// Forked processes are reported with [`crate::debuggee::DebuggeeEvent::Forked`] instead of being let go.
+    pub follow_forks: bool,
+    /// Steps may end in the standard library and in runtimes.
+    pub step_into_runtime: bool,
+    /// Threads that hit breakpoints in quick succession may be moved to the debugger's core; yes when it is not said.
+    pub pin_threads: Option<bool>,
 }
 
 /// A process to attach to.
@@ -31,4 +51,10 @@ pub struct AttachConfig {
     pub program: Option<PathBuf>,
     /// Stay stopped after attaching.
     pub stop_on_entry: bool,
+    /// A core file to look into; `pid` is 0 then.
+    pub core: Option<PathBuf>,
+    /// It stands in a job-control stop (`SIGSTOP`) only for this session, and goes on with it.
+    pub resume_stopped: bool,
+    /// How it is treated.
+    pub settings: Settings,
 }

@@ -6,16 +6,26 @@
 //! information (the session maps them to the client's). None of the ids of DAP occur here but breakpoint ids, which
 //! the debuggee mints because they outlive stops.
 
-use std::ops::Range;
+mod breakpoints;
+mod machine;
+mod motion;
+mod report;
+
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use weft_protocol::Error;
 use weft_protocol::spec::{EvaluateContext, VariableHint};
+use weft_protocol::{Error, ErrorId};
 use weft_tasks::{Location, Snapshot, TaskKey};
 
 use crate::config::{AttachConfig, LaunchConfig};
 use crate::events::EventSender;
+
+pub use breakpoints::*;
+pub use machine::*;
+pub use motion::*;
+pub use report::*;
 
 /// What a debuggee answers.
 pub type Answer<T> = Result<T, Error>;
@@ -46,8 +56,55 @@ pub trait Debuggee: Send + Sync {
     /// Replaces every breakpoint of one file. Answers in the order asked, one for one. Works while running.
     fn set_breakpoints(&self, file: &Path, wanted: &[BreakpointSpec]) -> Answer<Vec<Bound>>;
 
-    /// Goes on; returns when the program is on its way. The stop that ends it comes as an event.
-    fn resume(&self, how: Resume) -> Answer<()>;
+    /// Replaces every function breakpoint. Answers in the order asked, one for one. Works while running.
+    fn set_function_breakpoints(&self, wanted: &[FunctionSpec]) -> Answer<Vec<Bound>> {
+        none_of(wanted, "function breakpoints")
+    }
+
+    /// Replaces every breakpoint on an instruction. Answers in the order asked, one for one. Works while running.
+    fn set_instruction_breakpoints(&self, wanted: &[InstructionSpec]) -> Answer<Vec<Bound>> {
+        none_of(wanted, "instruction breakpoints")
+    }
+
+    /// Replaces every breakpoint on data. Answers in the order asked, one for one. Works while running.
+    fn set_data_breakpoints(&self, wanted: &[DataSpec]) -> Answer<Vec<Bound>> {
+        none_of(wanted, "data breakpoints")
+    }
+
+    /// Says which exceptions stop the program. Answers in the order asked, one for one. Works while running.
+    fn set_exception_filters(&self, wanted: &[FilterSpec]) -> Answer<Vec<Bound>> {
+        none_of(wanted, "exception filters")
+    }
+
+    /// Goes on; returns when the program is on its way. The stop that ends it comes as an event. `alone`: only this
+    /// thread or task runs, and the others stay where they are.
+    fn resume(&self, how: Resume, alone: Option<Target>) -> Answer<()>;
+
+    /// Moves a stopped thread to another instruction of the function it is in; a stop with [`StopReason::Goto`]
+    /// follows.
+    fn go_to(&self, _of: Target, _address: u64) -> Answer<()> {
+        Err(lacking("`goto`"))
+    }
+
+    /// Takes a stopped thread back to the begin of a function on its stack; a stop with [`StopReason::Restarted`]
+    /// follows.
+    fn restart_frame(&self, _call: Call) -> Answer<()> {
+        Err(lacking("`restartFrame`"))
+    }
+
+    /// Has threads end where they stand, as the program goes on.
+    fn end_threads(&self, _threads: &[Target]) -> Answer<()> {
+        Err(lacking("`terminateThreads`"))
+    }
+
+    /// Writes into the stopped program's memory and says how many bytes. What was handed out for the current stop is
+    /// over by it, and a new one is current when this returns.
+    fn write_memory(&self, _address: u64, _bytes: &[u8]) -> Answer<usize> {
+        Err(lacking("`writeMemory`"))
+    }
+
+    /// Lets a forked process, reported by [`DebuggeeEvent::Forked`], run undebugged.
+    fn let_go(&self, _pid: i64) {}
 
     /// Asks for a stop, which comes as an event with [`StopReason::Pause`]. `at` is the thread or task that the
     /// client looks at; the stop should name it if it still exists. Already stopped: `Ok`, and nothing happens.
@@ -65,6 +122,11 @@ pub trait Debuggee: Send + Sync {
     /// The program's threads. Works while running.
     fn threads(&self) -> Answer<Vec<ThreadInfo>>;
 
+    /// Whether there is such a thread, by the operating system's id.
+    fn has_thread(&self, id: i64) -> Answer<bool> {
+        Ok(self.threads()?.iter().any(|thread| thread.id == id))
+    }
+
     /// Rows of a stack, top first: those of `rows` that exist. For a thread that runs a task, and for a task, it is
     /// the logical stack with its labels.
     fn stack(&self, of: Target, rows: Range<usize>) -> Answer<Stack>;
@@ -78,6 +140,61 @@ pub trait Debuggee: Send + Sync {
 
     /// Evaluates where no frame is given: statics and constants.
     fn evaluate(&self, expression: &str, context: Option<&EvaluateContext>) -> Answer<Value>;
+
+    /// Lines and columns of these lines of a file where a breakpoint can be, in order. Works while running.
+    fn breakpoint_locations(&self, _file: &Path, _lines: RangeInclusive<u32>) -> Answer<Vec<(u32, u32)>> {
+        Err(lacking("`breakpointLocations`"))
+    }
+
+    /// The calls on the current line of a thread's or task's innermost frame, in the order they are called.
+    fn step_in_targets(&self, _of: Target) -> Answer<Vec<StepInTarget>> {
+        Err(lacking("`stepInTargets`"))
+    }
+
+    /// Where in the function that a thread is in a line begins.
+    fn goto_targets(&self, _of: Target, _file: &Path, _line: u32) -> Answer<Vec<GotoTarget>> {
+        Err(lacking("`gotoTargets`"))
+    }
+
+    /// What `bytes` bytes at an address are, as something to watch.
+    fn watch_address(&self, _address: u64, _bytes: u64) -> Answer<Watchable> {
+        Err(lacking("`dataBreakpointInfo`"))
+    }
+
+    /// Exactly `count` instructions, of which the first is `skip` instructions after (before, when negative) the one at
+    /// `address`. The debugger's own traps are not seen.
+    fn disassemble(&self, _address: u64, _skip: i64, _count: usize) -> Answer<Vec<Instruction>> {
+        Err(lacking("`disassemble`"))
+    }
+
+    /// The bytes of the stopped program from `address` on, up to `count`, as far as they can be read without a gap; the
+    /// debugger's own traps are not seen.
+    fn read_memory(&self, _address: u64, _count: usize) -> Answer<MemoryRead> {
+        Err(lacking("`readMemory`"))
+    }
+
+    /// The files it consists of now, the program first. Works while running.
+    fn modules(&self) -> Answer<Vec<ModuleInfo>> {
+        Err(lacking("`modules`"))
+    }
+
+    /// The source files that it was made of, by path. Works while running.
+    fn sources(&self) -> Answer<Vec<PathBuf>> {
+        Err(lacking("`loadedSources`"))
+    }
+}
+
+/// The error for what a kind of program does not have.
+fn lacking(what: &str) -> Error {
+    Error::new(ErrorId::NotSupported, format!("{what} is not supported for this kind of program"))
+}
+
+/// What a debuggee without a kind of breakpoint says: clients send empty lists unasked.
+fn none_of<T>(wanted: &[T], what: &str) -> Answer<Vec<Bound>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    Err(Error::new(ErrorId::NotSupported, format!("this kind of program has no {what}")))
 }
 
 /// A frame that has variables. Belongs to the stop it was made at.
@@ -87,6 +204,16 @@ pub trait FrameBody: Send + Sync {
 
     /// The value of an expression in this frame.
     fn evaluate(&self, expression: &str, context: Option<&EvaluateContext>) -> Answer<Value>;
+
+    /// Which call of a function it is; none for frames that are on no thread's stack.
+    fn call(&self) -> Option<Call> {
+        None
+    }
+
+    /// The value of an expression in this frame as something to watch.
+    fn watch(&self, _expression: &str) -> Answer<Watchable> {
+        Err(lacking("`dataBreakpointInfo`"))
+    }
 }
 
 /// Something with children. Belongs to the stop it was made at. Nothing is read before it is asked for.
@@ -99,6 +226,11 @@ pub trait Container: Send + Sync {
 
     /// The indexed children of that range; what lies beyond the end is left out.
     fn indexed(&self, range: Range<usize>) -> Answer<Vec<Variable>>;
+
+    /// The child of that name as something to watch.
+    fn watch(&self, _name: &str) -> Answer<Watchable> {
+        Ok(Watchable::No("this is not in memory".to_owned()))
+    }
 }
 
 /// How many children there are.
@@ -204,6 +336,8 @@ pub struct Frame {
     pub subtle: bool,
     /// Address of the next instruction, for physical frames.
     pub instruction: Option<u64>,
+    /// The function could be run again from its begin.
+    pub restartable: bool,
     /// Its variables.
     pub body: Option<Arc<dyn FrameBody>>,
 }
@@ -215,61 +349,6 @@ pub struct AsyncStack {
     pub frames: Vec<weft_tasks::Frame>,
     /// What the tree's [`weft_tasks::FrameBody`] are indices into.
     pub bodies: Vec<Arc<dyn FrameBody>>,
-}
-
-/// A breakpoint asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BreakpointSpec {
-    /// From 1.
-    pub line: u32,
-    /// From 1.
-    pub column: Option<u32>,
-}
-
-/// A breakpoint as it was set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bound {
-    /// Its number, positive, never used for another breakpoint of this debuggee.
-    pub id: i64,
-    /// Where it stops; none when it does not (yet).
-    pub at: Option<Location>,
-    /// Why not, or what is odd about it.
-    pub message: Option<String>,
-}
-
-/// How to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resume {
-    /// Until something stops it.
-    Continue,
-    /// One step.
-    Step {
-        /// Which way.
-        kind: StepKind,
-        /// Of whom. A step given on a task ends naming that task.
-        of: Target,
-        /// How far.
-        granularity: Granularity,
-    },
-}
-
-/// Which way to step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the words say it")]
-pub enum StepKind {
-    Over,
-    In,
-    Out,
-}
-
-/// How far a step goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Granularity {
-    /// To another line.
-    #[default]
-    Line,
-    /// One instruction.
-    Instruction,
 }
 
 /// Where text for the user came from.
@@ -301,52 +380,4 @@ pub struct ProcessInfo {
     pub path: PathBuf,
     /// The process.
     pub pid: Option<i64>,
-}
-
-/// What a debuggee reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DebuggeeEvent {
-    /// Every thread stands.
-    Stopped(Stopped),
-    /// It goes on although the session did not ask.
-    Continued,
-    /// A thread began.
-    ThreadStarted(i64),
-    /// A thread ended.
-    ThreadExited(i64),
-    /// A breakpoint was bound, moved or lost; by its id.
-    BreakpointChanged(Bound),
-    /// Text for the user. (What the program writes goes through [`EventSender::output`].)
-    Console(Channel, String),
-    /// The program ended: its exit status, or 128 + the signal that killed it. The last event, after all output.
-    Exited(i32),
-    /// There is nothing more to debug although the program may live (it was lost or detached). The last event.
-    Lost(String),
-}
-
-/// Why and where a program stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stopped {
-    /// Why.
-    pub reason: StopReason,
-    /// Who the client should look at.
-    pub at: Option<Target>,
-    /// What a user reads instead of the reason.
-    pub description: Option<String>,
-    /// More, such as a panic's message.
-    pub text: Option<String>,
-    /// Every breakpoint that was hit.
-    pub breakpoints: Vec<i64>,
-}
-
-/// Why a program stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the words say it")]
-pub enum StopReason {
-    Entry,
-    Breakpoint,
-    Step,
-    Pause,
-    /// A panic or a signal.
-    Exception,
 }

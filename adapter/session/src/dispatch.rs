@@ -10,7 +10,7 @@ use weft_protocol::{Command, Request};
 use crate::lane::Input;
 use crate::outbox::Ticket;
 use crate::shared::{Shared, lock};
-use crate::{async_tasks, reads, threads};
+use crate::{async_tasks, breakpoints, machine, modules, reads, sources, targets, threads};
 
 /// Reads that run at the same time; more wait, and can be cancelled meanwhile.
 const WORKERS: usize = 16;
@@ -87,6 +87,15 @@ fn is_read(command: &Command) -> bool {
             | Command::Variables(_)
             | Command::Evaluate(_)
             | Command::ExceptionInfo(_)
+            | Command::StepInTargets(_)
+            | Command::GotoTargets(_)
+            | Command::BreakpointLocations(_)
+            | Command::DataBreakpointInfo(_)
+            | Command::Disassemble(_)
+            | Command::ReadMemory(_)
+            | Command::Modules(_)
+            | Command::LoadedSources
+            | Command::Source(_)
             | Command::AsyncTasks(_)
             | Command::AsyncStack(_)
     )
@@ -100,6 +109,15 @@ fn serve(shared: &Shared, command: Command, ticket: Ticket) {
         Command::Variables(asked) => ticket.settle(reads::variables(shared, &asked)),
         Command::Evaluate(asked) => ticket.settle(reads::evaluate(shared, &asked)),
         Command::ExceptionInfo(asked) => ticket.settle(reads::exception_info(shared, &asked)),
+        Command::StepInTargets(asked) => ticket.settle(targets::step_in(shared, &asked)),
+        Command::GotoTargets(asked) => ticket.settle(targets::goto(shared, &asked)),
+        Command::BreakpointLocations(asked) => ticket.settle(targets::locations(shared, &asked)),
+        Command::DataBreakpointInfo(asked) => ticket.settle(breakpoints::info(shared, &asked)),
+        Command::Disassemble(asked) => ticket.settle(machine::disassemble(shared, &asked)),
+        Command::ReadMemory(asked) => ticket.settle(machine::read(shared, &asked)),
+        Command::Modules(asked) => ticket.settle(modules::modules(shared, &asked)),
+        Command::LoadedSources => ticket.settle(sources::loaded(shared)),
+        Command::Source(asked) => ticket.settle(sources::text(shared, &asked)),
         Command::AsyncStack(asked) => ticket.settle(async_tasks::stack(shared, &asked)),
         Command::AsyncTasks(asked) => match async_tasks::tasks(shared, &asked) {
             Ok((body, announced)) => {

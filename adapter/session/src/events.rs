@@ -1,12 +1,17 @@
 //! The way from a debuggee to its session.
 
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use tokio::sync::mpsc::UnboundedSender;
+use weft_tasks::Location;
 
 use crate::debuggee::{Channel, DebuggeeEvent};
 use crate::lane::Input;
 use crate::shared::{Shared, lock};
+
+/// Log messages that may wait for the client.
+const LOG_BOUND: usize = 4096;
 
 /// Bytes of program output that may wait for the client before the program has to.
 const OUTPUT_BOUND: usize = 1 << 20;
@@ -31,6 +36,18 @@ impl EventSender {
         let _ = self.lane.send(Input::Event(self.load, event));
     }
 
+    /// Reports a breakpoint's log message. Never blocks: when the client is so far behind that thousands wait for it,
+    /// further ones are dropped, and it is said how many.
+    pub fn log(&self, text: String, at: Option<Location>) {
+        if self.shared.logs.take() {
+            self.send(DebuggeeEvent::Log(text, at));
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// Passes on what the program wrote. Blocks while the client is far behind, as a pipe would, so that a program
     /// that writes without end cannot fill the adapter's memory; therefore never called by the thread that controls
     /// the program. What was passed on before [`send`](Self::send) is told before it. False: nobody listens any
@@ -42,6 +59,35 @@ impl EventSender {
             self.shared.out.output(channel, text);
         }
         goes_on
+    }
+}
+
+/// Log messages between the program's breakpoints and the client.
+#[derive(Default)]
+pub(crate) struct LogBudget {
+    waiting: AtomicUsize,
+    dropped: AtomicU64,
+}
+
+impl LogBudget {
+    /// Whether one more may wait.
+    fn take(&self) -> bool {
+        let fits = self.waiting.fetch_add(1, Ordering::AcqRel) < LOG_BOUND;
+        if !fits {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            self.dropped.fetch_add(1, Ordering::AcqRel);
+        }
+        fits
+    }
+
+    /// The client has got one.
+    pub(crate) fn give_back(&self) {
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// How many were dropped since this was asked the last time.
+    pub(crate) fn take_dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::AcqRel)
     }
 }
 

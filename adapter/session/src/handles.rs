@@ -28,6 +28,8 @@ pub(crate) enum FrameSlot {
 enum Thing {
     Frame(Option<Arc<dyn FrameBody>>),
     Container(Arc<dyn Container>),
+    /// A call to step into, or an instruction to go to.
+    Address(u64),
 }
 
 /// Every number of the current stop.
@@ -67,6 +69,27 @@ impl Handles {
         let id = self.next()?;
         self.things.insert(id, Thing::Container(container));
         Ok(id)
+    }
+
+    /// A number for an instruction.
+    pub(crate) fn address(&mut self, epoch: Epoch, address: u64) -> Answer<i64> {
+        self.check(epoch)?;
+        let id = self.next()?;
+        self.things.insert(id, Thing::Address(address));
+        Ok(id)
+    }
+
+    /// The instruction of a number.
+    pub(crate) fn find_address(&self, id: i64, what: &str) -> Answer<u64> {
+        match self.things.get(&id) {
+            Some(Thing::Address(address)) => Ok(*address),
+            _ => Err(self.unknown(id, what)),
+        }
+    }
+
+    /// Where in a stack a frame is.
+    pub(crate) fn slot(&self, id: i64) -> Option<FrameSlot> {
+        self.frames.iter().find(|(_, known)| **known == id).map(|(slot, _)| *slot)
     }
 
     /// The frame of a number; `None` inside for one without variables.

@@ -11,9 +11,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use weft_protocol::{Command, Error, ErrorId};
 use weft_tasks::TaskKey;
 
-use crate::debuggee::{Answer, Debuggee, DebuggeeEvent, Factory};
+use crate::breakpoints::{Asked, Book};
+use crate::debuggee::{Answer, Debuggee, DebuggeeEvent, Factory, ModuleInfo};
 use crate::lifecycle::Phase;
 use crate::outbox::Ticket;
+use crate::restart::Origin;
 use crate::serve::ServeOptions;
 use crate::shared::{Shared, lock};
 
@@ -25,6 +27,8 @@ pub(crate) enum Input {
     Event(u64, DebuggeeEvent),
     /// The factory is done.
     Loaded(Answer<Arc<dyn Debuggee>>),
+    /// What the client made of a forked process of the so-many-eth debuggee: taken over, or why not.
+    Adopted(u64, i64, Result<(), String>),
     /// The client is gone.
     Gone,
 }
@@ -45,6 +49,16 @@ pub(crate) struct Lane {
     pub(crate) no_debug: bool,
     /// The task whose thread number a step was asked of; the step's end names it.
     pub(crate) stepping: Cell<Option<TaskKey>>,
+    /// The program was let run on with one thread alone; the next stop says that the others did not run.
+    pub(crate) alone: Cell<bool>,
+    /// The client's breakpoints.
+    pub(crate) book: Book,
+    /// What the debuggee was loaded with.
+    pub(crate) origin: Option<Origin>,
+    /// Forked processes that the client was asked to take over.
+    pub(crate) forks: Vec<i64>,
+    /// The files of the debuggee that is being replaced.
+    pub(crate) said_before: Vec<ModuleInfo>,
     /// The session is being ended: whatever goes wrong now, it ends.
     pub(crate) ending: bool,
 }
@@ -85,6 +99,7 @@ impl Lane {
             Input::Event(load, event) if load == self.loads => self.event(event),
             Input::Event(..) => {}
             Input::Loaded(result) => return self.loaded(result),
+            Input::Adopted(load, pid, answer) => self.adopted(load, pid, answer),
             Input::Gone => return self.gone(),
         }
         ControlFlow::Continue(())
@@ -93,19 +108,26 @@ impl Lane {
     fn request(&mut self, command: Command, ticket: Ticket) -> ControlFlow<()> {
         match command {
             Command::Initialize(asked) => self.initialize(&asked, ticket),
-            Command::Launch(asked) => self.launch(&asked, ticket),
-            Command::Attach(asked) => self.attach(&asked, ticket),
+            Command::Launch(asked) => self.launch(*asked, ticket),
+            Command::Attach(asked) => self.attach(*asked, ticket),
             Command::ConfigurationDone => self.configuration_done(ticket),
             Command::Disconnect(asked) => return self.disconnect(&asked, ticket),
             Command::Terminate(_) => self.terminate(ticket),
-            Command::SetBreakpoints(asked) => ticket.settle(self.set_breakpoints(&asked)),
-            Command::SetFunctionBreakpoints(asked) => ticket.ok(&Self::refuse_function_breakpoints(&asked)),
-            Command::SetExceptionBreakpoints(asked) => ticket.ok(&Self::refuse_filters(&asked)),
+            Command::Restart(asked) => self.restart(*asked, ticket),
+            Command::SetBreakpoints(asked) => ticket.settle(self.set(Asked::Lines(asked))),
+            Command::SetFunctionBreakpoints(asked) => ticket.settle(self.set(Asked::Functions(asked))),
+            Command::SetInstructionBreakpoints(asked) => ticket.settle(self.set(Asked::Instructions(asked))),
+            Command::SetDataBreakpoints(asked) => ticket.settle(self.set(Asked::Data(asked))),
+            Command::SetExceptionBreakpoints(asked) => ticket.settle(self.set(Asked::Exceptions(asked))),
             Command::Continue(asked) => self.go_on(&asked, ticket),
             Command::Next(asked) => ticket.settle_bare(self.next(&asked)),
             Command::StepIn(asked) => ticket.settle_bare(self.step_in(&asked)),
             Command::StepOut(asked) => ticket.settle_bare(self.step_out(&asked)),
             Command::Pause(asked) => ticket.settle_bare(self.pause(&asked)),
+            Command::Goto(asked) => ticket.settle_bare(self.go_to(&asked)),
+            Command::RestartFrame(asked) => ticket.settle_bare(self.restart_frame(&asked)),
+            Command::TerminateThreads(asked) => ticket.settle_bare(self.terminate_threads(&asked)),
+            Command::WriteMemory(asked) => self.write_memory(&asked, ticket),
             Command::AsyncFocusTask(asked) => self.focus(&asked, ticket),
             // Reads do not come here; if one ever does, its ticket says that it failed.
             _ => drop(ticket),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use weft_protocol::launch::{AttachArguments, CommonArguments, LaunchArguments};
 use weft_protocol::{Error, ErrorId};
 
-use crate::config::{AttachConfig, LaunchConfig};
+use crate::config::{AttachConfig, LaunchConfig, Settings};
 use crate::debuggee::Answer;
 
 /// Works a launch configuration out.
@@ -34,20 +34,47 @@ pub(crate) fn launch(given: &LaunchArguments) -> Answer<LaunchConfig> {
         cwd,
         stop_on_entry: given.common.stop_on_entry,
         no_debug: given.no_debug,
+        console: given.console,
+        settings: settings(&given.common),
     })
+}
+
+fn settings(given: &CommonArguments) -> Settings {
+    Settings {
+        signals: given.signals.clone(),
+        follow_forks: given.follow_forks,
+        step_into_runtime: given.step_into_runtime,
+        pin_threads: given.pin_threads,
+    }
 }
 
 /// Works an attach configuration out.
 pub(crate) fn attach(given: &AttachArguments) -> Answer<AttachConfig> {
     check(&given.common)?;
-    let Some(pid) = given.pid else {
-        return Err(invalid("`pid` is missing: set it to the number of the process to attach to"));
-    };
-    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0);
-    let pid = pid.ok_or_else(|| invalid("`pid` must be the number of a process"))?;
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    let program = given.program.as_deref().filter(|program| !program.is_empty()).map(|program| here.join(program));
-    Ok(AttachConfig { pid, program, stop_on_entry: given.common.stop_on_entry })
+    let path = |given: &Option<String>| given.as_deref().filter(|path| !path.is_empty()).map(|path| here.join(path));
+    let core = path(&given.core_file);
+    let pid = match (given.pid, &core) {
+        (Some(_), Some(_)) => return Err(invalid("`pid` and `coreFile` exclude each other: leave one out")),
+        (None, None) => {
+            return Err(invalid(
+                "`pid` is missing: set it to the number of the process to attach to (or set `coreFile`)",
+            ));
+        }
+        (None, Some(_)) => 0,
+        (Some(pid), None) => {
+            let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0);
+            pid.ok_or_else(|| invalid("`pid` must be the number of a process"))?
+        }
+    };
+    Ok(AttachConfig {
+        pid,
+        program: path(&given.program),
+        stop_on_entry: given.common.stop_on_entry,
+        core,
+        resume_stopped: given.resume_stopped,
+        settings: settings(&given.common),
+    })
 }
 
 fn check(common: &CommonArguments) -> Answer<()> {

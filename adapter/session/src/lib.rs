@@ -17,6 +17,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod async_tasks;
+mod breakpoints;
 pub mod config;
 mod control;
 pub mod debuggee;
@@ -26,12 +27,20 @@ mod handles;
 mod lane;
 mod launch;
 mod lifecycle;
+mod machine;
+mod memory;
+mod modules;
 mod numbering;
 mod outbox;
 mod places;
+mod questions;
 mod reads;
+mod restart;
 mod serve;
 mod shared;
+mod sources;
+mod targets;
+mod terminal;
 mod threads;
 mod wire;
 
@@ -41,4 +50,5 @@ pub use events::EventSender;
 pub use numbering::{FIRST_TASK_THREAD, Numbering};
 pub use places::Places;
 pub use serve::{Runtime, ServeOptions, serve};
+pub use terminal::{Terminal, TerminalCommand, TerminalProcess};
 pub use wire::tasks_body;

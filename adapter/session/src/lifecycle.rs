@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use weft_protocol::launch::{AttachArguments, CommonArguments, LaunchArguments};
+use weft_protocol::launch::{AttachArguments, CommonArguments, Console, LaunchArguments};
 use weft_protocol::spec::{
     Capabilities, DisconnectArguments, ExitedEventBody, InitializeArguments, ProcessEventBody, StandardCapabilities,
 };
@@ -23,9 +23,12 @@ use crate::debuggee::{Answer, Channel, Debuggee, DebuggeeEvent, End, Factory};
 use crate::events::EventSender;
 use crate::lane::{Input, Lane};
 use crate::outbox::Ticket;
-use crate::places::Places;
+use crate::restart::Origin;
 use crate::serve::Runtime;
 use crate::shared::{Client, Position};
+
+/// What the factory does.
+pub(crate) type Work = Box<dyn FnOnce(&dyn Factory, EventSender) -> Answer<Arc<dyn Debuggee>> + Send>;
 
 /// Where the session stands.
 pub(crate) enum Phase {
@@ -35,6 +38,8 @@ pub(crate) enum Phase {
     Ready,
     /// The factory loads a debuggee for this request. A client may say `configurationDone` early.
     Loading { start: Ticket, configured: Option<Ticket> },
+    /// The factory loads another debuggee in place of the one before.
+    Restarting { start: Ticket },
     /// The client left while the factory was loading; what it brings is ended at once.
     Abandoned { leave: Option<Ticket>, end: End },
     /// The debuggee is held while the client sends breakpoints.
@@ -46,9 +51,30 @@ pub(crate) enum Phase {
 }
 
 /// What this version can do, and nothing else.
-fn capabilities() -> Capabilities {
+fn capabilities(runtime: Option<Runtime>) -> Capabilities {
+    let filters = crate::breakpoints::offered(runtime);
     Capabilities {
         standard: StandardCapabilities {
+            supports_function_breakpoints: Some(true),
+            supports_conditional_breakpoints: Some(true),
+            supports_hit_conditional_breakpoints: Some(true),
+            supports_log_points: Some(true),
+            supports_instruction_breakpoints: Some(true),
+            supports_data_breakpoints: Some(true),
+            supports_exception_filter_options: Some(true),
+            supports_breakpoint_locations_request: Some(true),
+            supports_stepping_granularity: Some(true),
+            supports_step_in_targets_request: Some(true),
+            supports_goto_targets_request: Some(true),
+            supports_restart_frame: Some(true),
+            supports_restart_request: Some(true),
+            supports_single_thread_execution_requests: Some(true),
+            supports_terminate_threads_request: Some(true),
+            supports_disassemble_request: Some(true),
+            supports_read_memory_request: Some(true),
+            supports_write_memory_request: Some(true),
+            supports_modules_request: Some(true),
+            supports_loaded_sources_request: Some(true),
             supports_configuration_done_request: Some(true),
             supports_evaluate_for_hovers: Some(true),
             supports_exception_info_request: Some(true),
@@ -58,6 +84,8 @@ fn capabilities() -> Capabilities {
             supports_cancel_request: Some(true),
             ..StandardCapabilities::default()
         },
+        exception_breakpoint_filters: filters,
+        supports_data_breakpoint_bytes: true,
         supports_async_tasks: true,
     }
 }
@@ -76,28 +104,53 @@ impl Lane {
             shows_types: asked.supports_variable_type.unwrap_or(false),
             pages_variables: asked.supports_variable_paging.unwrap_or(false),
             reads_memory: asked.supports_memory_references.unwrap_or(false),
+            runs_terminals: asked.supports_run_in_terminal_request.unwrap_or(false),
+            starts_debugging: asked.supports_start_debugging_request.unwrap_or(false),
+            hears_invalidated: asked.supports_invalidated_event.unwrap_or(false),
+            hears_memory: asked.supports_memory_event.unwrap_or(false),
         });
         self.phase = Phase::Ready;
-        ticket.ok(&capabilities());
+        ticket.ok(&capabilities(self.options.runtime));
     }
 
-    pub(crate) fn launch(&mut self, asked: &LaunchArguments, ticket: Ticket) {
-        match self.may_start().and_then(|()| crate::launch::launch(asked)) {
-            Ok(config) => {
-                (self.launched, self.no_debug) = (true, config.no_debug);
-                self.load(&asked.common, ticket, move |factory, events| factory.launch(config, events));
+    pub(crate) fn launch(&mut self, asked: LaunchArguments, ticket: Ticket) {
+        self.start(Origin::Launch(asked), ticket);
+    }
+
+    pub(crate) fn attach(&mut self, asked: AttachArguments, ticket: Ticket) {
+        self.start(Origin::Attach(asked), ticket);
+    }
+
+    fn start(&mut self, origin: Origin, ticket: Ticket) {
+        match self.may_start().and_then(|()| self.plan(&origin)) {
+            Ok(work) => {
+                let common = origin.common().clone();
+                self.origin = Some(origin);
+                self.load(&common, Phase::Loading { start: ticket, configured: None }, work);
             }
             Err(error) => ticket.fail(error),
         }
     }
 
-    pub(crate) fn attach(&mut self, asked: &AttachArguments, ticket: Ticket) {
-        match self.may_start().and_then(|()| crate::launch::attach(asked)) {
-            Ok(config) => {
-                (self.launched, self.no_debug) = (false, false);
-                self.load(&asked.common, ticket, move |factory, events| factory.attach(config, events));
+    /// What the factory has to do for a configuration.
+    pub(crate) fn plan(&mut self, origin: &Origin) -> Answer<Work> {
+        match origin {
+            Origin::Launch(asked) => {
+                let mut config = crate::launch::launch(asked)?;
+                if config.console != Console::InternalConsole && !self.shared.client().runs_terminals {
+                    config.console = Console::InternalConsole;
+                    let line = "weft: this editor cannot open a terminal (`runInTerminal`): the program's input and \
+                                output are in the debug console";
+                    self.shared.out.say(Channel::Console, line);
+                }
+                (self.launched, self.no_debug) = (true, config.no_debug);
+                Ok(Box::new(move |factory, events| factory.launch(config, events)))
             }
-            Err(error) => ticket.fail(error),
+            Origin::Attach(asked) => {
+                let config = crate::launch::attach(asked)?;
+                (self.launched, self.no_debug) = (false, false);
+                Ok(Box::new(move |factory, events| factory.attach(config, events)))
+            }
         }
     }
 
@@ -115,16 +168,15 @@ impl Lane {
     }
 
     /// Lets the factory work on another thread: the lane stays free for `disconnect`.
-    fn load(
-        &mut self,
-        common: &CommonArguments,
-        start: Ticket,
-        work: impl FnOnce(&dyn Factory, EventSender) -> Answer<Arc<dyn Debuggee>> + Send + 'static,
-    ) {
+    pub(crate) fn load(&mut self, common: &CommonArguments, phase: Phase, work: Work) {
         let client = self.shared.client();
-        self.shared.set_places(Places::new(&common.source_map, client.lines_from_1, client.columns_from_1));
+        let places = self.shared.places().again(&common.source_map, client.lines_from_1, client.columns_from_1);
+        let sources = Arc::clone(places.sources());
+        self.shared.set_places(places);
         self.shared.listing().configure(common.tasks.clone());
-        self.phase = Phase::Loading { start, configured: None };
+        self.phase = phase;
+        self.early.clear();
+        tokio::task::spawn_blocking(move || sources.prepare());
         self.loads = self.loads.saturating_add(1);
         let events = EventSender::new(self.sender.clone(), Arc::clone(&self.shared), self.loads);
         let (factory, lane) = (Arc::clone(&self.factory), self.sender.clone());
@@ -138,7 +190,7 @@ impl Lane {
     pub(crate) fn loaded(&mut self, result: Answer<Arc<dyn Debuggee>>) -> ControlFlow<()> {
         match (std::mem::replace(&mut self.phase, Phase::Ready), result) {
             (Phase::Loading { start, configured }, Ok(debuggee)) => {
-                self.introduce(debuggee);
+                self.introduce(debuggee, true);
                 self.phase = Phase::Configuring { start };
                 for event in std::mem::take(&mut self.early) {
                     self.event(event);
@@ -154,6 +206,13 @@ impl Lane {
                 }
                 start.fail(error);
             }
+            (Phase::Restarting { start }, Ok(debuggee)) => self.restarted(debuggee, start),
+            (Phase::Restarting { start }, Err(error)) => {
+                self.early.clear();
+                self.phase = Phase::Over;
+                start.fail(error);
+                self.shared.out.bare_event("terminated");
+            }
             (Phase::Abandoned { leave, end }, result) => {
                 self.leaving();
                 let ended = result.map_or(Ok(()), |debuggee| debuggee.end(end));
@@ -168,7 +227,7 @@ impl Lane {
     }
 
     /// Tells the client of the debuggee and asks for its breakpoints.
-    fn introduce(&self, debuggee: Arc<dyn Debuggee>) {
+    pub(crate) fn introduce(&self, debuggee: Arc<dyn Debuggee>, wants_configuration: bool) {
         let process = debuggee.process();
         self.shared.set_debuggee(Some(debuggee));
         let body = ProcessEventBody {
@@ -179,24 +238,17 @@ impl Lane {
             pointer_size: Some(64),
         };
         self.shared.out.event("process", &body);
-        self.shared.out.bare_event("initialized");
+        self.first_modules();
+        if wants_configuration {
+            self.shared.out.bare_event("initialized");
+        }
     }
 
     pub(crate) fn configuration_done(&mut self, ticket: Ticket) {
         match std::mem::replace(&mut self.phase, Phase::Ready) {
             Phase::Configuring { start } => {
                 ticket.done();
-                self.shared.leave(Position::Running);
-                match self.shared.need_debuggee().and_then(|debuggee| debuggee.start()) {
-                    Ok(()) => {
-                        self.phase = Phase::Live;
-                        start.done();
-                    }
-                    Err(error) => {
-                        self.release();
-                        start.fail(error);
-                    }
-                }
+                self.begin(start);
             }
             Phase::Loading { start, configured: None } => {
                 self.phase = Phase::Loading { start, configured: Some(ticket) };
@@ -204,6 +256,22 @@ impl Lane {
             phase => {
                 self.phase = phase;
                 ticket.fail(Error::new(ErrorId::WrongState, "there is nothing to configure: launch or attach first"));
+            }
+        }
+    }
+
+    /// The debuggee runs from here on.
+    pub(crate) fn begin(&mut self, start: Ticket) {
+        self.shared.leave(Position::Running);
+        match self.shared.need_debuggee().and_then(|debuggee| debuggee.start()) {
+            Ok(()) => {
+                self.phase = Phase::Live;
+                start.done();
+            }
+            Err(error) => {
+                self.phase = Phase::Ready;
+                self.release();
+                start.fail(error);
             }
         }
     }
@@ -244,7 +312,7 @@ impl Lane {
                 ticket.done();
                 self.ended(None);
             }
-            Phase::Loading { .. } => {
+            Phase::Loading { .. } | Phase::Restarting { .. } => {
                 ticket.fail(Error::new(ErrorId::WrongState, "the program is being loaded: disconnect instead"));
             }
             Phase::New | Phase::Ready | Phase::Over | Phase::Abandoned { .. } => ticket.done(),
@@ -289,6 +357,11 @@ impl Lane {
                 self.phase = Phase::Abandoned { leave: None, end };
                 true
             }
+            Phase::Restarting { start } => {
+                start.fail(Error::new(ErrorId::WrongState, "the session was ended before the program was loaded"));
+                self.phase = Phase::Abandoned { leave: None, end };
+                true
+            }
             Phase::Abandoned { leave, end } => {
                 self.phase = Phase::Abandoned { leave, end };
                 true
@@ -319,8 +392,12 @@ impl Lane {
         self.end(debuggee);
     }
 
-    fn take_debuggee(&self) -> Option<Arc<dyn Debuggee>> {
+    fn take_debuggee(&mut self) -> Option<Arc<dyn Debuggee>> {
         let debuggee = self.shared.debuggee();
+        if let Some(debuggee) = &debuggee {
+            // Nobody will hear whether the client took them over.
+            std::mem::take(&mut self.forks).into_iter().for_each(|pid| debuggee.let_go(pid));
+        }
         self.shared.set_debuggee(None);
         self.shared.leave(Position::Nowhere);
         debuggee

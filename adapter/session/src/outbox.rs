@@ -7,9 +7,10 @@ use serde::Serialize;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use weft_protocol::spec::{OutputCategory, OutputEventBody};
-use weft_protocol::{Error, ErrorId, Event, Failure, Malformed, Numbered, Outgoing, Request, Response};
+use weft_protocol::{Error, ErrorId, Event, Failure, Malformed, Numbered, Outgoing, Request, Response, ReverseRequest};
 
 use crate::debuggee::Channel;
+use crate::questions::Asker;
 use crate::shared::Shared;
 
 /// What the writer is handed.
@@ -17,6 +18,10 @@ pub(crate) enum Item {
     Message(Outgoing),
     /// A message that holds that many bytes of the program's output back.
     Output(Outgoing, usize),
+    /// A log message, of which only so many may wait.
+    Log(Outgoing),
+    /// A question, and who waits for its answer.
+    Question(ReverseRequest, Asker),
     /// Nothing follows.
     End,
 }
@@ -46,7 +51,7 @@ impl Outbox {
     /// Sends what the program wrote.
     pub(crate) fn output(&self, channel: Channel, output: String) {
         let size = output.len();
-        let body = OutputEventBody { category: category(channel), output };
+        let body = text(channel, output);
         let _ = self.items.send(Item::Output(Outgoing::Event(Event::new("output", &body)), size));
     }
 
@@ -56,7 +61,17 @@ impl Outbox {
         if !output.ends_with('\n') {
             output.push('\n');
         }
-        self.event("output", &OutputEventBody { category: category(channel), output });
+        self.event("output", &text(channel, output));
+    }
+
+    /// Sends a log message.
+    pub(crate) fn log(&self, body: &OutputEventBody) {
+        let _ = self.items.send(Item::Log(Outgoing::Event(Event::new("output", body))));
+    }
+
+    /// Sends a question.
+    pub(crate) fn ask(&self, request: ReverseRequest, asker: Asker) {
+        let _ = self.items.send(Item::Question(request, asker));
     }
 
     /// Answers what was no message, as far as that is possible.
@@ -79,6 +94,10 @@ impl Outbox {
     fn respond(&self, response: Response) {
         let _ = self.items.send(Item::Message(Outgoing::Response(response)));
     }
+}
+
+fn text(channel: Channel, output: String) -> OutputEventBody {
+    OutputEventBody { category: category(channel), output, source: None, line: None, column: None }
 }
 
 fn category(channel: Channel) -> OutputCategory {
@@ -182,12 +201,21 @@ pub(crate) async fn write(
 ) {
     let mut seq = 0i64;
     while let Some(item) = items.recv().await {
+        seq = seq.saturating_add(1);
         let (message, size) = match item {
             Item::Message(message) => (message, 0),
             Item::Output(message, size) => (message, size),
+            Item::Log(message) => {
+                shared.logs.give_back();
+                (message, 0)
+            }
+            Item::Question(request, asker) => {
+                // Before it is sent: the answer may be quick.
+                shared.asked.asked(seq, asker);
+                (Outgoing::Request(request), 0)
+            }
             Item::End => break,
         };
-        seq = seq.saturating_add(1);
         let json = Numbered { seq, message }.to_json();
         tracing::trace!(target: "dap", "<- {json}");
         let frame = format!("Content-Length: {}\r\n\r\n{json}", json.len());
@@ -197,6 +225,7 @@ pub(crate) async fn write(
         shared.budget.give_back(size);
     }
     shared.budget.close();
+    shared.asked.close();
     let _ = writer.flush().await;
     let _ = writer.shutdown().await;
 }

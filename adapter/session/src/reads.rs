@@ -4,18 +4,21 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use weft_protocol::spec::{
-    EvaluateArguments, EvaluateResponse, ExceptionInfoArguments, FrameHint, Scope, ScopeHint, ScopesArguments,
-    ScopesResponse, StackFrame, StackTraceArguments, StackTraceResponse, Variable, VariablesArguments, VariablesFilter,
-    VariablesResponse,
+    EvaluateArguments, EvaluateResponse, ExceptionDetails, ExceptionInfoArguments, ExceptionInfoResponse, FrameHint,
+    Scope, ScopeHint, ScopesArguments, ScopesResponse, StackFrame, StackTraceArguments, StackTraceResponse, Variable,
+    VariablesArguments, VariablesFilter, VariablesResponse,
 };
 use weft_protocol::{Error, ErrorId};
 
-use crate::debuggee::{self, Answer, Container, Counts, Row, ScopeKind, StopReason, Target, Value};
+use crate::debuggee::{self, Answer, Container, Counts, Row, ScopeKind, Target, Value};
 use crate::handles::{Epoch, FrameSlot};
 use crate::shared::Shared;
 
 /// Rows of a stack that are shown at most.
 const MOST_ROWS: usize = 1 << 16;
+
+/// Rows of a stack that is told as text.
+const MOST_TEXT_ROWS: usize = 100;
 
 /// Children that one answer contains at most.
 const MOST_CHILDREN: usize = 10_000;
@@ -115,19 +118,39 @@ pub(crate) fn evaluate(shared: &Shared, asked: &EvaluateArguments) -> Answer<Eva
 }
 
 /// Serves `exceptionInfo`.
-pub(crate) fn exception_info(shared: &Shared, _: &ExceptionInfoArguments) -> Answer<serde_json::Value> {
+pub(crate) fn exception_info(shared: &Shared, _: &ExceptionInfoArguments) -> Answer<ExceptionInfoResponse> {
     let (_, stopped) = shared.need_stop()?;
-    if stopped.reason != StopReason::Exception {
+    let Some(exception) = stopped.exception.clone() else {
         return Err(Error::new(ErrorId::Unreadable, "the program was not stopped by an exception"));
-    }
-    let mut body = serde_json::json!({
-        "exceptionId": stopped.description.as_deref().unwrap_or("exception"),
-        "breakMode": "always",
-    });
-    if let (Some(text), Some(body)) = (&stopped.text, body.as_object_mut()) {
-        body.insert("description".into(), text.as_str().into());
-    }
-    Ok(body)
+    };
+    let stack_trace = stopped.at.and_then(|at| stack_text(shared, at).ok());
+    Ok(ExceptionInfoResponse {
+        exception_id: exception.id,
+        description: Some(exception.description),
+        break_mode: if exception.fatal { "unhandled" } else { "always" },
+        details: Some(ExceptionDetails {
+            message: exception.message,
+            type_name: Some(exception.type_name),
+            stack_trace: stack_trace.filter(|text| !text.is_empty()),
+        }),
+    })
+}
+
+/// A stack as text, a line for each frame.
+fn stack_text(shared: &Shared, of: Target) -> Answer<String> {
+    let stack = shared.need_debuggee()?.stack(of, 0..MOST_TEXT_ROWS)?;
+    let places = shared.places();
+    let line = |row: &Row| match row {
+        Row::Frame(frame) => match &frame.location {
+            Some(at) => {
+                format!("{} at {}:{}", frame.name, places.to_client(&at.file).display(), places.line(at.line))
+            }
+            None => frame.name.clone(),
+        },
+        Row::Task(key, name) => format!("task {} {name}", shared.tasks.numbering().task(*key)),
+        Row::AwaitedBy(key, name) => format!("awaited by task {} {name}", shared.tasks.numbering().task(*key)),
+    };
+    Ok(stack.rows.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 
 /// Puts what was read at one stop into DAP's words.
@@ -175,6 +198,7 @@ impl Reader<'_> {
             line: location.map_or(0, |location| places.line(location.line)),
             column: location.map_or(0, |location| places.column(location.column)),
             instruction_pointer_reference: frame.instruction.map(|address| format!("{address:#x}")),
+            can_restart: (!frame.restartable).then_some(false),
             presentation_hint: subtle.then_some(FrameHint::Subtle),
         })
     }
@@ -187,6 +211,7 @@ impl Reader<'_> {
             line: 0,
             column: 0,
             instruction_pointer_reference: None,
+            can_restart: Some(false),
             presentation_hint: Some(FrameHint::Label),
         })
     }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::codec::Decoder;
 use weft_protocol::{Codec, Incoming};
 
+use crate::breakpoints::Book;
 use crate::debuggee::Factory;
 use crate::dispatch::Dispatch;
 use crate::lane::{Input, Lane};
@@ -21,10 +22,19 @@ use crate::shared::Shared;
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What the command line says about sessions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServeOptions {
     /// The kind of program that will be debugged, if the client said so beforehand.
     pub runtime: Option<Runtime>,
+    /// How long the client may take to answer a request of ours.
+    pub patience: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        // A terminal opens in a second; an editor that asks its user first takes longer.
+        Self { runtime: None, patience: Duration::from_secs(30) }
+    }
 }
 
 /// A kind of program.
@@ -54,7 +64,7 @@ where
 {
     let (out, items) = Outbox::new();
     let (sender, inputs) = unbounded_channel();
-    let shared = Arc::new(Shared::new(out));
+    let shared = Arc::new(Shared::new(out, options.patience));
     let lane = Lane {
         shared: Arc::clone(&shared),
         factory,
@@ -66,6 +76,11 @@ where
         launched: false,
         no_debug: false,
         stepping: Cell::new(None),
+        alone: Cell::new(false),
+        book: Book::default(),
+        origin: None,
+        forks: Vec::new(),
+        said_before: Vec::new(),
         ending: false,
     };
     let departure = Departure(sender.clone());
@@ -117,8 +132,10 @@ fn take(item: Incoming, dispatch: &Dispatch) {
             tracing::trace!(target: "dap", "-> {} {} {}", request.seq, request.command, request.arguments);
             dispatch.request(&request);
         }
-        // We ask the client nothing yet.
-        Incoming::Response(response) => tracing::trace!(target: "dap", "-> {response}"),
+        Incoming::Response(reply) => {
+            tracing::trace!(target: "dap", "-> {reply:?}");
+            dispatch.shared.asked.answer(reply);
+        }
         Incoming::Malformed(bad) => {
             tracing::trace!(target: "dap", "-> malformed: {bad:?}");
             dispatch.shared.out.malformed(&bad);

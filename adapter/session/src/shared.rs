@@ -3,16 +3,21 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
+use weft_protocol::spec::{OutputCategory, OutputEventBody};
 use weft_protocol::{Error, ErrorId};
+use weft_tasks::Location;
 
 use crate::async_tasks::TaskBook;
-use crate::debuggee::{Answer, Debuggee, Stopped, Target};
-use crate::events::OutputBudget;
+use crate::debuggee::{Answer, Channel, Debuggee, Stopped, Target};
+use crate::events::{LogBudget, OutputBudget};
 use crate::handles::{Epoch, Handles};
+use crate::modules::ModuleBook;
 use crate::numbering::FIRST_TASK_THREAD;
 use crate::outbox::{Outbox, Waiting};
 use crate::places::Places;
+use crate::questions::Questions;
 use crate::threads::Listing;
 
 /// What the debuggee does.
@@ -32,6 +37,10 @@ pub(crate) struct Client {
     pub(crate) shows_types: bool,
     pub(crate) pages_variables: bool,
     pub(crate) reads_memory: bool,
+    pub(crate) runs_terminals: bool,
+    pub(crate) starts_debugging: bool,
+    pub(crate) hears_invalidated: bool,
+    pub(crate) hears_memory: bool,
 }
 
 impl Default for Client {
@@ -42,6 +51,10 @@ impl Default for Client {
             shows_types: false,
             pages_variables: false,
             reads_memory: false,
+            runs_terminals: false,
+            starts_debugging: false,
+            hears_invalidated: false,
+            hears_memory: false,
         }
     }
 }
@@ -50,6 +63,10 @@ impl Default for Client {
 pub(crate) struct Shared {
     pub(crate) out: Outbox,
     pub(crate) budget: OutputBudget,
+    pub(crate) logs: LogBudget,
+    /// What the client was asked.
+    pub(crate) asked: Questions,
+    pub(crate) modules: Mutex<ModuleBook>,
     client: RwLock<Client>,
     places: RwLock<Arc<Places>>,
     debuggee: RwLock<Option<Arc<dyn Debuggee>>>,
@@ -77,10 +94,13 @@ fn set<T>(lock: &RwLock<T>, value: T) {
 }
 
 impl Shared {
-    pub(crate) fn new(out: Outbox) -> Self {
+    pub(crate) fn new(out: Outbox, patience: Duration) -> Self {
         Self {
             out,
             budget: OutputBudget::default(),
+            logs: LogBudget::default(),
+            asked: Questions::new(patience),
+            modules: Mutex::default(),
             client: RwLock::default(),
             places: RwLock::default(),
             debuggee: RwLock::new(None),
@@ -147,6 +167,26 @@ impl Shared {
         set(&self.position, position);
         self.tasks.leave();
         lock(&self.handles).turn();
+    }
+
+    /// Tells a log message; what was dropped before it is told first.
+    pub(crate) fn log(&self, text: String, at: Option<&Location>) {
+        let dropped = self.logs.take_dropped();
+        if dropped > 0 {
+            self.out.say(Channel::Console, &format!("weft: {dropped} log messages were dropped: they came too fast"));
+        }
+        let places = self.places();
+        let mut output = text;
+        if !output.ends_with('\n') {
+            output.push('\n');
+        }
+        self.out.log(&OutputEventBody {
+            category: OutputCategory::Console,
+            output,
+            source: at.map(|at| places.source(&at.file)),
+            line: at.map(|at| places.line(at.line)),
+            column: at.filter(|at| at.column > 0).map(|at| places.column(at.column)),
+        });
     }
 
     pub(crate) fn handles(&self) -> MutexGuard<'_, Handles> {

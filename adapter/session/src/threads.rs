@@ -34,6 +34,11 @@ impl Listing {
         *self = Self { settings, ..Self::default() };
     }
 
+    /// The program is gone: the tasks that the client knew of.
+    pub(crate) fn leave(&mut self) -> Vec<TaskKey> {
+        std::mem::take(&mut self.announced).into_iter().collect()
+    }
+
     /// Whether executor frames are shown like the user's.
     pub(crate) fn shows_runtime_frames(&self) -> bool {
         self.settings.show_runtime_frames

@@ -8,13 +8,15 @@ use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
 use weft_session::config::{AttachConfig, LaunchConfig};
 use weft_session::debuggee::*;
-use weft_session::{EventSender, Factory};
+use weft_session::{EventSender, Factory, Terminal, TerminalCommand};
 use weft_tasks::{FrameKind, Location, RuntimeKey, RuntimeKind, Snapshot, State, TaskKey, TaskKind, Wait, WaitKind};
 
 #[derive(Default)]
 pub(crate) struct FakeFactory {
     made: Mutex<Option<Arc<Fake>>>,
     pub(crate) attached: Mutex<Option<AttachConfig>>,
+    /// From where the next one counts its breakpoints.
+    pub(crate) first_id: Mutex<i64>,
     /// Loading waits until this is opened, if it is there.
     gate: Option<Arc<Gate>>,
 }
@@ -42,6 +44,10 @@ impl FakeFactory {
             gate: Gate::default(),
             entered: Gate::default(),
             on_resume: Mutex::default(),
+            first_id: *self.first_id.lock().unwrap() + 1,
+            given: Mutex::default(),
+            memory: Mutex::new((0..=255).collect()),
+            libraries: Mutex::default(),
         });
         fake.events.send(DebuggeeEvent::ThreadStarted(100));
         *self.made.lock().unwrap() = Some(Arc::clone(&fake));
@@ -57,7 +63,22 @@ impl Factory for FakeFactory {
             _ => {}
         }
         let unstartable = config.program.ends_with("unstartable");
-        Ok(self.make(events, unstartable))
+        let terminal = Terminal::of(config.console).filter(|_| config.program.ends_with("terminal"));
+        let ran = terminal.map(|terminal| {
+            events.run_in_terminal(&TerminalCommand {
+                terminal,
+                title: "terminal".into(),
+                cwd: config.cwd,
+                args: vec!["helper".into(), config.program.display().to_string()],
+                env: config.env.iter().map(|(name, _)| (name.to_str().unwrap().to_owned(), None)).collect(),
+            })
+        });
+        let process = ran.transpose()?;
+        let made = self.make(events, unstartable);
+        if let Some(process) = process {
+            self.made().note(format!("terminal {:?}", process.pid));
+        }
+        Ok(made)
     }
 
     fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
@@ -96,6 +117,11 @@ pub(crate) struct Fake {
     pub(crate) gate: Gate,
     /// …after it has opened this.
     pub(crate) entered: Gate,
+    first_id: i64,
+    given: Mutex<Vec<i64>>,
+    memory: Mutex<Vec<u8>>,
+    /// How many libraries are loaded.
+    pub(crate) libraries: Mutex<u64>,
     /// What the next resumes lead to.
     pub(crate) on_resume: Mutex<Vec<DebuggeeEvent>>,
 }
@@ -125,10 +151,61 @@ fn everything() -> Wait {
 }
 
 pub(crate) fn stopped(reason: StopReason) -> Stopped {
-    Stopped { reason, at: Some(Target::Thread(100)), description: None, text: None, breakpoints: Vec::new() }
+    Stopped::new(reason, Some(Target::Thread(100)))
 }
 
+/// Texts that are said without quotes.
+struct Said(Vec<String>);
+
+impl FromIterator<String> for Said {
+    fn from_iter<T: IntoIterator<Item = String>>(texts: T) -> Self {
+        Self(texts.into_iter().collect())
+    }
+}
+
+impl std::fmt::Debug for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{}]", self.0.join(", "))
+    }
+}
+
+fn line(spec: &BreakpointSpec) -> String {
+    let column = spec.column.map(|column| format!(":{column}")).unwrap_or_default();
+    terms(format!("{}{column}", spec.line), &spec.terms)
+}
+
+fn terms(mut text: String, terms: &Terms) -> String {
+    for (word, value) in [("if", &terms.condition), ("hits", &terms.hits), ("log", &terms.log)] {
+        if let Some(value) = value {
+            text = format!("{text} {word} {value}");
+        }
+    }
+    text
+}
+
+/// Where the fake's memory begins.
+const MEMORY: u64 = 0x1000;
+
 impl Fake {
+    /// Numbers for that many breakpoints.
+    fn take_ids(&self, count: usize) -> Vec<i64> {
+        let mut given = self.given.lock().unwrap();
+        let first = self.first_id + i64::try_from(given.len()).unwrap();
+        let new: Vec<i64> = (first..).take(count).collect();
+        given.extend(&new);
+        new
+    }
+
+    /// The numbers of all breakpoints so far.
+    pub(crate) fn ids(&self) -> Vec<i64> {
+        self.given.lock().unwrap().clone()
+    }
+
+    fn bound(&self, count: usize) -> Vec<Bound> {
+        let ids = self.take_ids(count).into_iter();
+        ids.map(|id| Bound { id, verified: true, ..Bound::default() }).collect()
+    }
+
     fn note(&self, text: impl Into<String>) {
         self.log.lock().unwrap().push(text.into());
     }
@@ -158,25 +235,136 @@ impl Debuggee for Fake {
     }
 
     fn set_breakpoints(&self, file: &Path, wanted: &[BreakpointSpec]) -> Answer<Vec<Bound>> {
-        self.note(format!(
-            "breakpoints {} {:?}",
-            file.display(),
-            wanted.iter().map(|spec| spec.line).collect::<Vec<_>>()
-        ));
+        self.note(format!("breakpoints {} {:?}", file.display(), wanted.iter().map(line).collect::<Said>()));
         Ok(wanted
             .iter()
-            .zip(1..)
+            .zip(self.take_ids(wanted.len()))
             .map(|(spec, id)| match spec.line {
-                999 => Bound { id, at: None, message: Some("no code on line 999".into()) },
+                999 => Bound { id, message: Some("no code on line 999".into()), ..Bound::default() },
                 line => {
-                    Bound { id, at: Some(Location { file: file.to_owned(), line: line + 1, column: 0 }), message: None }
+                    let at = Some(Location { file: file.to_owned(), line: line + 1, column: 0 });
+                    Bound { id, verified: true, at, ..Bound::default() }
                 }
             })
             .collect())
     }
 
-    fn resume(&self, how: Resume) -> Answer<()> {
-        self.note(format!("{how:?}"));
+    fn set_function_breakpoints(&self, wanted: &[FunctionSpec]) -> Answer<Vec<Bound>> {
+        let said: Said = wanted.iter().map(|spec| terms(spec.name.clone(), &spec.terms)).collect();
+        self.note(format!("functions {said:?}"));
+        Ok(self.bound(wanted.len()))
+    }
+
+    fn set_instruction_breakpoints(&self, wanted: &[InstructionSpec]) -> Answer<Vec<Bound>> {
+        let said: Said = wanted.iter().map(|spec| terms(format!("{:#x}", spec.address), &spec.terms)).collect();
+        self.note(format!("instructions {said:?}"));
+        let bound = self.bound(wanted.len()).into_iter().zip(wanted);
+        Ok(bound.map(|(bound, spec)| Bound { address: Some(spec.address), ..bound }).collect())
+    }
+
+    fn set_data_breakpoints(&self, wanted: &[DataSpec]) -> Answer<Vec<Bound>> {
+        let data = |spec: &DataSpec| {
+            let call = spec.data.call.map(|call| format!(" of {}@{:x}", call.thread, call.frame_address));
+            let data =
+                format!("{:#x}+{} {:?}{}", spec.data.address, spec.data.size, spec.access, call.unwrap_or_default());
+            terms(data, &spec.terms)
+        };
+        self.note(format!("data {:?}", wanted.iter().map(data).collect::<Said>()));
+        Ok(self.bound(wanted.len()))
+    }
+
+    fn set_exception_filters(&self, wanted: &[FilterSpec]) -> Answer<Vec<Bound>> {
+        let filter = |spec: &FilterSpec| {
+            let terms_of = Terms { condition: spec.condition.clone(), ..Terms::default() };
+            terms(format!("{:?}", spec.filter), &terms_of)
+        };
+        self.note(format!("filters {:?}", wanted.iter().map(filter).collect::<Said>()));
+        Ok(self.bound(wanted.len()))
+    }
+
+    fn go_to(&self, of: Target, address: u64) -> Answer<()> {
+        self.note(format!("go to {address:#x}"));
+        self.events.send(DebuggeeEvent::Stopped(Stopped::new(StopReason::Goto, Some(of))));
+        Ok(())
+    }
+
+    fn restart_frame(&self, call: Call) -> Answer<()> {
+        self.note(format!("restart {:x}", call.frame_address));
+        Ok(())
+    }
+
+    fn end_threads(&self, threads: &[Target]) -> Answer<()> {
+        self.note(format!("end {threads:?}"));
+        Ok(())
+    }
+
+    fn let_go(&self, pid: i64) {
+        self.note(format!("let go {pid}"));
+    }
+
+    fn write_memory(&self, address: u64, bytes: &[u8]) -> Answer<usize> {
+        let mut memory = self.memory.lock().unwrap();
+        let from = usize::try_from(address - MEMORY).unwrap();
+        let count = bytes.len().min(memory.len() - from);
+        memory[from..from + count].copy_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn read_memory(&self, address: u64, count: usize) -> Answer<MemoryRead> {
+        let memory = self.memory.lock().unwrap();
+        let from = usize::try_from(address.saturating_sub(MEMORY)).unwrap().min(memory.len());
+        let bytes = memory[from..].iter().copied().take(count).collect::<Vec<u8>>();
+        Ok(MemoryRead { unreadable: count - bytes.len(), bytes })
+    }
+
+    fn watch_address(&self, address: u64, bytes: u64) -> Answer<Watchable> {
+        let data = WatchedData { address, size: bytes, name: "memory".into(), call: None };
+        Ok(Watchable::Yes(data, vec![Access::Write], "memory".into()))
+    }
+
+    fn step_in_targets(&self, _: Target) -> Answer<Vec<StepInTarget>> {
+        Ok(vec![StepInTarget { call: 0x4010, name: "mine::callee".into(), at: Some(at(10)) }])
+    }
+
+    fn goto_targets(&self, _: Target, _: &Path, line: u32) -> Answer<Vec<GotoTarget>> {
+        Ok(vec![GotoTarget { address: 0x4444, at: at(line) }])
+    }
+
+    fn disassemble(&self, address: u64, skip: i64, count: usize) -> Answer<Vec<Instruction>> {
+        let rows = (skip..).take(count).map(|row| match row {
+            ..0 => Instruction { address: address.checked_add_signed(row).unwrap(), ..Instruction::default() },
+            _ => Instruction {
+                address: address + u64::try_from(row).unwrap(),
+                bytes: vec![0x90],
+                text: Some("nop".into()),
+                symbol: None,
+                at: Some(at(7)),
+            },
+        });
+        Ok(rows.collect())
+    }
+
+    fn modules(&self) -> Answer<Vec<ModuleInfo>> {
+        let module = |number: u64| ModuleInfo {
+            path: if number == 0 { "/bin/true".into() } else { format!("/lib/lib{number}.so").into() },
+            range: 0x4000 + number * 0x10_0000..0x5000 + number * 0x10_0000,
+            is_program: number == 0,
+            symbols: "none".into(),
+            ..ModuleInfo::default()
+        };
+        Ok((0..=*self.libraries.lock().unwrap()).map(module).collect())
+    }
+
+    fn sources(&self) -> Answer<Vec<PathBuf>> {
+        let missing = format!("/rustc/{}/library/core/src/lib.rs", "0".repeat(40));
+        Ok(vec!["/build/src/main.rs".into(), missing.into()])
+    }
+
+    fn resume(&self, how: Resume, alone: Option<Target>) -> Answer<()> {
+        match alone {
+            None => self.note(format!("{how:?}")),
+            Some(alone) => self.note(format!("{how:?} alone {alone:?}")),
+        }
         // The program is quick: it stops again before the session has said that it went on.
         let mut next = self.on_resume.lock().unwrap();
         if !next.is_empty() {
@@ -214,7 +402,7 @@ impl Debuggee for Fake {
         let frame = |name: &str, line, subtle| {
             let body: Arc<dyn FrameBody> = Arc::new(Body);
             let (name, location) = (name.to_owned(), Some(at(line)));
-            Row::Frame(Frame { name, location, subtle, instruction: Some(0x4000), body: Some(body) })
+            Row::Frame(Frame { name, location, subtle, instruction: Some(0x4000), restartable: true, body: Some(body) })
         };
         let all = match of {
             Target::Thread(100) => vec![
@@ -328,6 +516,18 @@ impl FrameBody for Body {
             children: Some(children),
             ..Value::default()
         })
+    }
+
+    fn call(&self) -> Option<Call> {
+        Some(Call { thread: 100, frame_address: 0x7fff_0000 })
+    }
+
+    fn watch(&self, expression: &str) -> Answer<Watchable> {
+        if expression == "huge" {
+            return Ok(Watchable::No("it is huge".into()));
+        }
+        let data = WatchedData { address: 0x6000, size: 4, name: expression.into(), call: self.call() };
+        Ok(Watchable::Yes(data, vec![Access::Write, Access::ReadWrite], format!("{expression}: u32")))
     }
 }
 

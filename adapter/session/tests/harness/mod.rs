@@ -162,6 +162,30 @@ impl Client {
         }
     }
 
+    /// Reads until the adapter asks for something of that name.
+    pub(crate) async fn until_request(&mut self, command: &str) -> Value {
+        loop {
+            let is_it = |message: &Value| message["type"] == "request" && message["command"] == command;
+            if let Some(at) = self.unread.iter().position(is_it) {
+                return self.unread.remove(at);
+            }
+            let message = self.receive().await.expect("the stream ended before the request");
+            self.unread.push(message);
+        }
+    }
+
+    /// Answers what the adapter asked.
+    pub(crate) async fn reply(&mut self, request: &Value, answer: Result<Value, &str>) {
+        self.seq += 1;
+        let mut response = json!({"seq": self.seq, "type": "response", "request_seq": request["seq"],
+            "command": request["command"], "success": answer.is_ok()});
+        match answer {
+            Ok(body) => response["body"] = body,
+            Err(message) => response["message"] = json!(message),
+        }
+        self.raw(&frame(&response.to_string())).await;
+    }
+
     /// Reads until there are `count` messages, and tells each by a word: an event's name (with `stopped`'s reason),
     /// or a command's with `!` for a refusal.
     pub(crate) async fn order(&mut self, count: usize) -> Vec<String> {
@@ -206,6 +230,7 @@ pub(crate) fn check(message: &Value) {
     let upper = |name: &str| name[..1].to_uppercase() + &name[1..];
     let kind = match message["type"].as_str() {
         Some("event") => upper(message["event"].as_str().unwrap()) + "Event",
+        Some("request") => upper(message["command"].as_str().unwrap()) + "Request",
         _ if message["success"] == true => upper(message["command"].as_str().unwrap()) + "Response",
         _ if message["message"] == "cancelled" => "Response".into(),
         _ => "ErrorResponse".into(),

@@ -1,0 +1,61 @@
+//! Exception filters: those that are offered, and what is said to others.
+
+use weft_protocol::spec::{ExceptionFilter as Offered, SetExceptionBreakpointsArguments};
+
+use crate::debuggee::{ExceptionFilter, FilterSpec};
+use crate::serve::Runtime;
+
+/// Filters of Python programs.
+const PYTHON: &[&str] = &["raised", "uncaught", "userUnhandled", "task-failed", "never-retrieved"];
+
+/// What `initialize` offers. A panic stops unless a user switches it off, as an uncaught exception does elsewhere;
+/// those in tasks are a subset of all, for programs that panic as a matter of course.
+pub(crate) fn offered(runtime: Option<Runtime>) -> Vec<Offered> {
+    if runtime == Some(Runtime::Python) {
+        return Vec::new();
+    }
+    let condition_description = Some("a Rust expression, such as `self.id == 7`");
+    vec![
+        Offered {
+            filter: "panic",
+            label: "Panics",
+            description: "Stops where any panic begins, before the stack is unwound.",
+            default: true,
+            supports_condition: true,
+            condition_description,
+        },
+        Offered {
+            filter: "panic-in-task",
+            label: "Panics in Tasks",
+            description: "Stops where a panic begins that an async runtime will catch at the edge of a task.",
+            default: false,
+            supports_condition: true,
+            condition_description,
+        },
+    ]
+}
+
+/// What was asked, or why it cannot be; in the order of the answers: filters, then those with options.
+pub(super) fn specs(asked: &SetExceptionBreakpointsArguments) -> Vec<Result<FilterSpec, String>> {
+    let plain = asked.filters.iter().map(|filter| (filter.as_str(), None));
+    let options = asked.filter_options.iter().flatten();
+    let options = options.map(|option| (option.filter_id.as_str(), option.condition.as_deref()));
+    plain
+        .chain(options)
+        .map(|(name, condition)| {
+            let filter = match name {
+                "panic" => ExceptionFilter::Panic,
+                "panic-in-task" => ExceptionFilter::PanicInTask,
+                name if PYTHON.contains(&name) => {
+                    return Err(format!("`{name}` is for Python programs: use `panic` or `panic-in-task`"));
+                }
+                name => {
+                    let shown: String = name.chars().take(80).collect();
+                    return Err(format!("there is no exception filter `{shown}`: use `panic` or `panic-in-task`"));
+                }
+            };
+            let condition = condition.filter(|text| !text.trim().is_empty()).map(str::to_owned);
+            Ok(FilterSpec { filter, condition })
+        })
+        .collect()
+}

@@ -1,0 +1,92 @@
+//! What a debuggee reports.
+
+use weft_tasks::Location;
+
+use super::{Bound, Channel, Target};
+
+/// What a debuggee reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DebuggeeEvent {
+    /// It stands.
+    Stopped(Stopped),
+    /// It goes on although the session did not ask.
+    Continued,
+    /// A thread began.
+    ThreadStarted(i64),
+    /// A thread ended.
+    ThreadExited(i64),
+    /// A breakpoint was bound, moved or lost; by its id.
+    BreakpointChanged(Bound),
+    /// A breakpoint is gone for good, by its id; a sentence says why.
+    BreakpointRemoved(i64, String),
+    /// A breakpoint's log message and the line that it was told at. (Sent with [`crate::EventSender::log`].)
+    Log(String, Option<Location>),
+    /// Files came or went.
+    ModulesChanged,
+    /// A forked process that waits for a debugger of its own, or for [`super::Debuggee::let_go`].
+    Forked(i64),
+    /// Text for the user. (What the program writes goes through [`crate::EventSender::output`].)
+    Console(Channel, String),
+    /// The program ended: its exit status, or 128 + the signal that killed it. The last event, after all output.
+    Exited(i32),
+    /// There is nothing more to debug although the program may live (it was lost or detached). The last event.
+    Lost(String),
+}
+
+/// Why and where a program stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Why.
+    pub reason: StopReason,
+    /// Who the client should look at.
+    pub at: Option<Target>,
+    /// What a user reads instead of the reason.
+    pub description: Option<String>,
+    /// More, such as a panic's message.
+    pub text: Option<String>,
+    /// Every breakpoint that was hit.
+    pub breakpoints: Vec<i64>,
+    /// Of [`StopReason::Exception`]: what it was.
+    pub exception: Option<Exception>,
+}
+
+impl Stopped {
+    /// A stop about which there is nothing more to say.
+    pub fn new(reason: StopReason, at: Option<Target>) -> Self {
+        Self { reason, at, description: None, text: None, breakpoints: Vec::new(), exception: None }
+    }
+}
+
+/// A panic or a signal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exception {
+    /// `panic`, `SIGSEGV`.
+    pub id: String,
+    /// A sentence.
+    pub description: String,
+    /// What it says itself.
+    pub message: Option<String>,
+    /// `panic`, `signal`.
+    pub type_name: String,
+    /// It would end the program, or the task.
+    pub fatal: bool,
+}
+
+/// Why a program stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum StopReason {
+    Entry,
+    Breakpoint,
+    FunctionBreakpoint,
+    DataBreakpoint,
+    InstructionBreakpoint,
+    Step,
+    Pause,
+    /// It was moved to another line.
+    Goto,
+    /// A function was taken back to its begin.
+    Restarted,
+    /// A panic or a signal.
+    Exception,
+}

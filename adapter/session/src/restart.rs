@@ -1,0 +1,180 @@
+//! The same again from the start, and debuggees that others hand over: what begins without `launch` or `attach`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use weft_protocol::launch::{
+    AttachArguments, CommonArguments, LaunchArguments, RESUME_STOPPED, SignalAction, TasksAsThreads,
+};
+use weft_protocol::spec::{RestartArguments, StartDebuggingArguments, ThreadEventBody, ThreadReason};
+use weft_protocol::{Error, ErrorId};
+
+use crate::breakpoints::Moves;
+use crate::debuggee::{Answer, Channel, Debuggee};
+use crate::lane::{Input, Lane};
+use crate::lifecycle::Phase;
+use crate::outbox::Ticket;
+use crate::questions::Question;
+use crate::shared::lock;
+
+/// What a debuggee was loaded with.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    Launch(LaunchArguments),
+    Attach(AttachArguments),
+}
+
+impl Origin {
+    pub(crate) fn common(&self) -> &CommonArguments {
+        match self {
+            Self::Launch(asked) => &asked.common,
+            Self::Attach(asked) => &asked.common,
+        }
+    }
+
+    /// With other arguments of the same kind.
+    fn with(&self, given: Option<Value>) -> Answer<Self> {
+        let wrong =
+            |error| Error::new(ErrorId::InvalidArguments, format!("`restart`: the arguments are wrong: {error}"));
+        match (self, given) {
+            (_, None) => Ok(self.clone()),
+            (Self::Launch(_), Some(given)) => serde_json::from_value(given).map(Self::Launch).map_err(wrong),
+            (Self::Attach(_), Some(given)) => serde_json::from_value(given).map(Self::Attach).map_err(wrong),
+        }
+    }
+}
+
+impl Lane {
+    /// Serves `restart`: the debuggee ends (is detached from), another is loaded with the same or new arguments, gets
+    /// all breakpoints, and runs. Whatever is wrong with the arguments is said while the old one still lives.
+    pub(crate) fn restart(&mut self, asked: RestartArguments, ticket: Ticket) {
+        let origin = match (&self.phase, &self.origin) {
+            (Phase::Live | Phase::Over, Some(origin)) => origin.with(asked.arguments),
+            (Phase::Loading { .. } | Phase::Configuring { .. }, _) => {
+                Err(Error::new(ErrorId::WrongState, "the program has not started yet"))
+            }
+            _ => Err(Error::new(ErrorId::WrongState, "there is nothing to restart: launch or attach first")),
+        };
+        let work = origin.and_then(|origin| self.plan(&origin).map(|work| (origin, work)));
+        let (origin, work) = match work {
+            Ok(found) => found,
+            Err(error) => return ticket.fail(error),
+        };
+        if let Origin::Attach(AttachArguments { core_file: Some(_), .. }) = &origin {
+            return ticket
+                .fail(Error::new(ErrorId::NotSupported, "a core file does not run, so it cannot be restarted"));
+        }
+        self.said_before = lock(&self.shared.modules).listed();
+        if let Some(debuggee) = self.shared.debuggee() {
+            self.leave_threads(&*debuggee);
+            self.release();
+        }
+        let common = origin.common().clone();
+        self.origin = Some(origin);
+        self.load(&common, Phase::Restarting { start: ticket }, work);
+    }
+
+    /// The threads of a debuggee that is about to end, which its own last words will not be heard of.
+    fn leave_threads(&self, debuggee: &dyn Debuggee) {
+        for thread in debuggee.threads().unwrap_or_default() {
+            let body = ThreadEventBody { reason: ThreadReason::Exited, thread_id: thread.id };
+            self.shared.out.event("thread", &body);
+        }
+        for task in self.shared.listing().leave() {
+            crate::threads::announce(&self.shared, task, ThreadReason::Exited);
+        }
+    }
+
+    /// A debuggee took the place of another.
+    pub(crate) fn restarted(&mut self, debuggee: Arc<dyn Debuggee>, start: Ticket) {
+        self.introduce(debuggee, false);
+        self.phase = Phase::Live;
+        let moves = Moves { before: std::mem::take(&mut self.said_before), after: lock(&self.shared.modules).listed() };
+        self.set_all_again(&moves);
+        for event in std::mem::take(&mut self.early) {
+            self.event(event);
+        }
+        self.begin(start);
+    }
+
+    /// A forked process stands and waits for a debugger.
+    pub(crate) fn forked(&mut self, pid: i64) {
+        if !self.shared.client().starts_debugging {
+            let sentence = format!(
+                "process {pid} was forked and runs undebugged: this editor cannot start a session for it \
+                 (`startDebugging`); attach to it by hand, or set `followForks` to false"
+            );
+            self.shared.out.say(Channel::Console, &format!("weft: {sentence}"));
+            return self.let_go(pid);
+        }
+        let Some(origin) = &self.origin else { return self.let_go(pid) };
+        let arguments = StartDebuggingArguments { configuration: self.for_child(origin, pid), request: "attach" };
+        let question = Question::ask(&self.shared.out, &self.shared.asked, "startDebugging", &arguments);
+        self.forks.push(pid);
+        let (lane, load) = (self.sender.clone(), self.loads);
+        let wait = move || {
+            let answer = question.wait().map(|_| ()).map_err(|error| error.message);
+            let _ = lane.send(Input::Adopted(load, pid, answer));
+        };
+        if tokio::runtime::Handle::try_current().map(|runtime| runtime.spawn_blocking(wait)).is_err() {
+            self.let_go(pid);
+        }
+    }
+
+    /// The client has answered for a forked process.
+    pub(crate) fn adopted(&mut self, load: u64, pid: i64, answer: Result<(), String>) {
+        if load != self.loads || !self.forks.contains(&pid) {
+            return;
+        }
+        self.forks.retain(|known| *known != pid);
+        if let Err(why) = answer {
+            let line = format!("weft: process {pid} was forked and runs undebugged: {why}");
+            self.shared.out.say(Channel::Important, &line);
+            self.let_go(pid);
+        }
+    }
+
+    fn let_go(&mut self, pid: i64) {
+        self.forks.retain(|known| *known != pid);
+        if let Some(debuggee) = self.shared.debuggee() {
+            debuggee.let_go(pid);
+        }
+    }
+
+    /// What attaches to a forked process, as its parent is treated.
+    fn for_child(&self, origin: &Origin, pid: i64) -> Value {
+        let common = origin.common();
+        let name = self.shared.debuggee().map(|debuggee| debuggee.process().path);
+        let name = name.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let signals = common.signals.iter().map(|(name, action)| {
+            let word = match action {
+                SignalAction::Pass => "pass",
+                SignalAction::Stop => "stop",
+                SignalAction::Ignore => "ignore",
+            };
+            (name.clone(), json!(word))
+        });
+        json!({
+            "type": "weft",
+            "request": "attach",
+            "name": format!("{} {pid}", name.unwrap_or_else(|| "process".to_owned())),
+            "pid": pid,
+            RESUME_STOPPED: true,
+            "sourceMap": common.source_map,
+            "signals": signals.collect::<serde_json::Map<_, _>>(),
+            "followForks": common.follow_forks,
+            "stepIntoRuntime": common.step_into_runtime,
+            "pinThreads": common.pin_threads.unwrap_or(true),
+            "async": {
+                "tasksAsThreads": match common.tasks.tasks_as_threads {
+                    TasksAsThreads::None => "none",
+                    TasksAsThreads::Focused => "focused",
+                    TasksAsThreads::All => "all",
+                },
+                "maxThreads": common.tasks.max_threads,
+                "showRuntimeFrames": common.tasks.show_runtime_frames,
+            },
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! Source files: which there are, and those that a client cannot open by itself.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use weft_protocol::spec::{LoadedSourcesResponse, SourceArguments, SourceResponse};
+use weft_protocol::{Error, ErrorId};
+
+use crate::debuggee::{Answer, Channel};
+use crate::shared::Shared;
+
+/// What is said where the standard library's source would be.
+const NOT_INSTALLED: &str = "the source of the standard library is not installed: run `rustup component add rust-src`";
+
+/// Files that one answer names at most.
+const MOST_SOURCES: usize = 50_000;
+
+/// Files larger than this are not served: a source file is not.
+const MOST_TEXT: u64 = 16 << 20;
+
+/// The standard library's source on this machine, and files that lie nowhere.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    library: OnceLock<Option<Library>>,
+    /// By their number, counted from 1.
+    missing: Mutex<Vec<PathBuf>>,
+    said: AtomicBool,
+}
+
+/// The source of one compiler's standard library.
+#[derive(Debug)]
+struct Library {
+    /// `/rustc/<hash>`: what that compiler's debug information calls it.
+    from: PathBuf,
+    /// Where the component `rust-src` put it.
+    to: PathBuf,
+}
+
+impl Sources {
+    /// Asks the compiler on this machine, once; others wait meanwhile.
+    fn library(&self) -> Option<&Library> {
+        self.library.get_or_init(find_library).as_ref()
+    }
+
+    /// Does so before somebody has to wait.
+    pub(crate) fn prepare(&self) {
+        self.library();
+    }
+
+    /// The file on this machine of one that the debug information calls `/rustc/<hash>/library/…`.
+    pub(crate) fn standard(&self, file: &Path) -> Option<PathBuf> {
+        is_standard(file).then_some(())?;
+        let library = self.library()?;
+        let rest = file.strip_prefix(&library.from).ok()?;
+        Some(library.to.join(rest)).filter(|path| path.is_file())
+    }
+
+    /// What the debug information calls a file of the standard library on this machine. Looks only if somebody has
+    /// looked before: nobody has such a file open otherwise.
+    pub(crate) fn from_standard(&self, file: &Path) -> Option<PathBuf> {
+        let library = self.library.get()?.as_ref()?;
+        Some(library.from.join(file.strip_prefix(&library.to).ok()?))
+    }
+
+    /// The number of a file that lies nowhere.
+    pub(crate) fn reference(&self, file: &Path) -> i64 {
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = missing.iter().position(|known| known == file).unwrap_or_else(|| {
+            missing.push(file.to_owned());
+            missing.len().saturating_sub(1)
+        });
+        i64::try_from(at).unwrap_or(i64::MAX).saturating_add(1)
+    }
+
+    fn find(&self, reference: i64) -> Option<PathBuf> {
+        let at = usize::try_from(reference.checked_sub(1)?).ok()?;
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).get(at).cloned()
+    }
+}
+
+/// Whether the debug information's path is one of the standard library's, with the compiler's hash.
+pub(crate) fn is_standard(file: &Path) -> bool {
+    let Ok(rest) = file.strip_prefix("/rustc") else { return false };
+    let hash = rest.components().next().map(|hash| hash.as_os_str().to_string_lossy().into_owned());
+    hash.is_some_and(|hash| hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// The source of the compiler on PATH, if it is installed. Another compiler's has other lines.
+fn find_library() -> Option<Library> {
+    let ask = |arguments: &[&str]| {
+        let mut command = Command::new("rustc");
+        // A toolchain that a directory's file asks for is not downloaded for this.
+        command.args(arguments).env("RUSTUP_AUTO_INSTALL", "0").stdin(Stdio::null()).stderr(Stdio::null());
+        let output = command.output().ok().filter(|output| output.status.success())?;
+        String::from_utf8(output.stdout).ok()
+    };
+    let version = ask(&["-vV"])?;
+    let hash = version.lines().find_map(|line| line.strip_prefix("commit-hash: "))?.trim().to_owned();
+    let to = PathBuf::from(ask(&["--print", "sysroot"])?.trim()).join("lib/rustlib/src/rust");
+    to.join("library").is_dir().then(|| Library { from: Path::new("/rustc").join(hash), to })
+}
+
+/// Serves `loadedSources`.
+pub(crate) fn loaded(shared: &Shared) -> Answer<LoadedSourcesResponse> {
+    let Some(debuggee) = shared.debuggee() else { return Ok(LoadedSourcesResponse::default()) };
+    let places = shared.places();
+    let files = debuggee.sources()?;
+    let sources = files.iter().take(MOST_SOURCES).map(|file| places.source(file)).collect();
+    Ok(LoadedSourcesResponse { sources })
+}
+
+/// Serves `source`. A file that the client could have opened itself is read for it.
+pub(crate) fn text(shared: &Shared, asked: &SourceArguments) -> Answer<SourceResponse> {
+    let places = shared.places();
+    let given = asked.source.as_ref().and_then(|source| source.source_reference).filter(|number| *number > 0);
+    let reference = given.unwrap_or(asked.source_reference);
+    if reference > 0 {
+        let sources = places.sources();
+        let file = sources
+            .find(reference)
+            .ok_or_else(|| Error::new(ErrorId::UnknownReference, format!("there is no sourceReference {reference}")))?;
+        if !sources.said.swap(true, Ordering::AcqRel) {
+            shared.out.say(Channel::Console, &format!("weft: {NOT_INSTALLED}"));
+        }
+        return Err(Error::new(
+            ErrorId::SourceMissing,
+            format!("{} is not available: {NOT_INSTALLED}", file.display()),
+        ));
+    }
+    let path = asked.source.as_ref().and_then(|source| source.path.as_deref()).filter(|path| !path.is_empty());
+    let path = path.ok_or_else(|| {
+        Error::new(ErrorId::InvalidArguments, "`source` needs a `path` or a `sourceReference` that was given")
+    })?;
+    // Only what the program was made of: a client does not read other files through a debugger.
+    let file = places.from_client(Path::new(path));
+    let known = shared.need_debuggee()?.sources()?.contains(&file);
+    let missing = |why: String| Error::new(ErrorId::SourceMissing, format!("{path} is not available: {why}"));
+    if !known {
+        return Err(missing("it is no source file of the program".to_owned()));
+    }
+    let local = places.to_client(&file);
+    let size = std::fs::metadata(&local).map_err(|error| missing(error.to_string()))?.len();
+    if size > MOST_TEXT {
+        return Err(missing(format!("it is larger than {MOST_TEXT} bytes")));
+    }
+    let content = std::fs::read(&local).map_err(|error| missing(error.to_string()))?;
+    let rust = local.extension().is_some_and(|extension| extension == "rs");
+    Ok(SourceResponse {
+        content: String::from_utf8_lossy(&content).into_owned(),
+        mime_type: rust.then(|| "text/x-rust".to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_library_is_known_by_its_hash() {
+        let hash = "59807616e1fa2540724bfbac14d7976d7e4a3860";
+        assert!(is_standard(&Path::new("/rustc").join(hash).join("library/core/src/lib.rs")));
+        assert!(!is_standard(Path::new("/rustc/1.95.0/library/core/src/lib.rs")));
+        assert!(!is_standard(Path::new("/home/rustc/a.rs")));
+    }
+
+    #[test]
+    fn the_installed_library_is_used_for_its_own_hash_alone() {
+        let root = std::env::temp_dir().join(format!("weft-sources-{}", std::process::id()));
+        std::fs::create_dir_all(root.join("library/core")).unwrap();
+        std::fs::write(root.join("library/core/lib.rs"), "//").unwrap();
+        let (mine, other) = ("/rustc/".to_owned() + &"a".repeat(40), "/rustc/".to_owned() + &"b".repeat(40));
+        let sources = Sources::default();
+        let library = Library { from: PathBuf::from(&mine), to: root.clone() };
+        sources.library.set(Some(library)).unwrap();
+        let there = root.join("library/core/lib.rs");
+        let in_mine = Path::new(&mine).join("library/core/lib.rs");
+        assert_eq!(sources.standard(&in_mine), Some(there.clone()));
+        assert_eq!(sources.from_standard(&there), Some(in_mine));
+        assert_eq!(sources.standard(&Path::new(&mine).join("library/core/gone.rs")), None);
+        assert_eq!(sources.standard(&Path::new(&other).join("library/core/lib.rs")), None);
+        std::fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_lies_nowhere_has_one_number() {
+        let sources = Sources::default();
+        assert_eq!((sources.reference(Path::new("/a")), sources.reference(Path::new("/b"))), (1, 2));
+        assert_eq!((sources.reference(Path::new("/a")), sources.find(2)), (1, Some(PathBuf::from("/b"))));
+        assert_eq!((sources.find(0), sources.find(3), sources.find(i64::MIN)), (None, None, None));
+    }
+}
