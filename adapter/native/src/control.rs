@@ -1,37 +1,53 @@
 //! The debuggee as the session sees it: commands go to the engine, its events come back.
 
-use std::ops::Range;
-use std::path::Path;
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use weft_debugger::{
-    Debugger, EndKind, Event, Grain, LineSpec, Reason, ResumeKind, StepKind, StepTarget, Stopped, signal_name,
-};
+use weft_debugger::{Debugger, EndKind, Grain, ResumeKind, StepKind, StepTarget, goto_targets, step_in_targets};
+use weft_memory::MemAddr;
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
+use weft_session::Debuggee;
 use weft_session::debuggee::{
-    Answer, AsyncStack, Bound, BreakpointSpec, Channel, DebuggeeEvent, End, Granularity, ProcessInfo, Resume, Stack,
-    StopReason, Target, ThreadInfo, Value,
+    Answer, AsyncStack, Bound, BreakpointSpec, Call, DataSpec, End, FilterSpec, FunctionSpec, GotoTarget, Granularity,
+    Instruction, InstructionSpec, MemoryRead, ModuleInfo, ProcessInfo, Resume, Stack, StepInTarget, Target, ThreadInfo,
+    Value, Watchable,
 };
-use weft_session::{Debuggee, EventSender};
 use weft_tasks::{Snapshot, TaskKey};
 use weft_values::Stop;
 
-use crate::stack;
+use crate::files::SourceList;
 use crate::tasks::Tasks;
 use crate::words::{location, refused};
+use crate::{breakpoints, disassembly, files, memory, stack};
 
 /// The task that the step under way was given on, if it was given on a task.
 #[derive(Clone, Default)]
 pub(crate) struct SteppedTask(Arc<Mutex<Option<TaskKey>>>);
 
 impl SteppedTask {
-    fn set(&self, task: Option<TaskKey>) {
+    pub(crate) fn set(&self, task: Option<TaskKey>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = task;
     }
 
-    fn take(&self) -> Option<TaskKey> {
+    pub(crate) fn take(&self) -> Option<TaskKey> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The thread that the last stop was about.
+#[derive(Clone, Default)]
+pub(crate) struct ShownThread(Arc<Mutex<Option<i32>>>);
+
+impl ShownThread {
+    pub(crate) fn set(&self, thread: i32) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+    }
+
+    fn get(&self) -> Option<i32> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -41,11 +57,23 @@ pub(crate) struct Native {
     tasks: Tasks,
     stop_on_entry: bool,
     stepped: SteppedTask,
+    shown: ShownThread,
+    sources: SourceList,
+    /// Exception filters were set.
+    filtered: AtomicBool,
 }
 
 impl Native {
-    pub(crate) fn new(debugger: Debugger, stop_on_entry: bool, stepped: SteppedTask) -> Self {
-        Self { debugger, tasks: Tasks::default(), stop_on_entry, stepped }
+    pub(crate) fn new(debugger: Debugger, stop_on_entry: bool, stepped: SteppedTask, shown: ShownThread) -> Self {
+        Self {
+            debugger,
+            tasks: Tasks::default(),
+            stop_on_entry,
+            stepped,
+            shown,
+            sources: SourceList::default(),
+            filtered: AtomicBool::new(false),
+        }
     }
 
     fn current(&self) -> Answer<Arc<Stop>> {
@@ -55,13 +83,63 @@ impl Native {
     /// What is to be stepped.
     fn step_target(&self, target: Target) -> Answer<StepTarget> {
         match target {
-            Target::Thread(tid) => {
-                let thread = i32::try_from(tid).map(StepTarget::Thread);
-                thread.map_err(|_| Error::new(ErrorId::UnknownThread, format!("there is no thread {tid}")))
-            }
+            Target::Thread(tid) => thread_number(tid).map(StepTarget::Thread),
             Target::Task(key) => self.tasks.step_target(self.current()?.as_ref(), key),
         }
     }
+
+    /// The thread that is somebody: itself, or the one that polls the task.
+    fn thread_of(&self, target: Target, what: &str) -> Answer<i32> {
+        match self.step_target(target)? {
+            StepTarget::Thread(tid) => Ok(tid),
+            StepTarget::Coroutine(_) => {
+                let sentence = format!("no thread is polling this task, so it has no instruction to {what}");
+                Err(Error::new(ErrorId::NotSupported, sentence))
+            }
+        }
+    }
+
+    /// The resumption in the engine's words.
+    fn resumption(&self, how: Resume) -> Answer<ResumeKind> {
+        Ok(match how {
+            Resume::Continue => ResumeKind::Continue,
+            Resume::StepInto { of, call } => {
+                ResumeKind::StepInto { tid: self.thread_of(of, "step into a call from")?, call: MemAddr::new(call) }
+            }
+            Resume::Step { kind, of, granularity } => {
+                let kind = match kind {
+                    weft_session::debuggee::StepKind::Over => StepKind::Over,
+                    weft_session::debuggee::StepKind::In => StepKind::In,
+                    weft_session::debuggee::StepKind::Out => StepKind::Out,
+                };
+                match granularity {
+                    Granularity::Instruction => {
+                        ResumeKind::StepInstruction(kind, self.thread_of(of, "step; step by lines")?)
+                    }
+                    Granularity::Statement => ResumeKind::Step(kind, self.step_target(of)?, Grain::Statement),
+                    Granularity::Line => ResumeKind::Step(kind, self.step_target(of)?, Grain::Line),
+                }
+            }
+        })
+    }
+
+    /// Whether one thread alone can go on like this. The engine lets the one run that is stepped, or was shown.
+    fn check_alone(&self, alone: Target, how: &Resume) -> Answer<()> {
+        let alone = self.thread_of(alone, "run alone")?;
+        let shown = self.shown.get();
+        if matches!(how, Resume::Continue) && shown.is_some_and(|shown| shown != alone) {
+            let sentence = format!(
+                "only the thread that the stop is about can run alone, which is {}: step thread {alone}, or continue all",
+                shown.unwrap_or_default()
+            );
+            return Err(Error::new(ErrorId::NotSupported, sentence));
+        }
+        Ok(())
+    }
+}
+
+fn thread_number(tid: i64) -> Answer<i32> {
+    i32::try_from(tid).map_err(|_| Error::new(ErrorId::UnknownThread, format!("there is no thread {tid}")))
 }
 
 impl Debuggee for Native {
@@ -74,37 +152,65 @@ impl Debuggee for Native {
     }
 
     fn set_breakpoints(&self, file: &Path, wanted: &[BreakpointSpec]) -> Answer<Vec<Bound>> {
-        let lines: Vec<LineSpec> =
-            wanted.iter().map(|spec| LineSpec { line: spec.line, ..LineSpec::default() }).collect();
-        let bound = self.debugger.set_breakpoints(file, &lines).map_err(refused)?;
-        Ok(bound.into_iter().map(to_bound).collect())
+        breakpoints::lines(&self.debugger, file, wanted)
     }
 
-    fn resume(&self, how: Resume) -> Answer<()> {
+    fn set_function_breakpoints(&self, wanted: &[FunctionSpec]) -> Answer<Vec<Bound>> {
+        breakpoints::functions(&self.debugger, wanted)
+    }
+
+    fn set_instruction_breakpoints(&self, wanted: &[InstructionSpec]) -> Answer<Vec<Bound>> {
+        breakpoints::instructions(&self.debugger, wanted)
+    }
+
+    fn set_data_breakpoints(&self, wanted: &[DataSpec]) -> Answer<Vec<Bound>> {
+        breakpoints::data(&self.debugger, wanted)
+    }
+
+    fn set_exception_filters(&self, wanted: &[FilterSpec]) -> Answer<Vec<Bound>> {
+        // Clients take back unasked what was never set.
+        if wanted.is_empty() && !self.filtered.load(Ordering::Acquire) {
+            return Ok(Vec::new());
+        }
+        self.filtered.store(true, Ordering::Release);
+        breakpoints::panics(&self.debugger, wanted)
+    }
+
+    fn resume(&self, how: Resume, alone: Option<Target>) -> Answer<()> {
+        if let Some(alone) = alone {
+            self.check_alone(alone, &how)?;
+        }
         let stepped = match &how {
-            Resume::Step { of: Target::Task(key), .. } => Some(*key),
+            Resume::Step { of: Target::Task(key), .. } | Resume::StepInto { of: Target::Task(key), .. } => Some(*key),
             _ => None,
         };
-        let how = match how {
-            Resume::Continue => ResumeKind::Continue,
-            Resume::Step { of, granularity: Granularity::Instruction, .. } => match self.step_target(of)? {
-                StepTarget::Thread(tid) => ResumeKind::StepInstruction(StepKind::In, tid),
-                StepTarget::Coroutine(_) => {
-                    let sentence = "a task that no thread is polling has no next instruction; step by lines";
-                    return Err(Error::new(ErrorId::NotSupported, sentence));
-                }
-            },
-            Resume::Step { kind, of, .. } => {
-                let kind = match kind {
-                    weft_session::debuggee::StepKind::Over => StepKind::Over,
-                    weft_session::debuggee::StepKind::In => StepKind::In,
-                    weft_session::debuggee::StepKind::Out => StepKind::Out,
-                };
-                ResumeKind::Step(kind, self.step_target(of)?, Grain::Line)
-            }
-        };
+        let how = self.resumption(how)?;
         self.stepped.set(stepped);
-        self.debugger.resume(how, false).map_err(refused)
+        self.debugger.resume(how, alone.is_some()).map_err(refused)
+    }
+
+    fn go_to(&self, of: Target, address: u64) -> Answer<()> {
+        let tid = self.thread_of(of, "move")?;
+        self.debugger.go_to(tid, MemAddr::new(address)).map_err(refused)
+    }
+
+    fn restart_frame(&self, call: Call) -> Answer<()> {
+        self.debugger.restart_frame(breakpoints::frame_identity(call)?).map_err(refused)
+    }
+
+    fn end_threads(&self, threads: &[Target]) -> Answer<()> {
+        for thread in threads {
+            self.debugger.end_thread(self.thread_of(*thread, "end")?).map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn write_memory(&self, address: u64, bytes: &[u8]) -> Answer<usize> {
+        self.debugger.write_memory(MemAddr::new(address), bytes.to_vec()).map_err(refused)
+    }
+
+    fn let_go(&self, pid: i64) {
+        memory::let_go(pid);
     }
 
     fn pause(&self, at: Option<Target>) -> Answer<()> {
@@ -132,6 +238,11 @@ impl Debuggee for Native {
         Ok(threads.into_iter().map(|thread| ThreadInfo { id: i64::from(thread.tid), name: thread.name }).collect())
     }
 
+    fn has_thread(&self, id: i64) -> Answer<bool> {
+        let tid = i32::try_from(id);
+        Ok(tid.is_ok_and(|tid| self.current().is_ok_and(|stop| stop.thread(tid).is_some())))
+    }
+
     fn stack(&self, of: Target, rows: Range<usize>) -> Answer<Stack> {
         stack::rows(&self.tasks, &self.current()?, of, rows)
     }
@@ -147,61 +258,50 @@ impl Debuggee for Native {
     fn evaluate(&self, _expression: &str, _context: Option<&EvaluateContext>) -> Answer<Value> {
         Err(Error::new(ErrorId::Evaluate, "select a frame first: expressions are evaluated in a frame"))
     }
-}
 
-/// Tells the session what the engine reports.
-pub(crate) struct Reporter {
-    events: EventSender,
-    stepped: SteppedTask,
-}
-
-impl Reporter {
-    pub(crate) fn new(events: EventSender, stepped: SteppedTask) -> Self {
-        Self { events, stepped }
+    fn breakpoint_locations(&self, file: &Path, lines: RangeInclusive<u32>) -> Answer<Vec<(u32, u32)>> {
+        files::breakpoint_places(&self.debugger.modules(), file, lines)
     }
 
-    pub(crate) fn report(&self, event: Event) {
-        let told = match event {
-            Event::Stopped(stopped) => DebuggeeEvent::Stopped(to_stopped(&stopped, self.stepped.take())),
-            Event::ThreadStarted(tid) => DebuggeeEvent::ThreadStarted(i64::from(tid)),
-            Event::ThreadExited(tid) => DebuggeeEvent::ThreadExited(i64::from(tid)),
-            Event::BreakpointChanged(bound) => DebuggeeEvent::BreakpointChanged(to_bound(bound)),
-            Event::Log(text, _) => DebuggeeEvent::Console(Channel::Console, text),
-            Event::BreakpointRemoved(..) | Event::Forked(_) | Event::ModulesChanged => return,
-            Event::Note(sentence) => DebuggeeEvent::Console(Channel::Console, format!("{sentence}\n")),
-            Event::Exited(status) => DebuggeeEvent::Exited(status),
-            Event::Killed(signal) => {
-                let sentence = format!("the program was ended by {}\n", signal_name(signal));
-                self.events.send(DebuggeeEvent::Console(Channel::Console, sentence));
-                DebuggeeEvent::Exited(signal.saturating_add(128))
-            }
-            Event::Lost(sentence) => DebuggeeEvent::Lost(sentence),
-        };
-        self.events.send(told);
+    fn step_in_targets(&self, of: Target) -> Answer<Vec<StepInTarget>> {
+        let tid = self.thread_of(of, "step into a call from")?;
+        let found = step_in_targets(self.current()?.as_ref(), tid);
+        Ok(found
+            .into_iter()
+            .map(|target| StepInTarget {
+                call: target.call.raw(),
+                name: target.name,
+                at: target.at.as_ref().and_then(location),
+            })
+            .collect())
     }
-}
 
-fn to_bound(bound: weft_debugger::Bound) -> Bound {
-    Bound { id: bound.id, at: bound.at.as_ref().and_then(location), message: bound.message }
-}
+    fn goto_targets(&self, of: Target, file: &Path, line: u32) -> Answer<Vec<GotoTarget>> {
+        let tid = self.thread_of(of, "move")?;
+        let found = goto_targets(self.current()?.as_ref(), tid, file, line);
+        Ok(found
+            .iter()
+            .filter_map(|(address, at)| Some(GotoTarget { address: address.raw(), at: location(at)? }))
+            .collect())
+    }
 
-fn to_stopped(stopped: &Stopped, stepped: Option<TaskKey>) -> weft_session::debuggee::Stopped {
-    let (reason, breakpoints, description, text) = match &stopped.reason {
-        Reason::Entry => (StopReason::Entry, Vec::new(), None, None),
-        Reason::Breakpoint { ids, text, .. } => (StopReason::Breakpoint, ids.clone(), None, text.clone()),
-        Reason::Panic { message, .. } => (StopReason::Exception, Vec::new(), Some("panic".to_owned()), message.clone()),
-        Reason::Moved => (StopReason::Entry, Vec::new(), None, None),
-        Reason::Step(sentence) => (StopReason::Step, Vec::new(), sentence.clone(), None),
-        Reason::Pause => (StopReason::Pause, Vec::new(), None, None),
-        Reason::Signal { name, text } => {
-            (StopReason::Exception, Vec::new(), Some(format!("signal {name}")), Some(text.clone()))
-        }
-    };
-    // A step given on a task ends naming the task, unless it could not be followed to its end.
-    let at = match (&stopped.reason, stepped) {
-        (Reason::Step(None), Some(key)) => Target::Task(key),
-        _ => Target::Thread(i64::from(stopped.tid)),
-    };
-    let at = Some(at);
-    weft_session::debuggee::Stopped { reason, at, description, text, breakpoints }
+    fn watch_address(&self, address: u64, bytes: u64) -> Answer<Watchable> {
+        breakpoints::watch_address(self.current()?.as_ref(), address, bytes)
+    }
+
+    fn disassemble(&self, address: u64, skip: i64, count: usize) -> Answer<Vec<Instruction>> {
+        disassembly::disassemble(self.current()?.as_ref(), MemAddr::new(address), skip, count)
+    }
+
+    fn read_memory(&self, address: u64, count: usize) -> Answer<MemoryRead> {
+        memory::read(self.current()?.as_ref(), MemAddr::new(address), count)
+    }
+
+    fn modules(&self) -> Answer<Vec<ModuleInfo>> {
+        Ok(files::modules(&self.debugger.modules()))
+    }
+
+    fn sources(&self) -> Answer<Vec<PathBuf>> {
+        Ok(self.sources.of(self.debugger.modules()))
+    }
 }

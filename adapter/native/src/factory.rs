@@ -1,15 +1,23 @@
 //! Starting and attaching.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::sync::Arc;
 
-use weft_debugger::{AttachSpec, Console, Debugger, LaunchSpec, Settings};
+use weft_debugger::{AttachSpec, Console, Debugger, LaunchSpec};
 use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::Answer;
-use weft_session::{AttachConfig, Debuggee, EventSender, Factory, LaunchConfig};
+use weft_session::{AttachConfig, Debuggee, EventSender, Factory, LaunchConfig, Terminal, TerminalCommand};
 
-use crate::control::{Native, Reporter, SteppedTask};
+use crate::control::{Native, ShownThread, SteppedTask};
 use crate::output::Pump;
+use crate::report::Reporter;
+use crate::settings::settings;
 use crate::words::refused;
+
+/// What `weft` is called with in a terminal that is to become a program's.
+const HELPER: &str = "launch-in-terminal";
 
 /// Makes native debuggees.
 #[derive(Debug, Default)]
@@ -31,31 +39,73 @@ impl Factory for NativeFactory {
             env: config.env,
             stdin: config.stdin,
             console: Console::Terminals,
-            settings: Settings::default(),
+            settings: settings(&config.settings)?,
         };
-        let pump = Pump::new(events.clone());
-        let stepped = SteppedTask::default();
-        let reporter = Reporter::new(events, stepped.clone());
-        let debugger =
-            Debugger::launch(spec, move |event| reporter.report(event), move |stream, bytes| pump.write(stream, bytes))
-                .map_err(refused)?;
-        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped)))
+        let (stepped, shown) = (SteppedTask::default(), ShownThread::default());
+        let reporter = Reporter::new(events.clone(), stepped.clone(), shown.clone());
+        let report = move |event| reporter.report(event);
+        let debugger = match Terminal::of(config.console) {
+            Some(terminal) => in_terminal(spec, terminal, events, report)?,
+            None => {
+                let pump = Pump::new(events);
+                Debugger::launch(spec, report, move |stream, bytes| pump.write(stream, bytes)).map_err(refused)?
+            }
+        };
+        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped, shown)))
     }
 
     fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
-        let stepped = SteppedTask::default();
-        let reporter = Reporter::new(events, stepped.clone());
+        if config.core.is_some() {
+            return Err(Error::new(ErrorId::UnsupportedAttribute, "`coreFile` is not supported yet: set `pid`"));
+        }
+        let (stepped, shown) = (SteppedTask::default(), ShownThread::default());
+        let reporter = Reporter::new(events, stepped.clone(), shown.clone());
         let spec = AttachSpec {
             pid: config.pid,
             program: config.program,
-            resume_stopped: false,
-            settings: Settings::default(),
+            resume_stopped: config.resume_stopped,
+            settings: settings(&config.settings)?,
         };
         let debugger =
             Debugger::attach(spec, move |event| reporter.report(event)).map_err(|error| match refused(error) {
                 Error { id: ErrorId::LaunchFailed, message } => Error { id: ErrorId::AttachFailed, message },
                 other => other,
             })?;
-        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped)))
+        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped, shown)))
     }
+}
+
+/// Starts the program in a terminal of the client's: a helper that the client runs there becomes the program.
+fn in_terminal(
+    spec: LaunchSpec,
+    terminal: Terminal,
+    events: EventSender,
+    report: impl Fn(weft_debugger::Event) + Send + Sync + 'static,
+) -> Answer<Debugger> {
+    let weft = std::env::current_exe().map_err(|error| {
+        Error::new(ErrorId::LaunchFailed, format!("weft does not know where it lies itself: {error}"))
+    })?;
+    let helper = [weft.into_os_string(), OsString::from(HELPER)];
+    let title = spec.program.file_name().unwrap_or(spec.program.as_os_str()).to_string_lossy().into_owned();
+    let env = environment(&spec.env)?;
+    let cwd = spec.cwd.clone();
+    let run = move |words: Vec<OsString>| {
+        let args = words.iter().map(|word| text(word)).collect::<Answer<Vec<_>>>().map_err(|error| error.message)?;
+        let command = TerminalCommand { terminal, title, cwd, args, env };
+        // Which process the client says it started is of no use: the helper tells itself.
+        events.run_in_terminal(&command).map(|_| ()).map_err(|error| error.message)
+    };
+    Debugger::launch_in_terminal(spec, &helper, run, report).map_err(refused)
+}
+
+fn environment(changes: &[(OsString, Option<OsString>)]) -> Answer<BTreeMap<String, Option<String>>> {
+    changes.iter().map(|(name, value)| Ok((text(name)?, value.as_deref().map(text).transpose()?))).collect()
+}
+
+/// The protocol has no words for what is no UTF-8.
+fn text(word: &OsStr) -> Answer<String> {
+    word.to_str().map(str::to_owned).ok_or_else(|| {
+        let sentence = format!("{} is not UTF-8, so no terminal can be asked to run it", Path::new(word).display());
+        Error::new(ErrorId::LaunchFailed, sentence)
+    })
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
 use weft_runtimes::Body;
-use weft_session::debuggee::{Answer, Container, FrameBody, Scope, ScopeKind, Value};
+use weft_session::debuggee::{Answer, Call, Container, FrameBody, Scope, ScopeKind, Value, Watchable};
 use weft_symbols::Role;
-use weft_values::{FrameVariable, Stop, Within, coroutine, evaluate, is_user_crate, variables};
+use weft_values::{FrameVariable, Stop, Within, coroutine, data_target, evaluate, is_user_crate, variables};
 
+use crate::breakpoints::watchable;
 use crate::statics::Statics;
 use crate::variables::{RegisterList, ScopeVariables, still, value};
 
@@ -53,6 +54,14 @@ impl Variabled {
         is_user_crate(&krate).then(|| Statics::new(self.stop.clone(), image, krate))
     }
 
+    /// On whose stack it is, if on one.
+    fn thread(&self) -> Option<i32> {
+        match &self.body {
+            Body::Physical(frame) => Some(frame.tid),
+            Body::Suspended(_) => None,
+        }
+    }
+
     /// The path of the frame's function; empty when it is not known.
     fn path(&self) -> String {
         match &self.body {
@@ -65,13 +74,36 @@ impl Variabled {
 }
 
 impl FrameBody for Variabled {
+    fn call(&self) -> Option<Call> {
+        match &self.body {
+            Body::Physical(frame) => Some(Call { thread: i64::from(frame.tid), frame_address: frame.cfa?.raw() }),
+            Body::Suspended(_) => None,
+        }
+    }
+
+    fn watch(&self, expression: &str) -> Answer<Watchable> {
+        let list = self.variables()?;
+        let path = self.path();
+        let frame = match &self.body {
+            Body::Physical(frame) => Some(&**frame),
+            Body::Suspended(_) => None,
+        };
+        let found = data_target(&self.stop, frame, &Within { variables: &list, path: &path }, expression);
+        still(&self.stop)?;
+        Ok(match found {
+            Ok(target) => watchable(target),
+            Err(error) => Watchable::No(error.to_string()),
+        })
+    }
+
     fn scopes(&self) -> Answer<Vec<Scope>> {
         let (arguments, locals): (Vec<_>, Vec<_>) =
             self.variables()?.into_iter().partition(|variable| variable.role == Role::Argument);
         let mut scopes = Vec::new();
         for (kind, list) in [(ScopeKind::Arguments, arguments), (ScopeKind::Locals, locals)] {
             if !list.is_empty() || kind == ScopeKind::Locals {
-                let variables: Arc<dyn Container> = Arc::new(ScopeVariables { stop: self.stop.clone(), list });
+                let variables: Arc<dyn Container> =
+                    Arc::new(ScopeVariables { stop: self.stop.clone(), list, thread: self.thread() });
                 scopes.push(Scope { kind, variables });
             }
         }
@@ -91,6 +123,6 @@ impl FrameBody for Variabled {
         let place = evaluate(&self.stop, &Within { variables: &list, path: &path }, expression);
         still(&self.stop)?;
         let place = place.map_err(|error| Error::new(ErrorId::Evaluate, error))?;
-        Ok(value(&self.stop, place, Some(expression.to_owned())))
+        Ok(value(&self.stop, place, Some(expression.to_owned()), self.thread()))
     }
 }

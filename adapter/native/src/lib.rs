@@ -5,10 +5,16 @@
 //!
 //! **Invariant:** nothing here keeps a stop longer than the objects handed out for it.
 
+mod breakpoints;
 mod control;
+mod disassembly;
 mod factory;
+mod files;
 mod frame;
+mod memory;
 mod output;
+mod report;
+mod settings;
 mod stack;
 mod statics;
 mod tasks;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use weft_protocol::{Error, ErrorId};
-use weft_runtimes::{LogicalFrame, LogicalStack};
+use weft_runtimes::{Body, LogicalFrame, LogicalStack};
 use weft_session::debuggee::{Answer, Frame, Row, Stack, Target};
 use weft_values::Stop;
 
@@ -41,6 +41,7 @@ fn row(stop: &Arc<Stop>, frame: LogicalFrame) -> Row {
             location: frame.location,
             subtle: frame.subtle,
             instruction: frame.instruction.map(weft_memory::MemAddr::raw),
+            restartable: matches!(&frame.body, Body::Physical(physical) if !physical.inlined),
             body: Some(body(stop, frame.body)),
         }),
     }

@@ -5,11 +5,16 @@ use std::sync::Arc;
 
 use weft_memory::{MemAddr, MemoryError};
 use weft_protocol::Error;
-use weft_session::debuggee::{Answer, Container, Counts, Value, Variable};
-use weft_values::{Child, Filter, FrameVariable, Place, Stop, ValueError, children, view};
+use weft_session::debuggee::{Answer, Container, Counts, Value, Variable, Watchable};
+use weft_values::{Child, Filter, FrameVariable, Place, Stop, ValueError, children, place_target, view};
+
+use crate::breakpoints::watchable;
 
 /// How deep a one-line summary looks into a value.
 const SUMMARY_DEPTH: usize = 3;
+
+/// Named children that are looked through for one to watch.
+const MOST_SEARCHED: u64 = 10_000;
 
 /// Fails once the program has run on: what was read since then is of no moment.
 pub(crate) fn still(stop: &Stop) -> Answer<()> {
@@ -20,14 +25,15 @@ pub(crate) fn still(stop: &Stop) -> Answer<()> {
 }
 
 /// What stands at a place; `expression` evaluates to it in its frame, if there is such an expression.
-pub(crate) fn value(stop: &Arc<Stop>, place: Place, expression: Option<String>) -> Value {
+/// `thread`: in whose frame it was found, if in one.
+pub(crate) fn value(stop: &Arc<Stop>, place: Place, expression: Option<String>, thread: Option<i32>) -> Value {
     let view = view(stop, &place, SUMMARY_DEPTH);
     let counts = Counts {
         named: view.children.named,
         indexed: view.children.indexed.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX)),
     };
     let container = (counts != Counts::default())
-        .then(|| Arc::new(Inside { stop: stop.clone(), place, expression, counts }) as Arc<dyn Container>);
+        .then(|| Arc::new(Inside { stop: stop.clone(), place, expression, thread, counts }) as Arc<dyn Container>);
     Value {
         text: view.value,
         type_name: Some(view.type_name),
@@ -47,6 +53,7 @@ struct Inside {
     stop: Arc<Stop>,
     place: Place,
     expression: Option<String>,
+    thread: Option<i32>,
     counts: Counts,
 }
 
@@ -62,7 +69,7 @@ impl Inside {
     fn variable(&self, child: Child) -> Variable {
         let expression = self.expression.as_ref().zip(child.access).map(|(own, access)| format!("{own}{access}"));
         let shown = match child.place {
-            Ok(place) => value(&self.stop, place, expression.clone()),
+            Ok(place) => value(&self.stop, place, expression.clone(), self.thread),
             Err(error) => trouble(&error, None),
         };
         Variable { name: child.name, evaluate_name: expression, value: shown }
@@ -81,12 +88,42 @@ impl Container for Inside {
     fn indexed(&self, range: Range<usize>) -> Answer<Vec<Variable>> {
         self.list(Filter::Indexed, range)
     }
+
+    fn watch(&self, name: &str) -> Answer<Watchable> {
+        let index = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|at| at.parse().ok());
+        let found = match index.filter(|_| self.counts.indexed > 0) {
+            Some(at) => children(&self.stop, &self.place, Filter::Indexed, at, 1),
+            None => children(&self.stop, &self.place, Filter::Named, 0, MOST_SEARCHED),
+        };
+        still(&self.stop)?;
+        let Some(child) = found.into_iter().find(|child| child.name == name) else {
+            return Ok(Watchable::No(format!("there is no `{name}` here")));
+        };
+        let full = match (&self.expression, &child.access) {
+            (Some(own), Some(access)) => format!("{own}{access}"),
+            _ => name.to_owned(),
+        };
+        Ok(match child.place {
+            Ok(place) => watch_place(&self.stop, &place, &full, self.thread),
+            Err(error) => Watchable::No(error.to_string()),
+        })
+    }
+}
+
+/// A place as something to watch.
+pub(crate) fn watch_place(stop: &Stop, place: &Place, name: &str, thread: Option<i32>) -> Watchable {
+    match place_target(stop, thread, place, name) {
+        Ok(target) => watchable(target),
+        Err(error) => Watchable::No(error.to_string()),
+    }
 }
 
 /// The variables of one scope of a frame.
 pub(crate) struct ScopeVariables {
     pub(crate) stop: Arc<Stop>,
     pub(crate) list: Vec<FrameVariable>,
+    /// On whose stack the frame is, if on one.
+    pub(crate) thread: Option<i32>,
 }
 
 impl Container for ScopeVariables {
@@ -96,7 +133,7 @@ impl Container for ScopeVariables {
 
     fn named(&self, range: Range<usize>) -> Answer<Vec<Variable>> {
         let shown = self.list.iter().skip(range.start).take(range.len());
-        let list = shown.map(|variable| frame_variable(&self.stop, variable)).collect();
+        let list = shown.map(|variable| frame_variable(&self.stop, variable, self.thread)).collect();
         still(&self.stop)?;
         Ok(list)
     }
@@ -104,13 +141,25 @@ impl Container for ScopeVariables {
     fn indexed(&self, _range: Range<usize>) -> Answer<Vec<Variable>> {
         Ok(Vec::new())
     }
+
+    fn watch(&self, name: &str) -> Answer<Watchable> {
+        let Some(variable) = self.list.iter().find(|variable| variable.label() == name) else {
+            return Ok(Watchable::No(format!("there is no `{name}` here")));
+        };
+        let found = match &variable.place {
+            Ok(place) => watch_place(&self.stop, place, &variable.name, self.thread),
+            Err(error) => Watchable::No(error.to_string()),
+        };
+        still(&self.stop)?;
+        Ok(found)
+    }
 }
 
-fn frame_variable(stop: &Arc<Stop>, variable: &FrameVariable) -> Variable {
+fn frame_variable(stop: &Arc<Stop>, variable: &FrameVariable, thread: Option<i32>) -> Variable {
     let expression = (!variable.shadowed).then(|| weft_values::typed_name(&variable.name));
     let type_name = variable.ty.as_ref().map(weft_values::type_name);
     let mut shown = match &variable.place {
-        Ok(place) => value(stop, place.clone(), expression.clone()),
+        Ok(place) => value(stop, place.clone(), expression.clone(), thread),
         Err(error) => trouble(error, type_name),
     };
     if let Some(note) = &variable.note {

@@ -1,0 +1,54 @@
+//! The files that the program consists of, and those that it was made of.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use weft_protocol::{Error, ErrorId};
+use weft_session::debuggee::{Answer, ModuleInfo};
+use weft_symbols::{DebugInfo, Module, Modules};
+
+/// The loaded files, the program first.
+pub(crate) fn modules(modules: &Modules) -> Vec<ModuleInfo> {
+    modules.iter().enumerate().map(|(at, module)| info(module, at == 0)).collect()
+}
+
+fn info(module: &Module, is_program: bool) -> ModuleInfo {
+    let has_symbols = module.image.debug_info() == DebugInfo::Present;
+    let symbols = if has_symbols { "debug information" } else { "no debug information" };
+    let build_id = module.image.build_id().map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect());
+    ModuleInfo {
+        path: module.image.path().to_owned(),
+        range: module.range.start.raw()..module.range.end.raw(),
+        is_program,
+        symbols: symbols.to_owned(),
+        has_symbols,
+        build_id,
+    }
+}
+
+/// Lines and columns of a file where a breakpoint can be, in any of the loaded files.
+pub(crate) fn breakpoint_places(modules: &Modules, file: &Path, lines: RangeInclusive<u32>) -> Answer<Vec<(u32, u32)>> {
+    let found = modules.breakpoint_locations(file, lines).map_err(|error| Error::new(ErrorId::Unreadable, error))?;
+    Ok(found.into_iter().map(|place| (place.line, place.column)).collect())
+}
+
+/// The source files of the loaded files. All headers are read for it, so what was found is kept while the same files are
+/// loaded.
+#[derive(Default)]
+pub(crate) struct SourceList(Mutex<Option<(Arc<Modules>, Arc<[PathBuf]>)>>);
+
+impl SourceList {
+    /// Every source file, by path.
+    pub(crate) fn of(&self, modules: Arc<Modules>) -> Vec<PathBuf> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, files)) = &*kept
+            && Arc::ptr_eq(of, &modules)
+        {
+            return files.to_vec();
+        }
+        let files: Arc<[PathBuf]> = modules.sources().iter().map(|file| file.to_path_buf()).collect();
+        *kept = Some((modules, files.clone()));
+        files.to_vec()
+    }
+}

@@ -1,0 +1,32 @@
+//! How a program is treated, in the engine's words.
+
+use weft_debugger::{Settings, SignalPolicy, signal_number};
+use weft_protocol::{Error, ErrorId};
+use weft_session::config::{self, SignalAction};
+use weft_session::debuggee::Answer;
+
+/// Works settings out; a signal that does not exist is named.
+pub(crate) fn settings(given: &config::Settings) -> Answer<Settings> {
+    let mut settings = Settings {
+        follow_forks: given.follow_forks,
+        step_into_runtime: given.step_into_runtime,
+        ..Settings::default()
+    };
+    if let Some(pin) = given.pin_threads {
+        settings.pin_threads = pin;
+    }
+    for (name, action) in &given.signals {
+        let shown: String = name.chars().take(40).collect();
+        let number = signal_number(name).ok_or_else(|| {
+            let sentence = format!("`signals`: there is no signal `{shown}`: write it as SIGUSR1, SIGRTMIN+1 or 10");
+            Error::new(ErrorId::InvalidConfiguration, sentence)
+        })?;
+        let policy = match action {
+            SignalAction::Pass => SignalPolicy::Pass,
+            SignalAction::Stop => SignalPolicy::Stop,
+            SignalAction::Ignore => SignalPolicy::Ignore,
+        };
+        settings.signals.insert(number, policy);
+    }
+    Ok(settings)
+}
