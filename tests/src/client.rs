@@ -40,7 +40,14 @@ pub struct Client {
     output: HashMap<String, String>,
     launched: Vec<i32>,
     transcript: Transcript,
+    /// What `initialize` says besides the usual (`{"supportsRunInTerminalRequest": true}`).
+    pub abilities: Value,
+    /// Who answers what the adapter asks.
+    pub(crate) reverse: HashMap<String, Answerer>,
 }
+
+/// Answers requests of the adapter: their arguments → a body, or why not.
+pub(crate) type Answerer = Box<dyn FnMut(&Value) -> Result<Value, String> + Send>;
 
 impl Client {
     /// Starts an adapter. `validate` is off only for adapters that are not ours.
@@ -78,6 +85,8 @@ impl Client {
             output: HashMap::new(),
             launched: Vec::new(),
             transcript,
+            abilities: Value::Null,
+            reverse: HashMap::new(),
         }
     }
 
@@ -292,8 +301,25 @@ impl Client {
                 assert!(before.is_none(), "request {request} was answered twice");
             }
             Some("event") => self.take_event(message),
-            _ => panic!("the adapter asks something that this client does not offer: {message}"),
+            Some("request") => self.serve(&message),
+            _ => panic!("the adapter says what is no message: {message}"),
         }
+    }
+
+    /// Answers what the adapter asks.
+    fn serve(&mut self, request: &Value) {
+        let command = request["command"].as_str().unwrap_or_default();
+        let answerer = self.reverse.get_mut(command);
+        let answerer =
+            answerer.unwrap_or_else(|| panic!("this client does not offer what the adapter asks: {request}"));
+        let answer = answerer(&request["arguments"]);
+        let mut response = json!({"seq": self.take_seq(), "type": "response", "request_seq": request["seq"],
+            "command": command, "success": answer.is_ok()});
+        match answer {
+            Ok(body) => response["body"] = body,
+            Err(message) => response["message"] = json!(message),
+        }
+        self.send_raw(&frame(&response));
     }
 
     fn take_event(&mut self, event: Value) {

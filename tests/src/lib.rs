@@ -9,6 +9,7 @@
 
 mod adapter;
 mod client;
+mod control;
 pub mod mini_redis;
 pub mod process;
 pub mod programs;
@@ -19,6 +20,7 @@ mod transport;
 
 pub use adapter::{Adapter, weft};
 pub use client::{Client, Failure, Reply};
+pub use control::{DataInfo, Instruction, address};
 pub use session::{Breakpoint, Frame, Launch, Scope, Stop, Variable, list};
 
 use std::time::Duration;

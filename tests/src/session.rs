@@ -92,18 +92,31 @@ pub struct Variable {
 impl Client {
     /// `initialize`, as an editor with all the usual abilities sends it. Gives the capabilities.
     pub fn initialize(&mut self) -> Value {
-        self.ask(
-            "initialize",
-            json!({
+        let mut arguments = json!({
                 "clientID": "weft-tests", "adapterID": "weft", "pathFormat": "path", "linesStartAt1": true,
                 "columnsStartAt1": true, "supportsVariableType": true, "supportsVariablePaging": true,
                 "supportsProgressReporting": false, "supportsInvalidatedEvent": true, "locale": "en",
-            }),
-        )
+                "supportsMemoryReferences": true, "supportsMemoryEvent": true,
+        });
+        for (name, value) in self.abilities.as_object().into_iter().flatten() {
+            arguments[name] = value.clone();
+        }
+        self.ask("initialize", arguments)
     }
 
     /// Launches a program and lets it run, with breakpoints set in between as editors do.
     pub fn launch(&mut self, program: &Path, args: &[&str], launch: &Launch) -> Vec<Breakpoint> {
+        self.launch_configured(program, args, launch, |_| {})
+    }
+
+    /// Launches a program and lets it run, after `configure` has set more than lines.
+    pub fn launch_configured(
+        &mut self,
+        program: &Path,
+        args: &[&str],
+        launch: &Launch,
+        configure: impl FnOnce(&mut Self),
+    ) -> Vec<Breakpoint> {
         self.initialize();
         let mut arguments = json!({"program": program, "args": args});
         for (name, value) in launch.more.as_object().into_iter().flatten() {
@@ -120,6 +133,7 @@ impl Client {
             set.extend(self.set_breakpoints(file, &lines));
         }
         self.ask("setExceptionBreakpoints", json!({"filters": []}));
+        configure(self);
         self.ask("configurationDone", json!({}));
         self.answer(seq).unwrap_or_else(|failure| panic!("launch failed: {failure:?}"));
         set
@@ -127,7 +141,7 @@ impl Client {
 
     /// Launches, stops at the first of one breakpoint's hits, and gives that stop.
     pub fn launch_to(&mut self, program: &Path, args: &[&str], file: PathBuf, line: i64) -> Stop {
-        let set = self.launch(program, args, &Launch { breakpoints: vec![(file, line)], more: Value::Null });
+        let set = self.launch(program, args, &Launch { breakpoints: vec![(file, line)], ..Launch::default() });
         let stop = self.stopped();
         assert_eq!((stop.reason.as_str(), &stop.hit[..]), ("breakpoint", &[set[0].id][..]), "{stop:?}");
         stop
@@ -159,8 +173,14 @@ impl Client {
 
     /// The next stop.
     pub fn stopped(&mut self) -> Stop {
+        let stop = self.any_stop();
+        assert_eq!(stop.body["allThreadsStopped"], json!(true), "{stop:?}");
+        stop
+    }
+
+    /// The next stop, whether all threads ran before it or one.
+    pub fn any_stop(&mut self) -> Stop {
         let body = self.event("stopped");
-        assert_eq!(body["allThreadsStopped"], json!(true), "{body}");
         Stop {
             reason: text(&body["reason"]),
             thread: body["threadId"].as_i64().unwrap_or(0),
@@ -306,11 +326,11 @@ pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn breakpoint(body: &Value) -> Breakpoint {
+pub(crate) fn breakpoint(body: &Value) -> Breakpoint {
     Breakpoint {
         id: body["id"].as_i64().unwrap_or(0),
         verified: body["verified"] == json!(true),
