@@ -217,6 +217,8 @@ pub enum Grain {
 pub enum ResumeKind {
     /// Until something stops it.
     Continue,
+    /// The same, but only this thread runs.
+    ContinueAlone(i32),
     /// One step by source.
     Step(StepKind, StepTarget, Grain),
     /// One machine instruction of a thread; over a call, all of it.

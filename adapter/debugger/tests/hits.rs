@@ -93,7 +93,8 @@ fn four_threads_on_their_own_cores_lose_no_hit() {
 
 #[test]
 fn hit_conditions_choose_among_the_hits() {
-    for (condition, expected) in [("5", 1), (">=190", 11), (">190", 10), ("<3", 2), ("<=3", 3), ("%50", 4), ("==7", 1)] {
+    for (condition, expected) in [("5", 1), (">=190", 11), (">190", 10), ("<3", 2), ("<=3", 3), ("%50", 4), ("==7", 1)]
+    {
         let (outcome, _) = run(&["loops", "50"], "hit", terms("", condition, ""));
         assert_eq!(outcome.stops.values().sum::<u64>(), expected, "{condition}");
     }
@@ -143,7 +144,11 @@ fn what_cannot_be_asked_says_so_when_it_is_set() {
 fn a_condition_that_fails_at_run_time_stops_and_says_why() {
     let (outcome, _) = run(&["loops", "1"], "hit", terms("1 / index == 1", "", ""));
     assert_eq!(outcome.stops.values().sum::<u64>(), 4);
-    assert!(outcome.texts[0].starts_with("the condition `1 / index == 1` cannot be evaluated here: "), "{:?}", outcome.texts);
+    assert!(
+        outcome.texts[0].starts_with("the condition `1 / index == 1` cannot be evaluated here: "),
+        "{:?}",
+        outcome.texts
+    );
 }
 
 #[test]

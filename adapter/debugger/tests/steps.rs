@@ -3,7 +3,7 @@
 
 mod zoo;
 
-use weft_debugger::{Grain, Reason, ResumeKind, Settings, StepKind, StepTarget, Stopped};
+use weft_debugger::{Grain, Reason, ResumeKind, Settings, StepKind, StepTarget, Stopped, step_in_targets};
 use zoo::{Session, line, place, program, value};
 
 use StepKind::{In, Out, Over};
@@ -44,6 +44,72 @@ fn into_what_the_standard_library_calls_back() {
     let stopped = session.walk(stopped, &[(Out, "into closure"), (Over, "into display"), (In, "display")]);
     let stopped = session.walk(stopped, &[(Out, "into display"), (Over, "into drop"), (In, "drop")]);
     session.walk(stopped, &[(Over, "drop end"), (Over, "into drop"), (Over, "into end"), (In, "into close")]);
+}
+
+/// The targets of a stop, by name, and the column where each call stands.
+fn targets(stopped: &Stopped) -> Vec<(String, u32)> {
+    let targets = step_in_targets(&stopped.stop, stopped.tid);
+    targets.into_iter().map(|target| (target.name, target.at.map_or(0, |at| at.column))).collect()
+}
+
+#[test]
+fn into_a_call_of_choice() {
+    let (mut session, stopped) = Session::at("into", "into nested");
+    let expected = [("step_zoo::double", 22), ("step_zoo::triple", 37), ("step_zoo::sum", 18)];
+    assert_eq!(targets(&stopped), expected.map(|(name, column)| (name.to_owned(), column)));
+    let call = step_in_targets(&stopped.stop, stopped.tid)[2].call;
+    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, call });
+    assert_eq!((place(&stopped).as_str(), value(&stopped, "b")), ("sum", "9".to_owned()));
+    // Behind the calls nothing is ahead.
+    let stopped = session.walk(stopped, &[(Out, "into nested")]);
+    assert_eq!(targets(&stopped), []);
+    let refused = session.debugger.resume(ResumeKind::StepInto { tid: stopped.tid, call }, false).unwrap_err();
+    assert!(refused.to_string().contains("not ahead on the current line"), "{refused}");
+    let stopped = session.walk(stopped, &[(Over, "into deref")]);
+    let names = |stopped: &Stopped| targets(stopped).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names(&stopped), ["step_zoo::Wrapped::deref", "step_zoo::double"]);
+    let call = step_in_targets(&stopped.stop, stopped.tid)[0].call;
+    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, call });
+    assert_eq!(place(&stopped), "deref");
+    session.break_at(&["into dyn", "into closure"]);
+    let stopped = session.go();
+    assert_eq!(
+        (place(&stopped).as_str(), names(&stopped)),
+        ("into dyn", vec!["a method of a trait object".to_owned()])
+    );
+    let call = step_in_targets(&stopped.stop, stopped.tid)[0].call;
+    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, call });
+    assert_eq!(place(&stopped), "area");
+    let stopped = session.go();
+    let call = step_in_targets(&stopped.stop, stopped.tid).last().unwrap().call;
+    session.break_at(&[]);
+    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, call });
+    assert_eq!((place(&stopped).as_str(), value(&stopped, "x")), ("into closure", "1".to_owned()));
+}
+
+#[test]
+fn into_inlined_functions_of_choice() {
+    for optimised in [false, true] {
+        let mut session = Session::launch(program(optimised), "inlining", Settings::default());
+        let stopped = session.start_to("inlining start");
+        let names: Vec<String> = targets(&stopped).into_iter().map(|(name, _)| name).collect();
+        if !optimised {
+            // The line's own code begins behind the first copy, which has run.
+            assert_eq!(names, ["step_zoo::triple", "step_zoo::inlined"]);
+        }
+        let inlined =
+            step_in_targets(&stopped.stop, stopped.tid).into_iter().rfind(|it| it.name == "step_zoo::inlined");
+        let call = inlined.unwrap().call;
+        let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, call });
+        assert_eq!(place(&stopped), "inlined start", "optimised: {optimised}");
+        if !optimised {
+            assert_eq!(value(&stopped, "x"), "9");
+            let steps = [(Over, "inlined end"), (Out, "inlining more"), (In, "inlining end")];
+            session.walk(stopped, &steps);
+        }
+        assert_eq!(session.run_out(), 0);
+        assert_eq!(session.written(), "86\n");
+    }
 }
 
 #[test]

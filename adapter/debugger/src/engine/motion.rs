@@ -37,8 +37,14 @@ impl Engine {
                 _ => Refused::Running,
             });
         };
+        let mut only = None;
         let plan = match how {
             ResumeKind::Continue => None,
+            ResumeKind::ContinueAlone(tid) => {
+                self.current_stop(tid)?;
+                only = Some(tid);
+                None
+            }
             ResumeKind::Step(kind, StepTarget::Thread(tid), grain) => {
                 let stop = self.current_stop(tid)?;
                 Some((tid, plan::step(kind, self.way(grain), &stop, tid).map_err(Refused::Failed)?))
@@ -58,7 +64,7 @@ impl Engine {
             }
         };
         let stepped = plan.as_ref().map(|(tid, _)| *tid);
-        self.alone = alone.then_some(stepped.unwrap_or(shown));
+        self.alone = only.or(alone.then_some(stepped.unwrap_or(shown)));
         self.leave_stop(stepped);
         Ok(plan)
     }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 use weft_memory::MemAddr;
 use weft_symbols::CodeFrame;
 use weft_values::{Stop, is_user_crate};
@@ -18,6 +18,12 @@ const LONGEST: u64 = 1 << 16;
 
 /// Functions that are looked through for those of the user's.
 const MOST_FUNCTIONS: usize = 1000;
+
+/// Instructions before a call through a register among which its load is looked for.
+const LOAD_SEARCH: usize = 16;
+
+/// Where in a table of a trait's methods the first one is.
+const FIRST_METHOD: u64 = 24;
 
 /// Functions in one table of a trait's methods.
 const MOST_METHODS: u64 = 64;
@@ -63,6 +69,29 @@ pub(crate) fn target_of(stop: &Stop, instruction: &Instruction) -> Option<MemAdd
         Some(jump) => stop.memory.read_u64(MemAddr::new(jump.ip_rel_memory_address())).ok().map(MemAddr::new),
         None => Some(target),
     }
+}
+
+/// Whether a call goes through a table of a trait's methods: what is called was loaded from behind the three words with
+/// which each begins (drop, size, alignment; rustc's layout), through a register.
+pub(crate) fn calls_method(stop: &Stop, call: MemAddr) -> bool {
+    let loads = |instruction: &Instruction| {
+        let base = instruction.memory_base();
+        let displacement = instruction.memory_displacement64();
+        base != Register::None
+            && !matches!(base.full_register(), Register::RSP | Register::RBP | Register::RIP)
+            && displacement >= FIRST_METHOD
+            && displacement.is_multiple_of(8)
+    };
+    let Some(instruction) = call_at(stop, call) else { return false };
+    if instruction.op0_kind() == OpKind::Memory {
+        return loads(&instruction);
+    }
+    let Some((module, address)) = stop.modules.to_file(call) else { return false };
+    let rows = module.image.function_bounds(address);
+    let Some(start) = rows.map(|bounds| module.bias.to_memory(bounds.start)) else { return false };
+    let before = instructions(stop, &(start..call));
+    let load = before.iter().rev().take(LOAD_SEARCH).find(|load| load.op0_register() == instruction.op0_register());
+    load.is_some_and(|load| load.mnemonic() == Mnemonic::Mov && load.op1_kind() == OpKind::Memory && loads(load))
 }
 
 /// The function that begins at an address.

@@ -3,7 +3,7 @@
 //! A body is a concrete function or an inlined copy; rows of copies inlined into it are not its own. In a coroutine's poll
 //! function, rows on the declaring line belong to the dispatch that resumes it, not to the source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use weft_memory::{FileAddr, MemAddr};
@@ -98,6 +98,45 @@ pub(crate) fn code_of_line(stop: &Stop, frame: &Frame, line: u32) -> Vec<Range<M
         .filter(|row| row.source.line == line)
         .map(|row| module.bias.to_memory(row.address)..module.bias.to_memory(row.end))
         .collect()
+}
+
+/// Code that a thread with this stack executes, in that order, before it comes to another line of the innermost body, or
+/// out of it. Where not all jumps can be followed, the rest of the line's own code.
+pub(crate) fn code_ahead(stop: &Stop, walk: &[Frame]) -> Vec<Range<MemAddr>> {
+    let concrete = walk.iter().position(|frame| !frame.inlined).and_then(|at| Some((at, walk.get(at)?)));
+    let (Some(body), Some((at, concrete))) = (walk.first(), concrete) else { return Vec::new() };
+    let (Some(code), Some(pc)) = (&concrete.code, concrete.file_pc(stop)) else { return Vec::new() };
+    let Some(module) = stop.modules.of(&code.image) else { return Vec::new() };
+    let mut stops = BTreeSet::new();
+    for frame in walk.get(..=at).unwrap_or_default() {
+        let line = frame.source.as_ref().map_or(0, |source| source.line);
+        let others = statements(stop, frame).into_iter().filter(|(_, at)| at.0 != line);
+        stops.extend(others.map(|(address, _)| module.bias.to_file(address)));
+    }
+    let ahead = code.code_ahead(pc, &stops).map(|ranges| {
+        let to_memory = |range: Range<FileAddr>| module.bias.to_memory(range.start)..module.bias.to_memory(range.end);
+        ranges.into_iter().map(to_memory).collect()
+    });
+    ahead.unwrap_or_else(|| {
+        let line = body.source.as_ref().map_or(0, |source| source.line);
+        let mut own = code_of_line(stop, body, line);
+        own.retain(|range| range.end > body.pc);
+        own.iter_mut().for_each(|range| range.start = range.start.max(body.pc));
+        own
+    })
+}
+
+/// Where rows of the line table begin in a range of code, whosever they are.
+pub(crate) fn rows_begin(stop: &Stop, range: &Range<MemAddr>) -> Vec<MemAddr> {
+    let Some((module, start)) = stop.modules.to_file(range.start) else { return Vec::new() };
+    let rows = module.image.rows_in(start..module.bias.to_file(range.end)).unwrap_or_default();
+    let begins = rows.into_iter().map(|row| module.bias.to_memory(row.address));
+    begins.filter(|address| range.contains(address)).collect()
+}
+
+/// Where the first statement of an inlined copy begins.
+pub(crate) fn first_statement(stop: &Stop, copy: &CodeFrame) -> Option<MemAddr> {
+    statements_of(stop, copy, None).into_keys().next()
 }
 
 /// Where a breakpoint on the entry of a concrete function belongs: behind its prologue, where its parameters can be read.

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use weft_debugger::{
-    AttachSpec, Bound, BreakpointKind, Debugger, Event, Grain, LaunchSpec, LineSpec, Reason, ResumeKind, Settings, StepKind,
-    StepTarget, Stopped,
+    AttachSpec, Bound, BreakpointKind, Debugger, Event, Grain, LaunchSpec, LineSpec, Reason, ResumeKind, Settings,
+    StepKind, StepTarget, Stopped,
 };
 
 /// Nothing here takes that long; a test that waits longer has found something.

@@ -11,7 +11,8 @@ use std::sync::{Arc, Barrier};
 fn main() {
     let role = std::env::args().nth(1).unwrap_or_default();
     match role.as_str() {
-        "into" => println!("{}", into(3)),
+        "into" => println!("{}", into(black_box(3))),
+        "inlining" => println!("{}", inlining(black_box(3))),
         "panics" => println!("{}", panics()),
         "threads" => threads(),
         "statements" => println!("{}", statements(4)),
@@ -38,7 +39,7 @@ impl Deref for Wrapped {
     type Target = u32;
 
     fn deref(&self) -> &u32 {
-        &self.0 // BP: deref
+        black_box(&self.0) // BP: deref
     }
 }
 
@@ -108,6 +109,19 @@ fn into(start: u32) -> u32 {
     drop(wrapped); // BP: into drop
     nested + through + owned + mapped + shown.len() as u32 // BP: into end
 } // BP: into close
+
+#[inline(always)]
+fn inlined(x: u32) -> u32 {
+    let y = black_box(x + 1); // BP: inlined start
+    y * 2 // BP: inlined end
+}
+
+#[inline(never)]
+fn inlining(start: u32) -> u32 {
+    let a = inlined(start) + inlined(triple(start)); // BP: inlining start
+    let b = inlined(a); // BP: inlining more
+    a + b // BP: inlining end
+}
 
 fn statements(n: u32) -> u32 {
     let a = double(n); let b = triple(n); let c = a + b; // BP: statements

@@ -126,15 +126,12 @@ impl Stepper {
     pub(crate) fn into_call(way: Way, stop: &Stop, tid: i32, call: MemAddr) -> Result<Self, String> {
         let mut stepper = Self::new(StepKind::In, way, stop, tid)?;
         let Phase::Active(active) = &mut stepper.phase else { return Ok(stepper) };
-        if active.inlined.contains_key(&call) {
-            active.inlined.retain(|address, _| *address == call);
-            active.calls.clear();
-        } else if active.calls.contains(&call) {
-            active.calls = BTreeSet::from([call]);
-            active.inlined.clear();
-        } else {
+        let ahead = crate::step_in_targets(stop, tid);
+        if !ahead.iter().any(|target| target.call == call) {
             return Err("this call is not ahead on the current line any more; ask for the targets again".to_owned());
         }
+        active.inlined.retain(|address, _| *address == call);
+        active.calls = if active.inlined.is_empty() { BTreeSet::from([call]) } else { BTreeSet::new() };
         active.callbacks.clear();
         stepper.starts_at_call &= active.calls.contains(&stop.thread(tid).map_or(call, |it| it.registers.pc()));
         stepper.only = Some(call);
