@@ -2,6 +2,7 @@
 
 mod control;
 mod digest;
+mod forks;
 mod passing;
 mod thread;
 
@@ -48,6 +49,8 @@ pub struct Tracee {
     forked: HashMap<Pid, bool>,
     /// Processes that run in our debuggee's memory: between vfork and exec.
     sharing: HashSet<Pid>,
+    /// Forked processes are left standing for somebody else.
+    follow_forks: bool,
     queue: VecDeque<WaitEvent>,
     ended: Option<Ended>,
     /// How the thread that ended last did.
@@ -76,6 +79,7 @@ impl Tracee {
             early: HashMap::new(),
             forked: HashMap::new(),
             sharing: HashSet::new(),
+            follow_forks: false,
             queue: VecDeque::new(),
             ended: None,
             last_end: None,

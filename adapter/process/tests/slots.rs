@@ -157,7 +157,8 @@ fn code(pid: i32) -> (Vec<u8>, Vec<u8>) {
     use std::os::unix::fs::FileExt;
     let program = std::env::current_exe().unwrap();
     let mapped = weft_process::mappings(pid).unwrap();
-    let text = mapped.into_iter().find(|mapping| mapping.executable && mapping.path.as_ref() == Some(&program)).unwrap();
+    let text =
+        mapped.into_iter().find(|mapping| mapping.executable && mapping.path.as_ref() == Some(&program)).unwrap();
     let length = usize::try_from(text.end.since(text.start).unwrap()).unwrap();
     let (mut memory, mut file) = (vec![0; length], vec![0; length]);
     std::fs::File::open(format!("/proc/{pid}/mem")).unwrap().read_exact_at(&mut memory, text.start.raw()).unwrap();

@@ -170,6 +170,7 @@ impl Engine {
             shared,
         };
         engine.begin_attached();
+        engine.tracee.set_follow_forks(engine.settings.follow_forks);
         engine.open_symbols(instead.as_deref())?;
         Ok(engine)
     }

@@ -1,5 +1,7 @@
 //! The program that steps go through, and a debugger on it whose events are waited for, never slept for.
 
+#![allow(dead_code, reason = "no test uses all of it")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
@@ -7,7 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use weft_debugger::{
-    Debugger, Event, Grain, LaunchSpec, LineSpec, Reason, ResumeKind, Settings, StepKind, StepTarget, Stopped,
+    AttachSpec, Debugger, Event, Grain, LaunchSpec, LineSpec, Reason, ResumeKind, Settings, StepKind, StepTarget,
+    Stopped,
 };
 
 /// Nothing here takes that long; a test that waits longer has found something.
@@ -109,6 +112,26 @@ impl Session {
         )
         .unwrap();
         Self { debugger, events, output, notes: Vec::new(), forked: Vec::new(), ended: Vec::new() }
+    }
+
+    /// A process that runs or stands already.
+    pub(crate) fn attach(spec: AttachSpec) -> Self {
+        let (send, events) = channel();
+        let debugger = Debugger::attach(spec, move |event| send.send(event).unwrap_or_default()).unwrap();
+        let (notes, forked, ended) = Default::default();
+        Self { debugger, events, output: Arc::default(), notes, forked, ended }
+    }
+
+    /// The next forked process that is told of.
+    pub(crate) fn next_fork(&mut self) -> i32 {
+        loop {
+            match self.any() {
+                Event::Forked(child) => return child,
+                Event::Stopped(stopped) => panic!("stopped by {:?}", stopped.reason),
+                Event::Exited(status) => panic!("it exited with {status}"),
+                _ => {}
+            }
+        }
     }
 
     /// Launched in a role, and stopped at a marker; the breakpoint is gone again.

@@ -112,10 +112,11 @@ impl Tracee {
         let child = ptrace::event_message(parent).ok().and_then(|message| Tid::try_from(message).ok());
         // None: the parent was killed meanwhile; its end will be reported.
         let child = child?;
-        let shares_memory = event == libc::PTRACE_EVENT_VFORK;
+        let waits = event == libc::PTRACE_EVENT_VFORK;
         if let Some(thread) = self.threads.get_mut(&parent) {
-            thread.in_vfork = shares_memory;
+            thread.in_vfork = waits;
         }
+        let shares_memory = waits || self.asked_to_share(parent);
         let is_thread = event == libc::PTRACE_EVENT_CLONE && proc::is_thread_of(self.pid, child);
         let came_early = self.early.remove(&child).is_some();
         if is_thread {
@@ -127,7 +128,8 @@ impl Tracee {
             } else {
                 self.forked.insert(child, shares_memory);
             }
-            Some(WaitEvent::Forked { child })
+            // One that is followed is told of when it stands ready for somebody else.
+            (!self.follow_forks).then_some(WaitEvent::Forked { child })
         }
     }
 
@@ -142,9 +144,7 @@ impl Tracee {
         if let Some(memory) = &self.memory {
             memory.restore_in(child);
         }
-        if let Err(error) = ptrace::detach(child, 0) {
-            tracing::debug!(child, %error, "a forked process was gone before it was let go");
-        }
+        self.let_go(child);
     }
 
     /// A stop of a process that shares our debuggee's memory. Hits of traps are not its own; it is let go when its memory
@@ -152,13 +152,17 @@ impl Tracee {
     pub(super) fn digest_sharing(&mut self, child: Pid, status: i32) {
         let (signal, event) = (libc::WSTOPSIG(status), status >> 16);
         match event {
-            libc::PTRACE_EVENT_EXEC | libc::PTRACE_EVENT_EXIT => {
+            libc::PTRACE_EVENT_EXEC => {
+                self.sharing.remove(&child);
+                self.let_go(child);
+            }
+            libc::PTRACE_EVENT_EXIT => {
                 self.sharing.remove(&child);
                 let _gone = ptrace::detach(child, 0);
             }
             libc::PTRACE_EVENT_CLONE | libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK => {
                 let born = ptrace::event_message(child).ok().and_then(|message| Pid::try_from(message).ok());
-                let shares_memory = event != libc::PTRACE_EVENT_FORK;
+                let shares_memory = event == libc::PTRACE_EVENT_VFORK || self.asked_to_share(child);
                 match born {
                     Some(born) if self.early.remove(&born).is_some() => self.release_fork(born, shares_memory),
                     Some(born) => {

@@ -175,9 +175,20 @@ pub(super) fn play_on() {
 
 global_asm!(
     // A child that shares our memory, executes what may be trapped, and ends with status 42.
-    ".globl weft_vfork", ".globl weft_vfork_at",
-    "weft_vfork:", "mov eax, 58", "syscall", "test eax, eax", "jnz 2f",
-    "weft_vfork_at:", "nop", "call weft_callee", "mov edi, 42", "mov eax, 60", "syscall", "ud2",
+    ".globl weft_vfork",
+    ".globl weft_vfork_at",
+    "weft_vfork:",
+    "mov eax, 58",
+    "syscall",
+    "test eax, eax",
+    "jnz 2f",
+    "weft_vfork_at:",
+    "nop",
+    "call weft_callee",
+    "mov edi, 42",
+    "mov eax, 60",
+    "syscall",
+    "ud2",
     "2: ret",
 );
 

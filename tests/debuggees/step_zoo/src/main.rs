@@ -322,14 +322,14 @@ fn vforks() {
         }
     }
     let status = status_of(child); // BP: vforks wait
-    println!("vforked: {status:x}");
+    println!("vforked: {status:x}"); // BP: vforks told
     let status = std::process::Command::new(std::env::current_exe().unwrap()).arg("child").status().unwrap();
     println!("spawned: {:?}", status.code()); // BP: vforks end
 }
 
 fn child_main() {
     let status = in_child(6); // BP: child main
-    std::process::exit(status as i32);
+    std::process::exit(status as i32); // BP: child end
 }
 
 extern "C" fn cloned(argument: *mut u8) -> i32 {
