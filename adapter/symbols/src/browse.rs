@@ -34,7 +34,7 @@ pub struct CodeName {
 }
 
 impl Modules {
-    /// Every place in `lines` of a source file where a statement begins that has code, in any image; ascending. `path`
+    /// Every place in `lines` of a source file where code begins, in any image; ascending. `path`
     /// is an absolute path or a path suffix of whole components. Empty: no image names the file, or no code there.
     pub fn breakpoint_locations(&self, path: &Path, lines: RangeInclusive<u32>) -> Result<Vec<CodePlace>, SymbolError> {
         let mut places = BTreeSet::new();
@@ -95,7 +95,8 @@ impl Image {
     ) -> Result<BTreeSet<CodePlace>, SymbolError> {
         let mut places = BTreeSet::new();
         let begins = |row: &RawRow, after: &RawRow| {
-            row.is_stmt
+            // Compilers mark as statements only what begins a line; another column of it is a place too.
+            (row.is_stmt || row.column != 0)
                 && !row.end_sequence
                 && after.address > row.address
                 && row.line != 0

@@ -343,7 +343,9 @@ impl Rows {
             {
                 piece.end = after.address;
             }
-            if run_has_place || !row.is_stmt || row.end_sequence || row.line < line || !numbers.contains(&row.file) {
+            // Compilers mark as statements only what begins a line: a column that is meant says enough.
+            let is_place = row.is_stmt || (column.is_some() && is_meant(row));
+            if run_has_place || !is_place || row.end_sequence || row.line < line || !numbers.contains(&row.file) {
                 continue;
             }
             run_has_place = true;

@@ -51,9 +51,10 @@ pub fn place_target(stop: &Stop, tid: Option<i32>, place: &Place, name: &str) ->
     let refuse = |why: String| Err(ValueError::Refused(why));
     let size = place.size();
     let Some(address) = place.address() else {
+        let other =
+            if place.is_pointer() { format!("what it refers to: `*{name}`") } else { "something that does".to_owned() };
         return refuse(format!(
-            "`{name}` has no address here: it is computed, or held in a register; watch something that lies in memory, \
-             such as what it refers to (`*{name}`)"
+            "`{name}` lies nowhere in memory here: it is computed or held in a register; watch {other}"
         ));
     };
     if size == 0 {
