@@ -59,7 +59,20 @@ fn values_that_are_none_are_said_to_be_so() {
         open(&mut client, variable, 6, &mut opened);
     }
     assert!(started.elapsed() < SOON, "{opened} variables opened in {:?}", started.elapsed());
-    for expression in ["wild.number", "(*wild).next", "dangling[0]", "endless[18446744073709551615]", "ring.next"] {
+    for expression in [
+        "wild.number",
+        "(*wild).next",
+        "dangling[0]",
+        "endless[18446744073709551615]",
+        "ring.next",
+        "wild.number + 1 == 2",
+        "endless_text == \"text\"",
+        "endless_text < \"text\"",
+        "endless[1..] == b\"\"",
+        "tag == One",
+        "letter == 'a'",
+        "truth && ring.number == 1",
+    ] {
         // Whatever it is, it is an answer.
         let _ = client.request("evaluate", serde_json::json!({"expression": expression, "frameId": top}));
     }

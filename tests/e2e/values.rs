@@ -103,6 +103,35 @@ fn paths_lead_inside() {
 }
 
 #[test]
+fn operators_compute_and_compare() {
+    let (mut client, frame) = look();
+    for (expression, value) in [
+        ("number + 1", "43"),
+        ("number * 2 == 84 && !(place.x > 5)", "true"),
+        ("place.x + place.y", "-1"),
+        ("pair.1 == \"nine\"", "true"),
+        ("pair.1 < \"nine\"", "false"),
+        ("array[array[0] as usize / 10]", "20"),
+        ("tuple.2 * 2.0", "5.0"),
+        ("boxed.y as f64 / 4.0", "0.5"),
+        ("many[number as usize] == 42", "true"),
+        ("\"text\"", "\"text\""),
+    ] {
+        assert_eq!(client.evaluate(expression, frame).value, value, "{expression}");
+    }
+    for (expression, sentence) in [
+        ("number / 0", "divides by zero"),
+        ("place.x == \"three\"", "cannot compare `i32` with `str`"),
+        ("place == 3", "cannot compare `Point` with `integer`; compare their fields"),
+        ("numbers.len() == 4", "functions and methods of the program are not called"),
+    ] {
+        let told = client.cannot_evaluate(expression, frame);
+        assert!(told.contains(sentence), "{expression}: {told}");
+    }
+    client.disconnect();
+}
+
+#[test]
 fn what_cannot_be_evaluated_says_why() {
     let (mut client, frame) = look();
     for (expression, told) in

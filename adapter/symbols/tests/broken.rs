@@ -85,10 +85,11 @@ fn ask_everything(image: &Arc<Image>) {
             let Some(address) = segment.addresses.start.checked_add(step * 977) else { continue };
             let end = address.checked_add(64).unwrap_or(address);
             let _ = (image.line_at(address), image.rows_in(address..end), image.symbol_at(address));
-            let _ = image.vtable_type(address);
+            let _ = (image.vtable_type(address), image.code_name(address), image.cfa_rule(address));
         }
     }
     let _ = image.line_at(image.entry());
+    let _ = (image.breakpoint_locations(Path::new("lines.rs"), 1..=100), image.sources());
     let _ = (image.types("u32"), image.functions("fixture::main"), image.statics("fixture::COUNTER"));
     let _ =
         (image.types_of_any_arguments("core::option::Option"), image.symbol("main"), image.symbols_containing("main"));

@@ -37,8 +37,9 @@ fn ask_everything(path: &Path, pcs: &[u64]) {
         let _ = modules.caller(&registers, false, &memory);
         let address = FileAddr::new(*pc);
         image.function_bounds(address);
+        let _ = (image.cfa_rule(address), image.code_name(address));
         for frame in image.frames_at(address).unwrap_or_default() {
-            let _ = frame.inlined_ranges();
+            let _ = (frame.inlined_ranges(), frame.statements());
             frame.environment_type().map(|ty| ty.coroutine_function());
             for variable in frame.variables_at(address).unwrap_or_default() {
                 let context = LocationContext {
@@ -49,7 +50,7 @@ fn ask_everything(path: &Path, pcs: &[u64]) {
                     modules: &modules,
                     frame: &frame,
                 };
-                let _ = variable.locate(&context);
+                let _ = (variable.locate(&context), variable.kept(&frame, address));
                 if let Some(ty) = &variable.ty {
                     ty.is_uninhabited();
                     ty.active_variant(Some(0));
