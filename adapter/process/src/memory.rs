@@ -9,7 +9,7 @@ use std::{
     io,
     os::unix::fs::FileExt,
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -43,6 +43,9 @@ struct Inner {
     file: File,
     /// Address of each trap and the byte it replaced.
     traps: RwLock<BTreeMap<u64, u8>>,
+    /// Traps that were taken away and may still be in a copy of this memory that a fork made before. Changed under the
+    /// table's lock.
+    lifted: Mutex<BTreeMap<u64, u8>>,
     /// Traps are in memory, and not only in the table. Changed under the table's lock.
     armed: AtomicBool,
     /// Who takes the traps out if we die.
@@ -71,7 +74,14 @@ impl LiveMemory {
     }
 
     fn with(pid: Tid, file: File, guard: Option<Arc<Table>>) -> Self {
-        Self(Arc::new(Inner { pid, file, traps: RwLock::default(), armed: AtomicBool::new(true), guard }))
+        Self(Arc::new(Inner {
+            pid,
+            file,
+            traps: RwLock::default(),
+            lifted: Mutex::default(),
+            armed: AtomicBool::new(true),
+            guard,
+        }))
     }
 
     fn is_armed(&self) -> bool {
@@ -156,6 +166,7 @@ impl LiveMemory {
             Ok(1) if byte == [TRAP] => self.write_raw(address, &[original]),
             _ => Ok(()),
         };
+        self.lifted().insert(address.raw(), original);
         self.forget(address);
         lifted
     }
@@ -182,14 +193,30 @@ impl LiveMemory {
         self.traps().contains_key(&address.raw())
     }
 
-    /// Puts the original bytes into the memory of `child`, a copy of this process made by fork.
+    fn lifted(&self) -> MutexGuard<'_, BTreeMap<u64, u8>> {
+        self.0.lifted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing runs, and no fork is on its way: no copy that will be restored has a trap that is not planted now.
+    pub(crate) fn settle(&self) {
+        self.lifted().clear();
+    }
+
+    /// Puts the original bytes into the memory of `child`, a copy of this process made by fork: where traps are, and where
+    /// some were that may have gone after the copy was made and before anybody told of it.
     pub(crate) fn restore_in(&self, child: Pid) {
         let traps = self.traps();
-        if traps.is_empty() {
+        let lifted = self.lifted();
+        if traps.is_empty() && lifted.is_empty() {
             return;
         }
-        let Ok(file) = OpenOptions::new().write(true).open(format!("/proc/{child}/mem")) else { return };
-        for (address, original) in traps.iter() {
+        let Ok(file) = OpenOptions::new().read(true).write(true).open(format!("/proc/{child}/mem")) else { return };
+        let is_trap = |address: u64| {
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, address).is_ok() && byte == [TRAP]
+        };
+        let left = lifted.iter().filter(|(address, _)| !traps.contains_key(address) && is_trap(**address));
+        for (address, original) in traps.iter().chain(left) {
             if let Err(error) = file.write_all_at(&[*original], *address) {
                 tracing::debug!(child, address, %error, "a trap stays in a forked process");
             }

@@ -309,6 +309,35 @@ fn forked_processes_run_without_traps() {
     assert_eq!((hits, forks), (10, 20));
 }
 
+/// The kernel has copied the memory already when the trap is taken away, and nobody was told.
+#[test]
+fn a_trap_that_is_lifted_while_a_fork_is_on_its_way_is_not_in_the_copy() {
+    let Launched { mut tracee, stdin, stdout, .. } = Tracee::launch(&spec("forks:1")).unwrap();
+    let (mut stdin, mut stdout) = (writer(stdin), reader(stdout));
+    let memory = tracee.memory().unwrap();
+    tracee.resume_all();
+    let planter = memory.clone();
+    let listener = thread::spawn(move || {
+        let address = MemAddr::new(hear(&mut stdout).parse().unwrap());
+        planter.plant(address).unwrap();
+        stdin.write_all(b"go\n").unwrap();
+        hear(&mut stdout)
+    });
+    let is_hit = |event: &WaitEvent| matches!(event, WaitEvent::Trapped { trap: Trap::Breakpoint, .. });
+    let hit = run_until(&mut tracee, is_hit).unwrap();
+    let tid = hit.stopped_thread().unwrap();
+    let address = tracee.registers(tid).unwrap().pc().checked_sub(1).unwrap();
+    pass_hits(&mut tracee, tid, address);
+    let stat = format!("/proc/{}/stat", tracee.pid());
+    while !std::fs::read_to_string(&stat).unwrap().contains(") t ") {
+        // It stops when it has forked, and nothing else stops it.
+        thread::yield_now();
+    }
+    memory.lift(address).unwrap();
+    assert_eq!(run_to_end(&mut tracee), Ended::Code(0));
+    assert_eq!(listener.join().unwrap(), "1", "children that ended well");
+}
+
 #[test]
 fn the_first_thread_may_end_before_the_others() {
     let mut running = Running::start("leader-exits");

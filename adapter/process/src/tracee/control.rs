@@ -108,6 +108,9 @@ impl Tracee {
                 event => self.queue.push_back(event),
             }
         }
+        if let Some(memory) = self.memory.as_ref().filter(|_| self.forked.is_empty() && self.sharing.is_empty()) {
+            memory.settle();
+        }
         Ok(())
     }
 
