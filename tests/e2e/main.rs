@@ -12,6 +12,7 @@ mod hostile;
 mod logical;
 mod mini_redis;
 mod spawner;
+mod step_zoo;
 mod stepping;
 mod stress;
 mod values;

@@ -123,6 +123,7 @@ fn inlining(start: u32) -> u32 {
     a + b // BP: inlining end
 }
 
+#[rustfmt::skip]
 fn statements(n: u32) -> u32 {
     let a = double(n); let b = triple(n); let c = a + b; // BP: statements
     c + 1 // BP: statements end
@@ -160,6 +161,7 @@ fn outer() {
     println!("never"); // BP: outer never
 }
 
+#[rustfmt::skip]
 fn deep(level: u32) {
     let _guard = Guard("deep"); // BP: deep start
     if level > 0 { // BP: deep if
@@ -175,6 +177,7 @@ fn survives() -> u32 {
 
 // Moves.
 
+#[rustfmt::skip]
 fn moved(n: u32) -> u32 {
     let mut sum = 0; // BP: moved start
     for round in 0..n { // BP: moved for
@@ -241,6 +244,22 @@ unsafe extern "C" {
     fn _exit(status: i32) -> !;
 }
 
+/// What the system does with a signal.
+///
+/// # Safety
+/// The number is a signal's.
+unsafe fn signal_default(number: i32) {
+    type Handler = extern "C" fn(i32);
+    // SAFETY: the same function, whose handler is a pointer or 0 (`SIG_DFL`).
+    let set: unsafe extern "C" fn(i32, usize) -> usize = unsafe {
+        std::mem::transmute::<unsafe extern "C" fn(i32, Handler) -> usize, _>(
+            signal as unsafe extern "C" fn(i32, Handler) -> usize,
+        )
+    };
+    // SAFETY: numbers only.
+    unsafe { set(number, 0) };
+}
+
 static CAUGHT: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn on_signal(number: i32) {
@@ -271,7 +290,7 @@ fn own_trap() {
     unsafe { std::arch::asm!("int3") };
     println!("{} caught", CAUGHT.load(Ordering::Relaxed));
     // SAFETY: back to what the system does.
-    unsafe { std::mem::transmute::<unsafe extern "C" fn(i32, extern "C" fn(i32)) -> usize, unsafe extern "C" fn(i32, usize) -> usize>(signal)(5, 0) };
+    unsafe { signal_default(5) };
     // SAFETY: it ends the program, or stops it in a debugger.
     unsafe { std::arch::asm!("int3") };
     println!("behind"); // BP: behind trap
@@ -295,6 +314,7 @@ fn status_of(child: i32) -> i32 {
     status
 }
 
+#[rustfmt::skip]
 fn forks() {
     in_child(0); // BP: forks first
     // SAFETY: the child only computes and ends.
