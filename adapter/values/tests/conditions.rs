@@ -278,6 +278,32 @@ fn what_is_wrong_is_said_before_the_program_runs() {
 }
 
 #[test]
+fn what_is_optimised_out_is_said_when_the_condition_is_set() {
+    let mut program = Traced::start("scopes", DEBUG);
+    for passed in 0..5 {
+        program.next().unwrap_or_else(|| panic!("the program reaches stop {passed}"));
+    }
+    let stop = program.next().expect("the generic function is reached");
+    let error = compile(&stop, "items[0] == \"p\"").expect_err("nothing is kept of it").to_string();
+    let sentence = "`items` is <optimised out> at this address; use another line, or build with `opt-level = 0`";
+    assert_eq!(error, sentence);
+    assert!(full(&stop, "items[0] == \"p\"").is_err());
+    assert_eq!(full(&stop, "copy[0] == \"p\""), Ok(true));
+}
+
+/// A function's first instruction: nothing is where the debug information says.
+#[test]
+fn at_a_functions_entry_nothing_is_set_up() {
+    let mut program = Traced::start("conditions", DEBUG);
+    let stop = program.next().expect("the program reaches its first stop");
+    let (module, pc) = stop.modules.to_file(stop.threads[0].registers.pc()).expect("it stands in a file");
+    let code = module.image.frames_at(pc).expect("it has debug information").remove(0);
+    let error =
+        Compiled::condition(&stop.modules, &module.image, code.entry, "step == 1").expect_err("it is too early");
+    assert!(error.to_string().starts_with("`step` is not set up yet at this address"), "{error}");
+}
+
+#[test]
 fn log_messages_show_values_and_reasons() {
     let mut program = Traced::start("conditions", DEBUG);
     let stop = program.next().expect("the program reaches its first stop");
