@@ -11,6 +11,7 @@ mod ends;
 mod hostile;
 mod logical;
 mod mini_redis;
+mod requests;
 mod spawner;
 mod step_zoo;
 mod stepping;

@@ -37,40 +37,24 @@ impl SteppedTask {
     }
 }
 
-/// The thread that the last stop was about.
-#[derive(Clone, Default)]
-pub(crate) struct ShownThread(Arc<Mutex<Option<i32>>>);
-
-impl ShownThread {
-    pub(crate) fn set(&self, thread: i32) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
-    }
-
-    fn get(&self) -> Option<i32> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// A native program under the debugger.
 pub(crate) struct Native {
     debugger: Debugger,
     tasks: Tasks,
     stop_on_entry: bool,
     stepped: SteppedTask,
-    shown: ShownThread,
     sources: SourceList,
     /// Exception filters were set.
     filtered: AtomicBool,
 }
 
 impl Native {
-    pub(crate) fn new(debugger: Debugger, stop_on_entry: bool, stepped: SteppedTask, shown: ShownThread) -> Self {
+    pub(crate) fn new(debugger: Debugger, stop_on_entry: bool, stepped: SteppedTask) -> Self {
         Self {
             debugger,
             tasks: Tasks::default(),
             stop_on_entry,
             stepped,
-            shown,
             sources: SourceList::default(),
             filtered: AtomicBool::new(false),
         }
@@ -122,20 +106,6 @@ impl Native {
             }
         })
     }
-
-    /// Whether one thread alone can go on like this. The engine lets the one run that is stepped, or was shown.
-    fn check_alone(&self, alone: Target, how: &Resume) -> Answer<()> {
-        let alone = self.thread_of(alone, "run alone")?;
-        let shown = self.shown.get();
-        if matches!(how, Resume::Continue) && shown.is_some_and(|shown| shown != alone) {
-            let sentence = format!(
-                "only the thread that the stop is about can run alone, which is {}: step thread {alone}, or continue all",
-                shown.unwrap_or_default()
-            );
-            return Err(Error::new(ErrorId::NotSupported, sentence));
-        }
-        Ok(())
-    }
 }
 
 fn thread_number(tid: i64) -> Answer<i32> {
@@ -177,14 +147,14 @@ impl Debuggee for Native {
     }
 
     fn resume(&self, how: Resume, alone: Option<Target>) -> Answer<()> {
-        if let Some(alone) = alone {
-            self.check_alone(alone, &how)?;
-        }
         let stepped = match &how {
             Resume::Step { of: Target::Task(key), .. } | Resume::StepInto { of: Target::Task(key), .. } => Some(*key),
             _ => None,
         };
-        let how = self.resumption(how)?;
+        let how = match (how, alone) {
+            (Resume::Continue, Some(alone)) => ResumeKind::ContinueAlone(self.thread_of(alone, "run alone")?),
+            _ => self.resumption(how)?,
+        };
         self.stepped.set(stepped);
         self.debugger.resume(how, alone.is_some()).map_err(refused)
     }

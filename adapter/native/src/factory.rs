@@ -10,7 +10,7 @@ use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::Answer;
 use weft_session::{AttachConfig, Debuggee, EventSender, Factory, LaunchConfig, Terminal, TerminalCommand};
 
-use crate::control::{Native, ShownThread, SteppedTask};
+use crate::control::{Native, SteppedTask};
 use crate::output::Pump;
 use crate::report::Reporter;
 use crate::settings::settings;
@@ -41,8 +41,8 @@ impl Factory for NativeFactory {
             console: Console::Terminals,
             settings: settings(&config.settings)?,
         };
-        let (stepped, shown) = (SteppedTask::default(), ShownThread::default());
-        let reporter = Reporter::new(events.clone(), stepped.clone(), shown.clone());
+        let stepped = SteppedTask::default();
+        let reporter = Reporter::new(events.clone(), stepped.clone());
         let report = move |event| reporter.report(event);
         let debugger = match Terminal::of(config.console) {
             Some(terminal) => in_terminal(spec, terminal, events, report)?,
@@ -51,15 +51,15 @@ impl Factory for NativeFactory {
                 Debugger::launch(spec, report, move |stream, bytes| pump.write(stream, bytes)).map_err(refused)?
             }
         };
-        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped, shown)))
+        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped)))
     }
 
     fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
         if config.core.is_some() {
             return Err(Error::new(ErrorId::UnsupportedAttribute, "`coreFile` is not supported yet: set `pid`"));
         }
-        let (stepped, shown) = (SteppedTask::default(), ShownThread::default());
-        let reporter = Reporter::new(events, stepped.clone(), shown.clone());
+        let stepped = SteppedTask::default();
+        let reporter = Reporter::new(events, stepped.clone());
         let spec = AttachSpec {
             pid: config.pid,
             program: config.program,
@@ -71,7 +71,7 @@ impl Factory for NativeFactory {
                 Error { id: ErrorId::LaunchFailed, message } => Error { id: ErrorId::AttachFailed, message },
                 other => other,
             })?;
-        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped, shown)))
+        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped)))
     }
 }
 

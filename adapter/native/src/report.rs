@@ -6,27 +6,23 @@ use weft_session::debuggee::{Channel, DebuggeeEvent, Exception, StopReason, Targ
 use weft_tasks::TaskKey;
 
 use crate::breakpoints::to_bound;
-use crate::control::{ShownThread, SteppedTask};
+use crate::control::SteppedTask;
 use crate::words::location;
 
 /// Tells the session what the engine reports.
 pub(crate) struct Reporter {
     events: EventSender,
     stepped: SteppedTask,
-    shown: ShownThread,
 }
 
 impl Reporter {
-    pub(crate) fn new(events: EventSender, stepped: SteppedTask, shown: ShownThread) -> Self {
-        Self { events, stepped, shown }
+    pub(crate) fn new(events: EventSender, stepped: SteppedTask) -> Self {
+        Self { events, stepped }
     }
 
     pub(crate) fn report(&self, event: Event) {
         let told = match event {
-            Event::Stopped(stopped) => {
-                self.shown.set(stopped.tid);
-                DebuggeeEvent::Stopped(to_stopped(&stopped, self.stepped.take()))
-            }
+            Event::Stopped(stopped) => DebuggeeEvent::Stopped(to_stopped(&stopped, self.stepped.take())),
             Event::ThreadStarted(tid) => DebuggeeEvent::ThreadStarted(i64::from(tid)),
             Event::ThreadExited(tid) => DebuggeeEvent::ThreadExited(i64::from(tid)),
             Event::BreakpointChanged(bound) => DebuggeeEvent::BreakpointChanged(to_bound(bound)),

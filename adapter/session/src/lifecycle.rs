@@ -171,12 +171,10 @@ impl Lane {
     pub(crate) fn load(&mut self, common: &CommonArguments, phase: Phase, work: Work) {
         let client = self.shared.client();
         let places = self.shared.places().again(&common.source_map, client.lines_from_1, client.columns_from_1);
-        let sources = Arc::clone(places.sources());
         self.shared.set_places(places);
         self.shared.listing().configure(common.tasks.clone());
         self.phase = phase;
         self.early.clear();
-        tokio::task::spawn_blocking(move || sources.prepare());
         self.loads = self.loads.saturating_add(1);
         let events = EventSender::new(self.sender.clone(), Arc::clone(&self.shared), self.loads);
         let (factory, lane) = (Arc::clone(&self.factory), self.sender.clone());

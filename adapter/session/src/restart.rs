@@ -105,8 +105,8 @@ impl Lane {
                 "process {pid} was forked and runs undebugged: this editor cannot start a session for it \
                  (`startDebugging`); attach to it by hand, or set `followForks` to false"
             );
-            self.shared.out.say(Channel::Console, &format!("weft: {sentence}"));
-            return self.let_go(pid);
+            self.let_go(pid);
+            return self.shared.out.say(Channel::Console, &format!("weft: {sentence}"));
         }
         let Some(origin) = &self.origin else { return self.let_go(pid) };
         let arguments = StartDebuggingArguments { configuration: self.for_child(origin, pid), request: "attach" };
@@ -129,9 +129,9 @@ impl Lane {
         }
         self.forks.retain(|known| *known != pid);
         if let Err(why) = answer {
+            self.let_go(pid);
             let line = format!("weft: process {pid} was forked and runs undebugged: {why}");
             self.shared.out.say(Channel::Important, &line);
-            self.let_go(pid);
         }
     }
 

@@ -14,6 +14,9 @@ use crate::shared::Shared;
 /// What is said where the standard library's source would be.
 const NOT_INSTALLED: &str = "the source of the standard library is not installed: run `rustup component add rust-src`";
 
+/// Toolchains that are looked through.
+const MOST_TOOLCHAINS: usize = 32;
+
 /// Files that one answer names at most.
 const MOST_SOURCES: usize = 50_000;
 
@@ -23,7 +26,7 @@ const MOST_TEXT: u64 = 16 << 20;
 /// The standard library's source on this machine, and files that lie nowhere.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
-    library: OnceLock<Option<Library>>,
+    libraries: OnceLock<Vec<Library>>,
     /// By their number, counted from 1.
     missing: Mutex<Vec<PathBuf>>,
     said: AtomicBool,
@@ -39,29 +42,25 @@ struct Library {
 }
 
 impl Sources {
-    /// Asks the compiler on this machine, once; others wait meanwhile.
-    fn library(&self) -> Option<&Library> {
-        self.library.get_or_init(find_library).as_ref()
-    }
-
-    /// Does so before somebody has to wait.
-    pub(crate) fn prepare(&self) {
-        self.library();
+    /// Looks on this machine, once; others wait meanwhile.
+    fn libraries(&self) -> &[Library] {
+        self.libraries.get_or_init(find_libraries)
     }
 
     /// The file on this machine of one that the debug information calls `/rustc/<hash>/library/…`.
     pub(crate) fn standard(&self, file: &Path) -> Option<PathBuf> {
-        is_standard(file).then_some(())?;
-        let library = self.library()?;
-        let rest = file.strip_prefix(&library.from).ok()?;
-        Some(library.to.join(rest)).filter(|path| path.is_file())
+        if !is_standard(file) {
+            return None;
+        }
+        let lies = |library: &Library| Some(library.to.join(file.strip_prefix(&library.from).ok()?));
+        self.libraries().iter().find_map(lies).filter(|path| path.is_file())
     }
 
     /// What the debug information calls a file of the standard library on this machine. Looks only if somebody has
     /// looked before: nobody has such a file open otherwise.
     pub(crate) fn from_standard(&self, file: &Path) -> Option<PathBuf> {
-        let library = self.library.get()?.as_ref()?;
-        Some(library.from.join(file.strip_prefix(&library.to).ok()?))
+        let called = |library: &Library| Some(library.from.join(file.strip_prefix(&library.to).ok()?));
+        self.libraries.get()?.iter().find_map(called)
     }
 
     /// The number of a file that lies nowhere.
@@ -87,19 +86,32 @@ pub(crate) fn is_standard(file: &Path) -> bool {
     hash.is_some_and(|hash| hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// The source of the compiler on PATH, if it is installed. Another compiler's has other lines.
-fn find_library() -> Option<Library> {
-    let ask = |arguments: &[&str]| {
-        let mut command = Command::new("rustc");
-        // A toolchain that a directory's file asks for is not downloaded for this.
-        command.args(arguments).env("RUSTUP_AUTO_INSTALL", "0").stdin(Stdio::null()).stderr(Stdio::null());
-        let output = command.output().ok().filter(|output| output.status.success())?;
-        String::from_utf8(output.stdout).ok()
-    };
-    let version = ask(&["-vV"])?;
+/// The sources that are installed here: those of rustup's toolchains, and of the compiler on PATH. Each belongs to the
+/// compiler beside it, which is asked for its hash: another compiler's has other lines. No compiler is started where
+/// there are no sources.
+fn find_libraries() -> Vec<Library> {
+    let rustup = std::env::var_os("RUSTUP_HOME").map(PathBuf::from);
+    let rustup = rustup.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".rustup")));
+    let toolchains = rustup.and_then(|rustup| std::fs::read_dir(rustup.join("toolchains")).ok());
+    let mut roots: Vec<PathBuf> = toolchains.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let compiler = std::env::split_paths(&path).map(|folder| folder.join("rustc")).find(|file| file.is_file());
+    // `rustup` stands behind the name in its own installations, whose toolchains are found already.
+    let compiler = compiler.and_then(|file| file.canonicalize().ok()).filter(|file| file.ends_with("bin/rustc"));
+    roots.extend(compiler.and_then(|file| Some(file.parent()?.parent()?.to_owned())));
+    roots.iter().take(MOST_TOOLCHAINS).filter_map(|root| library_of(root)).collect()
+}
+
+fn library_of(root: &Path) -> Option<Library> {
+    let to = root.join("lib/rustlib/src/rust");
+    let rustc = root.join("bin/rustc");
+    if !to.join("library").is_dir() || !rustc.is_file() {
+        return None;
+    }
+    let output = Command::new(rustc).arg("-vV").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let version = String::from_utf8(output.stdout).ok()?;
     let hash = version.lines().find_map(|line| line.strip_prefix("commit-hash: "))?.trim().to_owned();
-    let to = PathBuf::from(ask(&["--print", "sysroot"])?.trim()).join("lib/rustlib/src/rust");
-    to.join("library").is_dir().then(|| Library { from: Path::new("/rustc").join(hash), to })
+    Some(Library { from: Path::new("/rustc").join(hash), to })
 }
 
 /// Serves `loadedSources`.
@@ -173,13 +185,27 @@ mod tests {
         let (mine, other) = ("/rustc/".to_owned() + &"a".repeat(40), "/rustc/".to_owned() + &"b".repeat(40));
         let sources = Sources::default();
         let library = Library { from: PathBuf::from(&mine), to: root.clone() };
-        sources.library.set(Some(library)).unwrap();
+        assert!(sources.libraries.set(vec![library]).is_ok());
         let there = root.join("library/core/lib.rs");
         let in_mine = Path::new(&mine).join("library/core/lib.rs");
         assert_eq!(sources.standard(&in_mine), Some(there.clone()));
         assert_eq!(sources.from_standard(&there), Some(in_mine));
         assert_eq!(sources.standard(&Path::new(&mine).join("library/core/gone.rs")), None);
         assert_eq!(sources.standard(&Path::new(&other).join("library/core/lib.rs")), None);
+        std::fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn a_toolchain_is_asked_for_its_hash() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = std::env::temp_dir().join(format!("weft-toolchain-{}", std::process::id()));
+        std::fs::create_dir_all(root.join("lib/rustlib/src/rust/library")).unwrap();
+        assert!(library_of(&root).is_none(), "sources without a compiler");
+        std::fs::create_dir_all(root.join("bin")).unwrap();
+        std::fs::write(root.join("bin/rustc"), "#!/bin/sh\necho 'rustc 1'\necho 'commit-hash: abc'\n").unwrap();
+        std::fs::set_permissions(root.join("bin/rustc"), PermissionsExt::from_mode(0o755)).unwrap();
+        let found = library_of(&root).unwrap();
+        assert_eq!((found.from, found.to), ("/rustc/abc".into(), root.join("lib/rustlib/src/rust")));
         std::fs::remove_dir_all(&root).unwrap();
     }
 

@@ -459,9 +459,10 @@ async fn memory_is_read_and_written() {
         abilities[name] = json!(true);
     }
     client.ask("initialize", abilities).await;
-    client.send("launch", json!({"program": "/bin/true"})).await;
+    let launch = client.send("launch", json!({"program": "/bin/true"})).await;
     client.until_event("initialized").await;
     client.body("configurationDone", json!({})).await;
+    client.response(launch).await;
     assert_eq!(client.error("readMemory", json!({"memoryReference": "0x1000", "count": 1})).await.0, 1102);
     assert_eq!(client.error("writeMemory", json!({"memoryReference": "0x1000", "data": "AA=="})).await.0, 1102);
     client.fake().stop_at_breakpoint();

@@ -9,6 +9,7 @@ mod motion;
 mod moves;
 mod placement;
 mod traps;
+mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -252,7 +253,10 @@ impl Engine {
                 let ended = self.end_thread(tid);
                 reply.send(ended);
             }
-            Input::Write(_, _, reply) => reply.send(Err(unbuilt())),
+            Input::Write(address, bytes, reply) => {
+                let written = self.write(address, &bytes);
+                reply.send(written);
+            }
             Input::Resume(how, alone, reply) => {
                 // Answered first: a system call that is stepped may take as long as it likes.
                 match self.resume(how, alone) {

@@ -22,6 +22,7 @@ impl Engine {
         for bound in changed.into_iter().filter_map(|id| self.bound(id)) {
             (self.events)(Event::BreakpointChanged(bound));
         }
+        (self.events)(Event::ModulesChanged);
     }
 
     /// Replaces a group of breakpoints, in the program's memory too; how they are set, in the order asked.
