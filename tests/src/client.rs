@@ -382,7 +382,7 @@ impl Drop for Client {
             unsafe { libc::kill(pid, libc::SIGKILL) };
         }
         if thread::panicking() {
-            eprintln!("--- what was said:\n{}\n---", self.transcript());
+            eprintln!("--- what was said:\n{}\n---", self.transcript.tail());
         } else {
             assert!(survivors.is_empty(), "outlived their adapter: {survivors:?}\n{}", self.transcript());
         }

@@ -46,7 +46,8 @@ pub fn wait_asleep(pid: i32) {
     }
 }
 
-fn threads(pid: i32) -> Vec<i32> {
+/// Its threads, those included that are ending.
+pub fn threads(pid: i32) -> Vec<i32> {
     let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
