@@ -129,10 +129,10 @@ fn an_unoptimised_program() {
 
 #[test]
 fn an_optimised_program() {
-    saturated("release", &["-O"], "150");
+    saturated("release", &["-O"], "40");
 }
 
 #[test]
 fn a_program_at_fixed_addresses() {
-    saturated("fixed", &["-O", "-C", "relocation-model=static"], "150");
+    saturated("fixed", &["-O", "-C", "relocation-model=static"], "40");
 }
