@@ -210,12 +210,20 @@ impl Tracee {
     /// Sets a stopped thread's registers; those unknown in `registers` are left alone.
     pub fn set_registers(&self, tid: Tid, registers: &Registers) -> Result<(), ProcessError> {
         self.advance();
+        self.forget_position(tid);
         registers::write(tid, registers)
     }
 
     /// Moves a stopped thread's pc.
     pub fn set_pc(&self, tid: Tid, pc: MemAddr) -> Result<(), ProcessError> {
+        self.forget_position(tid);
         registers::set_pc(tid, pc)
+    }
+
+    fn forget_position(&self, tid: Tid) {
+        if let Some(thread) = self.threads.get(&tid) {
+            thread.position.set(None);
+        }
     }
 
     /// Which setting of the watches a thread has.

@@ -60,6 +60,11 @@ impl Slot {
         }
     }
 
+    /// Whether the original instruction has more bytes than that.
+    pub(crate) fn is_longer_than(&self, bytes: usize) -> bool {
+        self.code.len() > bytes
+    }
+
     /// Whether one step, or two, surely end the instruction without the kernel or a long repetition in between.
     pub(crate) fn is_brief(&self) -> bool {
         !matches!(self.kind, Kind::Syscall | Kind::Repeated)

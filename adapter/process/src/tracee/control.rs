@@ -18,6 +18,7 @@ impl Tracee {
         }
         let Some(thread) = self.threads.get_mut(&tid) else { return };
         thread.pace = pace;
+        thread.position.set(None);
         thread.state = State::Running;
         thread.keep_signal_info(tid, signal);
         let result = match (thread.group_stop, pace) {

@@ -31,6 +31,7 @@ impl Tracee {
         let interrupted = std::mem::take(&mut thread.interrupted);
         thread.fetching = false;
         thread.trapped = false;
+        thread.position.set(None);
         thread.delivering = (event == 0 && signal != libc::SIGTRAP).then_some(signal);
         if std::mem::replace(&mut thread.state, State::Stopped) == State::Starting && event != libc::PTRACE_EVENT_EXIT {
             self.leave_slot(tid);
@@ -227,6 +228,12 @@ impl Tracee {
     fn digest_trap(&mut self, tid: Tid) -> Option<WaitEvent> {
         const SI_KERNEL: i32 = 0x80;
         let pace = self.threads.get(&tid).map_or(Pace::Run, |thread| thread.pace);
+        if pace == Pace::Run && self.is_at_known_trap(tid) {
+            if let Some(thread) = self.threads.get_mut(&tid) {
+                thread.trapped = true;
+            }
+            return Some(WaitEvent::Trapped { tid, trap: Trap::Breakpoint });
+        }
         let trap = match ptrace::signal_info(tid).map(|info| info.si_code) {
             Ok(SI_KERNEL) => Trap::Breakpoint,
             Ok(libc::TRAP_HWBKPT) => Trap::Hardware(self.read_watch_hits(tid)),

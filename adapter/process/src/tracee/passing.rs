@@ -74,9 +74,27 @@ impl Tracee {
 
     /// A stopped thread's pc and stack pointer, in one cheap question.
     pub fn position(&self, tid: Tid) -> Result<(MemAddr, MemAddr), ProcessError> {
-        ptrace::position(tid)
-            .map(|(pc, sp)| (MemAddr::new(pc), MemAddr::new(sp)))
-            .map_err(|_| ProcessError::ThreadGone(tid))
+        let seen = self.threads.get(&tid).and_then(|thread| thread.position.get());
+        seen.map_or_else(|| self.look_at_position(tid), Ok)
+    }
+
+    fn look_at_position(&self, tid: Tid) -> Result<(MemAddr, MemAddr), ProcessError> {
+        let (pc, sp) = ptrace::position(tid).map_err(|_| ProcessError::ThreadGone(tid))?;
+        Ok((MemAddr::new(pc), MemAddr::new(sp)))
+    }
+
+    /// Whether a thread that a `SIGTRAP` stopped while it ran freely has surely executed a trap of ours: it stands inside
+    /// of an instruction that was passed before, where nothing else can bring it. (Behind a one-byte instruction it may
+    /// have come otherwise.)
+    pub(super) fn is_at_known_trap(&self, tid: Tid) -> bool {
+        let Ok((pc, sp)) = self.look_at_position(tid) else { return false };
+        let Some(address) = pc.checked_sub(1) else { return false };
+        let slot = self.slots.ready(address).and_then(|slot| self.slots.at(slot));
+        let inside = slot.is_some_and(|(slot, _)| slot.is_longer_than(1));
+        if inside && let Some(thread) = self.threads.get(&tid) {
+            thread.position.set(Some((pc, sp)));
+        }
+        inside
     }
 
     /// Reads memory without asking what is hidden there: all of `buffer`, or nothing. For data, at every hit.
@@ -121,6 +139,7 @@ impl Tracee {
     fn enter(&mut self, tid: Tid, slot: MemAddr) -> Result<(), ProcessError> {
         if let Some(thread) = self.threads.get_mut(&tid) {
             thread.detour = None;
+            thread.position.set(None);
         }
         ptrace::poke_user(tid, PC, slot.raw()).map_err(|_| ProcessError::ThreadGone(tid))
     }

@@ -1,6 +1,8 @@
 //! What is known about one thread.
 
-use std::collections::HashMap;
+use std::{cell::Cell, collections::HashMap};
+
+use weft_memory::MemAddr;
 
 use super::passing::Detour;
 use crate::{Tid, ptrace};
@@ -39,6 +41,8 @@ pub(super) struct Thread {
     pub(super) delivering: Option<i32>,
     /// An `int3` stopped it.
     pub(super) trapped: bool,
+    /// Its pc and stack pointer, if they were looked at during this stop.
+    pub(super) position: Cell<Option<(MemAddr, MemAddr)>>,
     /// It was found in a slot, and goes on there.
     pub(super) detour: Option<Detour>,
     /// Which setting of the watches it has in its debug registers; 0: none.
@@ -69,6 +73,7 @@ impl Thread {
             fetching: false,
             delivering: None,
             trapped: false,
+            position: Cell::new(None),
             detour: None,
             watched: 0,
             watch_hits: 0,
