@@ -107,13 +107,16 @@ impl Judge {
     fn new(owner: &Owner, rule: Arc<Rule>, modules: &Modules) -> Self {
         let mut trouble = rule.trouble.clone();
         let mut condition = None;
-        if let (Some(text), Some((image, pc))) = (&rule.terms.condition, &owner.code) {
-            match Compiled::condition(modules, image, *pc, text) {
+        if let Some(text) = &rule.terms.condition {
+            let compiled = match &owner.code {
+                Some((image, pc)) => Compiled::condition(modules, image, *pc, text),
+                // A hit of data may be anywhere in the code.
+                None => Compiled::anywhere(text),
+            };
+            match compiled {
                 Ok(compiled) => condition = Some(Arc::new(compiled)),
                 Err(error) => trouble = Some(format!("the condition cannot be used: {error}")),
             }
-        } else if rule.terms.condition.is_some() {
-            trouble = Some("a condition needs code with debug information, and there is none here".to_owned());
         }
         if let (None, Some(log), Some((image, pc))) = (&trouble, &rule.log, &owner.code)
             && let Err(error) = log.check(modules, image, *pc)

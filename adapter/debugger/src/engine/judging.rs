@@ -53,10 +53,15 @@ impl Engine {
 
     /// Asks every breakpoint at a trap. `counted`: the only one there has counted this hit.
     pub(super) fn judge(&mut self, tid: i32, address: MemAddr, counted: bool) -> Judgement {
-        let Some(judges) = self.sites.get(&address).cloned() else { return Judgement::default() };
+        let judges = self.sites.get(&address).cloned();
+        judges.map(|judges| self.ask(tid, &judges, counted)).unwrap_or_default()
+    }
+
+    /// Asks breakpoints that a stopped thread has hit, each of which counts and tells by itself.
+    pub(super) fn ask(&mut self, tid: i32, judges: &[Judge], counted: bool) -> Judgement {
         let mut judgement = Judgement::default();
         let mut stop: Option<Stop> = None;
-        for judge in judges.iter() {
+        for judge in judges {
             let ruling = if counted { Ruling::Stop } else { self.rule(tid, judge, &mut stop) };
             match (ruling, judge.log()) {
                 (Ruling::GoOn, _) => {}
