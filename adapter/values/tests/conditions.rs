@@ -209,6 +209,111 @@ fn quick_answers_are_those_of_the_full_evaluation() {
     assert!(answered > 20, "{accepted} accepted, {answered} answered of {rows} in an optimised build");
 }
 
+/// Expressions at random, from names that are there and operators of every kind.
+struct Generator(u64);
+
+impl Generator {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).expect("31 bits") % bound
+    }
+
+    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+
+    fn value(&mut self, depth: usize, names: &[&str]) -> String {
+        match self.below(if depth == 0 { 5 } else { 9 }) {
+            0..3 => self.one(names).to_owned(),
+            3 | 4 => self
+                .one(&[
+                    "0",
+                    "1",
+                    "3",
+                    "-1",
+                    "255",
+                    "7u8",
+                    "1.5",
+                    "true",
+                    "'a'",
+                    "\"text\"",
+                    "None",
+                    "State::Busy",
+                    "0x300",
+                ])
+                .to_owned(),
+            5 => format!("({} {} {})", self.value(depth - 1, names), self.operator(), self.value(depth - 1, names)),
+            6 => format!("{}{}", self.one(&["-", "!", "*"]), self.value(depth - 1, names)),
+            7 => format!(
+                "({} as {})",
+                self.value(depth - 1, names),
+                self.one(&["u8", "i16", "u64", "i64", "usize", "f64"])
+            ),
+            _ => format!("{}[{}]", self.one(names), self.value(depth - 1, names)),
+        }
+    }
+
+    fn operator(&mut self) -> &'static str {
+        self.one(&["+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>", "=="])
+    }
+
+    fn condition(&mut self, names: &[&str]) -> String {
+        let comparison = self.one(&["==", "!=", "<", "<=", ">", ">="]);
+        let left = self.value(2, names);
+        // Half of them compare like with like, so that many are meaningful.
+        if self.below(2) == 0 {
+            let plain = left.replace(['(', ')', '-', '!', '*'], " ");
+            let name = plain.split_whitespace().next().filter(|name| names.contains(name)).unwrap_or("a");
+            return format!("{left} {comparison} {name}");
+        }
+        format!("{left} {comparison} {}", self.value(2, names))
+    }
+}
+
+#[test]
+fn checking_and_evaluating_agree_on_thousands() {
+    const NAMES: &[&str] = &[
+        "a", "b", "c", "d", "e", "f", "yes", "letter", "half", "third", "state", "event", "some", "none", "boxed",
+        "text", "slice", "list", "pointer", "null", "nested", "bytes", "moved.x", "missing", "HITS", "LIMITS.0",
+        "list.len",
+    ];
+    for flags in [DEBUG, OPTIMISED] {
+        let mut program = Traced::start("conditions", flags);
+        program.next().expect("the program reaches its first stop");
+        let stop = program.next().expect("the program reaches its second stop");
+        let mut generator = Generator(0x9e37_79b9_7f4a_7c15);
+        let (mut refused, mut valued, mut quickly) = (0, 0, 0);
+        for _ in 0..1500 {
+            let text = generator.condition(NAMES);
+            let truth = full(&stop, &text);
+            match compile(&stop, &text) {
+                Err(error) => {
+                    refused += 1;
+                    assert!(truth.is_err(), "{text} is {truth:?}, but refused: {error}");
+                }
+                Ok(compiled) => {
+                    valued += usize::from(truth.is_ok());
+                    // What needs no memory is found when the condition is set; fields of a variant need it.
+                    let is_late = matches!(
+                        truth,
+                        Err(EvaluateError::Unknown { .. } | EvaluateError::NoField { .. } | EvaluateError::Mismatch(_))
+                    );
+                    let out_of_range =
+                        matches!(&truth, Err(EvaluateError::Mismatch(text)) if text.starts_with("index -"));
+                    assert!(!is_late || out_of_range || text.contains("moved.x"), "{text} was accepted: {truth:?}");
+                    if let Some(Some(value)) = quick(&stop, &compiled) {
+                        quickly += 1;
+                        assert_eq!(truth, Ok(value), "{text}");
+                    }
+                }
+            }
+        }
+        assert!(refused > 300 && valued > 100 && quickly > 50, "{refused} {valued} {quickly} {flags:?}");
+    }
+}
+
 /// Every scalar variable of every build, compared with what its reader sees.
 #[test]
 fn every_variable_is_what_is_shown() {

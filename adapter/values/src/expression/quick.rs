@@ -426,6 +426,36 @@ mod tests {
         assert_eq!(arithmetic(Operator::ShiftRight, i64_type, -3, 1), Some(-2));
     }
 
+    proptest::proptest! {
+        /// The machine and the full evaluation compute the same, or the machine has no answer.
+        #[test]
+        fn arithmetic_is_that_of_the_full_evaluation(a: u64, b: u64, small in 0..70_u64, which in 0..11_usize, ty in 0..10_usize) {
+            const NAMES: [&str; 10] = ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize"];
+            const OPERATORS: [Operator; 11] = [
+                Operator::Add,
+                Operator::Subtract,
+                Operator::Multiply,
+                Operator::Divide,
+                Operator::Remainder,
+                Operator::And,
+                Operator::Or,
+                Operator::Xor,
+                Operator::ShiftLeft,
+                Operator::ShiftRight,
+                Operator::Subtract,
+            ];
+            let ty = IntegerType::named(NAMES[ty]).expect("it is one");
+            let operator = OPERATORS[which];
+            for b in [b, small, 0_u64.wrapping_sub(small), 1 << (ty.bits() - 1)] {
+                let number = |bits: u64| Integer::read(u128::from(bits), ty);
+                let (a, b) = (number(a).cut(ty), number(b).cut(ty));
+                let full = a.apply(operator, b).ok().and_then(Integer::signed);
+                let quick = arithmetic(operator, ty, a.signed().expect("64 bits"), b.signed().expect("64 bits"));
+                proptest::prop_assert_eq!(quick, full, "{} {} {} of {}", a.text(), operator.text(), b.text(), ty.name());
+            }
+        }
+    }
+
     #[test]
     fn the_second_side_is_left_out_when_the_first_decides() {
         let second = |first: i128, when| {
