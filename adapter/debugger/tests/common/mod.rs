@@ -154,6 +154,7 @@ impl Session {
                 Event::ThreadExited(tid) => assert!(self.dead.insert(tid)),
                 Event::Note(text) => eprintln!("note: {text}"),
                 Event::BreakpointChanged(bound) => self.changed.push(bound),
+                Event::ModulesChanged => {}
                 event => return event,
             }
         }
