@@ -7,6 +7,7 @@ mod bad_input;
 mod breakpoints;
 mod builds;
 mod command_line;
+mod conditions;
 mod crowd;
 mod ends;
 mod hostile;
