@@ -56,6 +56,28 @@ fn machine_code_is_shown_without_traps() {
 }
 
 #[test]
+fn registers_are_those_of_their_frame() {
+    let (mut client, thread) = in_plain();
+    let pc = client.instruction(thread);
+    let stack = client.stack(thread);
+    let mut of = |frame: i64| -> Vec<(String, String)> {
+        let scopes = client.scopes(frame);
+        let scope = scopes.iter().find(|scope| scope.name == "Registers").expect("a physical frame");
+        client.variables(scope.reference).into_iter().map(|variable| (variable.name, variable.value)).collect()
+    };
+    let inner = of(stack[0].id);
+    let value = |list: &[(String, String)], name: &str| list.iter().find(|(of, _)| of == name).map(|it| it.1.clone());
+    assert_eq!(value(&inner, "rip"), Some(format!("{pc:#x}")));
+    // The trap flag is never the program's, and one bit is always set.
+    let flags = value(&inner, "eflags").and_then(|text| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok());
+    assert_eq!(flags.map(|flags| flags & 0x102), Some(2), "{inner:?}");
+    let outer = of(stack[1].id);
+    assert_eq!((value(&outer, "eflags"), value(&outer, "rip").is_some()), (None, true));
+    assert_eq!(value(&outer, "fs_base"), value(&inner, "fs_base"));
+    client.disconnect();
+}
+
+#[test]
 fn a_call_names_what_it_calls() {
     let mut client = Client::weft();
     let zoo = program("sync_zoo", Profile::Debug);

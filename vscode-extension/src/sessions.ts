@@ -4,7 +4,7 @@ import { decodeChanged, decodeStack, decodeTasks, type Frame } from './model/pro
 import { due, initial, isCurrent, reduce, type Action, type Ask, type SessionState } from './model/store';
 
 /** Requests whose success means that the program runs again; no event need follow them. */
-const resuming = new Set(['continue', 'next', 'stepIn', 'stepOut', 'stepBack', 'reverseContinue', 'goto', 'restartFrame']);
+const resuming = new Set(['continue', 'next', 'stepIn', 'stepOut', 'stepBack', 'reverseContinue', 'goto', 'restartFrame', 'restart']);
 
 /** How long the rows of a stop outlive it, in milliseconds: longer than most steps take. */
 const settleAfter = 300;

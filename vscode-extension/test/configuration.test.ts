@@ -42,7 +42,7 @@ const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'
 
 test('a snippet uses only attributes that are offered', () => {
   const [debug] = manifest.contributes.debuggers;
-  assert.equal(debug?.configurationSnippets.length, 3);
+  assert.equal(debug?.configurationSnippets.length, 5);
   for (const { label, body } of debug.configurationSnippets) {
     const { type, request, name, ...rest } = body;
     assert.deepEqual([type, typeof name], ['weft', 'string'], label);
@@ -50,6 +50,18 @@ test('a snippet uses only attributes that are offered', () => {
     const known: readonly string[] = Object.keys(debug.configurationAttributes[request].properties);
     assert.deepEqual(Object.keys(rest).filter((attribute) => !known.includes(attribute)), [], label);
   }
+});
+
+test('how a program is treated can be said of a launch and of an attach alike', () => {
+  const [debug] = manifest.contributes.debuggers;
+  assert.ok(debug);
+  const { launch, attach } = debug.configurationAttributes;
+  for (const name of ['signals', 'followForks', 'stepIntoRuntime', 'pinThreads', 'sourceMap', 'async', 'stopOnEntry']) {
+    assert.ok(launch.properties[name], `launch lacks ${name}`);
+    assert.deepEqual(name === 'stopOnEntry' || attach.properties[name], name === 'stopOnEntry' || launch.properties[name], name);
+    assert.ok(attach.properties[name], `attach lacks ${name}`);
+  }
+  assert.ok(launch.properties['console'] && attach.properties['coreFile'] && !attach.properties['console']);
 });
 
 test('menus name commands that exist, and the version is that of the adapter', () => {

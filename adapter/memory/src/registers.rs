@@ -38,12 +38,14 @@ pub struct Registers {
     general: [Option<u64>; 17],
     /// Base of the thread's thread-local storage (`fs_base`); the same in every frame of a thread.
     pub fs_base: u64,
+    /// `eflags`, in a thread's innermost frame: no other frame's are kept anywhere.
+    pub flags: Option<u64>,
 }
 
 impl Registers {
     /// No register known.
     pub const fn unknown(fs_base: u64) -> Self {
-        Self { general: [None; 17], fs_base }
+        Self { general: [None; 17], fs_base, flags: None }
     }
 
     /// A register's value, if it is known in this frame and numbered 0 to 16.
@@ -68,9 +70,10 @@ impl Registers {
         MemAddr::new(self.get(DwarfRegister::RSP).unwrap_or(0))
     }
 
-    /// Name and value of every known register, in DWARF order.
+    /// Name and value of every known register: those of DWARF in its order, then the flags.
     pub fn known(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        NAMES.iter().zip(&self.general).filter_map(|(name, value)| Some((*name, (*value)?)))
+        let general = NAMES.iter().zip(&self.general).filter_map(|(name, value)| Some((*name, (*value)?)));
+        general.chain(self.flags.map(|flags| ("eflags", flags)))
     }
 }
 
@@ -86,6 +89,8 @@ mod tests {
         registers.set(DwarfRegister::RA, Some(0x1234));
         registers.set(DwarfRegister(40), Some(9));
         assert_eq!(registers.known().collect::<Vec<_>>(), vec![("rbx", 5), ("rip", 0x1234)]);
+        registers.flags = Some(0x246);
+        assert_eq!(registers.known().last(), Some(("eflags", 0x246)));
         assert_eq!(registers.pc(), MemAddr::new(0x1234));
         assert_eq!(registers.get(DwarfRegister(40)), None);
     }

@@ -46,10 +46,17 @@ pub(crate) struct Native {
     sources: SourceList,
     /// Exception filters were set.
     filtered: AtomicBool,
+    /// The next move of a thread takes it back to the begin of a function.
+    restarting: Arc<AtomicBool>,
 }
 
 impl Native {
-    pub(crate) fn new(debugger: Debugger, stop_on_entry: bool, stepped: SteppedTask) -> Self {
+    pub(crate) fn new(
+        debugger: Debugger,
+        stop_on_entry: bool,
+        stepped: SteppedTask,
+        restarting: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             debugger,
             tasks: Tasks::default(),
@@ -57,6 +64,7 @@ impl Native {
             stepped,
             sources: SourceList::default(),
             filtered: AtomicBool::new(false),
+            restarting,
         }
     }
 
@@ -165,7 +173,12 @@ impl Debuggee for Native {
     }
 
     fn restart_frame(&self, call: Call) -> Answer<()> {
-        self.debugger.restart_frame(breakpoints::frame_identity(call)?).map_err(refused)
+        let frame = breakpoints::frame_identity(call)?;
+        self.restarting.store(true, Ordering::Release);
+        self.debugger.restart_frame(frame).map_err(|error| {
+            self.restarting.store(false, Ordering::Release);
+            refused(error)
+        })
     }
 
     fn end_threads(&self, threads: &[Target]) -> Answer<()> {

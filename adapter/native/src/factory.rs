@@ -41,8 +41,8 @@ impl Factory for NativeFactory {
             console: Console::Terminals,
             settings: settings(&config.settings)?,
         };
-        let stepped = SteppedTask::default();
-        let reporter = Reporter::new(events.clone(), stepped.clone());
+        let (stepped, restarting) = (SteppedTask::default(), Arc::default());
+        let reporter = Reporter::new(events.clone(), stepped.clone(), Arc::clone(&restarting));
         let report = move |event| reporter.report(event);
         let debugger = match Terminal::of(config.console) {
             Some(terminal) => in_terminal(spec, terminal, events, report)?,
@@ -51,15 +51,15 @@ impl Factory for NativeFactory {
                 Debugger::launch(spec, report, move |stream, bytes| pump.write(stream, bytes)).map_err(refused)?
             }
         };
-        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped)))
+        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped, restarting)))
     }
 
     fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
         if config.core.is_some() {
             return Err(Error::new(ErrorId::UnsupportedAttribute, "`coreFile` is not supported yet: set `pid`"));
         }
-        let stepped = SteppedTask::default();
-        let reporter = Reporter::new(events, stepped.clone());
+        let (stepped, restarting) = (SteppedTask::default(), Arc::default());
+        let reporter = Reporter::new(events, stepped.clone(), Arc::clone(&restarting));
         let spec = AttachSpec {
             pid: config.pid,
             program: config.program,
@@ -71,7 +71,7 @@ impl Factory for NativeFactory {
                 Error { id: ErrorId::LaunchFailed, message } => Error { id: ErrorId::AttachFailed, message },
                 other => other,
             })?;
-        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped)))
+        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped, restarting)))
     }
 }
 

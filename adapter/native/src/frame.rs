@@ -111,7 +111,8 @@ impl FrameBody for Variabled {
             scopes.push(Scope { kind: ScopeKind::Statics, variables: Arc::new(statics) });
         }
         if let Body::Physical(frame) = &self.body {
-            let known = frame.registers.known().collect();
+            let mut known: Vec<_> = frame.registers.known().collect();
+            known.push(("fs_base", frame.registers.fs_base));
             scopes.push(Scope { kind: ScopeKind::Registers, variables: Arc::new(RegisterList(known)) });
         }
         Ok(scopes)

@@ -1,5 +1,8 @@
 //! The engine's events in the session's words.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use weft_debugger::{BreakpointKind, Event, Reason, Stopped, signal_name};
 use weft_session::EventSender;
 use weft_session::debuggee::{Channel, DebuggeeEvent, Exception, StopReason, Target};
@@ -13,16 +16,23 @@ use crate::words::location;
 pub(crate) struct Reporter {
     events: EventSender,
     stepped: SteppedTask,
+    restarting: Arc<AtomicBool>,
 }
 
 impl Reporter {
-    pub(crate) fn new(events: EventSender, stepped: SteppedTask) -> Self {
-        Self { events, stepped }
+    pub(crate) fn new(events: EventSender, stepped: SteppedTask, restarting: Arc<AtomicBool>) -> Self {
+        Self { events, stepped, restarting }
     }
 
     pub(crate) fn report(&self, event: Event) {
         let told = match event {
-            Event::Stopped(stopped) => DebuggeeEvent::Stopped(to_stopped(&stopped, self.stepped.take())),
+            Event::Stopped(stopped) => {
+                let mut told = to_stopped(&stopped, self.stepped.take());
+                if stopped.reason == Reason::Moved && self.restarting.swap(false, Ordering::AcqRel) {
+                    told.reason = StopReason::Restarted;
+                }
+                DebuggeeEvent::Stopped(told)
+            }
             Event::ThreadStarted(tid) => DebuggeeEvent::ThreadStarted(i64::from(tid)),
             Event::ThreadExited(tid) => DebuggeeEvent::ThreadExited(i64::from(tid)),
             Event::BreakpointChanged(bound) => DebuggeeEvent::BreakpointChanged(to_bound(bound)),

@@ -38,6 +38,7 @@ fn from_kernel(kernel: &libc::user_regs_struct) -> Registers {
         };
     }
     each_register!(take);
+    registers.flags = Some(kernel.eflags);
     registers
 }
 

@@ -226,7 +226,7 @@ impl Lane {
             StopReason::Step => "step",
             StopReason::Pause => "pause",
             StopReason::Goto => "goto",
-            StopReason::Restarted => "frame restarted",
+            StopReason::Restarted => "restart",
             StopReason::Exception => "exception",
         };
         let body = StoppedEventBody {

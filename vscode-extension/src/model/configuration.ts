@@ -9,6 +9,7 @@ export interface Configuration {
   readonly cwd?: unknown;
   readonly envFile?: unknown;
   readonly stdin?: unknown;
+  readonly coreFile?: unknown;
 }
 
 /**
@@ -19,7 +20,7 @@ export function completed<C extends Configuration>(configuration: C, folder: str
   const based = (value: unknown): unknown =>
     folder !== undefined && isText(value) && !path.isAbsolute(value) ? path.join(folder, value) : value;
   const filled: Record<string, unknown> = { ...(configuration as Configuration & Record<string, unknown>) };
-  for (const key of ['program', 'cwd', 'envFile', 'stdin'] as const) {
+  for (const key of ['program', 'cwd', 'envFile', 'stdin', 'coreFile'] as const) {
     if (filled[key] !== undefined) {
       filled[key] = based(filled[key]);
     }
