@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use weft_memory::MemAddr;
-use weft_symbols::SourceLine;
+use weft_symbols::{FunctionKind, SourceLine};
 use weft_values::{Frame, Stop, frames, is_user_crate};
 
 use crate::{InTarget, plan};
@@ -60,7 +60,10 @@ fn target_at(stop: &Stop, body: &Frame, call: MemAddr) -> Option<InTarget> {
     }
     let at = copies.last().and_then(|copy| copy.call_site.clone()).or(source);
     let named = |name: &str| Some(InTarget { call, name: name.to_owned(), at: at.clone() });
-    let Some(target) = plan::target_of(stop, &plan::call_at(stop, call)?) else {
+    if !plan::is_call_at(stop, call) {
+        return None;
+    }
+    let Some(target) = plan::call_target(stop, call) else {
         // Which function it will be is not known before the registers are loaded.
         return named(if plan::calls_method(stop, call) {
             "a method of a trait object"
@@ -68,7 +71,8 @@ fn target_at(stop: &Stop, body: &Frame, call: MemAddr) -> Option<InTarget> {
             "a function by its pointer"
         });
     };
-    let code = plan::function_at(stop, target)?;
+    // What drops values is nowhere in the source.
+    let code = plan::function_at(stop, target).filter(|code| code.function.kind != FunctionKind::Glue)?;
     if is_user_crate(&code.function.krate) || !plan::callbacks_from(stop, target).is_empty() {
         return named(&code.function.name);
     }

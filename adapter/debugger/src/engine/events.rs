@@ -46,7 +46,10 @@ impl Engine {
                 self.placement.release(&self.tracee);
                 self.planted.clear();
                 self.rewound.clear();
-                self.plan = None;
+                if let Some(plan) = self.plan.take() {
+                    let name = plan.name();
+                    (self.events)(Event::Note(format!("{name} has ended: the program has executed another one")));
+                }
                 (self.alone, self.job_stop) = (None, None);
                 self.program = weft_process::executable_path(self.tracee.pid()).unwrap_or(self.program.clone());
                 self.refresh_modules();

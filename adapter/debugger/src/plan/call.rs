@@ -46,15 +46,20 @@ pub(crate) fn calls_in(stop: &Stop, range: &Range<MemAddr>) -> Vec<MemAddr> {
 }
 
 /// The call at an address.
-pub(crate) fn call_at(stop: &Stop, call: MemAddr) -> Option<Instruction> {
+fn call_at(stop: &Stop, call: MemAddr) -> Option<Instruction> {
     // No instruction is longer than 15 bytes; a mapping may end behind a shorter one.
     let range = |length| call..call.offset(length);
     let decoded = (2..=15).rev().find_map(|length| instructions(stop, &range(length)).into_iter().next());
     decoded.filter(is_call)
 }
 
+/// Whether there is a call at an address.
+pub(crate) fn is_call_at(stop: &Stop, address: MemAddr) -> bool {
+    call_at(stop, address).is_some()
+}
+
 /// Where a call or jump leads, if its instruction says so.
-pub(crate) fn target_of(stop: &Stop, instruction: &Instruction) -> Option<MemAddr> {
+fn target_of(stop: &Stop, instruction: &Instruction) -> Option<MemAddr> {
     let target = match instruction.op0_kind() {
         OpKind::NearBranch64 => MemAddr::new(instruction.near_branch_target()),
         OpKind::Memory if instruction.is_ip_rel_memory_operand() => {
@@ -68,6 +73,22 @@ pub(crate) fn target_of(stop: &Stop, instruction: &Instruction) -> Option<MemAdd
     match jump.filter(|jump| jump.is_ip_rel_memory_operand()) {
         Some(jump) => stop.memory.read_u64(MemAddr::new(jump.ip_rel_memory_address())).ok().map(MemAddr::new),
         None => Some(target),
+    }
+}
+
+/// Where the call at an address leads, if that is written in the code: in its own instruction, or in the one that has
+/// loaded the register it goes through.
+pub(crate) fn call_target(stop: &Stop, call: MemAddr) -> Option<MemAddr> {
+    let instruction = call_at(stop, call)?;
+    if instruction.op0_kind() != OpKind::Register {
+        return target_of(stop, &instruction);
+    }
+    let load = load_before(stop, call, instruction.op0_register()).filter(Instruction::is_ip_rel_memory_operand)?;
+    let at = MemAddr::new(load.ip_rel_memory_address());
+    match load.mnemonic() {
+        Mnemonic::Lea => Some(at),
+        Mnemonic::Mov => stop.memory.read_u64(at).ok().map(MemAddr::new),
+        _ => None,
     }
 }
 
@@ -86,12 +107,18 @@ pub(crate) fn calls_method(stop: &Stop, call: MemAddr) -> bool {
     if instruction.op0_kind() == OpKind::Memory {
         return loads(&instruction);
     }
-    let Some((module, address)) = stop.modules.to_file(call) else { return false };
-    let rows = module.image.function_bounds(address);
-    let Some(start) = rows.map(|bounds| module.bias.to_memory(bounds.start)) else { return false };
+    let load = load_before(stop, call, instruction.op0_register());
+    load.is_some_and(|load| load.mnemonic() == Mnemonic::Mov && load.op1_kind() == OpKind::Memory && loads(&load))
+}
+
+/// What last wrote a register in the instructions before a call, where nothing comes between that could have jumped in or
+/// changed it.
+fn load_before(stop: &Stop, call: MemAddr, register: Register) -> Option<Instruction> {
+    let (module, address) = stop.modules.to_file(call)?;
+    let start = module.bias.to_memory(module.image.function_bounds(address)?.start);
     let before = instructions(stop, &(start..call));
-    let load = before.iter().rev().take(LOAD_SEARCH).find(|load| load.op0_register() == instruction.op0_register());
-    load.is_some_and(|load| load.mnemonic() == Mnemonic::Mov && load.op1_kind() == OpKind::Memory && loads(load))
+    let straight = before.iter().rev().take(LOAD_SEARCH).take_while(|it| it.flow_control() == FlowControl::Next);
+    straight.into_iter().find(|load| load.op0_register().full_register() == register.full_register()).copied()
 }
 
 /// The function that begins at an address.
@@ -103,7 +130,7 @@ pub(crate) fn function_at(stop: &Stop, entry: MemAddr) -> Option<CodeFrame> {
 
 /// The function that the call at an address calls, if its instruction says so.
 pub(crate) fn called_function(stop: &Stop, call: MemAddr) -> Option<CodeFrame> {
-    function_at(stop, target_of(stop, &call_at(stop, call)?)?)
+    function_at(stop, call_target(stop, call)?)
 }
 
 /// Entries of the user's functions that code may come to by way of functions that are not the user's.
@@ -111,12 +138,8 @@ pub(crate) fn callbacks_of(stop: &Stop, code: &[Range<MemAddr>]) -> BTreeSet<Mem
     let mut search = Search { stop, open: VecDeque::new(), seen: BTreeSet::new(), found: BTreeSet::new() };
     code.iter().for_each(|range| search.look(range));
     // What the line itself calls is seen when it does; what it hands on is not.
-    let named: BTreeSet<MemAddr> = code
-        .iter()
-        .flat_map(|range| instructions(stop, range))
-        .filter(is_call)
-        .filter_map(|call| target_of(stop, &call))
-        .collect();
+    let calls = code.iter().flat_map(|range| calls_in(stop, range));
+    let named: BTreeSet<MemAddr> = calls.filter_map(|call| call_target(stop, call)).collect();
     search.run();
     search.found.difference(&named).copied().collect()
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use weft_memory::MemAddr;
 use weft_values::{Place, Stop};
 
-pub(crate) use call::{call_at, callbacks_from, called_function, calls_in, calls_method, function_at, target_of};
+pub(crate) use call::{call_target, callbacks_from, called_function, calls_in, calls_method, function_at, is_call_at};
 pub(crate) use rows::{behind_prologue, code_ahead, first_statement, rows_begin};
 
 use crate::{Grain, StepKind};

@@ -25,6 +25,9 @@ use crate::{Grain, StepKind};
 /// Frames looked at to find where a function returns to.
 const DEPTH: usize = 512;
 
+/// Frames looked at first: most functions that are left return to one nearby, and each frame costs.
+const NEAR: usize = 12;
+
 /// See the module.
 pub(crate) struct Stepper {
     /// What a user calls it.
@@ -79,7 +82,7 @@ impl Stepper {
     /// A step from where thread `tid` stands. One that stands in code which steps pass over steps in the user's function
     /// that called it.
     pub(crate) fn new(kind: StepKind, way: Way, stop: &Stop, tid: i32) -> Result<Self, String> {
-        let walk = frames(stop, tid, DEPTH).frames;
+        let walk = walk_to(stop, tid, way);
         let innermost = walk.first().ok_or_else(|| format!("there is no thread {tid} any more"))?;
         let own = walk.iter().position(|frame| is_stop(frame, way)).unwrap_or(0);
         let walk = walk.get(own..).unwrap_or_default();
@@ -111,7 +114,7 @@ impl Stepper {
         };
         if kind == StepKind::Out && own > 0 {
             // Out of what was called: to the user's function that called it.
-            stepper.leave_from(tid, walk_to(stop, tid), None);
+            stepper.leave_from(tid, walk_to(stop, tid, way), None);
             return Ok(stepper);
         }
         let active = stepper
@@ -224,7 +227,7 @@ impl Stepper {
 
     /// Ends the step in the nearest caller that steps stop in.
     fn leave(&mut self, hit: &Hit<'_>, why: Option<String>) -> Verdict {
-        self.leave_from(hit.tid, walk_to(hit.stop, hit.tid), why)
+        self.leave_from(hit.tid, walk_to(hit.stop, hit.tid, self.way), why)
     }
 
     fn leave_from(&mut self, tid: i32, walk: Vec<Frame>, why: Option<String>) -> Verdict {
@@ -372,7 +375,14 @@ fn cfa(hit: &Hit<'_>) -> Option<MemAddr> {
     Some(caller.cfa)
 }
 
-fn walk_to(stop: &Stop, tid: i32) -> Vec<Frame> {
+/// A thread's stack as far as the nearest function that steps end in and what called that; all of it if there is none.
+fn walk_to(stop: &Stop, tid: i32, way: Way) -> Vec<Frame> {
+    let near = frames(stop, tid, NEAR).frames;
+    let own = near.iter().position(|frame| is_stop(frame, way) && frame.source.is_some());
+    let concrete = own.and_then(|own| near.iter().skip(own).position(|frame| !frame.inlined)?.checked_add(own));
+    if near.len() < NEAR || concrete.is_some_and(|concrete| concrete.saturating_add(1) < near.len()) {
+        return near;
+    }
     frames(stop, tid, DEPTH).frames
 }
 

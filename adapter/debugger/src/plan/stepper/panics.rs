@@ -46,7 +46,7 @@ impl Stepper {
             return Verdict::Continue;
         }
         self.instance = None;
-        let walk = walk_to(hit.stop, hit.tid);
+        let walk = walk_to(hit.stop, hit.tid, self.way);
         let at = walk.iter().position(|frame| is_stop(frame, self.way) && frame.source.is_some());
         let task = walk.iter().position(polls_task);
         match (at, task) {
