@@ -328,6 +328,25 @@ fn without_a_terminal_the_console_is_used() {
 }
 
 #[test]
+fn a_forked_process_that_nobody_takes_runs_on() {
+    for refusing in [false, true] {
+        let mut client = Client::weft();
+        if refusing {
+            client.abilities = json!({"supportsStartDebuggingRequest": true});
+            client.answer_requests("startDebugging", |_| Err("one session is enough".to_owned()));
+        }
+        let more = json!({"followForks": true});
+        client.launch(&program("step_zoo", Profile::Debug), &["forks"], &Launch { more, ..Launch::default() });
+        // The program waits for its child, which must not stand forever.
+        assert_eq!(client.exited(), 0);
+        let category = if refusing { "important" } else { "console" };
+        let told = client.output(category);
+        assert!(told.contains("was forked and runs undebugged"), "{told}");
+        assert_eq!(told.contains("one session is enough"), refusing, "{told}");
+    }
+}
+
+#[test]
 fn settings_that_make_no_sense_are_named() {
     let configuration = |more: Value| {
         let mut configuration = json!({"program": program("ends", Profile::Debug), "args": ["exit", "0"]});

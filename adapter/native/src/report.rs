@@ -65,7 +65,9 @@ fn to_stopped(stopped: &Stopped, stepped: Option<TaskKey>) -> weft_session::debu
                 BreakpointKind::Instruction => StopReason::InstructionBreakpoint,
                 BreakpointKind::Data => StopReason::DataBreakpoint,
             };
-            weft_session::debuggee::Stopped { breakpoints: ids.clone(), text: text.clone(), ..new(reason) }
+            // Old and new data, or why a condition has no value, is what a user wants to read at once.
+            let description = text.as_ref().map(|text| format!("{}: {text}", kind_of(reason)));
+            weft_session::debuggee::Stopped { breakpoints: ids.clone(), text: text.clone(), description, ..new(reason) }
         }
         Reason::Panic { message, in_task } => panicked(message.as_deref(), *in_task, new(StopReason::Exception)),
         Reason::Moved => new(StopReason::Goto),
