@@ -18,7 +18,7 @@ use crate::{Stop, ValueError};
 /// What a part of an expression is known to be.
 pub(super) enum Typed {
     /// Something in the program.
-    Spot(Spot),
+    Spot(Box<Spot>),
     /// Known already.
     Constant(Value),
     /// Computed, with the operations that do it.
@@ -28,6 +28,10 @@ pub(super) enum Typed {
 }
 
 impl Typed {
+    fn spot(spot: Spot) -> Self {
+        Self::Spot(Box::new(spot))
+    }
+
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Spot(spot) => spot.value().0,
@@ -60,7 +64,7 @@ impl Check<'_> {
         match node {
             Node::Literal(literal) => literal.value().map(Typed::Constant),
             Node::Path(name) => match self.location.lookup(name) {
-                Some(spot) => spot.map(Typed::Spot),
+                Some(spot) => spot.map(Typed::spot),
                 None => Err(super::unknown(name, &self.location.names())),
             },
             Node::Field(base, name) => self.field(base, name),
@@ -88,7 +92,7 @@ impl Check<'_> {
                 names
                     .iter()
                     .find_map(|name| self.location.variable(name))
-                    .map_or(Err(error), |spot| spot.map(Typed::Spot))
+                    .map_or(Err(error), |spot| spot.map(Typed::spot))
             }
             Err(error) => Err(error),
         }
@@ -98,7 +102,7 @@ impl Check<'_> {
         let base = self.typed(base)?;
         self.whole_number(index)?;
         Ok(match elements(&base)? {
-            Some(element) => Typed::Spot(Spot::new(element, super::spot::Held::Unknown)),
+            Some(element) => Typed::spot(Spot::new(element, super::spot::Held::Unknown)),
             None => Typed::Unknown,
         })
     }
@@ -112,7 +116,7 @@ impl Check<'_> {
             Some(element) => {
                 let mut spot = Spot::new(element, super::spot::Held::Unknown);
                 spot.place.meta = crate::Meta::Length(0);
-                Typed::Spot(spot)
+                Typed::spot(spot)
             }
             None => Typed::Unknown,
         })
@@ -132,7 +136,7 @@ impl Check<'_> {
             other => return Err(ValueError::NotPointer(other.kind().name()).into()),
         };
         match spot.step() {
-            Step::Through(target) => Ok(Typed::Spot(target)),
+            Step::Through(target) => Ok(Typed::spot(target)),
             Step::Unknown => Ok(Typed::Unknown),
             _ => match spot.pointed() {
                 Some(target) => Ok(found(target)),
@@ -272,7 +276,7 @@ impl Check<'_> {
         let mut operations = spot.as_ref().and_then(|spot| discriminant(spot, &name)).map(|load| vec![load]);
         for (index, argument) in arguments.iter().enumerate() {
             let field = held.as_ref().and_then(|held| held.member(&format!("__{index}")));
-            let equal = self.equals(field.map_or(Typed::Unknown, Typed::Spot), argument)?;
+            let equal = self.equals(field.map_or(Typed::Unknown, Typed::spot), argument)?;
             operations = operations.map(|mut operations| {
                 let equal = equal.unwrap_or_else(|| vec![Operation::GiveUp]);
                 operations.push(Operation::Skip { when: false, count: equal.len() });
@@ -300,7 +304,7 @@ impl Check<'_> {
 
 fn found(found: Found) -> Typed {
     match found {
-        Found::Spot(spot) => Typed::Spot(spot),
+        Found::Spot(spot) => Typed::spot(spot),
         Found::Unknown => Typed::Unknown,
     }
 }
@@ -315,7 +319,7 @@ fn appended(inner: Typed, operation: Option<Operation>) -> Option<Vec<Operation>
 /// The type of what an index counts; `None`: only the program tells.
 fn elements(base: &Typed) -> Result<Option<Type>, EvaluateError> {
     let mut spot = match base {
-        Typed::Spot(spot) => spot.clone(),
+        Typed::Spot(spot) => Spot::clone(spot),
         Typed::Unknown | Typed::Computed(Kind::Unknown, _) => return Ok(None),
         // Bytes that are written down can be indexed; nobody does.
         Typed::Constant(Value::Bytes(_) | Value::Text(_)) => return Ok(None),

@@ -31,6 +31,12 @@ impl<'a> Location<'a> {
         Ok(Self { modules, pc, code, variables, prologue })
     }
 
+    /// A place without names.
+    #[cfg(test)]
+    pub(super) fn without_names(modules: &'a Modules) -> Self {
+        Self { modules, pc: FileAddr::new(0), code: None, variables: Vec::new(), prologue: false }
+    }
+
     /// Names for hints.
     pub(super) fn names(&self) -> Vec<String> {
         self.variables.iter().filter(|variable| !variable.shadowed).map(|variable| variable.name.clone()).collect()

@@ -9,7 +9,7 @@ use super::{EvaluateError, unsupported};
 /// Longest text that is parsed, in bytes.
 const MAX_TEXT: usize = 4096;
 /// Nested brackets, fields and operators of one expression. The parser itself recurses: text is checked before it.
-pub(super) const MAX_NESTING: usize = 96;
+pub(super) const MAX_NESTING: usize = 80;
 /// Values in the brackets of one variant.
 const MAX_ARGUMENTS: usize = 16;
 
@@ -309,6 +309,8 @@ fn skip_string(rest: &mut std::str::Chars<'_>) {
 
 #[derive(Default)]
 struct Nesting {
+    /// The character before.
+    before: char,
     /// For each open bracket, how deep it was before it.
     open: Vec<usize>,
     depth: usize,
@@ -328,11 +330,14 @@ impl Nesting {
             // What was counted inside is closed with it; but brackets that follow one another (`a[0][0][0]`) lean too.
             ')' | ']' | '}' => self.depth = self.open.pop().unwrap_or(self.depth).saturating_add(1),
             ',' | ';' | ':' | '"' | '_' => {}
+            // `==`, `<=`: one operator.
+            '=' if matches!(self.before, '=' | '!' | '<' | '>') => {}
             _ if c.is_ascii_punctuation() => self.depth = deeper,
             _ if self.is_word && self.is_gap && is_in_word(c) => self.depth = deeper,
             _ => {}
         }
         self.deepest = self.deepest.max(self.depth);
+        self.before = c;
         self.is_gap = c.is_whitespace();
         self.is_word = is_in_word(c) || (self.is_word && self.is_gap);
     }

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use weft_memory::Bytes;
 use weft_symbols::Modules;
 
+use super::check::Check;
+use super::location::Location;
 use super::syntax::{MAX_NESTING, nesting};
 use super::{EvaluateError, Variables, evaluate};
 use crate::{Place, Stop};
@@ -17,7 +19,7 @@ fn nesting_bounds_what_the_parser_recurses_on() {
     assert_eq!(nesting(&"return ".repeat(50)), 49);
     assert_eq!(nesting("v[0]   "), 1);
     assert_eq!(nesting("a + b + c"), 2);
-    assert_eq!(nesting("name == \"a.b.c.(((((\""), 2);
+    assert_eq!(nesting("name == \"a.b.c.(((((\""), 1);
     assert_eq!(nesting(&"a>(".repeat(100)), 200);
     assert!(nesting("r\"\\\"(((((((((((\"") > 10, "what stands in a raw string is counted");
     assert!(nesting("'\"' + ((((((((((((") > 10, "a quote may be a character");
@@ -35,6 +37,10 @@ fn on_a_small_stack(text: String) -> Result<Place, EvaluateError> {
             threads: Vec::new(),
             clock: None,
         };
+        if let Ok(node) = super::syntax::parse(&text) {
+            let location = Location::without_names(&stop.modules);
+            let _ = Check { location: &location, nowhere: &stop }.typed(&node);
+        }
         evaluate(&stop, &Variables(&[]), &text)
     });
     evaluating.expect("a thread starts").join().expect("it does not panic")
