@@ -116,6 +116,26 @@ fn through_optimised_code() {
 }
 
 #[test]
+fn into_a_call_that_is_a_jump_and_out_to_the_caller() {
+    let mut session = Session::launch(program(true), "tail", Settings::default());
+    let stopped = session.start_to("tail call");
+    let stopped = session.walk(stopped, &[(In, "tail target end")]);
+    let frames = weft_values::frames(&stopped.stop, stopped.tid, 8).frames;
+    let user: Vec<&str> = frames.iter().filter(|frame| frame.user_code).map(|frame| frame.name.as_str()).collect();
+    assert_eq!(user, ["step_zoo::tail_target", "step_zoo::main"]);
+    let stopped = session.step(Out, stopped.tid);
+    let frames = weft_values::frames(&stopped.stop, stopped.tid, 1).frames;
+    assert_eq!(frames[0].name, "step_zoo::main");
+    assert_eq!(session.run_out(), 0);
+    // Over it, both functions are left.
+    let mut session = Session::launch(program(true), "tail", Settings::default());
+    let stopped = session.start_to("tail call");
+    let stopped = session.step(Over, stopped.tid);
+    let frames = weft_values::frames(&stopped.stop, stopped.tid, 1).frames;
+    assert_eq!(frames[0].name, "step_zoo::main");
+}
+
+#[test]
 fn by_statements_on_one_line() {
     let (mut session, mut stopped) = Session::at("statements", "statements");
     let mut columns = Vec::new();

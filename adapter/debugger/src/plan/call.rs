@@ -45,6 +45,21 @@ pub(crate) fn calls_in(stop: &Stop, range: &Range<MemAddr>) -> Vec<MemAddr> {
     calls.map(|instruction| MemAddr::new(instruction.ip())).collect()
 }
 
+/// Addresses of jumps in a range of code that leave a function for another one, which returns to this one's caller. One
+/// through a register may be a jump inside the function as well.
+pub(crate) fn tail_calls_in(stop: &Stop, range: &Range<MemAddr>, function: &[Range<MemAddr>]) -> Vec<MemAddr> {
+    let leaves = |jump: &Instruction| match jump.flow_control() {
+        FlowControl::UnconditionalBranch => {
+            let target = MemAddr::new(jump.near_branch_target());
+            !function.iter().any(|range| range.contains(&target))
+        }
+        FlowControl::IndirectBranch => true,
+        _ => false,
+    };
+    let jumps = instructions(stop, range).into_iter().filter(leaves);
+    jumps.map(|jump| MemAddr::new(jump.ip())).collect()
+}
+
 /// The call at an address.
 fn call_at(stop: &Stop, call: MemAddr) -> Option<Instruction> {
     // No instruction is longer than 15 bytes; a mapping may end behind a shorter one.

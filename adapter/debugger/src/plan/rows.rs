@@ -89,6 +89,14 @@ fn copies_in(code: &CodeFrame) -> Vec<CodeFrame> {
     copies
 }
 
+/// All the code, in memory, of the function or copy that `frame` executes.
+pub(crate) fn code_of(stop: &Stop, frame: &Frame) -> Vec<Range<MemAddr>> {
+    let Some(code) = &frame.code else { return Vec::new() };
+    let Some(module) = stop.modules.of(&code.image) else { return Vec::new() };
+    let to_memory = |range: &Range<FileAddr>| module.bias.to_memory(range.start)..module.bias.to_memory(range.end);
+    code.ranges.iter().map(to_memory).collect()
+}
+
 /// Ranges of code, in memory, that belong to `line` in the body that `frame` executes.
 pub(crate) fn code_of_line(stop: &Stop, frame: &Frame, line: u32) -> Vec<Range<MemAddr>> {
     let Some(code) = &frame.code else { return Vec::new() };

@@ -13,6 +13,7 @@ fn main() {
     match role.as_str() {
         "into" => println!("{}", into(black_box(3))),
         "inlining" => println!("{}", inlining(black_box(3))),
+        "tail" => println!("{}", tail(black_box(3))),
         "panics" => println!("{}", panics()),
         "threads" => threads(),
         "statements" => println!("{}", statements(4)),
@@ -121,6 +122,18 @@ fn inlining(start: u32) -> u32 {
     let a = inlined(start) + inlined(triple(start)); // BP: inlining start
     let b = inlined(a); // BP: inlining more
     a + b // BP: inlining end
+}
+
+/// Optimised, its last call is a jump.
+#[inline(never)]
+fn tail(x: u32) -> u32 {
+    tail_target(x + 1) // BP: tail call
+}
+
+#[inline(never)]
+fn tail_target(x: u32) -> u32 {
+    black_box(x); // BP: tail target
+    x * 2 // BP: tail target end
 }
 
 #[rustfmt::skip]

@@ -22,7 +22,9 @@ impl Stepper {
         let walk = frames(hit.stop, hit.tid, INNER).frames;
         let Some(callee) = walk.iter().find(|frame| !frame.inlined) else { return Verdict::Continue };
         let Phase::Active(active) = &mut self.phase else { return Verdict::Continue };
-        if callee.cfa == Some(active.cfa) {
+        // A jump to another function's entry replaces this one's frame.
+        let at_entry = callee.code.as_ref().is_some_and(|code| callee.file_pc(hit.stop) == Some(code.entry));
+        if callee.cfa == Some(active.cfa) && !at_entry {
             return Verdict::Continue;
         }
         let named = self.only.take().is_some();

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use weft_memory::MemAddr;
 use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine, environment, frames};
 
-use super::call::{callbacks_of, calls_in};
+use super::call::{callbacks_of, calls_in, tail_calls_in};
 use super::rows::{self, At, Rows};
 use super::unwinding::{Landing, raisers};
 use super::{Hit, Plan, Verdict, Way};
@@ -192,6 +192,8 @@ impl Stepper {
             }
             let code: Vec<_> = self.seen.iter().flat_map(|line| rows::code_of_line(stop, body, *line)).collect();
             calls.extend(code.iter().flat_map(|range| calls_in(stop, range)));
+            let function = walk.get(concrete).map(|frame| rows::code_of(stop, frame)).unwrap_or_default();
+            calls.extend(code.iter().flat_map(|range| tail_calls_in(stop, range, &function)));
             if self.only.is_none() {
                 callbacks = callbacks_of(stop, &code);
             }
