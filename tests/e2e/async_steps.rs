@@ -142,3 +142,34 @@ fn a_suspended_task_can_be_stepped() {
     client.resume(stop.thread);
     assert_eq!(client.exited(), 0);
 }
+
+/// The runtime catches it, and nothing of the user's is left in the task.
+#[test]
+fn over_a_panic_that_ends_the_task() {
+    const STATES: &str = "states/src/main.rs";
+    let mut client = Client::weft();
+    let at = line(STATES, "in formatted");
+    let stop = client.launch_to(&program("states", Profile::Debug), &[], source(STATES), at);
+    client.begin_step("next", stop.thread, &serde_json::json!({}));
+    client.output_with("console", "a panic has ended the task; the program runs on");
+    assert_eq!(client.exited(), 0);
+    assert_eq!(client.take_events("stopped"), Vec::<Value>::new());
+}
+
+/// The call only makes the coroutine; what is meant is its body, which the line polls.
+#[test]
+fn into_an_async_call_of_choice() {
+    let mut walker = start("third await");
+    let top = walker.client.top(walker.stop.thread).id;
+    let targets = walker.client.step_in_targets(top);
+    let labels: Vec<&str> = targets.iter().map(|(_, label)| label.as_str()).collect();
+    assert_eq!(labels, ["siblings::inner"]);
+    let id: u64 = walker.id.parse().expect("a number");
+    let more = serde_json::json!({"targetId": targets[0].0});
+    walker.stop = walker.client.step_with("stepIn", walker.stop.thread, &more);
+    let top = walker.client.top(walker.stop.thread);
+    assert_eq!((top.name.as_str(), top.line), ("siblings::inner", line(FILE, "inner first")));
+    walker.step("next", "siblings::inner", "inner await");
+    assert_eq!(walker.value("twice"), id * 2);
+    walker.finish();
+}

@@ -55,7 +55,7 @@ async fn fine() -> String {
 }
 
 async fn formatted(number: u32) -> String {
-    panic!("number {number}")
+    panic!("number {number}") // BP: in formatted
 }
 
 async fn plain() -> String {
