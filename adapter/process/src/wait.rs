@@ -95,6 +95,24 @@ fn install() -> Result<(), ProcessError> {
     if *installed { Ok(()) } else { Err(ProcessError::last("the wake-up signal's handler cannot be installed")) }
 }
 
+/// Has the kernel send this process no `SIGCHLD` for stops. Waiting does not need it, and each one would wake one of our
+/// other threads, that of no concern to it, at every hit of a breakpoint. Whatever handles the signal still hears of ends.
+/// (`do_notify_parent_cldstop` in Linux, kernel/signal.c.)
+fn spare_signals() {
+    // SAFETY: sigaction is plain data, zeroes included; the first call only fills it in, the second gives the same action
+    // back with one flag more.
+    let done = unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        let read = libc::sigaction(libc::SIGCHLD, ptr::null(), &mut action) == 0;
+        let quiet = action.sa_flags & libc::SA_NOCLDSTOP != 0;
+        action.sa_flags |= libc::SA_NOCLDSTOP;
+        quiet || read && libc::sigaction(libc::SIGCHLD, &action, ptr::null_mut()) == 0
+    };
+    if !done {
+        tracing::debug!("every stop of the debuggee sends us a signal");
+    }
+}
+
 /// What the waiting thread and its wakers share.
 #[derive(Debug)]
 struct Shared {
@@ -132,6 +150,7 @@ pub(crate) struct Waiter {
 impl Waiter {
     pub(crate) fn new() -> Result<Self, ProcessError> {
         install()?;
+        spare_signals();
         // SAFETY: sigset_t is plain data, filled in by sigfillset; pthread_sigmask reads one set and writes the other,
         // both ours. Signals that the thread itself raises by fault stay open.
         let mask_before = unsafe {
