@@ -147,6 +147,11 @@ impl Judge {
         self.rule.hits.is_none_or(|hits| hits.stops(before.saturating_add(1)))
     }
 
+    /// What it was made of.
+    pub(crate) fn terms(&self) -> Arc<Terms> {
+        self.rule.terms.clone()
+    }
+
     /// The line it stands for.
     pub(crate) fn line(&self) -> Option<SourceLine> {
         let (image, pc) = self.code.as_ref()?;

@@ -201,10 +201,15 @@ impl Breakpoints {
         owners
     }
 
-    fn new_breakpoint(&mut self, asked: Asked, terms: Terms) -> Breakpoint {
+    /// A number that no other breakpoint has, for one that is kept elsewhere.
+    pub(crate) fn mint(&mut self) -> i64 {
         self.minted = self.minted.saturating_add(1);
+        self.minted
+    }
+
+    fn new_breakpoint(&mut self, asked: Asked, terms: Terms) -> Breakpoint {
         Breakpoint {
-            id: self.minted,
+            id: self.mint(),
             asked,
             terms: Arc::new(terms),
             landings: Vec::new(),

@@ -17,7 +17,8 @@ impl Engine {
     pub(super) fn on_event(&mut self, event: WaitEvent) {
         match event {
             WaitEvent::Trapped { tid, trap: Trap::Breakpoint } => self.on_breakpoint(tid),
-            WaitEvent::Trapped { tid, .. } | WaitEvent::Interrupted { tid } => {
+            WaitEvent::Trapped { tid, trap: Trap::Hardware(hits) } => self.on_access(tid, hits),
+            WaitEvent::Trapped { tid, trap: Trap::Step } | WaitEvent::Interrupted { tid } => {
                 let _ = self.tracee.resume(tid, 0);
             }
             WaitEvent::GroupStop { tid, signal } => self.on_job_stop(tid, signal),
@@ -37,6 +38,7 @@ impl Engine {
                 if let Some(Verdict::Lost(why)) = verdict {
                     self.lose_plan(why);
                 }
+                self.end_watches_of_thread(tid);
                 self.end_alone(tid);
             }
             WaitEvent::Exec { tid } => {
@@ -46,6 +48,7 @@ impl Engine {
                 self.placement.release(&self.tracee);
                 self.planted.clear();
                 self.rewound.clear();
+                self.end_watches();
                 if let Some(plan) = self.plan.take() {
                     let name = plan.name();
                     (self.events)(Event::Note(format!("{name} has ended: the program has executed another one")));
@@ -80,6 +83,9 @@ impl Engine {
         }
         if is_entry {
             return self.report(tid, Reason::Entry);
+        }
+        if self.returned(tid, address) {
+            return;
         }
         if self.plan.as_ref().is_some_and(|plan| plan.traps().contains(&address)) {
             let verdict = self.ask_plan(tid, |plan, hit| plan.on_trap(hit));
@@ -154,6 +160,10 @@ impl Engine {
             }
             Verdict::StepInstruction => match self.step_instruction(tid) {
                 Moved::Yes => {
+                    let hits = self.tracee.take_watch_hits(tid);
+                    if hits != 0 && self.stops_for_access(tid, hits) {
+                        return;
+                    }
                     let next = self.ask_plan(tid, |plan, hit| plan.on_stepped(hit));
                     self.obey(tid, next);
                 }

@@ -9,6 +9,7 @@ mod motion;
 mod moves;
 mod placement;
 mod traps;
+mod watches;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -22,6 +23,7 @@ use weft_process::{Helper, Output, ProcessError, Stdin, Tracee, Wait, WaitEvent,
 use weft_symbols::{DebugInfo, Modules};
 
 use placement::Placement;
+use watches::Watches;
 
 use crate::breakpoints::{Asked, Breakpoints, Group, Owner};
 use crate::handle::{Input, Look, Reply, Reporter, Shared};
@@ -73,6 +75,7 @@ pub(crate) struct Engine {
     rules: Rules,
     /// Traps that are for others than user breakpoints too: a hit of these is always looked at closely.
     closely: BTreeSet<MemAddr>,
+    watches: Watches,
     placement: Placement,
     plan: Option<Box<dyn Plan>>,
     /// Where the loader says that files came or went.
@@ -148,6 +151,7 @@ impl Engine {
             sites: HashMap::new(),
             rules: Rules::default(),
             closely: BTreeSet::new(),
+            watches: Watches::default(),
             placement,
             plan: None,
             loader: None,
@@ -243,10 +247,13 @@ impl Engine {
                 let bound = self.replace_breakpoints(Group::File(&file), asked.collect());
                 reply.send(Ok(bound));
             }
-            Input::SetFunctions(_, reply)
-            | Input::SetInstructions(_, reply)
-            | Input::SetData(_, reply)
-            | Input::SetPanics(_, reply) => reply.send(Err(unbuilt())),
+            Input::SetData(wanted, reply) => {
+                let bound = self.set_data(wanted);
+                reply.send(bound);
+            }
+            Input::SetFunctions(_, reply) | Input::SetInstructions(_, reply) | Input::SetPanics(_, reply) => {
+                reply.send(Err(unbuilt()))
+            }
             Input::GoTo(tid, address, reply) => self.on_go_to(tid, address, reply),
             Input::RestartFrame(frame, reply) => self.on_restart_frame(frame, reply),
             Input::EndThread(tid, reply) => {

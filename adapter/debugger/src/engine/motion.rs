@@ -152,6 +152,10 @@ impl Engine {
             return true;
         }
         self.step_instruction(tid);
+        let hits = self.tracee.take_watch_hits(tid);
+        if hits != 0 {
+            self.pending.push_back(WaitEvent::Trapped { tid, trap: Trap::Hardware(hits) });
+        }
         false
     }
 
@@ -248,8 +252,10 @@ impl Engine {
         let interrupted = self.interruption(tid, &reason);
         // A pause may find the thread right before a trap: that hit is still to come, and counts.
         let at = self.tracee.position(tid).map(|(pc, _)| pc);
-        self.unhit = reason == Reason::Pause && at.is_ok_and(|pc| self.owners.contains_key(&pc));
+        let behind_access = std::mem::take(&mut self.watches.behind_access);
+        self.unhit = (reason == Reason::Pause || behind_access) && at.is_ok_and(|pc| self.owners.contains_key(&pc));
         (self.plan, self.alone) = (None, None);
+        self.end_watches_of_gone_calls();
         self.place_traps();
         if let Some(ended) = self.pending.iter().find_map(|event| match event {
             WaitEvent::Exited(ended) => Some(*ended),

@@ -40,7 +40,7 @@ impl Engine {
 
     /// Prepares what every hit is asked, and says of breakpoints whose terms mean nothing why.
     fn appoint_judges(&mut self) {
-        self.rules.retain(|id| self.breakpoints.bound(id).is_some());
+        self.rules.retain(|id| self.breakpoints.bound(id).is_some() || self.watches.has(id));
         let mut known = std::mem::take(&mut self.sites);
         // By breakpoint: what is wrong, as long as it is wrong everywhere.
         let mut troubles: BTreeMap<i64, Option<String>> = BTreeMap::new();
@@ -90,6 +90,7 @@ impl Engine {
         let mut wanted: BTreeSet<MemAddr> = self.owners.keys().copied().collect();
         self.closely = self.loader.iter().chain(&self.entry).copied().collect();
         self.closely.extend(self.plan.iter().flat_map(|plan| plan.traps()));
+        self.closely.extend(self.watches.traps());
         wanted.extend(&self.closely);
         for address in self.planted.difference(&wanted) {
             if let Err(error) = self.tracee.lift(*address) {

@@ -29,6 +29,7 @@ impl Engine {
                 Err(_) => break,
             }
         }
+        self.look_at_watched();
         if matches!(self.state, State::Stopped(_)) {
             let stop = stop_of(&self.tracee, self.modules.clone()).map_err(super::refused)?;
             self.shared.set_current(Some(Arc::new(stop)));
