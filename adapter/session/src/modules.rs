@@ -102,8 +102,8 @@ pub(crate) fn modules(shared: &Shared, asked: &ModulesArguments) -> Answer<Modul
         usize::try_from(given.unwrap_or(0))
             .map_err(|_| Error::new(ErrorId::InvalidArguments, format!("`{name}` must not be negative")))
     };
-    let start = natural(asked.start_module.map(i64::from), "startModule")?;
-    let count = match natural(asked.module_count.map(i64::from), "moduleCount")? {
+    let start = natural(asked.start_module, "startModule")?;
+    let count = match natural(asked.module_count, "moduleCount")? {
         0 => usize::MAX,
         count => count,
     };

@@ -89,7 +89,7 @@ impl Places {
     pub fn from_client(&self, given: &Path) -> PathBuf {
         let mut map: Vec<_> = self.map.iter().map(|(from, to)| (to, from)).collect();
         map.sort_by_key(|(to, _)| std::cmp::Reverse(to.as_os_str().len()));
-        let file = self.sources.from_standard(given);
+        let file = self.sources.debug_name(given);
         let file = file.as_deref().unwrap_or(given);
         replace_prefix(file, map.into_iter())
     }

@@ -58,7 +58,7 @@ impl Sources {
 
     /// What the debug information calls a file of the standard library on this machine. Looks only if somebody has
     /// looked before: nobody has such a file open otherwise.
-    pub(crate) fn from_standard(&self, file: &Path) -> Option<PathBuf> {
+    pub(crate) fn debug_name(&self, file: &Path) -> Option<PathBuf> {
         let called = |library: &Library| Some(library.from.join(file.strip_prefix(&library.to).ok()?));
         self.libraries.get()?.iter().find_map(called)
     }
@@ -189,7 +189,7 @@ mod tests {
         let there = root.join("library/core/lib.rs");
         let in_mine = Path::new(&mine).join("library/core/lib.rs");
         assert_eq!(sources.standard(&in_mine), Some(there.clone()));
-        assert_eq!(sources.from_standard(&there), Some(in_mine));
+        assert_eq!(sources.debug_name(&there), Some(in_mine));
         assert_eq!(sources.standard(&Path::new(&mine).join("library/core/gone.rs")), None);
         assert_eq!(sources.standard(&Path::new(&other).join("library/core/lib.rs")), None);
         std::fs::remove_dir_all(&root).unwrap();

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
+use super::said::{Said, line, terms};
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
 use weft_session::config::{AttachConfig, LaunchConfig};
@@ -152,35 +153,6 @@ fn everything() -> Wait {
 
 pub(crate) fn stopped(reason: StopReason) -> Stopped {
     Stopped::new(reason, Some(Target::Thread(100)))
-}
-
-/// Texts that are said without quotes.
-struct Said(Vec<String>);
-
-impl FromIterator<String> for Said {
-    fn from_iter<T: IntoIterator<Item = String>>(texts: T) -> Self {
-        Self(texts.into_iter().collect())
-    }
-}
-
-impl std::fmt::Debug for Said {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "[{}]", self.0.join(", "))
-    }
-}
-
-fn line(spec: &BreakpointSpec) -> String {
-    let column = spec.column.map(|column| format!(":{column}")).unwrap_or_default();
-    terms(format!("{}{column}", spec.line), &spec.terms)
-}
-
-fn terms(mut text: String, terms: &Terms) -> String {
-    for (word, value) in [("if", &terms.condition), ("hits", &terms.hits), ("log", &terms.log)] {
-        if let Some(value) = value {
-            text = format!("{text} {word} {value}");
-        }
-    }
-    text
 }
 
 /// Where the fake's memory begins.

@@ -2,6 +2,7 @@
 //! specification's schema.
 
 pub(crate) mod fake;
+mod said;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
