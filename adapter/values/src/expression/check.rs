@@ -4,7 +4,7 @@
 
 use weft_symbols::Type;
 
-use super::evaluation::{captured_names, is_variant_like, variant_alone};
+use super::evaluation::{Named, captured_names, named, variant_alone};
 use super::location::Location;
 use super::operators::{self, Target};
 use super::quick::{Form, MAX_TEXT, Operation, Source, Tags};
@@ -216,20 +216,32 @@ impl Check<'_> {
 
     fn binary(&self, operator: Operator, left: &Node, right: &Node) -> Result<Typed, EvaluateError> {
         if operator.is_equality() {
-            for (one, other) in [(left, right), (right, left)] {
-                if let Some((variant, arguments)) = self.variant(other) {
-                    let mut operations = self.is_variant(self.typed(one)?, variant, arguments)?;
-                    if operator == Operator::Unequal {
-                        operations = operations.map(|mut operations| {
-                            operations.push(Operation::Not);
-                            operations
-                        });
-                    }
-                    return Ok(Typed::Computed(Kind::Bool, operations));
+            let decided = |operations: Option<Vec<Operation>>| {
+                let negated = (operator == Operator::Unequal).then_some(Operation::Not);
+                Typed::Computed(Kind::Bool, operations.map(|it| it.into_iter().chain(negated).collect()))
+            };
+            if let Some(named) = self.named(right) {
+                match self.typed(left) {
+                    Ok(value) if self.is_meant(&value, named) => return self.is_variant(value, named).map(decided),
+                    Ok(value) => return self.computed(operator, value, self.typed(right)?),
+                    // Perhaps it is the left side that names a variant.
+                    Err(EvaluateError::Unknown { .. } | EvaluateError::Unsupported(_))
+                        if self.named(left).is_some() => {}
+                    Err(error) => return Err(error),
                 }
             }
+            if let Some(named) = self.named(left) {
+                let value = self.typed(right)?;
+                if self.is_meant(&value, named) {
+                    return self.is_variant(value, named).map(decided);
+                }
+                return self.computed(operator, self.typed(left)?, value);
+            }
         }
-        let (left, right) = (self.typed(left)?, self.typed(right)?);
+        self.computed(operator, self.typed(left)?, self.typed(right)?)
+    }
+
+    fn computed(&self, operator: Operator, left: Typed, right: Typed) -> Result<Typed, EvaluateError> {
         let kind = operators::binary(operator, &left.kind(), &right.kind())?;
         match (left, right) {
             (Typed::Constant(left), Typed::Constant(right)) => {
@@ -243,21 +255,21 @@ impl Check<'_> {
         }
     }
 
-    fn variant<'n>(&self, node: &'n Node) -> Option<(&'n str, &'n [Node])> {
-        match node {
-            Node::Variant(name, arguments) => Some((name, arguments)),
-            Node::Path(name) if is_variant_like(name) && self.location.lookup(name).is_none() => Some((name, &[])),
-            _ => None,
-        }
+    fn named<'n>(&self, node: &'n Node) -> Option<Named<'n>> {
+        named(node).filter(|named| named.has_arguments() || self.location.variable(named.path).is_none())
+    }
+
+    /// Whether a variant is what a name beside this value means. Statics, which are looked for in all of the program, are
+    /// asked last.
+    fn is_meant(&self, value: &Typed, named: Named<'_>) -> bool {
+        named.has_arguments()
+            || matches!(value.kind(), Kind::Enumeration(ty) if variants::meant(&ty, named.path).is_ok())
+            || self.location.lookup(named.path).is_none()
     }
 
     /// Checks a comparison with a variant; the operations, if it is simple.
-    fn is_variant(
-        &self,
-        value: Typed,
-        path: &str,
-        arguments: &[Node],
-    ) -> Result<Option<Vec<Operation>>, EvaluateError> {
+    fn is_variant(&self, value: Typed, named: Named<'_>) -> Result<Option<Vec<Operation>>, EvaluateError> {
+        let Named { path, arguments } = named;
         let (ty, spot) = match value {
             Typed::Spot(spot) => match spot.value() {
                 (Kind::Enumeration(ty), spot) => (ty, spot),
@@ -288,8 +300,8 @@ impl Check<'_> {
     }
 
     fn equals(&self, field: Typed, argument: &Node) -> Result<Option<Vec<Operation>>, EvaluateError> {
-        if let Some((variant, arguments)) = self.variant(argument) {
-            return self.is_variant(field, variant, arguments);
+        if let Some(named) = self.named(argument).filter(|named| self.is_meant(&field, *named)) {
+            return self.is_variant(field, named);
         }
         let argument = self.typed(argument)?;
         operators::binary(Operator::Equal, &field.kind(), &argument.kind())?;

@@ -161,31 +161,45 @@ impl Evaluation<'_> {
 
     fn binary(&self, operator: Operator, left: &Node, right: &Node) -> Result<Value, EvaluateError> {
         if operator.is_equality() {
-            for (one, other) in [(left, right), (right, left)] {
-                if let Some((variant, arguments)) = self.variant(other) {
-                    let equal = self.is_variant(self.value(one)?, variant, arguments)?;
-                    return Ok(Value::Bool(equal == (operator == Operator::Equal)));
+            let decided = |equal: bool| Value::Bool(equal == (operator == Operator::Equal));
+            if let Some(named) = self.named(right) {
+                match self.value(left) {
+                    Ok(value) if self.is_meant(&value, named) => return self.is_variant(value, named).map(decided),
+                    Ok(value) => return operators::apply(self.stop, operator, value, self.value(right)?),
+                    // Perhaps it is the left side that names a variant.
+                    Err(EvaluateError::Unknown { .. } | EvaluateError::Unsupported(_))
+                        if self.named(left).is_some() => {}
+                    Err(error) => return Err(error),
                 }
+            }
+            if let Some(named) = self.named(left) {
+                let value = self.value(right)?;
+                if self.is_meant(&value, named) {
+                    return self.is_variant(value, named).map(decided);
+                }
+                return operators::apply(self.stop, operator, self.value(left)?, value);
             }
         }
         operators::apply(self.stop, operator, self.value(left)?, self.value(right)?)
     }
 
-    /// The variant that a node names: by its arguments, or because nothing else is called like that.
-    fn variant<'n>(&self, node: &'n Node) -> Option<(&'n str, &'n [Node])> {
-        match node {
-            Node::Variant(name, arguments) => Some((name, arguments)),
-            Node::Path(name)
-                if is_variant_like(name) && matches!(self.path(name), Err(EvaluateError::Unknown { .. })) =>
-            {
-                Some((name, &[]))
-            }
-            _ => None,
-        }
+    /// The variant that a node may name: no variable is called like that.
+    fn named<'n>(&self, node: &'n Node) -> Option<Named<'n>> {
+        named(node).filter(|named| named.has_arguments() || self.scope.lookup(named.path).is_none())
+    }
+
+    /// Whether a variant is what a name beside this value means. Statics, which are looked for in all of the program, are
+    /// asked last.
+    fn is_meant(&self, value: &Value, named: Named<'_>) -> bool {
+        let of_its_enum = |place: &Place| variants::meant(&place.ty, named.path).is_ok();
+        named.has_arguments()
+            || matches!(value, Value::Enumeration(place) if of_its_enum(place))
+            || matches!(self.path(named.path), Err(EvaluateError::Unknown { .. }))
     }
 
     /// Whether an enum is in a variant. Without arguments, whatever the variant holds.
-    fn is_variant(&self, value: Value, path: &str, arguments: &[Node]) -> Result<bool, EvaluateError> {
+    fn is_variant(&self, value: Value, named: Named<'_>) -> Result<bool, EvaluateError> {
+        let Named { path, arguments } = named;
         let place = match value {
             Value::Enumeration(place) => place,
             other => return Err(super::no_variant(path, !arguments.is_empty(), &other.kind(), &self.scope.names())),
@@ -206,8 +220,8 @@ impl Evaluation<'_> {
 
     fn equals(&self, field: &Place, argument: &Node) -> Result<bool, EvaluateError> {
         let field = Value::load(self.stop, field)?;
-        if let Some((variant, arguments)) = self.variant(argument) {
-            return self.is_variant(field, variant, arguments);
+        if let Some(named) = self.named(argument).filter(|named| self.is_meant(&field, *named)) {
+            return self.is_variant(field, named);
         }
         let equal = operators::apply(self.stop, Operator::Equal, field, self.value(argument)?)?;
         Ok(matches!(equal, Value::Bool(true)))
@@ -227,8 +241,31 @@ fn joined_name(node: &Node, dot: &str) -> Option<String> {
     }
 }
 
+/// A variant that a node may name.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'n> {
+    pub(super) path: &'n str,
+    /// What stands in its brackets.
+    pub(super) arguments: &'n [Node],
+}
+
+impl Named<'_> {
+    pub(super) const fn has_arguments(&self) -> bool {
+        !self.arguments.is_empty()
+    }
+}
+
+/// What a node would name if it were a variant.
+pub(super) fn named(node: &Node) -> Option<Named<'_>> {
+    match node {
+        Node::Variant(path, arguments) => Some(Named { path, arguments }),
+        Node::Path(path) if is_variant_like(path) => Some(Named { path, arguments: &[] }),
+        _ => None,
+    }
+}
+
 /// Whether the last component of a path begins like a type or variant does.
-pub(super) fn is_variant_like(path: &str) -> bool {
+fn is_variant_like(path: &str) -> bool {
     path.rsplit("::").next().is_some_and(|last| last.starts_with(char::is_uppercase))
 }
 
