@@ -4,15 +4,18 @@
 //! `cargo xtask bench [RUNS]`. lldb-dap is taken from `LLDB_DAP`, else from the usual names on PATH; it comes with
 //! Debian's package lldb-19 (`apt-get install lldb-19`).
 
-use std::path::{Path, PathBuf};
+mod peers;
+
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use weft_tests::{Adapter, Client, mini_redis, process, programs};
 
+use peers::median;
+
 const RUNS: usize = 15;
-const NAMES: [&str; 4] = ["lldb-dap-19", "lldb-dap", "lldb-dap-20", "lldb-vscode-19"];
 
 /// One launch.
 #[derive(Clone, Copy)]
@@ -27,20 +30,9 @@ struct Sample {
 fn main() {
     let runs = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(RUNS);
     let weft = Adapter::Stdio;
-    let lldb = find_lldb().map(|program| Adapter::Other(program, Vec::new()));
-    if lldb.is_none() {
-        println!("lldb-dap was not found: `apt-get install lldb-19`, or set LLDB_DAP. Only weft is measured.\n");
-    }
+    let lldb = peers::lldb().map(|program| Adapter::Other(program, Vec::new()));
     first_stops(&weft, lldb.as_ref(), runs);
     task_lists(runs);
-}
-
-fn find_lldb() -> Option<PathBuf> {
-    if let Some(given) = std::env::var_os("LLDB_DAP") {
-        return Some(PathBuf::from(given));
-    }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name))).find(|file| file.is_file())
 }
 
 fn first_stops(weft: &Adapter, lldb: Option<&Adapter>, runs: usize) {
@@ -135,9 +127,4 @@ fn row(name: &str, unit: &str, first: Option<f64>, mut values: Vec<f64>) {
     let first = first.map_or_else(String::new, |value| format!("{value:.1}"));
     let (least, most) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));
     println!("| {name} | {first} | {least:.1} | {:.1} | {most:.1} | {unit} |", median(values));
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }

@@ -148,11 +148,13 @@ impl<'a> Session<'a> {
         let mut next: Vec<(Option<usize>, Terms)> =
             self.active.iter().map(|&index| (Some(index), self.watched[index].terms)).collect();
         let there = next.iter().position(|(_, terms)| terms.line == line);
-        if let Some(there) = there {
-            next.remove(there);
-        }
-        if there.is_none() || (stands && self.random.one_in(2)) {
-            next.push((None, Terms::random(line, &mut self.random)));
+        let before = there.map(|there| next.remove(there).1);
+        if before.is_none() || (stands && self.random.one_in(2)) {
+            let terms = Terms::random(line, &mut self.random);
+            // With the same conditions its hits would be counted on.
+            if before.is_none_or(|before| (before.condition, before.hits) != (terms.condition, terms.hits)) {
+                next.push((None, terms));
+            }
         }
         for last in (1..next.len()).rev() {
             let other = usize::try_from(self.random.below(last as u64 + 1)).expect("an index");

@@ -9,7 +9,8 @@ use stage::{Command, workspace};
 
 const USAGE: &str = "\
 cargo xtask test [NAME..]    everything that must hold, or only the stages of these names
-cargo xtask bench [ARG..]    weft beside lldb-dap: time and memory to a first stop; the time of `weft tasks`
+cargo xtask bench [NAME]     weft beside other debuggers: first_stop (time and memory to a first stop, the time of
+                             `weft tasks`), run_control (false conditions, steps, attaching); all, or the one named
 ";
 
 fn main() -> ExitCode {
@@ -25,10 +26,19 @@ fn main() -> ExitCode {
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+const BENCHES: [&str; 2] = ["first_stop", "run_control"];
+
 fn bench(rest: &[String]) -> bool {
+    let (named, rest) = match rest.split_first() {
+        Some((name, rest)) if BENCHES.contains(&name.as_str()) => (vec![name.as_str()], rest),
+        _ => (BENCHES.to_vec(), rest),
+    };
     // Only what is measured has to be optimised; the client does the same work for both sides.
     let build = Command::cargo(&["build", "--release", "--locked", "--package", "weft-dap"]);
-    let measure = ["bench", "--profile", "dev", "--locked", "--package", "weft-tests", "--bench", "first_stop", "--"];
-    let measure = Command::cargo(&measure).args(rest).env("WEFT_BIN", &workspace().join("target/release/weft"));
-    build.runs() && measure.runs()
+    let weft = workspace().join("target/release/weft");
+    build.runs()
+        && named.into_iter().all(|name| {
+            let measure = ["bench", "--profile", "dev", "--locked", "--package", "weft-tests", "--bench", name, "--"];
+            Command::cargo(&measure).args(rest).env("WEFT_BIN", &weft).runs()
+        })
 }
