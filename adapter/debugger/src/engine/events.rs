@@ -38,6 +38,7 @@ impl Engine {
                 if let Some(Verdict::Lost(why)) = verdict {
                     self.lose_plan(why);
                 }
+                self.forget_panics(Some(tid));
                 self.end_watches_of_thread(tid);
                 self.end_alone(tid);
             }
@@ -48,6 +49,7 @@ impl Engine {
                 self.placement.release(&self.tracee);
                 self.planted.clear();
                 self.rewound.clear();
+                self.forget_panics(None);
                 self.end_watches();
                 if let Some(plan) = self.plan.take() {
                     let name = plan.name();
@@ -80,6 +82,9 @@ impl Engine {
             let kind = *kind;
             let ids = judgement.stops.into_iter().map(|(id, _)| id).collect();
             return self.report(tid, Reason::Breakpoint { ids, kind, text: judgement.text });
+        }
+        if self.panicked(tid, address) {
+            return;
         }
         if is_entry {
             return self.report(tid, Reason::Entry);

@@ -7,6 +7,7 @@ mod forks;
 mod judging;
 mod motion;
 mod moves;
+mod panics;
 mod placement;
 mod traps;
 mod watches;
@@ -22,6 +23,7 @@ use weft_memory::MemAddr;
 use weft_process::{Helper, Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
 use weft_symbols::{DebugInfo, Modules};
 
+use panics::Panics;
 use placement::Placement;
 use watches::Watches;
 
@@ -76,6 +78,7 @@ pub(crate) struct Engine {
     /// Traps that are for others than user breakpoints too: a hit of these is always looked at closely.
     closely: BTreeSet<MemAddr>,
     watches: Watches,
+    panics: Panics,
     placement: Placement,
     plan: Option<Box<dyn Plan>>,
     /// Where the loader says that files came or went.
@@ -152,6 +155,7 @@ impl Engine {
             rules: Rules::default(),
             closely: BTreeSet::new(),
             watches: Watches::default(),
+            panics: Panics::default(),
             placement,
             plan: None,
             loader: None,
@@ -251,9 +255,11 @@ impl Engine {
                 let bound = self.set_data(wanted);
                 reply.send(bound);
             }
-            Input::SetFunctions(_, reply) | Input::SetInstructions(_, reply) | Input::SetPanics(_, reply) => {
-                reply.send(Err(unbuilt()))
+            Input::SetPanics(wanted, reply) => {
+                let bound = self.set_panics(wanted);
+                reply.send(bound);
             }
+            Input::SetFunctions(_, reply) | Input::SetInstructions(_, reply) => reply.send(Err(unbuilt())),
             Input::GoTo(tid, address, reply) => self.on_go_to(tid, address, reply),
             Input::RestartFrame(frame, reply) => self.on_restart_frame(frame, reply),
             Input::EndThread(tid, reply) => {

@@ -253,7 +253,8 @@ impl Engine {
         // A pause may find the thread right before a trap: that hit is still to come, and counts.
         let at = self.tracee.position(tid).map(|(pc, _)| pc);
         let behind_access = std::mem::take(&mut self.watches.behind_access);
-        self.unhit = (reason == Reason::Pause || behind_access) && at.is_ok_and(|pc| self.owners.contains_key(&pc));
+        self.unhit = (reason == Reason::Pause || behind_access)
+            && at.is_ok_and(|pc| self.owners.contains_key(&pc) || self.panics.traps().any(|trap| trap == pc));
         (self.plan, self.alone) = (None, None);
         self.end_watches_of_gone_calls();
         self.place_traps();

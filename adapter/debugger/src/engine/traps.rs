@@ -18,6 +18,7 @@ impl Engine {
         self.shared.set_modules(self.modules.clone());
         self.loader = entry::loader_notice(&self.modules);
         let changed = self.breakpoints.rebind(&self.modules);
+        self.rebind_panics();
         self.place_breakpoints();
         for bound in changed.into_iter().filter_map(|id| self.bound(id)) {
             (self.events)(Event::BreakpointChanged(bound));
@@ -90,7 +91,7 @@ impl Engine {
         let mut wanted: BTreeSet<MemAddr> = self.owners.keys().copied().collect();
         self.closely = self.loader.iter().chain(&self.entry).copied().collect();
         self.closely.extend(self.plan.iter().flat_map(|plan| plan.traps()));
-        self.closely.extend(self.watches.traps());
+        self.closely.extend(self.watches.traps().chain(self.panics.traps()));
         wanted.extend(&self.closely);
         for address in self.planted.difference(&wanted) {
             if let Err(error) = self.tracee.lift(*address) {

@@ -75,3 +75,9 @@ pub(super) fn landing(stop: &Stop, tid: i32) -> Option<Landing> {
     }
     None
 }
+
+/// The frame that catches a panic which a thread is about to raise, by its CFA; `None`: nobody does, or the stack cannot
+/// be followed that far.
+pub(crate) fn panic_is_caught_at(stop: &Stop, tid: i32) -> Option<MemAddr> {
+    landing(stop, tid).map(|landing| landing.cfa)
+}
