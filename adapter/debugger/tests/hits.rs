@@ -174,3 +174,24 @@ fn a_count_goes_on_when_the_same_is_asked_for_again() {
     let outcome = run_out(&mut session);
     assert_eq!(outcome.stops.values().sum::<u64>(), 1, "of 200 hits, 11 were before");
 }
+
+#[test]
+fn at_a_stop_every_thread_may_run_where_it_likes() {
+    let cores = |path: String| {
+        let status = std::fs::read_to_string(path).unwrap();
+        status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_owned()
+    };
+    let free = cores("/proc/thread-self/status".to_owned());
+    let mut session = Session::launch(&["loops", "20000"]);
+    set(&session, "hit", terms("index % 10000 == 9999", "", ""));
+    session.debugger.start(false).unwrap();
+    for round in 0..8 {
+        let stopped = session.stopped();
+        for thread in &stopped.stop.threads {
+            let now = cores(format!("/proc/{}/task/{}/status", session.debugger.pid(), thread.tid));
+            assert_eq!(now, free, "round {round}");
+        }
+        session.go();
+    }
+    assert_eq!(run_out(&mut session).status, 0);
+}

@@ -337,7 +337,7 @@ impl Tracee {
         let origin = slot.origin;
         // The kernel will send it back by the instruction's two bytes.
         let restarts = registers.orig_rax.cast_signed() >= 0 && is_restart(registers.rax);
-        let actual = if standing.unfinished { actual.offset(-offset.cast_signed()) } else { actual };
+        let actual = if standing.unfinished { actual.checked_sub(offset).unwrap_or(actual) } else { actual };
         if standing.pushed
             && let Err(error) = ptrace::poke_user(tid, SP, registers.rsp.wrapping_add(8))
         {
