@@ -36,19 +36,22 @@ pub(crate) fn breakpoint_places(modules: &Modules, file: &Path, lines: RangeIncl
 /// The source files of the loaded files. All headers are read for it, so what was found is kept while the same files are
 /// loaded.
 #[derive(Default)]
-pub(crate) struct SourceList(Mutex<Option<(Arc<Modules>, Arc<[PathBuf]>)>>);
+pub(crate) struct SourceList(Mutex<Option<Known>>);
+
+struct Known {
+    of: Arc<Modules>,
+    files: Vec<PathBuf>,
+}
 
 impl SourceList {
     /// Every source file, by path.
     pub(crate) fn of(&self, modules: Arc<Modules>) -> Vec<PathBuf> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, files)) = &*kept
-            && Arc::ptr_eq(of, &modules)
-        {
-            return files.to_vec();
+        if let Some(known) = kept.as_ref().filter(|known| Arc::ptr_eq(&known.of, &modules)) {
+            return known.files.clone();
         }
-        let files: Arc<[PathBuf]> = modules.sources().iter().map(|file| file.to_path_buf()).collect();
-        *kept = Some((modules, files.clone()));
-        files.to_vec()
+        let files: Vec<PathBuf> = modules.sources().iter().map(|file| file.to_path_buf()).collect();
+        *kept = Some(Known { of: modules, files: files.clone() });
+        files
     }
 }
