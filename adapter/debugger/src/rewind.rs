@@ -11,7 +11,7 @@ use iced_x86::{
 };
 use weft_memory::{DwarfRegister, MemAddr};
 use weft_symbols::{CodeFrame, Role};
-use weft_values::{Frame, Stop, frames};
+use weft_values::{Frame, Stop, frames, variables};
 
 use crate::FrameIdentity;
 
@@ -51,7 +51,7 @@ pub(crate) fn to_entry(stop: &Stop, identity: FrameIdentity) -> Result<Entry, St
     let frame = walk.get(at).ok_or("this frame is not on the thread's stack any more")?;
     let caller = walk.get(at.saturating_add(1)).ok_or_else(|| format!("nothing called {}", frame.name))?;
     let code = frame.code.clone().ok_or_else(|| format!("{} has no debug information", frame.name))?;
-    refuse_kind(&code, frame)?;
+    refuse_kind(stop, &code, frame)?;
     refuse_inner(walk.get(..at).unwrap_or_default())?;
     let module = stop.modules.of(&code.image).ok_or("the function's file is not loaded any more")?;
     let entry = module.bias.to_memory(code.entry);
@@ -73,15 +73,23 @@ pub(crate) fn to_entry(stop: &Stop, identity: FrameIdentity) -> Result<Entry, St
     Ok(Entry { registers, code })
 }
 
-fn refuse_kind(code: &CodeFrame, frame: &Frame) -> Result<(), String> {
+/// Unoptimised code keeps every parameter in memory; where one is in a register, or nowhere, what it was at the entry is
+/// not known.
+fn refuse_kind(stop: &Stop, code: &CodeFrame, frame: &Frame) -> Result<(), String> {
     if code.function.kind.is_coroutine() {
         return Err(format!(
             "{} is asynchronous: its state has gone on and cannot be taken back; set a breakpoint and run it again",
             frame.name
         ));
     }
+    let variables = variables(stop, frame);
+    let mut arguments = variables.iter().filter(|variable| variable.role == Role::Argument);
+    let kept = arguments.all(|variable| {
+        let empty = variable.ty.as_ref().is_some_and(|ty| ty.size() == 0);
+        empty || variable.place.as_ref().is_ok_and(|place| place.address().is_some())
+    });
     let rows = code.ranges.iter().flat_map(|range| code.image.rows_in(range.clone()).unwrap_or_default());
-    if !rows.into_iter().any(|row| row.prologue_end) {
+    if !kept || !rows.into_iter().any(|row| row.prologue_end) {
         return Err(format!("{} is optimised: its arguments are not kept; build it without optimisation", frame.name));
     }
     Ok(())

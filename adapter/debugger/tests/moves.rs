@@ -75,6 +75,10 @@ fn a_frame_that_cannot_begin_anew_says_why() {
     assert!(refused.to_string().contains("would be abandoned half-way"), "{refused}");
     let gone = FrameIdentity { tid: stopped.tid, cfa: weft_memory::MemAddr::new(16) };
     assert!(session.debugger.restart_frame(gone).unwrap_err().to_string().contains("not on the thread's stack"));
+    let mut session = Session::launch(program(true), "tail", Settings::default());
+    let stopped = session.start_to("tail target end");
+    let refused = session.debugger.restart_frame(frame_of(&stopped, "::tail_target")).unwrap_err();
+    assert!(refused.to_string().contains("step_zoo::tail_target is optimised"), "{refused}");
 }
 
 #[test]
@@ -149,6 +153,41 @@ fn what_interrupts_a_step_says_so() {
     let stopped = session.step(Over, stopped.tid);
     assert_eq!((place(&stopped).as_str(), stopped.interrupted), ("into deref", None));
     assert!(matches!(stopped.reason, Reason::Breakpoint { .. }));
+}
+
+#[test]
+fn signals_and_pauses_interrupt_steps() {
+    let (mut session, stopped) = Session::at("raised", "raised");
+    let stopped = session.step(Over, stopped.tid);
+    assert!(matches!(&stopped.reason, Reason::Signal { name, .. } if name == "SIGTRAP"), "{:?}", stopped.reason);
+    assert_eq!(stopped.interrupted, Some(format!("the step over line {} was interrupted", line("raised"))));
+    // Main waits for workers that have to stand: nothing ends its step but the user.
+    let (mut session, _stopped) = Session::at("threads", "work");
+    let main = session.debugger.pid();
+    session.debugger.resume(ResumeKind::Step(Out, StepTarget::Thread(main), Grain::Line), true).unwrap();
+    session.debugger.pause(None).unwrap();
+    let stopped = session.stopped();
+    if stopped.reason == Reason::Pause {
+        assert_eq!(stopped.interrupted.as_deref(), Some("the step out of step_zoo::threads was interrupted"));
+    }
+    assert_eq!(session.run_out(), 0);
+}
+
+#[test]
+fn an_instruction_step_over_a_call_that_panics_ends_where_it_is_caught() {
+    let (mut session, stopped) = Session::at("panics", "outer call");
+    let mut stopped = stopped;
+    for _ in 0..20 {
+        stopped = session.resume(ResumeKind::StepInstruction(Over, stopped.tid));
+        if stopped.reason != Reason::Step(None) {
+            break;
+        }
+    }
+    let expected = Reason::Step(Some("a panic has left the call, and was caught here".to_owned()));
+    assert_eq!(stopped.reason, expected);
+    let frames = weft_values::frames(&stopped.stop, stopped.tid, 16).frames;
+    assert_eq!(frames.iter().find(|frame| frame.user_code).unwrap().name, "step_zoo::panics");
+    assert_eq!(session.run_out(), 0);
 }
 
 #[test]

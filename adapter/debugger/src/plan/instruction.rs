@@ -6,6 +6,7 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
 use weft_memory::MemAddr;
 use weft_values::{Stop, frames};
 
+use super::unwinding::{Landing, landing, raisers};
 use super::{Hit, Plan, Verdict};
 use crate::StepKind;
 
@@ -17,6 +18,8 @@ pub(crate) struct InstructionStep {
     name: String,
     tid: i32,
     way: Way,
+    /// Where unwinding begins and goes on.
+    raisers: BTreeSet<MemAddr>,
 }
 
 enum Way {
@@ -24,6 +27,8 @@ enum Way {
     One,
     /// It runs until it is at `to` with this stack pointer.
     Until { to: MemAddr, sp: MemAddr },
+    /// A panic is leaving functions, this one perhaps among them.
+    Unwinding(Landing),
 }
 
 impl InstructionStep {
@@ -52,7 +57,8 @@ impl InstructionStep {
             }
             _ => format!("the step over the instruction at {pc}"),
         };
-        Ok(Self { name, tid, way })
+        let raisers = if matches!(way, Way::One) { BTreeSet::new() } else { raisers(&stop.modules) };
+        Ok(Self { name, tid, way, raisers })
     }
 }
 
@@ -80,23 +86,38 @@ impl Plan for InstructionStep {
     fn start(&mut self) -> Verdict {
         match self.way {
             Way::One => Verdict::StepInstruction,
-            Way::Until { .. } => Verdict::Continue,
+            Way::Until { .. } | Way::Unwinding(_) => Verdict::Continue,
         }
     }
 
     fn traps(&self) -> BTreeSet<MemAddr> {
         match self.way {
             Way::One => BTreeSet::new(),
-            Way::Until { to, .. } => BTreeSet::from([to]),
+            Way::Until { to, .. } => self.raisers.iter().copied().chain([to]).collect(),
+            Way::Unwinding(landing) => BTreeSet::from([landing.pad]),
         }
     }
 
     fn on_trap(&mut self, hit: &Hit<'_>) -> Verdict {
         let Some(thread) = hit.stop.thread(hit.tid).filter(|_| hit.tid == self.tid) else { return Verdict::Continue };
+        let (pc, at) = (thread.registers.pc(), thread.registers.sp());
         match self.way {
-            Way::Until { to, sp } if thread.registers.pc() == to && thread.registers.sp() == sp => Verdict::Done(None),
-            _ => Verdict::Continue,
+            Way::Until { to, sp } if pc == to && at == sp => return Verdict::Done(None),
+            Way::Until { sp, .. } if self.raisers.contains(&pc) => {
+                // The frame that is caught in begins above the stack pointer that the call would return to.
+                if let Some(landing) = landing(hit.stop, hit.tid).filter(|landing| landing.cfa > sp) {
+                    self.way = Way::Unwinding(landing);
+                }
+            }
+            Way::Unwinding(landing) if pc == landing.pad => {
+                let caller = hit.stop.modules.caller(&thread.registers, false, &*hit.stop.memory).ok().flatten();
+                if caller.is_some_and(|caller| caller.cfa == landing.cfa) {
+                    return Verdict::Done(Some("a panic has left the call, and was caught here".to_owned()));
+                }
+            }
+            _ => {}
         }
+        Verdict::Continue
     }
 
     fn on_stepped(&mut self, _hit: &Hit<'_>) -> Verdict {

@@ -311,7 +311,7 @@ fn own_trap() {
 
 fn raised() {
     // SAFETY: it ends the program.
-    unsafe { raise(5) };
+    unsafe { raise(5) }; // BP: raised
     println!("behind");
 }
 

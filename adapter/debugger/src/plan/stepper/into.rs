@@ -80,7 +80,7 @@ impl Stepper {
     /// later by its name: that one is meant.
     fn is_aside(&self, hit: &Hit<'_>, callee: &Frame) -> bool {
         let Phase::Active(active) = &self.phase else { return false };
-        if !callee.code.as_ref().is_some_and(|code| converts(code)) {
+        if !callee.code.as_ref().is_some_and(converts) {
             return false;
         }
         let walk = frames(hit.stop, hit.tid, DEPTH).frames;
