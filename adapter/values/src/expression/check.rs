@@ -8,12 +8,12 @@ use super::evaluation::{Named, captured_names, named, variant_alone};
 use super::location::Location;
 use super::operators::{self, Target};
 use super::quick::{Form, MAX_TEXT, Operation, Source, Tags};
-use super::spot::{Found, Spot, Step};
+use super::spot::{Found, Held, Spot, Step};
 use super::syntax::{Bounds, Logical, Node, Operator};
 use super::value::{Kind, MAX_DEREFS, Value};
 use super::{EvaluateError, variants};
 use crate::view::tuple_index;
-use crate::{Stop, ValueError};
+use crate::{Meta, Stop, ValueError};
 
 /// What a part of an expression is known to be.
 pub(super) enum Typed {
@@ -44,7 +44,7 @@ impl Typed {
     /// The operations that leave its value on the stack.
     pub(super) fn operations(self) -> Option<Vec<Operation>> {
         match self {
-            Self::Spot(spot) => load(&spot).map(|load| vec![load]),
+            Self::Spot(spot) => load(&spot),
             Self::Constant(value) => Some(vec![Operation::Push(number(&value)?)]),
             Self::Computed(_, operations) => operations,
             Self::Unknown => None,
@@ -100,9 +100,12 @@ impl Check<'_> {
 
     fn index(&self, base: &Node, index: &Node) -> Result<Typed, EvaluateError> {
         let base = self.typed(base)?;
-        self.whole_number(index)?;
+        let index = self.whole_number(index)?;
         Ok(match elements(&base)? {
-            Some(element) => Typed::spot(Spot::new(element, super::spot::Held::Unknown)),
+            Some((element, of)) => {
+                let held = index.operations().map_or(Held::Unknown, |index| of.element(index));
+                Typed::spot(Spot::new(element, held))
+            }
             None => Typed::Unknown,
         })
     }
@@ -113,18 +116,19 @@ impl Check<'_> {
             self.whole_number(bound)?;
         }
         Ok(match elements(&base)? {
-            Some(element) => {
-                let mut spot = Spot::new(element, super::spot::Held::Unknown);
-                spot.place.meta = crate::Meta::Length(0);
+            Some((element, _)) => {
+                let mut spot = Spot::new(element, Held::Unknown);
+                spot.place.meta = Meta::Length(0);
                 Typed::spot(spot)
             }
             None => Typed::Unknown,
         })
     }
 
-    fn whole_number(&self, index: &Node) -> Result<(), EvaluateError> {
-        match self.typed(index)?.kind() {
-            Kind::Integer(_) | Kind::Unknown => Ok(()),
+    fn whole_number(&self, index: &Node) -> Result<Typed, EvaluateError> {
+        let index = self.typed(index)?;
+        match index.kind() {
+            Kind::Integer(_) | Kind::Unknown => Ok(index),
             other => Err(super::not_index(&other)),
         }
     }
@@ -192,7 +196,7 @@ impl Check<'_> {
                 appended(inner, Some(Operation::Cut(ty)))
             }
             (Kind::Enumeration(_), Target::Integer(ty)) if ty.size <= 8 => {
-                enumeration_number(&inner).map(|load| vec![load, Operation::Cut(ty)])
+                enumeration_number(&inner).map(|load| load.into_iter().chain([Operation::Cut(ty)]).collect())
             }
             _ => None,
         };
@@ -281,11 +285,11 @@ impl Check<'_> {
         };
         let name = variants::meant(&ty, path)?;
         if arguments.is_empty() {
-            return Ok(spot.and_then(|spot| discriminant(&spot, &name)).map(|load| vec![load]));
+            return Ok(spot.and_then(|spot| discriminant(&spot, &name)));
         }
         variants::check_arguments(&ty, &name, arguments.len())?;
         let held = spot.as_ref().and_then(|spot| payload(spot, &name));
-        let mut operations = spot.as_ref().and_then(|spot| discriminant(spot, &name)).map(|load| vec![load]);
+        let mut operations = spot.as_ref().and_then(|spot| discriminant(spot, &name));
         for (index, argument) in arguments.iter().enumerate() {
             let field = held.as_ref().and_then(|held| held.member(&format!("__{index}")));
             let equal = self.equals(field.map_or(Typed::Unknown, Typed::spot), argument)?;
@@ -328,8 +332,8 @@ fn appended(inner: Typed, operation: Option<Operation>) -> Option<Vec<Operation>
     Some(operations)
 }
 
-/// The type of what an index counts; `None`: only the program tells.
-fn elements(base: &Typed) -> Result<Option<Type>, EvaluateError> {
+/// The type of what an index counts, and what holds it; `None`: only the program tells.
+fn elements(base: &Typed) -> Result<Option<(Type, Spot)>, EvaluateError> {
     let mut spot = match base {
         Typed::Spot(spot) => Spot::clone(spot),
         Typed::Unknown | Typed::Computed(Kind::Unknown, _) => return Ok(None),
@@ -341,8 +345,11 @@ fn elements(base: &Typed) -> Result<Option<Type>, EvaluateError> {
     for _ in 0..MAX_DEREFS {
         spot = match spot.step() {
             Step::Through(target) => target,
-            Step::Items(element, _) => return Ok(Some(element)),
-            Step::Text(_) | Step::ByteText | Step::Unknown => return Ok(None),
+            Step::Items(element, _) => return Ok(Some((element, spot))),
+            // The bytes of a `str`.
+            Step::Text(_) if matches!(spot.place.meta, Meta::Str(_)) => return Ok(Some((spot.place.ty.clone(), spot))),
+            Step::Text(_) if spot.place.meta != Meta::Sized => return Ok(None),
+            Step::ByteText | Step::Unknown => return Ok(None),
             _ => {
                 let path = if spot.place.ty.path().is_empty() { first } else { spot.place.ty.path().to_owned() };
                 return Err(ValueError::NotSequence(crate::short_type_name(&path)).into());
@@ -424,7 +431,7 @@ fn number(value: &Value) -> Option<i128> {
 }
 
 /// The operation that loads a value, behind references.
-fn load(spot: &Spot) -> Option<Operation> {
+fn load(spot: &Spot) -> Option<Vec<Operation>> {
     let (kind, spot) = spot.value();
     let spot = spot?;
     let (size, form) = match kind {
@@ -439,20 +446,26 @@ fn load(spot: &Spot) -> Option<Operation> {
     };
     let is_whole = matches!(form, Form::Unsigned) && size == 8 || spot.place.ty.size() == u64::from(size);
     let from = spot.source(0, size.into()).filter(|_| is_whole)?;
-    Some(Operation::Load { from, size, form })
+    Some(loaded(&spot, Operation::Load { from, size, form }))
+}
+
+/// A load with what comes before it.
+fn loaded(spot: &Spot, load: Operation) -> Vec<Operation> {
+    spot.before().iter().cloned().chain([load]).collect()
 }
 
 /// The number of an enum without data.
-fn enumeration_number(typed: &Typed) -> Option<Operation> {
+fn enumeration_number(typed: &Typed) -> Option<Vec<Operation>> {
     let Typed::Spot(spot) = typed else { return None };
     let spot = spot.value().1?;
     let size = u8::try_from(spot.place.ty.size()).ok().filter(|size| (1..=8).contains(size))?;
     let form = if variants::is_signed(&spot.place.ty) { Form::Signed } else { Form::Unsigned };
-    Some(Operation::Load { from: spot.source(0, size.into())?, size, form })
+    let from = spot.source(0, size.into())?;
+    Some(loaded(&spot, Operation::Load { from, size, form }))
 }
 
 /// The operation that says whether an enum is in a variant.
-fn discriminant(spot: &Spot, variant: &str) -> Option<Operation> {
+fn discriminant(spot: &Spot, variant: &str) -> Option<Vec<Operation>> {
     let ty = &spot.place.ty;
     let (offset, size) = match ty.variant_part() {
         Some(part) => (part.discriminant.as_ref()?.offset, ty.discriminant_size()),
@@ -460,7 +473,8 @@ fn discriminant(spot: &Spot, variant: &str) -> Option<Operation> {
     };
     let size = u8::try_from(size).ok().filter(|size| (1..=8).contains(size))?;
     let from: Source = spot.source(offset, size.into())?;
-    Some(Operation::Load { from, size, form: Form::Variant(Box::new(tags(ty, size, variant)?)) })
+    let form = Form::Variant(Box::new(tags(ty, size, variant)?));
+    Some(loaded(spot, Operation::Load { from, size, form }))
 }
 
 fn tags(ty: &Type, size: u8, variant: &str) -> Option<Tags> {

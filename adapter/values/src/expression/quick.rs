@@ -13,6 +13,8 @@ use super::syntax::Operator;
 const MAX_DEPTH: usize = 16;
 /// Reads of memory that one condition may take.
 const MAX_READS: usize = 64;
+/// Bytes that no allocation has.
+const MAX_BYTES: u64 = 1 << 47;
 /// Longest text that is compared, in bytes.
 pub(super) const MAX_TEXT: usize = 128;
 
@@ -46,6 +48,8 @@ pub(super) enum Operation {
     Cut(IntegerType),
     /// If the bool on top is this one, goes forward so many operations; otherwise takes it away.
     Skip { when: bool, count: usize },
+    /// Takes an index, and gives the address of that element.
+    Element { of: Elements, stride: u64 },
     /// Whether a text is this one.
     Text { run: Run, text: Box<[u8]> },
     /// What follows needs the full evaluation.
@@ -59,6 +63,17 @@ pub(super) enum Source {
     Memory(Route),
     /// It is the end of a way, from this byte on.
     Number(Route, u8),
+    /// In memory, at the end of a way that begins with an address that it takes.
+    Taken(Vec<i64>),
+}
+
+/// Elements one after another.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Elements {
+    /// So many, at the end of a way.
+    Array(Route, u64),
+    /// As numbers in the program say.
+    Run(Run),
 }
 
 /// Text or other bytes: where the numbers are that say where it is.
@@ -136,7 +151,11 @@ impl Quick {
                 }
                 reads = reads.saturating_add(route.steps.len());
             }
+            if let Operation::Load { from: Source::Taken(steps), .. } = operation {
+                reads = reads.saturating_add(steps.len());
+            }
             depth = match operation {
+                Operation::Load { from: Source::Taken(_), .. } | Operation::Element { .. } => depth,
                 Operation::Push(_) | Operation::Load { .. } | Operation::Text { .. } => depth.saturating_add(1),
                 Operation::Compare(_) | Operation::CompareFloats(_) | Operation::Arithmetic(..) => {
                     depth.saturating_sub(1)
@@ -183,8 +202,11 @@ impl Quick {
 impl Operation {
     fn routes(&self) -> impl Iterator<Item = &Route> {
         let routes = match self {
-            Self::Load { from: Source::Memory(route) | Source::Number(route, _), .. } => [Some(route), None, None],
-            Self::Text { run, .. } => [Some(&run.address), Some(&run.length), run.capacity.as_ref()],
+            Self::Load { from: Source::Memory(route) | Source::Number(route, _), .. }
+            | Self::Element { of: Elements::Array(route, _), .. } => [Some(route), None, None],
+            Self::Text { run, .. } | Self::Element { of: Elements::Run(run), .. } => {
+                [Some(&run.address), Some(&run.length), run.capacity.as_ref()]
+            }
             _ => [None, None, None],
         };
         routes.into_iter().flatten()
@@ -244,6 +266,11 @@ impl<R: Fn(DwarfRegister) -> u64, M: FnMut(MemAddr, &mut [u8]) -> bool> Machine<
                     return Some(*count);
                 }
             }
+            Operation::Element { of, stride } => {
+                let index = u64::try_from(self.pop()?).ok()?;
+                let address = self.element(of, *stride, index)?;
+                self.push(address.into())?;
+            }
             Operation::Text { run, text } => {
                 let equal = self.is_text(run, text)?;
                 self.push(equal.into())?;
@@ -277,7 +304,12 @@ impl<R: Fn(DwarfRegister) -> u64, M: FnMut(MemAddr, &mut [u8]) -> bool> Machine<
             Start::Zero => 0,
             Start::Address(_) => return None,
         };
-        let mut number = start.wrapping_add_signed(*first);
+        self.follow(start.wrapping_add_signed(*first), further)
+    }
+
+    /// From a number on, for every step a pointer read and the step added.
+    fn follow(&mut self, start: u64, further: &[i64]) -> Option<u64> {
+        let mut number = start;
         for step in further {
             let mut bytes = [0; 8];
             if !(self.read)(MemAddr::new(number), &mut bytes) {
@@ -293,12 +325,14 @@ impl<R: Fn(DwarfRegister) -> u64, M: FnMut(MemAddr, &mut [u8]) -> bool> Machine<
         let bits = match from {
             Source::Number(route, first) => self.end(route)?.checked_shr(u32::from(*first).checked_mul(8)?)?,
             Source::Memory(route) => {
-                let address = MemAddr::new(self.end(route)?);
-                let mut bytes = [0; 8];
-                if !(self.read)(address, bytes.get_mut(..usize::from(size))?) {
-                    return None;
-                }
-                u64::from_le_bytes(bytes)
+                let address = self.end(route)?;
+                self.bits(address, size)?
+            }
+            Source::Taken(steps) => {
+                let start = u64::try_from(self.pop()?).ok()?;
+                let (first, further) = steps.split_first()?;
+                let address = self.follow(start.wrapping_add_signed(*first), further)?;
+                self.bits(address, size)?
             }
         };
         let width = u32::from(size).checked_mul(8)?;
@@ -306,7 +340,14 @@ impl<R: Fn(DwarfRegister) -> u64, M: FnMut(MemAddr, &mut [u8]) -> bool> Machine<
         form.number(bits & mask, size)
     }
 
-    fn is_text(&mut self, run: &Run, text: &[u8]) -> Option<bool> {
+    fn bits(&mut self, address: u64, size: u8) -> Option<u64> {
+        let mut bytes = [0; 8];
+        let read = (self.read)(MemAddr::new(address), bytes.get_mut(..usize::from(size))?);
+        read.then(|| u64::from_le_bytes(bytes))
+    }
+
+    /// Address and length of a run; `None`: no valid program has such.
+    fn run_of(&mut self, run: &Run) -> Option<(u64, u64)> {
         let length = self.end(&run.length)?;
         if let Some(capacity) = &run.capacity
             && self.end(capacity)? < length
@@ -314,9 +355,20 @@ impl<R: Fn(DwarfRegister) -> u64, M: FnMut(MemAddr, &mut [u8]) -> bool> Machine<
             return None;
         }
         let address = self.end(&run.address)?;
-        if address == 0 || length >= 1 << 47 {
-            return None;
-        }
+        (address != 0 && length < MAX_BYTES).then_some((address, length))
+    }
+
+    fn element(&mut self, of: &Elements, stride: u64, index: u64) -> Option<u64> {
+        let (address, length) = match of {
+            Elements::Array(route, count) => (self.end(route)?, *count),
+            Elements::Run(run) => self.run_of(run)?,
+        };
+        let is_possible = length.checked_mul(stride).is_some_and(|bytes| bytes <= MAX_BYTES);
+        (index < length && is_possible).then(|| address.checked_add(index.checked_mul(stride)?)).flatten()
+    }
+
+    fn is_text(&mut self, run: &Run, text: &[u8]) -> Option<bool> {
+        let (address, length) = self.run_of(run)?;
         if usize::try_from(length).ok()? != text.len() {
             return Some(false);
         }
@@ -398,6 +450,21 @@ mod tests {
         let pointer = register(3, 0).through().expect("it is short");
         assert_eq!(is(Source::Number(pointer.clone().plus(1), 0), 8, 43), Some(true));
         assert_eq!(is(Source::Memory(pointer), 8, 42), None, "0x2a cannot be read");
+    }
+
+    #[test]
+    fn elements_are_counted_within_their_bounds() {
+        let element = |index: i128, count: u64| {
+            holds(vec![
+                Operation::Push(index),
+                Operation::Element { of: Elements::Array(register(3, 0), count), stride: 4 },
+                load(Source::Taken(vec![2]), 2, Form::Unsigned),
+                Operation::Push(42),
+                Operation::Compare(Operator::Equal),
+            ])
+        };
+        assert_eq!([0, 2, 3, -1].map(|index| element(index, 3)), [Some(true), Some(true), None, None]);
+        assert_eq!(element(0, u64::MAX), None, "no memory holds so many");
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! The mirror of what [`crate::view::reached`] does with values. Where only the program's memory tells, the answer is
 //! that it is not known: nothing is refused here that could be evaluated.
 
+use std::sync::Arc;
+
 use weft_memory::{DwarfRegister, MemAddr};
 use weft_symbols::{Route, Start, Type, TypeKind};
 
 use super::EvaluateError;
-use super::quick::{Run, Source};
+use super::quick::{Elements, Operation, Run, Source};
 use super::reach::hint;
 use super::value::{Kind, MAX_DEREFS, is_byte, scalar_kind};
 use crate::captures::source_name;
@@ -16,6 +18,8 @@ use crate::navigate::narrowed;
 use crate::view::{WRAPPERS, is_closure, is_raw_pointer, is_text_tail, tuple_index};
 use crate::{Meta, Place};
 
+/// Pointers behind an element.
+const MAX_STEPS: usize = 8;
 /// Wrappers in wrappers.
 const MAX_WRAPPERS: usize = 16;
 
@@ -28,6 +32,8 @@ pub(super) enum Held {
     Register(DwarfRegister),
     /// They are the number at the end of a way.
     Number(Route),
+    /// In memory, at the end of a way (its steps) that begins with the address that operations leave.
+    Element(Arc<[Operation]>, Vec<i64>),
     /// Only the running program tells.
     Unknown,
 }
@@ -108,7 +114,44 @@ impl Spot {
             Held::Memory(route) => Some(Source::Memory(route.clone().plus(offset))),
             Held::Register(register) => Some(Source::Number(Route::new(Start::Register(*register), 0), in_number()?)),
             Held::Number(route) => Some(Source::Number(route.clone(), in_number()?)),
+            Held::Element(_, steps) => {
+                let (last, before) = steps.split_last()?;
+                Some(Source::Taken(before.iter().copied().chain([last.wrapping_add(offset)]).collect()))
+            }
             Held::Unknown => None,
+        }
+    }
+
+    /// The operations that come before a load from [`Spot::source`].
+    pub(super) fn before(&self) -> &[Operation] {
+        match &self.held {
+            Held::Element(operations, _) => operations,
+            _ => &[],
+        }
+    }
+
+    /// The element that an index, left by operations, counts in this array or slice.
+    pub(super) fn element(&self, index: Vec<Operation>) -> Held {
+        let (element, of) = match self.step() {
+            Step::Items(element, Some(run)) => (element, Some(Elements::Run(run))),
+            Step::Items(element, None) => {
+                let array = match (self.place.ty.kind(), self.source(0, 0)) {
+                    (TypeKind::Array { count: Some(count), .. }, Some(Source::Memory(route))) => {
+                        Some(Elements::Array(route, *count))
+                    }
+                    _ => None,
+                };
+                (element, array)
+            }
+            _ => return Held::Unknown,
+        };
+        let stride = element.size();
+        match of.filter(|_| stride > 0) {
+            Some(of) => {
+                let operations = index.into_iter().chain([Operation::Element { of, stride }]).collect();
+                Held::Element(operations, vec![0])
+            }
+            None => Held::Unknown,
         }
     }
 
@@ -117,7 +160,7 @@ impl Spot {
         match self.source(0, 8)? {
             Source::Memory(route) => route.through(),
             Source::Number(route, 0) => Some(route),
-            Source::Number(..) => None,
+            Source::Number(..) | Source::Taken(_) => None,
         }
     }
 
@@ -154,7 +197,13 @@ impl Spot {
 
     /// The target of this thin pointer.
     fn behind(&self, ty: Type) -> Option<Self> {
-        let held = self.number().map_or(Held::Unknown, Held::Memory);
+        let held = match (&self.held, self.source(0, 8)) {
+            (Held::Element(operations, _), Some(Source::Taken(mut steps))) if steps.len() < MAX_STEPS => {
+                steps.push(0);
+                Held::Element(operations.clone(), steps)
+            }
+            _ => self.number().map_or(Held::Unknown, Held::Memory),
+        };
         Some(Self::new(ty, held))
     }
 

@@ -73,8 +73,14 @@ fn locals(seed: u8) {
     let null: *const u8 = std::ptr::null();
     let nested = &&a;
     let bytes = b"raw";
+    let array = [-10_i16, -20, -30];
+    let rows = vec![(1_u32, State::Busy), (2, State::Gone)];
+    let refs = [&rows[0], &rows[1]];
+    let words = ["one", "two"];
+    let optional = [None, Some(6_u8)];
     stop!();
     black_box((a, b, c, d, e, f, yes, letter, half, third, state, &event, &moved, some, none));
+    black_box((&array, &rows, &refs, &words, &optional));
     black_box((&boxed, &empty, &text, slice, &list, pointer, null, nested, bytes));
 }
 
