@@ -2,6 +2,7 @@
 
 mod control;
 mod digest;
+mod errands;
 mod forks;
 mod passing;
 mod thread;

@@ -33,7 +33,8 @@ fn pass_stopped(tracee: &mut Tracee, tid: i32, address: MemAddr) {
 }
 
 /// Lets it run until `done` says so or it ends, passing every trap; how often each was hit.
-fn run(tracee: &mut Tracee, hits: &mut BTreeMap<MemAddr, u64>, refused: &mut u64) -> Ended {
+fn run(tracee: &mut Tracee, hits: &mut BTreeMap<MemAddr, u64>, refused: &mut u64, stop_every: u64) -> Ended {
+    let mut passed: u64 = 0;
     loop {
         let Wait::Event(event) = tracee.wait().unwrap() else { continue };
         match event {
@@ -41,6 +42,10 @@ fn run(tracee: &mut Tracee, hits: &mut BTreeMap<MemAddr, u64>, refused: &mut u64
                 let (pc, _) = tracee.position(tid).unwrap();
                 let address = pc.checked_sub(1).unwrap();
                 *hits.entry(address).or_default() += 1;
+                passed += 1;
+                if stop_every != 0 && passed % stop_every == 0 {
+                    tracee.signal(libc::SIGSTOP).unwrap();
+                }
                 if !tracee.pass(tid, address).unwrap() {
                     *refused += 1;
                     pass_stopped(tracee, tid, address);
@@ -54,6 +59,9 @@ fn run(tracee: &mut Tracee, hits: &mut BTreeMap<MemAddr, u64>, refused: &mut u64
             event => {
                 if let Some(tid) = event.stopped_thread().filter(|tid| tracee.is_stopped(*tid)) {
                     tracee.resume(tid, 0).unwrap();
+                }
+                if let WaitEvent::GroupStop { .. } = event {
+                    tracee.signal(libc::SIGCONT).unwrap();
                 }
             }
         }
@@ -105,13 +113,18 @@ impl Ready {
 
     /// Traps everywhere, then runs to its end: how often each was hit, how many were passed with all threads stopped, and
     /// what it said at its end.
-    fn run(mut self) -> (BTreeMap<String, u64>, u64, Vec<u64>) {
+    fn run(self) -> (BTreeMap<String, u64>, u64, Vec<u64>) {
+        self.run_stopping(0)
+    }
+
+    /// As `run`, with a job-control stop every so many hits; 0: never.
+    fn run_stopping(mut self, stop_every: u64) -> (BTreeMap<String, u64>, u64, Vec<u64>) {
         for (_, at) in &self.places {
             self.tracee.plant(*at).unwrap();
         }
         self.stdin.write_all(b"go\n").unwrap();
         let (mut hits, mut refused) = (BTreeMap::new(), 0);
-        assert_eq!(run(&mut self.tracee, &mut hits, &mut refused), Ended::Code(0));
+        assert_eq!(run(&mut self.tracee, &mut hits, &mut refused, stop_every), Ended::Code(0));
         let hits = self.places.iter().map(|(name, at)| (name.clone(), hits.get(at).copied().unwrap_or(0))).collect();
         let rest = rest(self.stdout);
         let said = rest.rsplit('@').next().unwrap();
@@ -141,6 +154,13 @@ fn signals_find_the_program_where_it_would_be() {
     each_counted(&hits, 500);
     assert_eq!((said[0], said[2], refused), (0, 0, 0), "wrong results, or handlers that saw a slot: {said:?}");
     assert!(said[1] > 10, "{said:?}");
+}
+
+#[test]
+fn job_control_stops_lose_no_hit() {
+    let (hits, refused, said) = Ready::launch("kinds-signals:300").run_stopping(250);
+    each_counted(&hits, 300);
+    assert_eq!((said[0], said[2], refused), (0, 0, 0), "{said:?}");
 }
 
 #[test]
