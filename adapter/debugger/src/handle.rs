@@ -214,6 +214,12 @@ impl Debugger {
 
     /// Replaces every function breakpoint. Answers in the order asked. Works while running.
     pub fn set_function_breakpoints(&self, wanted: &[FunctionSpec]) -> Result<Vec<Bound>, Refused> {
+        if !wanted.is_empty() {
+            // Names are indexed here, if they are not yet, rather than on the thread that the program may wait for.
+            for module in self.modules().iter() {
+                let _ = module.image.index();
+            }
+        }
         self.ask(|reply| Input::SetFunctions(wanted.to_owned(), reply))
     }
 

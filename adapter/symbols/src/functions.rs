@@ -202,6 +202,13 @@ impl Image {
         })
     }
 
+    /// As [`Image::function_at`], for one of so many that they are not to be kept.
+    pub(crate) fn function_uncached(self: &Arc<Self>, die: DieOffset) -> Option<Arc<Function>> {
+        let chain = origins(self, die).ok()?;
+        let (reader, entry) = chain.iter().find(|(_, entry)| !entry.has_attr(gimli::DW_AT_abstract_origin))?;
+        self.read_function(reader.die_of(entry)?).ok()?.map(Arc::new)
+    }
+
     fn code_table(&self, unit: UnitIndex) -> Option<Arc<CodeTable>> {
         self.cache().code.get_or_make(unit, || match CodeTable::read(self, unit) {
             Ok(table) => Some(Arc::new(table)),
@@ -218,7 +225,7 @@ impl Image {
     }
 
     /// `None`: no live code, or not a function.
-    fn frame<'a>(
+    pub(crate) fn frame<'a>(
         self: &'a Arc<Self>,
         reader: &DieReader<'a>,
         entry: &Entry<'a>,

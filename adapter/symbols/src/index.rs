@@ -59,6 +59,8 @@ pub struct Index {
     /// Sorted by hash, as the next ones.
     types: Vec<Entry>,
     functions: Vec<(Entry, u64)>,
+    /// Functions that were inlined somewhere, by the DIE that the copies refer to; in no order.
+    inlined: Vec<(NodeId, u32)>,
     statics: Vec<Entry>,
 }
 
@@ -79,7 +81,7 @@ impl Index {
         let hashes = path_hashes(image.sections(), &found.names);
         let hash = |node: NodeId| usize::try_from(node).ok().and_then(|node| hashes.get(node)).copied().unwrap_or(0);
         let entry = |node: NodeId, die: u32| Entry { hash: hash(node), node, die };
-        let Found { names, types, functions, statics } = found;
+        let Found { names, types, functions, inlined, statics } = found;
         let mut types: Vec<Entry> = types.into_iter().map(|(node, die)| entry(node, die)).collect();
         let mut functions: Vec<(Entry, u64)> =
             functions.into_iter().map(|found| (entry(found.node, found.die), found.address)).collect();
@@ -87,7 +89,35 @@ impl Index {
         types.sort_unstable_by_key(|entry| (entry.hash, entry.die));
         functions.sort_unstable_by_key(|(entry, address)| (entry.hash, *address, entry.die));
         statics.sort_unstable_by_key(|entry| (entry.hash, entry.die));
-        Self { names, types, functions, statics }
+        Self { names, types, functions, inlined, statics }
+    }
+}
+
+impl Index {
+    /// Every function with code: the node of its path, its concrete DIE, its address.
+    pub(crate) fn functions_by_node(&self) -> impl Iterator<Item = (NodeId, DieOffset, FileAddr)> {
+        self.functions
+            .iter()
+            .filter_map(|(entry, address)| Some((entry.node, die_offset(entry.die)?, FileAddr::new(*address))))
+    }
+
+    /// Every function that was inlined somewhere: the node of its path, and its abstract DIE.
+    pub(crate) fn inlined_by_node(&self) -> impl Iterator<Item = (NodeId, DieOffset)> {
+        self.inlined.iter().filter_map(|(node, die)| Some((*node, die_offset(*die)?)))
+    }
+
+    /// A node's parent and the number of its name; none for the outermost scope.
+    pub(crate) fn node(&self, node: NodeId) -> Option<(NodeId, u32)> {
+        let found = self.names.nodes.get(usize::try_from(node).ok()?).filter(|_| node != ROOT)?;
+        Some((found.parent, found.string))
+    }
+
+    /// A name by its number.
+    pub(crate) fn name(&self, image: &Image, string: u32) -> Option<Vec<u8>> {
+        match self.names.string(string) {
+            Ok(inline) => Some(inline.to_vec()),
+            Err(offset) => crate::roots::read_c_string(image.sections(), SectionId::DebugStr, offset),
+        }
     }
 }
 

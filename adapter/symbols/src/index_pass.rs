@@ -29,6 +29,8 @@ pub(crate) struct Found {
     /// One DIE per path: the first of the file.
     pub(crate) types: FxHashMap<NodeId, u32>,
     pub(crate) functions: Vec<FoundFunction>,
+    /// Abstract DIEs of functions that were inlined somewhere.
+    pub(crate) inlined: Vec<(NodeId, u32)>,
     pub(crate) statics: Vec<(NodeId, u32)>,
 }
 
@@ -46,6 +48,8 @@ struct Part {
     named: Vec<(u32, Named)>,
     /// Functions with code whose name stands elsewhere: address, DIE, where.
     pending: Vec<(u64, u32, u32)>,
+    /// Functions of which copies were inlined, by DIE.
+    inlined: Vec<u32>,
 }
 
 /// Reads all units. A unit that breaks off gives what was read of it.
@@ -71,9 +75,14 @@ pub(crate) fn run(image: &Image) -> Found {
 
 impl Part {
     fn new() -> Self {
-        let found =
-            Found { names: Names::new(), types: FxHashMap::default(), functions: Vec::new(), statics: Vec::new() };
-        Self { found, named: Vec::new(), pending: Vec::new() }
+        let found = Found {
+            names: Names::new(),
+            types: FxHashMap::default(),
+            functions: Vec::new(),
+            inlined: Vec::new(),
+            statics: Vec::new(),
+        };
+        Self { found, named: Vec::new(), pending: Vec::new(), inlined: Vec::new() }
     }
 
     fn collect(image: &Image, next: &AtomicUsize) -> Self {
@@ -123,6 +132,7 @@ impl Part {
         self.found.functions.extend(functions.map(|found| FoundFunction { node: mapped(&map, found.node), ..*found }));
         self.found.statics.extend(other.found.statics.iter().map(|(node, die)| (mapped(&map, *node), *die)));
         self.pending.extend(other.pending);
+        self.inlined.extend(other.inlined);
         self.named.extend(other.named.iter().map(|(die, named)| {
             let named = match named {
                 Named::At(at) => Named::At(*at),
@@ -139,23 +149,36 @@ impl Part {
     fn finish(mut self) -> Found {
         self.named.sort_unstable_by_key(|(die, _)| *die);
         for (address, die, origin) in std::mem::take(&mut self.pending) {
-            let mut at = origin;
-            for _ in 0..MAX_ORIGINS {
-                let found = self.named.binary_search_by_key(&at, |(die, _)| *die).ok();
-                match found.and_then(|index| self.named.get(index)) {
-                    Some((_, Named::At(next))) => at = *next,
-                    Some((_, Named::Here(node))) => {
-                        let node = self.found.names.intern(node.parent, node.string);
-                        self.found.functions.push(FoundFunction { address, die, node });
-                        break;
-                    }
-                    None => break,
-                }
+            if let Some(node) = self.name_of(origin) {
+                self.found.functions.push(FoundFunction { address, die, node });
+            }
+        }
+        for die in std::mem::take(&mut self.inlined) {
+            if let Some(node) = self.name_of(die) {
+                self.found.inlined.push((node, die));
             }
         }
         let mut found = self.found;
         found.names.seal();
         found
+    }
+}
+
+impl Part {
+    /// The name of a function without code of its own.
+    fn name_of(&mut self, die: u32) -> Option<NodeId> {
+        let mut at = die;
+        for _ in 0..MAX_ORIGINS {
+            let found = self.named.binary_search_by_key(&at, |(die, _)| *die).ok()?;
+            match self.named.get(found)? {
+                (_, Named::At(next)) => at = *next,
+                (_, Named::Here(node)) => {
+                    let node = *node;
+                    return Some(self.found.names.intern(node.parent, node.string));
+                }
+            }
+        }
+        None
     }
 }
 
@@ -178,6 +201,7 @@ struct Attributes {
     low_pc: Option<u64>,
     origin: Option<u32>,
     declaration: bool,
+    inlined: bool,
     live_static: bool,
 }
 
@@ -270,6 +294,9 @@ impl<'s> UnitWalk<'_, 's> {
     ) -> gimli::Result<()> {
         let attributes = self.attributes(entries, abbreviation)?;
         let (parent, _) = self.here();
+        if attributes.inlined {
+            self.part.inlined.push(die);
+        }
         let live = attributes.low_pc.filter(|address| self.image.is_code(*address));
         match (live, attributes.name, attributes.origin) {
             (Some(address), Some(name), _) => {
@@ -315,6 +342,7 @@ impl<'s> UnitWalk<'_, 's> {
                 gimli::DW_AT_low_pc => found.low_pc = self.dwarf.attr_address(self.unit, value)?,
                 gimli::DW_AT_ranges => ranges = Some(value),
                 gimli::DW_AT_declaration => found.declaration = true,
+                gimli::DW_AT_inline => found.inlined = true,
                 gimli::DW_AT_abstract_origin | gimli::DW_AT_specification => found.origin = self.reference(value),
                 gimli::DW_AT_location => {
                     if let AttributeValue::Exprloc(expression) = value {

@@ -281,7 +281,7 @@ pub(crate) fn split_path(path: &str) -> Vec<&str> {
 }
 
 /// Splits at a word that is in no brackets.
-fn split_at_word<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
+pub(crate) fn split_at_word<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
     let mut nesting = Nesting::default();
     for (at, c) in text.char_indices() {
         if nesting.depth == 0
@@ -318,7 +318,7 @@ pub(crate) fn without_generics(name: &str) -> &str {
 }
 
 /// A type or path without any `<..>` that stands behind a name.
-fn without_any_generics(text: &str) -> String {
+pub(crate) fn without_any_generics(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut left_out = 0_usize;
     let mut previous = ' ';

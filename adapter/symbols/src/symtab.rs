@@ -126,6 +126,22 @@ impl SymbolTable {
     }
 
     fn containing(&self, sections: &Sections, part: &str) -> Vec<Symbol> {
+        let mut found = Vec::new();
+        self.each_containing(sections, part, |entry, name| found.push(entry.symbol(name)));
+        found
+    }
+
+    fn functions_containing(&self, sections: &Sections, part: &str) -> Vec<(Symbol, bool)> {
+        let mut found = Vec::new();
+        self.each_containing(sections, part, |entry, name| {
+            if matches!(entry.kind(), elf::STT_FUNC | elf::STT_GNU_IFUNC) && entry.value != 0 {
+                found.push((entry.symbol(name), entry.kind() == elf::STT_GNU_IFUNC));
+            }
+        });
+        found
+    }
+
+    fn each_containing(&self, sections: &Sections, part: &str, mut each: impl FnMut(Entry, String)) {
         let strings = self.strings(sections);
         // (where the string begins, where the part is last found in it): a symbol that starts between them has it.
         let mut hits: Vec<(usize, usize)> = Vec::new();
@@ -137,9 +153,8 @@ impl SymbolTable {
                 _ => hits.push((start, hit)),
             }
         }
-        let mut found = Vec::new();
         if hits.is_empty() {
-            return found;
+            return;
         }
         self.walk(sections, |entry| {
             if let Ok(at) = usize::try_from(entry.name) {
@@ -147,12 +162,11 @@ impl SymbolTable {
                 let in_it = next.checked_sub(1).and_then(|index| hits.get(index)).is_some_and(|(_, hit)| at <= *hit);
                 let bytes = strings.get(at..).filter(|_| in_it).unwrap_or(&[]);
                 if let Some(name) = memchr::memchr(0, bytes).and_then(|end| bytes.get(..end)) {
-                    found.push(entry.symbol(String::from_utf8_lossy(name).into_owned()));
+                    each(entry, String::from_utf8_lossy(name).into_owned());
                 }
             }
             true
         });
-        found
     }
 
     fn at(&self, sections: &Sections, address: u64) -> Option<Symbol> {
@@ -224,6 +238,12 @@ impl Image {
     /// All defined symbols whose mangled name contains `part`.
     pub fn symbols_containing(&self, part: &str) -> Vec<Symbol> {
         self.symbol_table().containing(self.sections(), part)
+    }
+
+    /// Functions of the symbol table whose mangled name contains `part`, and whether each is chosen when the program starts
+    /// (`STT_GNU_IFUNC`).
+    pub(crate) fn functions_containing(&self, part: &str) -> Vec<(Symbol, bool)> {
+        self.symbol_table().functions_containing(self.sections(), part)
     }
 
     /// The function or object symbol that covers an address.

@@ -17,6 +17,25 @@ pub(crate) struct Found {
     pub(crate) at: Option<SourceLine>,
     /// Where a trap belongs.
     pub(crate) addresses: Vec<FileAddr>,
+    /// How much it is what was meant.
+    pub(crate) rank: Rank,
+    /// What is worth saying about it.
+    pub(crate) remark: Option<String>,
+}
+
+/// How much something that fits is what somebody meant who wrote a function's name, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    /// A symbol of a file without debug information.
+    Symbol,
+    /// Not the user's code.
+    Library,
+    /// The user's code.
+    Own,
+    /// All of its path was written.
+    Whole,
+    /// All of the path of something of the user's was written; and whatever is not asked for by name.
+    WholeOwn,
 }
 
 /// A file, and what was found in it.
@@ -30,6 +49,9 @@ impl Landing {
     pub(super) fn look(image: &Arc<Image>, asked: &Asked) -> Self {
         let search = match asked {
             Asked::Line { file, line, column } => super::lines::look(image, file, *line, *column),
+            Asked::Function { name } => super::functions::look(image, name),
+            // An address says by itself which file it is in.
+            Asked::Instruction { .. } => Ok(None),
         };
         Self { image: image.clone(), search }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weft_symbols::{DebugInfo, Image, Modules, SourceLine};
 
-use super::landing::{Found, Landing, Search, Settled};
+use super::landing::{Found, Landing, Rank, Search, Settled};
 
 /// Looks for a line in one file of the program.
 pub(super) fn look(image: &Arc<Image>, file: &Path, line: u32, column: Option<u32>) -> Search {
@@ -13,6 +13,8 @@ pub(super) fn look(image: &Arc<Image>, file: &Path, line: u32, column: Option<u3
     Ok(found.map(|found| Found {
         at: Some(SourceLine { file: found.file, line: found.line, column: found.column }),
         addresses: found.addresses,
+        rank: Rank::WholeOwn,
+        remark: None,
     }))
 }
 

@@ -3,6 +3,8 @@
 //! Tables only: nobody here touches the debuggee. What is to be planted or lifted is worked out by the engine from
 //! [`Breakpoints::owners`]. One table for every kind: what differs is how a kind is [`landing`]ed.
 
+mod functions;
+mod instructions;
 mod landing;
 mod lines;
 
@@ -22,6 +24,10 @@ use landing::Landing;
 pub(crate) enum Asked {
     /// A line, and the column on it that is meant.
     Line { file: PathBuf, line: u32, column: Option<u32> },
+    /// The begin of functions, by name or pattern.
+    Function { name: String },
+    /// One instruction.
+    Instruction { address: MemAddr },
 }
 
 impl Asked {
@@ -29,6 +35,8 @@ impl Asked {
     pub(crate) fn kind(&self) -> BreakpointKind {
         match self {
             Self::Line { .. } => BreakpointKind::Line,
+            Self::Function { .. } => BreakpointKind::Function,
+            Self::Instruction { .. } => BreakpointKind::Instruction,
         }
     }
 }
@@ -38,12 +46,18 @@ impl Asked {
 pub(crate) enum Group<'a> {
     /// Those on lines of one file.
     File(&'a Path),
+    /// Those on functions.
+    Functions,
+    /// Those on instructions.
+    Instructions,
 }
 
 impl Group<'_> {
     fn holds(self, asked: &Asked) -> bool {
         match (self, asked) {
             (Self::File(path), Asked::Line { file, .. }) => file == path,
+            (Self::Functions, Asked::Function { .. }) | (Self::Instructions, Asked::Instruction { .. }) => true,
+            _ => false,
         }
     }
 }
@@ -83,7 +97,10 @@ impl Breakpoint {
             id: self.id,
             verified: !self.locations.is_empty() && self.objection.is_none(),
             at: self.at.clone(),
-            address: None,
+            address: match self.asked {
+                Asked::Instruction { address } => Some(address),
+                _ => None,
+            },
             locations: self.locations.len(),
             message: self.objection.clone().or_else(|| self.remark.clone()),
         }
@@ -103,12 +120,12 @@ impl Breakpoint {
         }
         let lost = was_in.iter().find(|old| old.is_found() && modules.of(&old.image).is_none());
         let lost = lost.map(|old| old.image.name());
-        match &self.asked {
-            Asked::Line { file, line, column } => {
-                let landed = lines::settle(&self.landings, (file, *line, *column), modules);
-                (self.at, self.locations, self.remark) = (landed.at, landed.locations, landed.remark);
-            }
-        }
+        let landed = match &self.asked {
+            Asked::Line { file, line, column } => lines::settle(&self.landings, (file, *line, *column), modules),
+            Asked::Function { name } => functions::settle(&self.landings, name, modules),
+            Asked::Instruction { address } => instructions::settle(*address, modules),
+        };
+        (self.at, self.locations, self.remark) = (landed.at, landed.locations, landed.remark);
         if let (true, Some(library)) = (self.locations.is_empty(), lost) {
             self.remark =
                 Some(format!("{library}, where it was, is not loaded any more; it waits for the file to come back"));

@@ -34,8 +34,8 @@ use crate::pumps::{OutputSink, Pumps};
 use crate::stops::stop_of;
 use crate::terms::{Judge, Rules};
 use crate::{
-    AttachSpec, Console, EndKind, Event, ImageCache, LaunchSpec, LineSpec, Reason, Refused, Settings, Stream, entry,
-    images::open_program,
+    AttachSpec, Console, EndKind, Event, FunctionSpec, ImageCache, InstructionSpec, LaunchSpec, LineSpec, Reason,
+    Refused, Settings, Stream, entry, images::open_program,
 };
 
 /// How a debuggee comes to be.
@@ -259,7 +259,18 @@ impl Engine {
                 let bound = self.set_panics(wanted);
                 reply.send(bound);
             }
-            Input::SetFunctions(_, reply) | Input::SetInstructions(_, reply) => reply.send(Err(unbuilt())),
+            Input::SetFunctions(wanted, reply) => {
+                let asked = wanted.into_iter().map(|FunctionSpec { name, terms }| (Asked::Function { name }, terms));
+                let bound = self.replace_breakpoints(Group::Functions, asked.collect());
+                reply.send(Ok(bound));
+            }
+            Input::SetInstructions(wanted, reply) => {
+                let asked = wanted
+                    .into_iter()
+                    .map(|InstructionSpec { address, terms }| (Asked::Instruction { address }, terms));
+                let bound = self.replace_breakpoints(Group::Instructions, asked.collect());
+                reply.send(Ok(bound));
+            }
             Input::GoTo(tid, address, reply) => self.on_go_to(tid, address, reply),
             Input::RestartFrame(frame, reply) => self.on_restart_frame(frame, reply),
             Input::EndThread(tid, reply) => {
@@ -390,10 +401,6 @@ impl Engine {
         }
         done.map_err(refused)
     }
-}
-
-fn unbuilt() -> Refused {
-    Refused::Failed("this is not there yet".to_owned())
 }
 
 fn launch(spec: LaunchSpec, sink: &OutputSink) -> Result<(Tracee, Pumps), Refused> {

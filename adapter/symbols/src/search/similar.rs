@@ -1,0 +1,87 @@
+//! Names that are nearly what somebody wrote.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::FunctionQuery;
+use crate::Image;
+use crate::naming::is_user_code;
+
+/// Names compared at most.
+const MOST_NAMES: usize = 500_000;
+/// Bytes of a name that are compared.
+const MOST_LENGTH: usize = 64;
+
+impl Image {
+    /// What functions are called whose own name is nearly that of a query: the nearest ones, those of the user's crates
+    /// first, at most `most`; with how many letters differ. Nothing for patterns.
+    pub fn similar_functions(self: &Arc<Self>, query: &FunctionQuery, most: usize) -> Vec<(usize, String)> {
+        let Some(wanted) = query.anchor().filter(|wanted| wanted.len() <= MOST_LENGTH) else { return Vec::new() };
+        // A third of the letters may differ.
+        let mut limit = (wanted.len() / 3).max(1);
+        let mut distances: FxHashMap<Vec<u8>, usize> = FxHashMap::default();
+        let mut names: FxHashSet<u32> = FxHashSet::default();
+        let index = self.index();
+        for (node, ..) in index.functions_by_node().take(MOST_NAMES) {
+            let Some((_, string)) = index.node(node).filter(|(_, string)| names.insert(*string)) else { continue };
+            let name = index.name(self, string).unwrap_or_default();
+            let bare = crate::names::without_arguments(&name);
+            if let Some(distance) = distance(wanted.as_bytes(), bare, limit) {
+                limit = limit.min(distance);
+                distances.insert(bare.to_vec(), distance);
+            }
+        }
+        distances.retain(|_, distance| *distance <= limit);
+        let near = self.groups(|name| distances.contains_key(name));
+        let mut found: Vec<(bool, usize, String)> = near
+            .values()
+            .filter_map(|group| self.function_at(*group.instances.first()?))
+            .filter(|function| function.kind != crate::FunctionKind::Glue && !function.name.contains(" {"))
+            .map(|function| (!is_user_code(&function.krate), limit, function.name.clone()))
+            .collect();
+        found.sort();
+        found.dedup();
+        found.into_iter().take(most).map(|(_, distance, name)| (distance, name)).collect()
+    }
+}
+
+/// Letters to insert, remove or replace to make one name of the other, upper and lower case being the same; none if it
+/// takes more than `limit`.
+fn distance(a: &[u8], b: &[u8], limit: usize) -> Option<usize> {
+    if a.len().abs_diff(b.len()) > limit || b.len() > MOST_LENGTH {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (above, left) in a.iter().enumerate() {
+        let mut diagonal = above;
+        let mut before = above.saturating_add(1);
+        let mut next = vec![before];
+        for (right, up) in b.iter().zip(row.iter().skip(1)) {
+            let replaced = diagonal.saturating_add(usize::from(!left.eq_ignore_ascii_case(right)));
+            before = replaced.min(up.saturating_add(1)).min(before.saturating_add(1));
+            diagonal = *up;
+            next.push(before);
+        }
+        row = next;
+    }
+    row.last().copied().filter(|distance| *distance <= limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_that_differ_are_counted() {
+        let between = |a: &str, b: &str| distance(a.as_bytes(), b.as_bytes(), 3);
+        assert_eq!(between("handle", "handle"), Some(0));
+        assert_eq!(between("handel", "handle"), Some(2));
+        assert_eq!(between("handl", "handle"), Some(1));
+        assert_eq!(between("Handle", "handle"), Some(0));
+        assert_eq!(between("measure", "treasure"), Some(2));
+        assert_eq!(between("", "abc"), Some(3));
+        assert_eq!(between("abcd", ""), None);
+        assert_eq!(between("one", "seven"), Some(3));
+    }
+}
