@@ -16,10 +16,18 @@ use std::{
     thread,
 };
 
-use weft_process::{LaunchSpec, Output, OutputEnd, Stdin, Tracee};
+use weft_memory::MemAddr;
+use weft_process::{LaunchSpec, Output, OutputEnd, Stdin, Tracee, Trap, Wait, WaitEvent};
 
 /// The environment variable that names the role.
 pub(crate) const ROLE: &str = "WEFT_TEST_ROLE";
+
+/// Where breakpoints are set that are never hit.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn weft_test_elsewhere() {
+    std::hint::black_box(0);
+}
 
 /// Where breakpoints are set.
 #[unsafe(no_mangle)]
@@ -53,6 +61,8 @@ extern "C" fn play() {
         "leader-exits" => leader_exits(),
         "exec-from-thread" => exec_from_thread(),
         "crowd" => crowd(argument),
+        "holds" => holds(argument, false),
+        "traps" => holds(argument, true),
         "looks" => looks(argument),
         "helper" => helper(),
         other => panic!("no role {other}"),
@@ -182,6 +192,47 @@ fn exec_from_thread() {
     })
     .join()
     .unwrap();
+}
+
+/// Is a debugger that attaches to a process, puts traps at the addresses it is told, and lets the process run (or not);
+/// until it is killed.
+fn holds(pid: u64, run: bool) {
+    let mut tracee = Tracee::attach(i32::try_from(pid).unwrap()).unwrap();
+    let memory = tracee.memory().unwrap();
+    let text = line();
+    let traps: Vec<MemAddr> = text.split_whitespace().map(|word| MemAddr::new(word.parse().unwrap())).collect();
+    traps.iter().for_each(|trap| memory.plant(*trap).unwrap());
+    assert!(tracee.is_guarded());
+    if !run {
+        tracee.disarm();
+        say("ready");
+        while !line().is_empty() {}
+        return;
+    }
+    tracee.resume_all();
+    say("ready");
+    loop {
+        let Wait::Event(event) = tracee.wait().unwrap() else { continue };
+        match event {
+            WaitEvent::Trapped { tid, trap: Trap::Breakpoint } => {
+                // As the engine does: back to the trap, over it alone, on.
+                let at = tracee.registers(tid).unwrap().pc().offset(-1);
+                tracee.set_pc(tid, at).unwrap();
+                tracee.stop_all().unwrap();
+                memory.lift(at).unwrap();
+                tracee.step(tid, 0).unwrap();
+                while !matches!(tracee.wait().unwrap(), Wait::Event(WaitEvent::Trapped { tid: of, .. }) if of == tid) {}
+                memory.plant(at).unwrap();
+                tracee.resume_all();
+            }
+            WaitEvent::Signal { tid, signal } => tracee.resume(tid, signal).unwrap(),
+            other => {
+                if let Some(tid) = other.stopped_thread() {
+                    tracee.resume(tid, 0).unwrap();
+                }
+            }
+        }
+    }
 }
 
 /// `width` threads that never rest, and one line of others that are born and die, until standard input ends. Says at its
