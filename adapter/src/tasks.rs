@@ -1,13 +1,13 @@
 //! `weft tasks`: the task tree of a live process, without a session.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use weft_debugger::{ImageCache, modules_of, stop_of};
-use weft_process::{Tracee, executable_path, mappings};
+use weft_debugger::{ImageCache, core_stop, modules_of, stop_of};
+use weft_process::{Core, Tracee, executable_path, mappings};
 use weft_protocol::async_dap::AsyncTasksArguments;
 use weft_runtimes::Runtimes;
 use weft_session::{Numbering, Places, tasks_body};
@@ -44,7 +44,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Some(pid) = arguments.pid else {
-        return Err("core files cannot be read yet; use --pid with a live process".to_owned());
+        let core = arguments.core.as_deref().ok_or("name a process with --pid, or a core file with --core")?;
+        print(&look_at_core(core, arguments.exe.as_deref())?, arguments.json);
+        return Ok(());
     };
     let viewer = Viewer {
         pid,
@@ -67,6 +69,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The tasks in a core file.
+fn look_at_core(path: &Path, program: Option<&Path>) -> Result<Value, Failure> {
+    let core = Core::open(path, program).map_err(|error| error.to_string())?;
+    let stop = core_stop(&core).map_err(|error| error.to_string())?;
+    let mut snapshot = Runtimes::new().list(&stop).snapshot.as_ref().clone();
+    snapshot.notes.extend(core.remarks());
+    body(&snapshot, 1, &mut Numbering::default())
+}
+
+/// An `asyncTasks` response's body.
+fn body(snapshot: &Snapshot, generation: u64, numbering: &mut Numbering) -> Result<Value, Failure> {
+    let body = tasks_body(snapshot, generation, &AsyncTasksArguments::default(), numbering, &Places::default());
+    serde_json::to_value(body).map_err(|error| error.to_string())
 }
 
 fn is_alive(pid: i32) -> bool {
@@ -109,9 +126,7 @@ impl Viewer {
         let mut snapshot: Snapshot = snapshot?;
         snapshot.notes.push(format!("stopped for {} ms", stood.as_millis().max(1)));
         let mut numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
-        let body =
-            tasks_body(&snapshot, generation, &AsyncTasksArguments::default(), &mut numbering, &Places::default());
-        serde_json::to_value(body).map_err(|error| error.to_string())
+        body(&snapshot, generation, &mut numbering)
     }
 
     /// Looks for the first time, at a program that goes on running: it stands only until its registers are read. What is

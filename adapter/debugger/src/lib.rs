@@ -13,6 +13,7 @@
 
 mod api;
 mod breakpoints;
+mod core;
 mod engine;
 mod entry;
 mod handle;
@@ -31,6 +32,8 @@ pub use api::{
     InTarget, InstructionSpec, LaunchSpec, LineSpec, PanicFilter, Reason, Refused, ResumeKind, Settings, SignalPolicy,
     StepKind, StepTarget, Stopped, Stream, Terms, ThreadName,
 };
+pub use crate::core::core_stop;
+pub use weft_process::{Core, CoreError};
 pub use handle::Debugger;
 pub use images::{ImageCache, modules_of};
 pub use signals::{signal_name, signal_number};

@@ -12,6 +12,7 @@ use weft_session::{AttachConfig, Debuggee, EventSender, Factory, LaunchConfig, T
 
 use crate::control::{Native, SteppedTask};
 use crate::output::Pump;
+use crate::post_mortem;
 use crate::report::Reporter;
 use crate::settings::settings;
 use crate::words::refused;
@@ -55,8 +56,8 @@ impl Factory for NativeFactory {
     }
 
     fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
-        if config.core.is_some() {
-            return Err(Error::new(ErrorId::UnsupportedAttribute, "`coreFile` is not supported yet: set `pid`"));
+        if let Some(core) = &config.core {
+            return post_mortem::open(core, config.program.as_deref(), events);
         }
         let (stepped, restarting) = (SteppedTask::default(), Arc::default());
         let reporter = Reporter::new(events, stepped.clone(), Arc::clone(&restarting));

@@ -13,6 +13,7 @@ mod files;
 mod frame;
 mod memory;
 mod output;
+mod post_mortem;
 mod report;
 mod settings;
 mod stack;

@@ -20,6 +20,7 @@
 compile_error!("weft's native engine is for x86-64 Linux");
 
 mod attach;
+mod core;
 mod cores;
 mod error;
 mod event;
@@ -39,6 +40,7 @@ mod wait;
 mod watches;
 
 pub use cores::Cores;
+pub use crate::core::{Core, CoreError, CoreMemory, CoreThread};
 pub use error::ProcessError;
 pub use event::{Ended, Trap, Wait, WaitEvent};
 pub use executable::check_executable;

@@ -1,0 +1,42 @@
+//! From a core file to what everybody reads: a stop that lasts for ever.
+
+use std::sync::Arc;
+
+use weft_process::{Core, CoreError};
+use weft_symbols::{DebugInfo, Modules};
+use weft_values::{Stop, ThreadState};
+
+use crate::images::{ImageCache, modules_of};
+
+/// What can be read of a core file. The time of it is not known.
+pub fn core_stop(core: &Core) -> Result<Stop, CoreError> {
+    let not = |what: String| CoreError::NotACore { path: core.path.clone(), what };
+    let program = core.executable().ok_or_else(|| not("it names no program".to_owned()))?;
+    let modules = modules_of(core.pid, program, &core.mappings, &ImageCache::new());
+    let known = modules.iter().next().filter(|module| module.image.path() == program);
+    let Some(module) = known else {
+        let program = program.display();
+        return Err(not(format!("its program {program} cannot be read; name it with `program` (`--exe`)")));
+    };
+    if module.image.debug_info() == DebugInfo::Absent {
+        tracing::debug!(program = %program.display(), "no debug information");
+    }
+    Ok(stop(core, modules))
+}
+
+fn stop(core: &Core, modules: Modules) -> Stop {
+    let thread = |thread: &weft_process::CoreThread| ThreadState {
+        tid: thread.tid,
+        // The kernel keeps the process's name alone, which is the first thread's.
+        name: if thread.tid == core.pid { core.name.clone() } else { String::new() },
+        registers: thread.registers,
+    };
+    Stop {
+        generation: 1,
+        pid: core.pid,
+        memory: core.memory.clone(),
+        modules: Arc::new(modules),
+        threads: core.threads.iter().map(thread).collect(),
+        clock: None,
+    }
+}
