@@ -27,15 +27,15 @@ mod stops;
 mod targets;
 mod terms;
 
+pub use crate::core::core_stop;
 pub use api::{
     Access, AttachSpec, Bound, BreakpointKind, Console, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, Grain,
     InTarget, InstructionSpec, LaunchSpec, LineSpec, PanicFilter, Reason, Refused, ResumeKind, Settings, SignalPolicy,
     StepKind, StepTarget, Stopped, Stream, Terms, ThreadName,
 };
-pub use crate::core::core_stop;
-pub use weft_process::{Core, CoreError};
 pub use handle::Debugger;
 pub use images::{ImageCache, modules_of};
 pub use signals::{signal_name, signal_number};
 pub use stops::stop_of;
 pub use targets::{goto_targets, step_in_targets};
+pub use weft_process::{Core, CoreError};

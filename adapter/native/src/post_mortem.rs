@@ -9,9 +9,9 @@ use weft_memory::MemAddr;
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::{
-    Answer, AsyncStack, Bound, BreakpointSpec, Call, Channel, DataSpec, DebuggeeEvent, End, Exception, FilterSpec, FunctionSpec,
-    Instruction, InstructionSpec, MemoryRead, ModuleInfo, ProcessInfo, Resume, Stack, StopReason, Stopped, Target,
-    ThreadInfo, Value,
+    Answer, AsyncStack, Bound, BreakpointSpec, Call, Channel, DataSpec, DebuggeeEvent, End, Exception, FilterSpec,
+    FunctionSpec, Instruction, InstructionSpec, MemoryRead, ModuleInfo, ProcessInfo, Resume, Stack, StopReason,
+    Stopped, Target, ThreadInfo, Value,
 };
 use weft_session::{Debuggee, EventSender};
 use weft_tasks::{Snapshot, TaskKey};

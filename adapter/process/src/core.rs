@@ -35,8 +35,23 @@ const MOST_THREADS: usize = 65_536;
 
 /// Place of each DWARF register among the kernel's (`user_regs_struct`), in words.
 const PLACES: [(u16, usize); 17] = [
-    (0, 10), (1, 12), (2, 11), (3, 5), (4, 13), (5, 14), (6, 4), (7, 19), (8, 9), (9, 8), (10, 7), (11, 6), (12, 3),
-    (13, 2), (14, 1), (15, 0), (16, 16),
+    (0, 10),
+    (1, 12),
+    (2, 11),
+    (3, 5),
+    (4, 13),
+    (5, 14),
+    (6, 4),
+    (7, 19),
+    (8, 9),
+    (9, 8),
+    (10, 7),
+    (11, 6),
+    (12, 3),
+    (13, 2),
+    (14, 1),
+    (15, 0),
+    (16, 16),
 ];
 const FS_BASE: usize = 21;
 
@@ -178,7 +193,8 @@ impl Core {
     pub fn executable(&self) -> Option<&Path> {
         let files = || self.mappings.iter().filter(|mapping| mapping.executable).filter_map(|it| it.path.as_deref());
         let is_named = |path: &&Path| {
-            path.file_name().is_some_and(|name| !self.name.is_empty() && name.as_bytes().starts_with(self.name.as_bytes()))
+            path.file_name()
+                .is_some_and(|name| !self.name.is_empty() && name.as_bytes().starts_with(self.name.as_bytes()))
         };
         files().find(is_named).or_else(|| files().next())
     }
@@ -186,7 +202,8 @@ impl Core {
     /// What the user should know of this file, in sentences.
     pub fn remarks(&self) -> Vec<String> {
         let cut = self.is_cut.then(|| {
-            "the core file is cut off (`ulimit -c unlimited` lets it be written whole): some memory is missing".to_owned()
+            "the core file is cut off (`ulimit -c unlimited` lets it be written whole): some memory is missing"
+                .to_owned()
         });
         let changed = self.changed.iter().map(|path| {
             format!("{} has changed since the core file was written: nothing of it can be shown", path.display())

@@ -39,8 +39,8 @@ mod tracee;
 mod wait;
 mod watches;
 
-pub use cores::Cores;
 pub use crate::core::{Core, CoreError, CoreMemory, CoreThread};
+pub use cores::Cores;
 pub use error::ProcessError;
 pub use event::{Ended, Trap, Wait, WaitEvent};
 pub use executable::check_executable;
