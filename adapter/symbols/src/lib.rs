@@ -68,7 +68,7 @@ pub use kept::{Kept, Route, Start};
 pub use landing::LandingPad;
 pub use lines::{LineMatch, LineRow, SourceLine};
 pub use modules::{Module, Modules};
-pub use naming::{is_user_code, symbol_name};
+pub use naming::{is_standard, is_user_code, symbol_name};
 pub use search::{Fit, FoundFunction, FoundSymbol, FunctionQuery, FunctionStart};
 pub use types::{BaseEncoding, Enumerator, Member, TemplateArgument, Type, TypeKind, Variant, VariantPart};
 pub use unwind::{CallerFrame, UnwindError};

@@ -31,6 +31,11 @@ const PLUMBING: &[&str] = &["tokio", "futures", "async_", "tracing"];
 /// Such crates that are named in full.
 const PLUMBING_EXACTLY: &[&str] = &["smol", "mio"];
 
+/// Whether a crate is part of the standard library, or of what it is made of.
+pub fn is_standard(krate: &str) -> bool {
+    STANDARD.contains(&krate)
+}
+
 /// Whether code of a crate is the user's: everything except the standard library and the runtimes' plumbing. The crate
 /// is the first component of a function's path ([`crate::Function::krate`]). Functions of other languages have none, and
 /// are not the user's: they are libc, start-up code and what the user's crates wrap.

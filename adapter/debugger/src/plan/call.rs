@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 use weft_memory::MemAddr;
-use weft_symbols::CodeFrame;
+use weft_symbols::{CodeFrame, is_standard};
 use weft_values::{Stop, is_user_crate};
 
 /// Longest stretch of code that is decoded for one row or function.
@@ -148,10 +148,11 @@ pub(crate) fn called_function(stop: &Stop, call: MemAddr) -> Option<CodeFrame> {
     function_at(stop, call_target(stop, call)?)
 }
 
-/// Entries of the user's functions that code may come to by way of functions that are not the user's.
-pub(crate) fn callbacks_of(stop: &Stop, code: &[Range<MemAddr>]) -> BTreeSet<MemAddr> {
-    let mut search = Search { stop, open: VecDeque::new(), seen: BTreeSet::new(), found: BTreeSet::new() };
-    code.iter().for_each(|range| search.look(range));
+/// Entries of the user's functions that code of the crate `home` may come to by way of functions that are not the user's.
+/// What a runtime calls for itself (its locks, say) may come from anywhere: of what it calls, only the crate's own counts.
+pub(crate) fn callbacks_of(stop: &Stop, code: &[Range<MemAddr>], home: &str) -> BTreeSet<MemAddr> {
+    let mut search = Search::new(stop, home);
+    code.iter().for_each(|range| search.look(range, false));
     // What the line itself calls is seen when it does; what it hands on is not.
     let calls = code.iter().flat_map(|range| calls_in(stop, range));
     let named: BTreeSet<MemAddr> = calls.filter_map(|call| call_target(stop, call)).collect();
@@ -160,8 +161,9 @@ pub(crate) fn callbacks_of(stop: &Stop, code: &[Range<MemAddr>]) -> BTreeSet<Mem
 }
 
 /// The same of a function that is not the user's, by its entry.
-pub(crate) fn callbacks_from(stop: &Stop, entry: MemAddr) -> BTreeSet<MemAddr> {
-    let mut search = Search { stop, open: VecDeque::from([entry]), seen: BTreeSet::new(), found: BTreeSet::new() };
+pub(crate) fn callbacks_from(stop: &Stop, entry: MemAddr, home: &str) -> BTreeSet<MemAddr> {
+    let mut search = Search::new(stop, home);
+    search.open.push_back((entry, false));
     search.run();
     search.found
 }
@@ -169,76 +171,87 @@ pub(crate) fn callbacks_from(stop: &Stop, entry: MemAddr) -> BTreeSet<MemAddr> {
 /// A walk along calls and taken addresses, nearest first.
 struct Search<'a> {
     stop: &'a Stop,
-    open: VecDeque<MemAddr>,
+    home: &'a str,
+    /// Entries, and whether the way there leads through a runtime.
+    open: VecDeque<(MemAddr, bool)>,
     seen: BTreeSet<MemAddr>,
     found: BTreeSet<MemAddr>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(stop: &'a Stop, home: &'a str) -> Self {
+        Self { stop, home, open: VecDeque::new(), seen: BTreeSet::new(), found: BTreeSet::new() }
+    }
+
     fn run(&mut self) {
-        while let Some(entry) = self.open.pop_front() {
+        while let Some((entry, by_runtime)) = self.open.pop_front() {
             if self.seen.len() >= MOST_FUNCTIONS {
                 return;
             }
             if self.seen.insert(entry) {
-                self.enter(entry);
+                self.enter(entry, by_runtime);
             }
         }
     }
 
-    fn enter(&mut self, entry: MemAddr) {
+    fn enter(&mut self, entry: MemAddr, by_runtime: bool) {
         let Some((module, address)) = self.stop.modules.to_file(entry) else { return };
         if module.image.came_with_the_toolchain(address) {
             return;
         }
         let Some(code) = function_at(self.stop, entry) else { return };
-        if is_user_crate(&code.function.krate) {
-            self.found.insert(entry);
+        let krate = code.function.krate.as_str();
+        if is_user_crate(krate) {
+            if !by_runtime || krate == self.home {
+                self.found.insert(entry);
+            }
             return;
         }
+        let by_runtime = by_runtime || !is_standard(krate);
         for range in &code.ranges {
-            self.look(&(module.bias.to_memory(range.start)..module.bias.to_memory(range.end)));
+            self.look(&(module.bias.to_memory(range.start)..module.bias.to_memory(range.end)), by_runtime);
         }
     }
 
     /// Notes every function that a piece of code calls, jumps to, or takes the address of.
-    fn look(&mut self, range: &Range<MemAddr>) {
+    fn look(&mut self, range: &Range<MemAddr>, by_runtime: bool) {
         for instruction in instructions(self.stop, range) {
             let flow = instruction.flow_control();
             if is_call(&instruction) || flow == FlowControl::IndirectBranch {
-                self.open.extend(target_of(self.stop, &instruction));
+                self.open.extend(target_of(self.stop, &instruction).map(|target| (target, by_runtime)));
             } else if flow == FlowControl::UnconditionalBranch {
                 let target = MemAddr::new(instruction.near_branch_target());
-                self.open.extend(Some(target).filter(|target| !range.contains(target)));
+                self.open.extend(Some((target, by_runtime)).filter(|(target, _)| !range.contains(target)));
             } else if instruction.is_ip_rel_memory_operand() {
-                self.take_address(&instruction);
+                self.take_address(&instruction, by_runtime);
             }
         }
     }
 
     /// `lea` of a function or of a table of a trait's methods; `mov` of a function from the global offset table.
-    fn take_address(&mut self, instruction: &Instruction) {
+    fn take_address(&mut self, instruction: &Instruction, by_runtime: bool) {
         let at = MemAddr::new(instruction.ip_rel_memory_address());
         match instruction.mnemonic() {
-            Mnemonic::Lea if self.is_code(at) => self.open.push_back(at),
-            Mnemonic::Lea => self.take_methods(at),
+            Mnemonic::Lea if self.is_code(at) => self.open.push_back((at, by_runtime)),
+            Mnemonic::Lea => self.take_methods(at, by_runtime),
             Mnemonic::Mov => {
                 let value = self.stop.memory.read_u64(at).map(MemAddr::new);
-                self.open.extend(value.ok().filter(|value| self.is_code(*value)));
+                let function = value.ok().filter(|value| self.is_code(*value));
+                self.open.extend(function.map(|function| (function, by_runtime)));
             }
             _ => {}
         }
     }
 
     /// A table of methods: drop, size, alignment, then the methods (rustc's layout; all words that are functions count).
-    fn take_methods(&mut self, table: MemAddr) {
+    fn take_methods(&mut self, table: MemAddr, by_runtime: bool) {
         let Some((module, address)) = self.stop.modules.to_file(table) else { return };
         let Some(ty) = module.image.vtable_type(address) else { return };
         for index in 0..(ty.size() / 8).min(MOST_METHODS) {
             let word = self.stop.memory.read_u64(table.offset(index.cast_signed().saturating_mul(8)));
             let Ok(word) = word.map(MemAddr::new) else { return };
             // Size and alignment are no functions.
-            self.open.extend(Some(word).filter(|word| self.is_code(*word)));
+            self.open.extend(Some((word, by_runtime)).filter(|(word, _)| self.is_code(*word)));
         }
     }
 

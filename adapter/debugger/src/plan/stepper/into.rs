@@ -8,10 +8,10 @@ use weft_values::{Frame, Stop, frames, is_user_crate};
 
 use super::super::call::{callbacks_from, called_function, calls_in};
 use super::super::rows::{self, Rows};
-use super::{Activation, DEPTH, Hit, Phase, Stepper, Verdict, is_stop};
+use super::{Activation, DEPTH, Hit, Phase, Stepper, Verdict, is_stop, krate_of};
 
-/// Frames looked at to find the concrete function that was just called.
-const INNER: usize = 512;
+/// Frames looked at to find the concrete function that was just called, and what called it. Each costs, at every call.
+const INNER: usize = 24;
 
 /// Wrappers around a coroutine that a step into goes through.
 const MOST_PLUMBING: usize = 32;
@@ -47,7 +47,8 @@ impl Stepper {
                 self.go_in(|back| Phase::Entering { tid: hit.tid, rows, within, back });
             }
         } else {
-            active.callbacks.extend(callbacks_from(hit.stop, callee.pc));
+            let caller = walk.iter().find(|frame| frame.cfa == Some(active.cfa)).map_or("", krate_of);
+            active.callbacks.extend(callbacks_from(hit.stop, callee.pc, caller));
         }
         Verdict::Continue
     }

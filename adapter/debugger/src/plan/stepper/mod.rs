@@ -195,7 +195,7 @@ impl Stepper {
             let function = walk.get(concrete).map(|frame| rows::code_of(stop, frame)).unwrap_or_default();
             calls.extend(code.iter().flat_map(|range| tail_calls_in(stop, range, &function)));
             if self.only.is_none() {
-                callbacks = callbacks_of(stop, &code);
+                callbacks = callbacks_of(stop, &code, krate_of(body));
             }
         }
         let returns_to = caller.map(|caller| caller.pc);
@@ -386,6 +386,11 @@ fn walk_to(stop: &Stop, tid: i32, way: Way) -> Vec<Frame> {
         return near;
     }
     frames(stop, tid, DEPTH).frames
+}
+
+/// The crate of a frame's function.
+fn krate_of(frame: &Frame) -> &str {
+    frame.code.as_ref().map_or("", |code| code.function.krate.as_str())
 }
 
 /// Whether steps end in this function: it is the user's, or theirs by wish, or written in another language (which has no
