@@ -198,6 +198,14 @@ impl Waiter {
         }
     }
 
+    /// A tracee of this thread that has something to tell now.
+    pub(crate) fn poll(&self) -> Option<(Tid, i32)> {
+        let mut status = 0;
+        // SAFETY: waitpid writes one int of ours.
+        let tid = unsafe { libc::waitpid(-1, &mut status, libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG) };
+        (tid > 0).then_some((tid, status))
+    }
+
     fn wait_once(&self, flag: *const u8) -> io::Result<(Tid, i32)> {
         let mut status = 0;
         // SAFETY: `flag` points to a byte that outlives the call (an AtomicBool of ours, or a local of the caller); the

@@ -1,9 +1,17 @@
 //! Stopping, resuming, ending.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
-use super::{Pace, State};
+use super::{Pace, State, Thread};
 use crate::{Ended, ProcessError, Tid, Tracee, Trap, WaitEvent, ptrace};
+
+/// How long a stop waits for threads that wait for a vforked child.
+const VFORK_PATIENCE: Duration = Duration::from_millis(10);
+/// How often it looks whether they have stopped: nothing can be waited for with an end.
+const VFORK_LOOK: Duration = Duration::from_micros(200);
 
 impl Tracee {
     /// The one place that resumes. ESRCH means that the thread was killed: its end will be reported.
@@ -82,7 +90,8 @@ impl Tracee {
     }
 
     /// Stops every thread. What happens meanwhile is queued. If the process ends, its end is queued and all is well.
-    /// A thread that waits for a vforked child stops, and reports [`WaitEvent::Interrupted`], when that child execs.
+    /// A thread that waits for a vforked child is given a moment; after that it stops, and reports
+    /// [`WaitEvent::Interrupted`], when that child execs.
     pub fn stop_all(&mut self) -> Result<(), ProcessError> {
         self.stopping = true;
         let result = self.stop_each();
@@ -109,10 +118,27 @@ impl Tracee {
                 event => self.queue.push_back(event),
             }
         }
+        self.await_vforks();
         if let Some(memory) = self.memory.as_ref().filter(|_| self.forked.is_empty() && self.sharing.is_empty()) {
             memory.settle();
         }
         Ok(())
+    }
+
+    /// Gives threads that wait for a vforked child a moment: it execs at once, as a rule, and then they stop too.
+    fn await_vforks(&mut self) {
+        let waits = |thread: &Thread| thread.in_vfork && thread.state == State::Running;
+        let begun = Instant::now();
+        while self.threads.values().any(waits) && begun.elapsed() < VFORK_PATIENCE && self.ended.is_none() {
+            let Some((tid, status)) = self.waiter.poll() else {
+                std::thread::sleep(VFORK_LOOK);
+                continue;
+            };
+            match self.digest(tid, status) {
+                None | Some(WaitEvent::Interrupted { .. }) => {}
+                Some(event) => self.queue.push_back(event),
+            }
+        }
     }
 
     /// Sends the whole process a signal.
