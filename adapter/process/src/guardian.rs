@@ -404,7 +404,7 @@ impl Line {
         match (self.field, byte) {
             (_, b'\n') => return self.finish(),
             (0, b'-') => self.field = 1,
-            (1 | 2 | 3 | 4, b' ') => self.field = self.field.wrapping_add(1),
+            (1..=4, b' ') => self.field = self.field.wrapping_add(1),
             (5, b' ') => self.field = 6,
             (6, b' ') if self.named == 0 => {}
             (0, digit) => self.start = self.start << 4 | hex(digit),
