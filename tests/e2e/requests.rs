@@ -136,6 +136,68 @@ fn memory_is_written_and_values_follow() {
 }
 
 #[test]
+fn what_is_watched_is_told_and_ends_with_its_call() {
+    let mut client = Client::weft();
+    let zoo = program("sync_zoo", Profile::Debug);
+    let stop = client.launch_to(&zoo, &["steps"], source(STEPS), line(STEPS, "branches test"));
+    client.set_breakpoints(&source(STEPS), &[]);
+    let frame = client.top(stop.thread).id;
+    let info = client.data_info(frame, "result");
+    assert_eq!(
+        (info.description.as_str(), &info.accesses[..]),
+        ("result: u64, until this call returns", &["write".to_owned(), "readWrite".to_owned()][..])
+    );
+    let scope = client.scopes(frame).into_iter().find(|scope| scope.name == "Locals").expect("locals");
+    let by_name = client.data_info_of(json!({"variablesReference": scope.reference, "name": "result"}));
+    assert_eq!(by_name, info);
+    let nothing = client.data_info(frame, "missing");
+    assert_eq!(nothing.id, None);
+    let id = info.id.expect("it lies in memory");
+    let set = client.set_data_breakpoints(&[(&id, "write"), ("nonsense", "write")]);
+    assert_eq!((set[0].verified, set[1].verified), (true, false), "{set:?}");
+    let mut texts = Vec::new();
+    let mut thread = stop.thread;
+    for _ in 0..3 {
+        let stop = client.resume_to_stop(thread);
+        assert_eq!((stop.reason.as_str(), &stop.hit[..]), ("data breakpoint", &[set[0].id][..]), "{stop:?}");
+        thread = stop.thread;
+        texts.push(stop.body["text"].as_str().unwrap_or_default().to_owned());
+    }
+    client.resume(thread);
+    let gone = client.event_where("breakpoint", |body| body["reason"] == "removed");
+    assert_eq!(gone["breakpoint"]["id"].as_i64(), Some(set[0].id));
+    // The program stands where the call has returned, so that the user sees what became of it.
+    let stop = client.stopped();
+    assert_eq!((stop.reason.as_str(), &stop.hit[..]), ("data breakpoint", &[][..]), "{stop:?}");
+    assert!(stop.body["text"].as_str().is_some_and(|text| text.contains("the call that it belonged to has returned")));
+    assert_eq!(
+        texts,
+        ["`result` changed from 0 to 1", "`result` was written, and is 1 as before", "`result` changed from 1 to 2"]
+    );
+    client.resume(stop.thread);
+    assert_eq!(client.exited(), 0);
+}
+
+#[test]
+fn a_panic_is_described_with_its_stack() {
+    let mut client = Client::weft();
+    let mut set = Vec::new();
+    client.launch_configured(&program("ends", Profile::Debug), &["panic"], &Launch::default(), |client| {
+        set = client.set_exceptions(&["panic", "uncaught"], &[]);
+    });
+    assert_eq!((set[0].verified, set[1].verified), (true, false), "{set:?}");
+    let stop = client.stopped();
+    assert_eq!((stop.reason.as_str(), &stop.body["text"]), ("exception", &json!("on purpose")), "{stop:?}");
+    let info = client.exception_info(stop.thread);
+    assert_eq!((&info["exceptionId"], &info["breakMode"]), (&json!("panic"), &json!("always")));
+    assert_eq!((&info["details"]["message"], &info["details"]["typeName"]), (&json!("on purpose"), &json!("panic")));
+    let stack = info["details"]["stackTrace"].as_str().unwrap_or_default();
+    assert!(stack.contains("ends::main at ") && stack.contains("ends/src/main.rs:"), "{info}");
+    client.resume(stop.thread);
+    assert_eq!(client.exited(), 101);
+}
+
+#[test]
 fn files_come_and_go() {
     let mut client = Client::weft();
     let user = program("plugin_user", Profile::Debug);

@@ -161,6 +161,7 @@ impl Lane {
     /// The end of a breakpoint.
     pub(crate) fn breakpoint_removed(&mut self, id: i64, why: String) {
         let id = self.book.number(id, None);
+        self.book.forget(id);
         self.remove(id, why);
     }
 

@@ -84,6 +84,19 @@ impl Book {
         std::mem::take(&mut self.kept)
     }
 
+    /// A breakpoint on data is no more: a restart does not bring it back.
+    pub(super) fn forget(&mut self, id: i64) {
+        for (asked, shown) in &mut self.kept {
+            let Some(at) = shown.iter().position(|breakpoint| breakpoint.id == Some(id)) else { continue };
+            if let Asked::Data(asked) = asked
+                && at < asked.breakpoints.len()
+            {
+                asked.breakpoints.remove(at);
+                shown.remove(at);
+            }
+        }
+    }
+
     /// A breakpoint has become another.
     pub(super) fn learn(&mut self, now: &Breakpoint) {
         let known = self.kept.iter_mut().flat_map(|(_, shown)| shown);

@@ -247,6 +247,12 @@ async fn a_restart_keeps_breakpoints_and_their_numbers() {
     let heap = client.body("dataBreakpointInfo", json!({"name": "0x6000", "asAddress": true, "bytes": 4})).await;
     let data = client.body("setDataBreakpoints", json!({"breakpoints": [{"dataId": heap["dataId"]}]})).await;
     let old = client.fake();
+    // One that ended before is not heard of again.
+    let twice = json!({"breakpoints": [{"dataId": heap["dataId"]}, {"dataId": heap["dataId"], "accessType": "readWrite"}]});
+    client.body("setDataBreakpoints", twice).await;
+    let last = *old.ids().last().unwrap();
+    old.events.send(DebuggeeEvent::BreakpointRemoved(last, "its call has returned".into()));
+    assert_eq!(client.until_event("breakpoint").await["body"]["reason"], "removed");
     old.log();
     client.unread.clear();
     // Another number for everything: the client must not notice.
