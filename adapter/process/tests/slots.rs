@@ -43,7 +43,7 @@ fn run(tracee: &mut Tracee, hits: &mut BTreeMap<MemAddr, u64>, refused: &mut u64
                 let address = pc.checked_sub(1).unwrap();
                 *hits.entry(address).or_default() += 1;
                 passed += 1;
-                if stop_every != 0 && passed % stop_every == 0 {
+                if stop_every != 0 && passed.is_multiple_of(stop_every) {
                     tracee.signal(libc::SIGSTOP).unwrap();
                 }
                 if !tracee.pass(tid, address).unwrap() {
