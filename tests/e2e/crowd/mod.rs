@@ -91,6 +91,7 @@ fn steady() -> Vec<Terms> {
 fn launched(seed: u64, more: &[&str]) {
     let board = Board::new();
     let mut session = Session::new(Client::weft(), &board, seed);
+    session.starts_programs = more.contains(&"forks");
     session.client.initialize();
     let numbers = [LANES, LIVES, TURNS].map(|number| number.to_string());
     let args: Vec<&str> =
@@ -118,6 +119,7 @@ fn attached(seed: u64, more: &[&str]) {
     let mut crowd = process::Guarded::start(&program("crowd", Profile::Debug), &args, &[]);
     crowd.wait_for("running");
     let mut session = Session::new(Client::weft(), &board, seed);
+    session.starts_programs = more.contains(&"forks");
     session.client.attach(crowd.pid());
     session.pid = crowd.pid();
     // Every other time it stands while it is taken and let go, which leaves no doubt about what ran meanwhile.
