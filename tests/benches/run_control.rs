@@ -189,7 +189,7 @@ fn step(peers: &Peers, peer: Peer) -> f64 {
                 assert!(gdb.until(&["*stopped"]).contains("end-stepping-range"));
             });
         }
-        gdb.tell("-exec-abort");
+        gdb.tell("-interpreter-exec console kill");
     } else {
         let mut client = peers.client(peer);
         launch(&mut client, &args, json!({"line": body()}));
