@@ -198,6 +198,34 @@ fn a_panic_is_described_with_its_stack() {
 }
 
 #[test]
+fn functions_and_instructions_stop_in_their_own_words() {
+    let mut client = Client::weft();
+    let mut set = Vec::new();
+    client.launch_configured(&program("sync_zoo", Profile::Debug), &["steps"], &Launch::default(), |client| {
+        set = client.set_function_breakpoints(&[
+            json!({"name": "steps::factorial", "condition": "number == 2"}),
+            json!("no_such_function_anywhere"),
+        ]);
+    });
+    assert_eq!((set[0].verified, set[1].verified), (true, false), "{set:?}");
+    let stop = client.stopped();
+    assert_eq!((stop.reason.as_str(), &stop.hit[..]), ("function breakpoint", &[set[0].id][..]), "{stop:?}");
+    let frame = client.top(stop.thread).id;
+    assert_eq!(client.evaluate("number", frame).value, "2");
+    let pc = client.instruction(stop.thread);
+    let next = client.disassemble(pc, 1, 1)[0].address;
+    let on = client.set_instruction_breakpoints(&[json!(next)]);
+    assert!(on[0].verified, "{on:?}");
+    let stop = client.resume_to_stop(stop.thread);
+    assert_eq!((stop.reason.as_str(), &stop.hit[..]), ("instruction breakpoint", &[on[0].id][..]), "{stop:?}");
+    assert_eq!(client.instruction(stop.thread), next);
+    client.set_instruction_breakpoints(&[]);
+    client.set_function_breakpoints(&[]);
+    client.resume(stop.thread);
+    assert_eq!(client.exited(), 0);
+}
+
+#[test]
 fn files_come_and_go() {
     let mut client = Client::weft();
     let user = program("plugin_user", Profile::Debug);
