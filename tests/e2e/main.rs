@@ -10,6 +10,7 @@ mod command_line;
 mod conditions;
 mod crowd;
 mod ends;
+mod functions;
 mod hostile;
 mod logical;
 mod mini_redis;

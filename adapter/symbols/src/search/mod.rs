@@ -198,13 +198,22 @@ fn bodies(found: Vec<FoundFunction>) -> Vec<FoundFunction> {
         split_path(&found.function.path).into_iter().map(|part| without_generics(part).to_owned()).collect()
     };
     let mut wrappers: FxHashSet<(Vec<String>, String)> = FxHashSet::default();
+    let mut names: FxHashSet<String> = FxHashSet::default();
     for inner in found.iter().filter(|found| found.function.kind.is_coroutine()) {
+        names.insert(inner.function.name.clone());
         let mut path = bare(inner);
         while path.pop().is_some() {
             wrappers.insert((path.clone(), inner.function.name.clone()));
         }
     }
-    found.into_iter().filter(|found| !wrappers.contains(&(bare(found), found.function.name.clone()))).collect()
+    // An inherent method is described inside its type, while its coroutine is inside an `{impl#0}`: names must do.
+    let is_inherent = |path: &[String]| !path.iter().any(|part| part.starts_with('{'));
+    let is_wrapper = |found: &FoundFunction| {
+        let path = bare(found);
+        (is_inherent(&path) && !found.function.kind.is_coroutine() && names.contains(&found.function.name))
+            || wrappers.contains(&(path, found.function.name.clone()))
+    };
+    found.into_iter().filter(|found| !is_wrapper(found)).collect()
 }
 
 impl FoundFunction {
