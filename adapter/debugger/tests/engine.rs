@@ -260,7 +260,7 @@ fn one_instruction_that_is_a_system_call_can_be_interrupted() {
     assert_eq!(session.stopped().reason, Reason::Entry);
     // Sooner or later it waits for input, which does not come.
     loop {
-        session.debugger.resume(ResumeKind::StepInstruction(StepKind::In, main), false).unwrap();
+        session.debugger.resume(ResumeKind::StepInstruction(In, main), false).unwrap();
         session.debugger.pause(None).unwrap();
         let stopped = session.stopped();
         assert_eq!(stopped.tid, main);

@@ -140,7 +140,7 @@ impl Placement {
         let watched = Arc::new(AtomicBool::new(true));
         self.watched = watched.clone();
         let waker = self.waker.clone();
-        let ours = self.bound.as_ref().map(|(_, ours)| ours.clone());
+        let ours = self.bound.as_ref().map(|(_, ours)| *ours);
         let body = move || {
             // It has inherited our core.
             if let Some(ours) = ours {

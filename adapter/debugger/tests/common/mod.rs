@@ -1,5 +1,7 @@
 //! A debuggee compiled on the spot, and a debugger on it whose events are waited for, never slept for.
 
+#![allow(dead_code, reason = "each test file uses its share")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
