@@ -318,14 +318,24 @@ fn text_of_any(stop: &Stop, tid: i32) -> Option<String> {
     let registers = &stop.thread(tid)?.registers;
     let data = MemAddr::new(registers.get(DwarfRegister::RAX)?);
     let vtable = MemAddr::new(registers.get(DwarfRegister::RDX)?);
-    let type_id = name_at(stop, methods(stop, vtable).next()?)?;
-    let of = type_id.strip_prefix('<')?.strip_suffix(" as core::any::Any>::type_id")?;
-    match of {
+    match type_of_any(stop, vtable)?.as_str() {
         "alloc::string::String" => text_of_string(stop, data),
         "&str" => text_of_str(stop, data),
         // As `std::panic::panic_any` was given it.
         other => Some(format!("a value of type {other}")),
     }
+}
+
+/// The type whose vtable for `Any` this is: by the name of its method; where that does not name it (the older mangling
+/// calls every type `T`), by the debug information of the vtable.
+fn type_of_any(stop: &Stop, vtable: MemAddr) -> Option<String> {
+    let type_id = name_at(stop, methods(stop, vtable).next()?)?;
+    let named = type_id.strip_prefix('<')?.strip_suffix(" as core::any::Any>::type_id")?;
+    if named != "T" {
+        return Some(named.to_owned());
+    }
+    let (module, at) = stop.modules.to_file(vtable)?;
+    module.image.vtable_type(at).map(|described| described.path().to_owned())
 }
 
 fn methods(stop: &Stop, vtable: MemAddr) -> impl Iterator<Item = MemAddr> {

@@ -413,3 +413,43 @@ fn callers(stop: &Stop, tid: i32) -> impl Iterator<Item = (MemAddr, MemAddr)> {
     })
     .take(DEPTH)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Terms;
+    use crate::terms::Rules;
+
+    fn watched(access: Access) -> Watched {
+        let owner = Owner { id: 1, kind: BreakpointKind::Data, terms: Default::default(), code: None };
+        let judge = Rules::default().judge(&owner, &Modules::default(), &[]);
+        let (address, name) = (MemAddr::new(0x1000), "n".to_owned());
+        let spec = DataSpec { address, size: 8, access, name, frame: None, terms: Terms::default() };
+        Watched { id: 1, spec, judge, value: Some(3), back: None, refusal: None }
+    }
+
+    #[test]
+    fn a_hit_says_what_became_of_the_value() {
+        let says = |access, now| watched(access).look(now).unwrap_or_default();
+        assert_eq!(says(Access::Write, Some(6)), "`n` changed from 3 to 6");
+        assert_eq!(says(Access::Write, Some(3)), "`n` was written, and is 3 as before");
+        assert_eq!(says(Access::Write, Some(0x1_0000)), "`n` changed from 3 to 65536 (0x10000)");
+        assert_eq!(says(Access::ReadWrite, Some(3)), "`n` was read or written: 3");
+        assert_eq!(says(Access::Read, Some(3)), "`n` was read or written: 3");
+        assert_eq!(says(Access::Read, Some(4)), "");
+        assert_eq!(says(Access::Write, None), "`n` was accessed; its value cannot be read");
+        let mut twice = watched(Access::Write);
+        twice.look(Some(6));
+        assert_eq!(twice.look(Some(7)).as_deref(), Some("`n` changed from 6 to 7"));
+    }
+
+    #[test]
+    fn hits_belong_to_breakpoints_however_many_registers_they_take() {
+        let watches = Watches { registers: vec![7, 7, 9], ..Watches::default() };
+        assert_eq!(watches.owners(0b011), [7]);
+        assert_eq!(watches.owners(0b110), [7, 9]);
+        assert_eq!(watches.owners(0b1000), []);
+        assert_eq!(watches.hits(&[9]), 0b100);
+        assert_eq!(watches.hits(&[7]), 0b011);
+    }
+}
