@@ -8,6 +8,7 @@ mod breakpoints;
 mod builds;
 mod command_line;
 mod conditions;
+mod core_files;
 mod crowd;
 mod data;
 mod ends;

@@ -164,7 +164,11 @@ impl Core {
         let loads: Vec<Header> = headers.into_iter().filter(|header| header.kind == PT_LOAD).collect();
         core.is_cut = loads.iter().any(|load| load.offset.saturating_add(load.in_file) > length);
         for mapping in &mut core.mappings {
-            let Some(load) = loads.iter().find(|load| load.holds(mapping.start.raw())) else { continue };
+            let Some(load) = loads.iter().find(|load| load.holds(mapping.start.raw())) else {
+                // gdb leaves out what can be had from the file: code.
+                (mapping.readable, mapping.executable) = (true, true);
+                continue;
+            };
             mapping.readable = load.flags & 4 != 0;
             mapping.writable = load.flags & 2 != 0;
             mapping.executable = load.flags & 1 != 0;
@@ -405,8 +409,8 @@ impl CoreMemory {
     fn with_files(mut self, mappings: &[Mapping], loads: &[Header]) -> Self {
         let mut opened: Vec<(&Path, Option<Arc<File>>)> = Vec::new();
         for mapping in mappings.iter().filter(|mapping| mapping.readable && !mapping.writable) {
-            let Some(load) = loads.iter().find(|load| load.holds(mapping.start.raw())) else { continue };
-            let dumped = load.address.saturating_add(load.in_file.min(load.in_memory));
+            let load = loads.iter().find(|load| load.holds(mapping.start.raw()));
+            let dumped = load.map_or(0, |load| load.address.saturating_add(load.in_file.min(load.in_memory)));
             let start = mapping.start.raw().max(dumped);
             let Some(path) = mapping.path.as_deref().filter(|_| start < mapping.end.raw()) else { continue };
             let source = match opened.iter().find(|(known, _)| *known == path) {
