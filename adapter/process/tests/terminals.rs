@@ -1,5 +1,6 @@
 //! Programs that write to terminals: to ours, and to somebody else's.
 #![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::zombie_processes, reason = "who traces a child of its own collects it")]
 
 mod common;
 
