@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use weft_memory::MemAddr;
+use weft_memory::{MemAddr, Registers};
 use weft_process::{Trap, WaitEvent, Watch, WatchAccess};
-use weft_symbols::Modules;
 use weft_values::Stop;
 
 use super::{Engine, State, refused};
@@ -398,25 +397,46 @@ fn find_call(watched: &mut Watched, stop: &Stop) -> Result<(), String> {
 
 /// Whether a call is surely not on its thread's stack any more.
 fn is_over(stop: &Stop, frame: FrameIdentity) -> bool {
-    stop.thread(frame.tid).is_some() && callers(stop, frame.tid).all(|(cfa, _)| cfa != frame.cfa)
+    let mut walk = callers(stop, frame.tid);
+    let found = stop.thread(frame.tid).is_none() || walk.by_ref().any(|(cfa, _)| cfa == frame.cfa);
+    !found && walk.is_whole
+}
+
+/// A walk up a stack.
+struct Callers<'a> {
+    stop: &'a Stop,
+    at: Option<(Registers, bool)>,
+    left: usize,
+    /// It came to the outermost frame.
+    is_whole: bool,
 }
 
 /// The frames of a thread, innermost first: frame address, and where it returns to.
-fn callers(stop: &Stop, tid: i32) -> impl Iterator<Item = (MemAddr, MemAddr)> {
-    let mut at = stop.thread(tid).map(|thread| (thread.registers, false));
-    let modules: &Modules = &stop.modules;
-    std::iter::from_fn(move || {
-        let (registers, is_return_address) = at.take()?;
-        let caller = modules.caller(&registers, is_return_address, &*stop.memory).ok()??;
-        at = Some((caller.registers, !caller.signal_frame));
+fn callers(stop: &Stop, tid: i32) -> Callers<'_> {
+    let at = stop.thread(tid).map(|thread| (thread.registers, false));
+    Callers { stop, at, left: DEPTH, is_whole: false }
+}
+
+impl Iterator for Callers<'_> {
+    type Item = (MemAddr, MemAddr);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (registers, is_return_address) = self.at.take()?;
+        self.left = self.left.checked_sub(1)?;
+        let Some(caller) = self.stop.modules.caller(&registers, is_return_address, &*self.stop.memory).ok()? else {
+            self.is_whole = true;
+            return None;
+        };
+        self.at = Some((caller.registers, !caller.signal_frame));
         Some((caller.cfa, caller.registers.pc()))
-    })
-    .take(DEPTH)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weft_symbols::Modules;
+
     use crate::Terms;
     use crate::terms::Rules;
 
