@@ -3,6 +3,7 @@
 //!
 //! `cargo xtask bench run_control [ROUNDS]`. A debugger that is not installed is left out.
 
+mod floor;
 mod peers;
 
 use std::path::PathBuf;
@@ -63,6 +64,8 @@ fn main() {
         let name = format!("false conditions, {threads} thread{}", if threads == 1 { "" } else { "s, together" });
         row(&name, "/s", &measured(&peers, rounds, |peer| false_conditions(&peers, peer, threads)));
     }
+    let floor = median((0..rounds).map(|_| floor::stops_per_second()).collect());
+    println!("| bare stops (`PTRACE_CONT` and wait, one core) | {} | | | | | /s |", number(floor));
     row("`next`", "ms", &measured(&peers, rounds, |peer| step(&peers, peer) * 1e3));
     row(&format!("attach to {THREADS} threads"), "ms", &measured(&peers, rounds, |peer| attach(&peers, peer) * 1e3));
     println!();
