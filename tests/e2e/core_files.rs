@@ -95,6 +95,11 @@ fn a_core_file_says_what_the_program_did() {
         let failure = client.refused(command, arguments);
         assert!(failure.message.contains("core file"), "{failure:?}");
     }
+    // A picture is taken of a program that lives; that, too, is an answer.
+    let info = client.ask("exceptionInfo", json!({"threadId": pid}));
+    assert!(info["description"].as_str().is_some_and(|text| text.contains("core file was written")), "{info}");
+    client.ask("terminate", json!({}));
+    client.event("terminated");
     client.ask("disconnect", json!({}));
 
     let mut client = Client::weft();

@@ -65,20 +65,29 @@ impl Debuggee for PostMortem {
             self.events.send(DebuggeeEvent::Console(Channel::Important, format!("{remark}\n")));
         }
         let name = (self.core.signal != 0).then(|| signal_name(self.core.signal));
-        let exception = name.as_ref().map(|name| Exception {
-            id: name.clone(),
-            description: format!("{name} when the core file was written"),
-            message: None,
-            type_name: "signal".to_owned(),
-            fatal: true,
-        });
+        let exception = match &name {
+            Some(name) => Exception {
+                id: name.clone(),
+                description: format!("{name} when the core file was written"),
+                message: None,
+                type_name: "signal".to_owned(),
+                fatal: true,
+            },
+            None => Exception {
+                id: "core file".to_owned(),
+                description: "no signal: the program lived when the core file was written".to_owned(),
+                message: None,
+                type_name: "core file".to_owned(),
+                fatal: false,
+            },
+        };
         self.events.send(DebuggeeEvent::Stopped(Stopped {
             reason: StopReason::Exception,
             at: Some(Target::Thread(i64::from(self.core.first))),
             description: Some(name.map_or_else(|| "core file".to_owned(), |name| format!("signal {name}"))),
             text: None,
             breakpoints: Vec::new(),
-            exception,
+            exception: Some(exception),
         }));
         Ok(())
     }
