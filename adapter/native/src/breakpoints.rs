@@ -99,14 +99,12 @@ pub(crate) fn to_bound(bound: weft_debugger::Bound) -> Bound {
 
 /// What a number of bytes at an address are, as something to watch.
 pub(crate) fn watch_address(stop: &Stop, address: u64, bytes: u64) -> Answer<Watchable> {
-    if !matches!(bytes, 1 | 2 | 4 | 8) {
-        return Ok(Watchable::No(format!("the hardware watches 1, 2, 4 or 8 bytes, not {bytes}")));
-    }
-    if address.checked_rem(bytes) != Some(0) {
-        let sentence = format!("{address:#x} is no multiple of {bytes}, as the hardware needs: watch fewer bytes");
-        return Ok(Watchable::No(sentence));
-    }
-    if stop.memory.read(MemAddr::new(address), &mut [0]).is_err() {
+    let mut contents = [0; 8];
+    let wanted = usize::try_from(bytes).ok().filter(|count| *count > 0).and_then(|count| contents.get_mut(..count));
+    let Some(wanted) = wanted else {
+        return Ok(Watchable::No(format!("the hardware watches 1 to 8 bytes, not {bytes}")));
+    };
+    if stop.memory.read(MemAddr::new(address), wanted).is_err() {
         crate::variables::still(stop)?;
         return Ok(Watchable::No(format!("{address:#x} is no memory of the program")));
     }

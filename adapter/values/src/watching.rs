@@ -9,12 +9,16 @@ const MAX_FRAMES: usize = 256;
 /// Fields that are looked at for one to watch instead.
 const MAX_FIELDS: u64 = 64;
 
+/// Bytes that are watched at most. (What is no power of two, or does not lie at a multiple of its size, takes more than
+/// one of the hardware's four watches.)
+const WIDEST: u64 = 8;
+
 /// Something in memory that the hardware can watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataTarget {
-    /// The first byte; a multiple of `size`.
+    /// The first byte.
     pub address: MemAddr,
-    /// Bytes: 1, 2, 4 or 8.
+    /// Bytes: 1 to 8.
     pub size: u64,
     /// What a user calls it.
     pub name: String,
@@ -60,15 +64,10 @@ pub fn place_target(stop: &Stop, tid: Option<i32>, place: &Place, name: &str) ->
     if size == 0 {
         return refuse(format!("`{name}` has no bytes that could change"));
     }
-    if !matches!(size, 1 | 2 | 4 | 8) {
+    if size > WIDEST {
         return refuse(format!(
-            "`{name}` has {size} bytes, the hardware watches 1, 2, 4 or 8{}",
+            "`{name}` has {size} bytes, the hardware watches {WIDEST} at most{}",
             instead(stop, place, name)
-        ));
-    }
-    if address.raw().checked_rem(size) != Some(0) {
-        return refuse(format!(
-            "`{name}` lies at {address}, which is no multiple of its {size} bytes as the hardware needs"
         ));
     }
     Ok(DataTarget {
@@ -82,7 +81,7 @@ pub fn place_target(stop: &Stop, tid: Option<i32>, place: &Place, name: &str) ->
 
 /// A part that can be watched, as the end of a sentence.
 fn instead(stop: &Stop, place: &Place, name: &str) -> String {
-    let fits = |place: &Place| place.address().is_some() && matches!(place.size(), 1 | 2 | 4 | 8);
+    let fits = |place: &Place| place.address().is_some() && (1..=WIDEST).contains(&place.size());
     // The target of a reference is looked through by `children`: only what lies in the place itself is a part of it.
     let raw = place.members().into_iter().find_map(|field| {
         let field_place = field.place.as_ref().ok().filter(|it| fits(it))?;
