@@ -170,7 +170,7 @@ impl Lane {
         match self.phase {
             Phase::Loading { .. } | Phase::Restarting { .. } => return self.early.push(event),
             Phase::Configuring { .. } | Phase::Live => {}
-            Phase::New | Phase::Ready | Phase::Abandoned { .. } | Phase::Over => return,
+            Phase::New | Phase::Ready | Phase::Abandoned { .. } | Phase::Over => return self.unheard(&event),
         }
         let shared = Arc::clone(&self.shared);
         let out = &shared.out;
@@ -205,6 +205,13 @@ impl Lane {
         }
     }
 
+    /// News that nobody is told of any more.
+    pub(crate) fn unheard(&self, event: &DebuggeeEvent) {
+        if let DebuggeeEvent::Log(..) = event {
+            self.shared.logs.give_back();
+        }
+    }
+
     fn continued(&self) {
         let at = match self.shared.position() {
             Position::Stopped(_, stopped) => stopped.at,
@@ -217,6 +224,7 @@ impl Lane {
 
     /// One `stopped`, and what follows it.
     fn tell_stop(&self, stopped: &Stopped, generation: u64) {
+        self.shared.tell_dropped_logs();
         let reason = match stopped.reason {
             StopReason::Entry => "entry",
             StopReason::Breakpoint => "breakpoint",

@@ -57,6 +57,8 @@ pub(crate) struct Lane {
     pub(crate) origin: Option<Origin>,
     /// Forked processes that the client was asked to take over.
     pub(crate) forks: Vec<i64>,
+    /// It was said that forked processes run undebugged.
+    pub(crate) forks_told: bool,
     /// The files of the debuggee that is being replaced.
     pub(crate) said_before: Vec<ModuleInfo>,
     /// The session is being ended: whatever goes wrong now, it ends.
@@ -97,7 +99,7 @@ impl Lane {
         match input {
             Input::Request(command, ticket) => return self.request(*command, ticket),
             Input::Event(load, event) if load == self.loads => self.event(event),
-            Input::Event(..) => {}
+            Input::Event(_, event) => self.unheard(&event),
             Input::Loaded(result) => return self.loaded(result),
             Input::Adopted(load, pid, answer) => self.adopted(load, pid, answer),
             Input::Gone => return self.gone(),

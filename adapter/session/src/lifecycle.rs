@@ -175,6 +175,8 @@ impl Lane {
         self.shared.listing().configure(common.tasks.clone());
         self.phase = phase;
         self.early.clear();
+        self.stepping.set(None);
+        self.alone.set(false);
         self.loads = self.loads.saturating_add(1);
         let events = EventSender::new(self.sender.clone(), Arc::clone(&self.shared), self.loads);
         let (factory, lane) = (Arc::clone(&self.factory), self.sender.clone());
@@ -283,6 +285,7 @@ impl Lane {
             self.phase = phase;
             return;
         }
+        self.shared.tell_dropped_logs();
         // Reads know of it before the client does.
         let debuggee = self.take_debuggee();
         match event {
@@ -298,6 +301,10 @@ impl Lane {
 
     pub(crate) fn terminate(&mut self, ticket: Ticket) {
         match self.phase {
+            Phase::Live if self.origin.as_ref().is_some_and(Origin::stands) => {
+                ticket.done();
+                self.ended(None);
+            }
             Phase::Live => {
                 let result = self.shared.need_debuggee().and_then(|debuggee| debuggee.terminate());
                 if result.is_ok() {
@@ -345,6 +352,8 @@ impl Lane {
 
     /// Leaves while the factory works. False if it does not.
     fn abandon(&mut self, end: End) -> bool {
+        // The factory may be waiting for the client, which has other plans.
+        self.shared.asked.close();
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Loading { start, configured } => {
                 let left = || Error::new(ErrorId::WrongState, "the session was ended before the program was loaded");

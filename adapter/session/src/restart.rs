@@ -18,6 +18,9 @@ use crate::outbox::Ticket;
 use crate::questions::Question;
 use crate::shared::lock;
 
+/// Forked processes that wait for the client's answer at a time: a thread of ours waits for each.
+const MOST_FORKS: usize = 64;
+
 /// What a debuggee was loaded with.
 #[derive(Clone, Debug)]
 pub(crate) enum Origin {
@@ -31,6 +34,11 @@ impl Origin {
             Self::Launch(asked) => &asked.common,
             Self::Attach(asked) => &asked.common,
         }
+    }
+
+    /// Whether it is a core file: nothing runs.
+    pub(crate) fn stands(&self) -> bool {
+        matches!(self, Self::Attach(asked) if asked.core_file.as_deref().is_some_and(|file| !file.is_empty()))
     }
 
     /// With other arguments of the same kind.
@@ -61,7 +69,7 @@ impl Lane {
             Ok(found) => found,
             Err(error) => return ticket.fail(error),
         };
-        if let Origin::Attach(AttachArguments { core_file: Some(_), .. }) = &origin {
+        if origin.stands() {
             return ticket
                 .fail(Error::new(ErrorId::NotSupported, "a core file does not run, so it cannot be restarted"));
         }
@@ -100,13 +108,24 @@ impl Lane {
 
     /// A forked process stands and waits for a debugger.
     pub(crate) fn forked(&mut self, pid: i64) {
-        if !self.shared.client().starts_debugging {
-            let sentence = format!(
-                "process {pid} was forked and runs undebugged: this editor cannot start a session for it \
-                 (`startDebugging`); attach to it by hand, or set `followForks` to false"
-            );
+        let refusal = if !self.shared.client().starts_debugging {
+            Some("this editor cannot start a session for it (`startDebugging`)")
+        } else if self.forks.len() >= MOST_FORKS {
+            Some("the editor has not answered for many before it")
+        } else {
+            None
+        };
+        if let Some(why) = refusal {
             self.let_go(pid);
-            return self.shared.out.say(Channel::Console, &format!("weft: {sentence}"));
+            // A program may fork all the time.
+            if !std::mem::replace(&mut self.forks_told, true) {
+                let sentence = format!(
+                    "weft: process {pid} was forked and runs undebugged: {why}; attach to it by hand, or set \
+                     `followForks` to false. Of others like it nothing is said"
+                );
+                self.shared.out.say(Channel::Console, &sentence);
+            }
+            return;
         }
         let Some(origin) = &self.origin else { return self.let_go(pid) };
         let arguments = StartDebuggingArguments { configuration: self.for_child(origin, pid), request: "attach" };

@@ -80,6 +80,7 @@ where
         book: Book::default(),
         origin: None,
         forks: Vec::new(),
+        forks_told: false,
         said_before: Vec::new(),
         ending: false,
     };

@@ -169,12 +169,17 @@ impl Shared {
         lock(&self.handles).turn();
     }
 
-    /// Tells a log message; what was dropped before it is told first.
-    pub(crate) fn log(&self, text: String, at: Option<&Location>) {
+    /// Says how many log messages did not get through since this was said the last time.
+    pub(crate) fn tell_dropped_logs(&self) {
         let dropped = self.logs.take_dropped();
         if dropped > 0 {
             self.out.say(Channel::Console, &format!("weft: {dropped} log messages were dropped: they came too fast"));
         }
+    }
+
+    /// Tells a log message; what was dropped before it is told first.
+    pub(crate) fn log(&self, text: String, at: Option<&Location>) {
+        self.tell_dropped_logs();
         let places = self.places();
         let mut output = text;
         if !output.ends_with('\n') {

@@ -222,9 +222,6 @@ pub struct ExceptionFilter {
     pub default: bool,
     /// Whether it takes a condition.
     pub supports_condition: bool,
-    /// What a condition looks like.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub condition_description: Option<&'static str>,
 }
 
 /// Answer to `exceptionInfo`. (`dap`'s writes `null` for what is absent.)

@@ -14,23 +14,20 @@ pub(crate) fn offered(runtime: Option<Runtime>) -> Vec<Offered> {
     if runtime == Some(Runtime::Python) {
         return Vec::new();
     }
-    let condition_description = Some("a Rust expression, such as `self.id == 7`");
     vec![
         Offered {
             filter: "panic",
             label: "Panics",
             description: "Stops where any panic begins, before the stack is unwound.",
             default: true,
-            supports_condition: true,
-            condition_description,
+            supports_condition: false,
         },
         Offered {
             filter: "panic-in-task",
             label: "Panics in Tasks",
             description: "Stops where a panic begins that an async runtime will catch at the edge of a task.",
             default: false,
-            supports_condition: true,
-            condition_description,
+            supports_condition: false,
         },
     ]
 }
