@@ -6,7 +6,7 @@ const STOPS: u32 = 100_000;
 
 /// Stops a second of a program that does nothing but execute `int3`, resumed by `PTRACE_CONT` and nothing else, both on
 /// one core: the fastest that the kernel can do here.
-pub fn stops_per_second() -> f64 {
+pub(crate) fn stops_per_second() -> f64 {
     let before = pin_to_one_core();
     // SAFETY: the child only makes system calls and executes `int3` until it is killed; it touches no memory that another
     // thread of ours might have been changing.
