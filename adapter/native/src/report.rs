@@ -12,6 +12,9 @@ use crate::breakpoints::to_bound;
 use crate::control::SteppedTask;
 use crate::words::location;
 
+/// Signals that stop unasked, because they are about to end the program. Others stop because a user wants to see them.
+const ENDING: [&str; 7] = ["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTRAP", "SIGSYS"];
+
 /// Tells the session what the engine reports.
 pub(crate) struct Reporter {
     events: EventSender,
@@ -117,7 +120,7 @@ fn signalled(name: &str, text: &str, stopped: weft_session::debuggee::Stopped) -
         description: format!("{name}: {text}"),
         message: Some(text.to_owned()),
         type_name: "signal".to_owned(),
-        fatal: true,
+        fatal: ENDING.contains(&name),
     };
     weft_session::debuggee::Stopped {
         description: Some(format!("signal {name}")),

@@ -333,6 +333,38 @@ async fn a_client_that_does_not_answer_is_not_waited_for_forever() {
     assert_eq!(client.response(launch).await["success"], false);
 }
 
+async fn a_terminal_that_is_not_there_yet_holds_up_no_goodbye() {
+    let mut client = Client::connect();
+    let mut abilities = initialize();
+    abilities["supportsRunInTerminalRequest"] = json!(true);
+    client.ask("initialize", abilities).await;
+    client.send("launch", json!({"program": "/bin/terminal", "console": "integratedTerminal"})).await;
+    client.until_request("runInTerminal").await;
+    let asked = std::time::Instant::now();
+    let goodbye = client.send("disconnect", json!({})).await;
+    assert_eq!(client.response(goodbye).await["success"], true);
+    assert!(asked.elapsed() < ServeOptions::default().patience / 2, "{:?}", asked.elapsed());
+}
+
+async fn log_messages_of_a_program_that_was_replaced_take_nobodys_place() {
+    let mut client = Client::launched().await;
+    let old = client.fake();
+    client.body("restart", json!({})).await;
+    let new = client.fake();
+    for _ in 0..5000 {
+        old.events.log("old".into(), None);
+    }
+    // The lane has heard them all.
+    client.body("pause", json!({"threadId": 100})).await;
+    client.unread.clear();
+    new.events.log("new".into(), None);
+    let mut told = String::new();
+    while !told.contains("new") {
+        told = client.until_event("output").await["body"]["output"].as_str().unwrap().to_owned();
+        assert!(!told.contains("old"), "{told}");
+    }
+}
+
 async fn without_terminals_the_console_is_used() {
     let mut client = Client::connect();
     client.ask("initialize", initialize()).await;
