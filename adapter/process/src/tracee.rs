@@ -249,11 +249,6 @@ impl Tracee {
         self.ended
     }
 
-    /// Whether events wait that arrived while threads were being stopped.
-    pub fn has_queued(&self) -> bool {
-        !self.queue.is_empty()
-    }
-
     /// Whether an event of this thread waits to be taken.
     fn is_queued(&self, tid: Tid) -> bool {
         self.queue.iter().any(|event| event.stopped_thread() == Some(tid))

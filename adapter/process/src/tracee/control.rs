@@ -181,6 +181,18 @@ impl Tracee {
         }
     }
 
+    /// Waits for the first stop of forked processes, each on its way there, and lets them go with their original code.
+    fn let_newborn_go(&mut self) {
+        let children: Vec<Tid> = self.forked.keys().copied().collect();
+        for child in children {
+            if let Some(status) = ptrace::wait_for(child)
+                && let Some(event) = self.digest(child, status)
+            {
+                self.queue.push_back(event);
+            }
+        }
+    }
+
     /// Lets the process go: traps out, every thread running (or in the job-control stop it was in), undelivered signals
     /// delivered. Threads whose hit of a trap nobody has taken yet are moved back to it.
     pub fn detach(&mut self) -> Result<(), ProcessError> {
@@ -189,6 +201,7 @@ impl Tracee {
         }
         self.stop_all()?;
         self.take_hits_back();
+        self.let_newborn_go();
         if let Some(memory) = &self.memory {
             memory.lift_all();
         }

@@ -122,6 +122,9 @@ impl Tracee {
         let came_early = self.early.remove(&child).is_some();
         if is_thread {
             self.threads.insert(child, Thread::new(if came_early { State::Stopped } else { State::Starting }));
+            if came_early {
+                self.leave_slot(child);
+            }
             came_early.then_some(WaitEvent::ThreadStarted { tid: child })
         } else {
             if came_early {
@@ -193,10 +196,13 @@ impl Tracee {
         self.queue.extend(vanished.into_iter().map(|tid| WaitEvent::ThreadExited { tid }));
         self.generation.advance();
         self.threads.insert(tid, Thread::new(State::Stopped));
+        // The old program's memory lives on with children by vfork that have not executed another one yet.
+        if let Some(memory) = self.memory.as_ref().filter(|_| !self.sharing.is_empty()) {
+            memory.lift_all();
+        }
         // Killed meanwhile: its end will be reported.
         let _gone = self.open_memory();
         self.slots = Slots::default();
-        self.sharing.clear();
         self.watches = Watches::default();
         Some(WaitEvent::Exec { tid })
     }

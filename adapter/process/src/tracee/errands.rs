@@ -85,8 +85,10 @@ impl Tracee {
             return Ran::Gone;
         }
         let mut stop_again = false;
+        let mut fetching = false;
         let ran = loop {
-            if ptrace::step(tid, 0).is_err() {
+            let going = if std::mem::take(&mut fetching) { ptrace::cont(tid, 0) } else { ptrace::step(tid, 0) };
+            if going.is_err() {
                 return Ran::Gone;
             }
             let Some(status) = ptrace::wait_for(tid) else { return Ran::Gone };
@@ -103,13 +105,7 @@ impl Tracee {
                 (0, libc::SIGSTOP) => stop_again = true,
                 (0, _) => break Ran::Fault,
                 // A stop by job control, or one that we asked for: after the step. Its trap comes first if it is made.
-                _ if ptrace::has_pending_trap(tid) => {
-                    if ptrace::cont(tid, 0).is_err() || ptrace::wait_for(tid).is_none() {
-                        return Ran::Gone;
-                    }
-                    break Ran::Done;
-                }
-                _ => {}
+                _ => fetching = ptrace::has_pending_trap(tid),
             }
         };
         if let Err(error) = ptrace::set_signal_mask(tid, mask) {
