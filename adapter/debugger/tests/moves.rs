@@ -279,6 +279,24 @@ fn a_trap_of_the_programs_own_is_its_own() {
 }
 
 #[test]
+fn a_breakpoint_on_a_trap_of_the_programs_own_is_hit_once() {
+    let mut session = Session::launch(program(false), "own_trap", Settings::default());
+    session.break_at(&["caught trap", "own trap"]);
+    session.debugger.start(false).unwrap();
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let stopped = session.stopped();
+        seen.push((matches!(stopped.reason, Reason::Breakpoint { .. }), place(&stopped)));
+        session.debugger.resume(ResumeKind::Continue, false).unwrap();
+    }
+    // The handler gets the first one when its breakpoint was shown, the second one is shown as what it is.
+    let at = |hit: bool, marker: &str| (hit, marker.to_owned());
+    assert_eq!(seen, [at(true, "caught trap"), at(true, "own trap"), at(false, "behind trap")]);
+    assert_eq!(session.exited(), 0);
+    assert_eq!(session.written(), "1 caught\nbehind\n");
+}
+
+#[test]
 fn job_control_is_told_and_ended_by_a_continue() {
     let (mut session, _stopped) = Session::at("threads", "work");
     let pid = session.debugger.pid();

@@ -13,13 +13,18 @@ use crate::plan::{Hit, Plan, Verdict};
 use crate::stops::thread_of;
 use crate::{Event, Reason};
 
+/// The instruction `int3`.
+pub(super) const INT3: u8 = 0xcc;
+
 impl Engine {
     pub(super) fn on_event(&mut self, event: WaitEvent) {
         match event {
             WaitEvent::Trapped { tid, trap: Trap::Breakpoint } => self.on_breakpoint(tid),
             WaitEvent::Trapped { tid, trap: Trap::Hardware(hits) } => self.on_access(tid, hits),
             WaitEvent::Trapped { tid, trap: Trap::Step } | WaitEvent::Interrupted { tid } => {
-                let _ = self.tracee.resume(tid, 0);
+                if self.may_run(tid) {
+                    let _ = self.tracee.resume(tid, 0);
+                }
             }
             WaitEvent::GroupStop { tid, signal } => self.on_job_stop(tid, signal),
             WaitEvent::Signal { tid, signal } => self.on_signal(tid, signal),
@@ -39,6 +44,7 @@ impl Engine {
                     self.lose_plan(why);
                 }
                 self.forget_panics(Some(tid));
+                self.forget_thread(tid);
                 self.end_watches_of_thread(tid);
                 self.end_alone(tid);
             }
@@ -46,9 +52,16 @@ impl Engine {
                 if std::mem::take(&mut self.first_thread_ended) {
                     (self.events)(Event::ThreadStarted(tid));
                 }
+                // It may be another thread by now than the one that was bound to our core.
+                self.placement.born(tid, &self.tracee);
                 self.placement.release(&self.tracee);
                 self.planted.clear();
                 self.rewound.clear();
+                self.own_traps.clear();
+                self.undelivered.clear();
+                self.had_hit.clear();
+                self.ending.clear();
+                self.entry = None;
                 self.forget_panics(None);
                 self.end_watches();
                 if let Some(plan) = self.plan.take() {
@@ -102,6 +115,10 @@ impl Engine {
     /// Where a thread hit a trap of ours, its pc there again, and whether the hit was counted. None: it is on its way
     /// again, or something else became of it.
     fn look_at_hit(&mut self, tid: i32) -> Option<(MemAddr, bool)> {
+        if self.own_traps.remove(&tid) {
+            self.on_own_trap(tid);
+            return None;
+        }
         if let Some(address) = self.rewound.remove(&tid) {
             return Some((address, false));
         }
@@ -121,7 +138,6 @@ impl Engine {
     /// Moves a thread that executed one of our traps back to it. `None`: the `int3` is the program's own. A trap that was
     /// taken away after the hit counts as ours: nothing of the program's is there.
     pub(super) fn rewind(&self, tid: i32) -> Option<MemAddr> {
-        const INT3: u8 = 0xcc;
         let pc = self.tracee.registers(tid).ok()?.pc();
         let address = pc.checked_sub(1)?;
         let mut byte = [0];

@@ -107,6 +107,8 @@ pub(crate) struct Engine {
     job_stop: Option<i32>,
     /// The last fault: thread, pc and signal.
     fault: Option<(i32, MemAddr, i32)>,
+    /// Threads that have executed an `int3` of the program's own which lies under a trap of ours.
+    own_traps: BTreeSet<i32>,
     /// The process's first thread has ended; an exec by another one would bring it back.
     first_thread_ended: bool,
     state: State,
@@ -171,6 +173,7 @@ impl Engine {
             had_hit: BTreeSet::new(),
             job_stop: None,
             fault: None,
+            own_traps: BTreeSet::new(),
             first_thread_ended: false,
             state: State::Held,
             pumps,
@@ -377,11 +380,11 @@ impl Engine {
     fn end(&mut self, how: EndKind) -> Result<(), Refused> {
         self.shared.set_current(None);
         self.plan = None;
-        self.placement.release(&self.tracee);
         let done = match how {
             EndKind::Kill => self.tracee.kill().map(|_| ()),
             EndKind::Detach => {
                 self.stop_all();
+                self.placement.release(&self.tracee);
                 let (tracee, rewound) = (&mut self.tracee, &self.rewound);
                 for event in self.pending.drain(..).rev() {
                     // A hit that was taken back never happened.
@@ -400,6 +403,13 @@ impl Engine {
             pumps.drain();
         }
         done.map_err(refused)
+    }
+}
+
+impl Drop for Engine {
+    /// However it ends: a program that outlives us runs where it likes.
+    fn drop(&mut self) {
+        self.placement.release(&self.tracee);
     }
 }
 

@@ -7,6 +7,7 @@ use weft_memory::Memory;
 use weft_process::{Ended, Trap, Wait, WaitEvent};
 use weft_values::Stop;
 
+use super::events::INT3;
 use super::{Engine, State, refused};
 use crate::plan::{self, Plan};
 use crate::stops::stop_of;
@@ -171,6 +172,14 @@ impl Engine {
         if trapped && matches!(self.tracee.pass_stepping(tid, pc), Ok(true)) {
             return self.await_step(tid, may_block);
         }
+        if trapped && memory.read_u8(pc) == Ok(INT3) {
+            // Who has executed our trap has executed the program's own: that is to be told now.
+            if self.tracee.set_pc(tid, pc.offset(1)).is_ok() {
+                self.own_traps.insert(tid);
+                self.pending.push_back(WaitEvent::Trapped { tid, trap: Trap::Breakpoint });
+            }
+            return Moved::No;
+        }
         if trapped {
             self.stop_all();
             if self.is_pending(tid) || self.tracee.lift(pc).is_err() {
@@ -237,6 +246,10 @@ impl Engine {
 
     /// Keeps an event for later. A thread that hit a trap of ours stands before it meanwhile.
     fn put_off(&mut self, event: WaitEvent) {
+        // Before anybody is given back their own cores: afterwards nothing tells that this one's are not.
+        if let WaitEvent::ThreadStarted { tid: born } | WaitEvent::Forked { child: born } = event {
+            self.placement.born(born, &self.tracee);
+        }
         if let WaitEvent::Trapped { tid, trap: Trap::Breakpoint } = event
             && let Some(address) = self.rewind(tid)
         {
@@ -254,7 +267,7 @@ impl Engine {
         let at = self.tracee.position(tid).map(|(pc, _)| pc);
         let behind_access = std::mem::take(&mut self.watches.behind_access);
         self.unhit = (reason == Reason::Pause || behind_access)
-            && at.is_ok_and(|pc| self.owners.contains_key(&pc) || self.panics.traps().any(|trap| trap == pc));
+            && at.is_ok_and(|pc| self.owners.contains_key(&pc) || self.closely.contains(&pc));
         (self.plan, self.alone) = (None, None);
         self.end_watches_of_gone_calls();
         self.place_traps();

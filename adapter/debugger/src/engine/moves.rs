@@ -80,9 +80,19 @@ impl Engine {
     /// A thread that was moved has not reached what it stood at.
     fn forget_hit(&mut self, tid: i32) {
         self.rewound.remove(&tid);
+        self.own_traps.remove(&tid);
         self.had_hit.remove(&tid);
         self.pending
             .retain(|event| !matches!(event, WaitEvent::Trapped { tid: of, trap: Trap::Breakpoint } if *of == tid));
+    }
+
+    /// A thread is no more: one that gets its number later has none of what was to become of it.
+    pub(super) fn forget_thread(&mut self, tid: i32) {
+        self.rewound.remove(&tid);
+        self.own_traps.remove(&tid);
+        self.undelivered.remove(&tid);
+        self.had_hit.remove(&tid);
+        self.ending.remove(&tid);
     }
 
     /// Notes that a thread is to end; it does as it goes on.
@@ -107,7 +117,9 @@ impl Engine {
                 let bytes = memory.read_bytes(start, window).unwrap_or_default();
                 let found = bytes.windows(SYSCALL.len()).position(|bytes| bytes == SYSCALL);
                 let found = found.and_then(|found| Some(start.offset(i64::try_from(found).ok()?)));
-                if let Some(found) = found.filter(|found| !self.planted.contains(found)) {
+                if let Some(found) =
+                    found.filter(|found| ![*found, found.offset(1)].iter().any(|at| self.planted.contains(at)))
+                {
                     return Some(found);
                 }
                 at = at.checked_add(u64::try_from(WINDOW).ok()?)?;

@@ -300,12 +300,12 @@ fn own_trap() {
     // SAFETY: the handler only counts.
     unsafe { signal(5, on_signal) };
     // SAFETY: the handler returns behind it.
-    unsafe { std::arch::asm!("int3") };
+    unsafe { std::arch::asm!("int3") }; // BP: caught trap
     println!("{} caught", CAUGHT.load(Ordering::Relaxed));
     // SAFETY: back to what the system does.
     unsafe { signal_default(5) };
     // SAFETY: it ends the program, or stops it in a debugger.
-    unsafe { std::arch::asm!("int3") };
+    unsafe { std::arch::asm!("int3") }; // BP: own trap
     println!("behind"); // BP: behind trap
 }
 
