@@ -32,7 +32,8 @@ impl Lane {
     /// Serves a request that sets breakpoints. What cannot be done with one is said at that one; the others are set.
     pub(crate) fn set(&mut self, asked: Asked) -> Answer<SetBreakpointsResponse> {
         match self.phase {
-            Phase::Configuring { .. } | Phase::Live | Phase::Over => {}
+            // Without a debuggee they wait for the next one.
+            Phase::Configuring { .. } | Phase::Live | Phase::Over | Phase::Restarting { .. } => {}
             _ => return Err(Error::new(ErrorId::WrongState, "breakpoints can be set once `initialized` was sent")),
         }
         if asked.len() > MOST_BREAKPOINTS {
@@ -126,7 +127,18 @@ impl Lane {
             None => (None, "the program has ended"),
         };
         let Some(debuggee) = debuggee else {
-            return Ok(checked.iter().map(|_| failed(why_not.to_owned())).collect());
+            let answer = |spec: Result<S, String>| match spec {
+                Err(why) => failed(why),
+                Ok(_) if self.no_debug => failed(why_not.to_owned()),
+                // A restart sets it, and says so by its number.
+                Ok(_) => Breakpoint {
+                    id: Some(self.book.fresh()),
+                    message: Some(why_not.to_owned()),
+                    reason: Some("pending"),
+                    ..Breakpoint::default()
+                },
+            };
+            return Ok(checked.into_iter().map(answer).collect());
         };
         let mut specs = Vec::with_capacity(checked.len());
         let checked: Vec<Result<(), String>> =

@@ -54,13 +54,18 @@ pub(crate) struct Book {
 impl Book {
     /// The client's number of a debuggee's breakpoint; `kept` is the one it shall have if it has none yet.
     pub(super) fn number(&mut self, id: i64, kept: Option<i64>) -> i64 {
-        let last = &mut self.last;
-        *self.numbers.entry(id).or_insert_with(|| {
-            kept.unwrap_or_else(|| {
-                *last = last.saturating_add(1);
-                *last
-            })
-        })
+        if let Some(known) = self.numbers.get(&id) {
+            return *known;
+        }
+        let number = kept.unwrap_or_else(|| self.fresh());
+        self.numbers.insert(id, number);
+        number
+    }
+
+    /// A number for a breakpoint that no debuggee knows yet.
+    pub(super) fn fresh(&mut self) -> i64 {
+        self.last = self.last.saturating_add(1);
+        self.last
     }
 
     /// The client's numbers of breakpoints that were hit.

@@ -346,6 +346,18 @@ async fn a_terminal_that_is_not_there_yet_holds_up_no_goodbye() {
     assert!(asked.elapsed() < ServeOptions::default().patience / 2, "{:?}", asked.elapsed());
 }
 
+async fn what_is_set_after_the_end_is_there_after_a_restart() {
+    let mut client = Client::launched().await;
+    client.fake().events.send(DebuggeeEvent::Exited(0));
+    client.until_event("terminated").await;
+    let asked = json!({"source": {"path": "/build/src/main.rs"}, "breakpoints": [{"line": 9}]});
+    let set = client.body("setBreakpoints", asked).await["breakpoints"][0].clone();
+    assert_eq!((&set["verified"], &set["reason"]), (&json!(false), &json!("pending")), "{set}");
+    client.body("restart", json!({})).await;
+    let now = client.until_event("breakpoint").await["body"]["breakpoint"].clone();
+    assert_eq!((&now["id"], &now["verified"]), (&set["id"], &json!(true)), "{now}");
+}
+
 async fn log_messages_of_a_program_that_was_replaced_take_nobodys_place() {
     let mut client = Client::launched().await;
     let old = client.fake();
@@ -387,9 +399,11 @@ async fn forked_processes_are_handed_over_or_let_go() {
     let mut abilities = initialize();
     abilities["supportsStartDebuggingRequest"] = json!(true);
     client.ask("initialize", abilities).await;
-    client.send("launch", json!({"program": "/bin/true", "followForks": true, "signals": {"SIGUSR1": "stop"}})).await;
+    let configuration = json!({"program": "/bin/true", "followForks": true, "signals": {"SIGUSR1": "stop"}});
+    let launch = client.send("launch", configuration).await;
     client.until_event("initialized").await;
     client.body("configurationDone", json!({})).await;
+    client.response(launch).await;
     let fake = client.fake();
     fake.log();
     fake.events.send(DebuggeeEvent::Forked(1));
