@@ -6,8 +6,8 @@ mod zoo;
 use std::collections::BTreeMap;
 
 use weft_debugger::{
-    Event, FrameIdentity, Grain, Reason, Refused, ResumeKind, Settings, SignalPolicy, StepKind, StepTarget,
-    goto_targets, signal_name,
+    AttachSpec, EndKind, Event, FrameIdentity, Grain, Reason, Refused, ResumeKind, Settings, SignalPolicy, StepKind,
+    StepTarget, goto_targets, signal_name,
 };
 use zoo::{Session, line, place, program, source, value};
 
@@ -294,6 +294,23 @@ fn a_breakpoint_on_a_trap_of_the_programs_own_is_hit_once() {
     assert_eq!(seen, [at(true, "caught trap"), at(true, "own trap"), at(false, "behind trap")]);
     assert_eq!(session.exited(), 0);
     assert_eq!(session.written(), "1 caught\nbehind\n");
+}
+
+#[test]
+fn a_program_whose_first_thread_has_ended_is_still_known() {
+    let mut child =
+        std::process::Command::new(program(false)).arg("headless").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let pid = child.id().cast_signed();
+    while weft_process::process_state(pid).unwrap().letter != 'Z' {
+        std::thread::yield_now();
+    }
+    let mut session = Session::attach(AttachSpec { pid, ..AttachSpec::default() });
+    session.debugger.start(false).unwrap();
+    session.break_at(&["headless"]);
+    drop(child.stdin.take());
+    assert_eq!(place(&session.stopped()), "headless");
+    session.debugger.end(EndKind::Detach).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(7));
 }
 
 #[test]

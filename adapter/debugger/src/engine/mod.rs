@@ -142,7 +142,7 @@ impl Engine {
                 (tracee, spec.program, spec.settings, None)
             }
         };
-        let program = weft_process::executable_path(tracee.pid()).map_err(refused)?;
+        let program = weft_process::executable_path(tracee.living()).map_err(refused)?;
         let placement = Placement::new(settings.pin_threads, tracee.waker());
         let mut engine = Self {
             tracee,
@@ -200,7 +200,7 @@ impl Engine {
     }
 
     fn open_symbols(&mut self, instead: Option<&Path>) -> Result<(), Refused> {
-        let pid = self.tracee.pid();
+        let pid = self.tracee.living();
         let mapped = weft_process::mappings(pid).map_err(refused)?;
         let image = open_program(&self.images, pid, &self.program, instead, &mapped).map_err(Refused::NotAProgram)?;
         if image.debug_info() == DebugInfo::Absent {

@@ -13,8 +13,9 @@ use crate::{Bound, Event, Terms, entry, modules_of};
 impl Engine {
     /// Looks which files are loaded now and binds breakpoints anew.
     pub(super) fn refresh_modules(&mut self) {
-        let Ok(mapped) = weft_process::mappings(self.tracee.pid()) else { return };
-        self.modules = Arc::new(modules_of(self.tracee.pid(), &self.program, &mapped, &self.images));
+        let living = self.tracee.living();
+        let Ok(mapped) = weft_process::mappings(living) else { return };
+        self.modules = Arc::new(modules_of(living, &self.program, &mapped, &self.images));
         self.shared.set_modules(self.modules.clone());
         self.loader = entry::loader_notice(&self.modules);
         let changed = self.breakpoints.rebind(&self.modules);

@@ -172,8 +172,8 @@ impl Tracee {
         Some(slot)
     }
 
-    /// Any thread that has not begun to exit: of a leader that has, `/proc` shows no memory.
-    fn living(&self) -> Tid {
+    /// Any thread that has not begun to exit: of a leader that has, `/proc` shows no memory, no mappings and no program.
+    pub fn living(&self) -> Tid {
         self.threads().first().copied().unwrap_or(self.pid)
     }
 

@@ -22,6 +22,7 @@ fn main() {
         "signals" => signals(),
         "own_trap" => own_trap(),
         "raised" => raised(),
+        "headless" => headless(),
         "forks" => forks(),
         "vforks" => vforks(),
         "clones" => clones(),
@@ -244,6 +245,7 @@ fn work(number: usize) {
 // The operating system.
 
 unsafe extern "C" {
+    fn syscall(number: i64, ...) -> i64;
     fn signal(number: i32, handler: extern "C" fn(i32)) -> usize;
     fn raise(number: i32) -> i32;
     fn kill(pid: i32, number: i32) -> i32;
@@ -307,6 +309,16 @@ fn own_trap() {
     // SAFETY: it ends the program, or stops it in a debugger.
     unsafe { std::arch::asm!("int3") }; // BP: own trap
     println!("behind"); // BP: behind trap
+}
+
+/// The first thread ends, and another one reads until there is nothing more.
+fn headless() {
+    std::thread::spawn(|| {
+        let read = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(if read.is_ok() { 7 } else { 1 }); // BP: headless
+    });
+    // SAFETY: ends this thread alone (`exit`), which holds nothing.
+    unsafe { syscall(60, 0) };
 }
 
 fn raised() {
