@@ -44,8 +44,11 @@ fn tasks(args: &[&str]) -> Value {
     body
 }
 
+/// A frame: its name, its line, its variables with their values.
+type Shown = (String, i64, Vec<(String, String)>);
+
 /// Names, lines and locals of every frame of a stack that has a line.
-fn picture(client: &mut Client, thread: i64) -> Vec<(String, i64, Vec<(String, String)>)> {
+fn picture(client: &mut Client, thread: i64) -> Vec<Shown> {
     let frames = client.stack(thread);
     let mut all = Vec::new();
     for frame in frames {
@@ -62,7 +65,7 @@ fn picture(client: &mut Client, thread: i64) -> Vec<(String, i64, Vec<(String, S
                 }));
             }
         }
-        all.push((frame.name.clone(), i64::try_from(frame.line).unwrap_or(-1), locals));
+        all.push((frame.name.clone(), frame.line, locals));
     }
     all
 }
@@ -114,7 +117,7 @@ fn a_core_file_says_what_the_program_did() {
     let live: Vec<_> = [i64::from(pid), suspended].into_iter().map(|thread| picture(&mut client, thread)).collect();
     client.ask("disconnect", json!({}));
     assert_eq!(dead, live);
-    let waits = i64::from(line("spawner/src/main.rs", "in wait"));
+    let waits = line("spawner/src/main.rs", "in wait");
     assert!(dead[1].iter().any(|(_, line, locals)| *line == waits && !locals.is_empty()), "{:?}", dead[1]);
 }
 
