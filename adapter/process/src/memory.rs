@@ -19,6 +19,7 @@ use weft_memory::{MemAddr, Memory, MemoryError};
 use crate::{
     Pid, ProcessError, Tid,
     guardian::{Guardian, Table},
+    process_state,
 };
 
 /// The kernel's page size on x86-64, in bytes.
@@ -37,8 +38,9 @@ pub struct LiveMemory(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Any thread that lived when the memory was opened.
-    pid: Tid,
+    /// The process's number, if its first thread lived when the memory was opened. The number of any other thread may be
+    /// another process's soon.
+    process: Option<Pid>,
     /// `/proc/pid/mem`: unlike a plain mapping write it reaches read-only text.
     file: File,
     /// Address of each trap and the byte it replaced.
@@ -55,27 +57,28 @@ struct Inner {
 impl LiveMemory {
     /// Opens the memory of a process that the calling thread may trace, by any of its living threads. After an exec it
     /// must be opened anew.
-    pub(crate) fn open(pid: Tid) -> Result<Self, ProcessError> {
-        Self::file(pid).map(|file| Self::with(pid, file, None))
+    pub(crate) fn open(tid: Tid) -> Result<Self, ProcessError> {
+        Self::file(tid).map(|file| Self::with(tid, file, None))
     }
 
     /// As [`LiveMemory::open`], with a guardian who takes the traps out if we die.
-    pub(crate) fn open_guarded(pid: Tid) -> Result<(Self, Option<Guardian>), ProcessError> {
-        let file = Self::file(pid)?;
+    pub(crate) fn open_guarded(tid: Tid) -> Result<(Self, Option<Guardian>), ProcessError> {
+        let file = Self::file(tid)?;
         let guardian = Guardian::start(&file)
             .inspect_err(|error| tracing::warn!(%error, "nobody takes the traps out if weft is killed"))
             .ok();
-        Ok((Self::with(pid, file, guardian.as_ref().map(Guardian::table)), guardian))
+        Ok((Self::with(tid, file, guardian.as_ref().map(Guardian::table)), guardian))
     }
 
-    fn file(pid: Tid) -> Result<File, ProcessError> {
+    fn file(tid: Tid) -> Result<File, ProcessError> {
         let failed = ProcessError::system("cannot open the debuggee's memory");
-        OpenOptions::new().read(true).write(true).open(format!("/proc/{pid}/mem")).map_err(failed)
+        OpenOptions::new().read(true).write(true).open(format!("/proc/{tid}/mem")).map_err(failed)
     }
 
-    fn with(pid: Tid, file: File, guard: Option<Arc<Table>>) -> Self {
+    fn with(tid: Tid, file: File, guard: Option<Arc<Table>>) -> Self {
+        let process = process_state(tid).is_ok_and(|state| state.group == tid).then_some(tid);
         Self(Arc::new(Inner {
-            pid,
+            process,
             file,
             traps: RwLock::default(),
             lifted: Mutex::default(),
@@ -273,12 +276,12 @@ impl LiveMemory {
     /// Reads many pages with one copy. Says how many bytes it got; what is missing must be asked for otherwise, since
     /// some systems forbid this call and it respects page protections that `/proc/pid/mem` does not.
     fn read_vectored(&self, address: MemAddr, buffer: &mut [u8]) -> usize {
-        let Ok(base) = usize::try_from(address.raw()) else { return 0 };
+        let (Some(process), Ok(base)) = (self.0.process, usize::try_from(address.raw())) else { return 0 };
         let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
         let remote = libc::iovec { iov_base: base as *mut libc::c_void, iov_len: buffer.len() };
         // SAFETY: the kernel writes at most `buffer.len()` bytes at `buffer`, which is ours alone; the remote address
         // is a number that the kernel checks.
-        let count = unsafe { libc::process_vm_readv(self.0.pid, &local, 1, &remote, 1, 0) };
+        let count = unsafe { libc::process_vm_readv(process, &local, 1, &remote, 1, 0) };
         usize::try_from(count).unwrap_or(0)
     }
 

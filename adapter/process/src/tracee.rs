@@ -118,8 +118,7 @@ impl Tracee {
     }
 
     pub(crate) fn open_memory(&mut self) -> Result<(), ProcessError> {
-        // Of a leader that has exited before the others the kernel shows no memory.
-        let tid = self.threads().first().copied().unwrap_or(self.pid);
+        let tid = self.living();
         // The old one first: it has nothing to guard any more.
         (self.memory, self.guardian) = (None, None);
         match self.origin {
@@ -139,18 +138,25 @@ impl Tracee {
     }
 
     /// Every thread stands, and will for a while: takes the traps out of the code of a process that would outlive us, so
-    /// that it is not harmed if we are killed meanwhile. Reads do not notice.
-    pub fn disarm(&self) {
-        if let Some(memory) = self.memory.as_ref().filter(|_| self.origin == Origin::Attached) {
+    /// that it is not harmed if we are killed meanwhile. Reads do not notice. The watches are taken out of the processor
+    /// too; a thread that runs has them again.
+    pub fn disarm(&mut self) {
+        if self.origin != Origin::Attached {
+            return;
+        }
+        if let Some(memory) = &self.memory {
             memory.disarm();
         }
+        self.disarm_watches();
+        self.end_stepping();
     }
 
     /// Puts the traps back that [`Tracee::disarm`] took out. To be called before any thread runs.
-    pub fn arm(&self) {
+    pub fn arm(&mut self) {
         if let Some(memory) = &self.memory {
             memory.arm();
         }
+        self.arm_watches();
     }
 
     /// The process's number.
@@ -166,6 +172,16 @@ impl Tracee {
     /// The threads that exist and have not begun to exit, by number.
     pub fn threads(&self) -> Vec<Tid> {
         self.threads.iter().filter(|(_, thread)| thread.state != State::Exiting).map(|(tid, _)| *tid).collect()
+    }
+
+    /// A thread that has not begun to exit: of one that has, `/proc` shows no memory, no mappings and no program. The first
+    /// one if it can be: no other process gets its number while this one is there.
+    pub fn living(&self) -> Tid {
+        let has_begun_to_exit = |thread: &Thread| thread.state == State::Exiting;
+        if self.threads.get(&self.pid).is_some_and(|first| !has_begun_to_exit(first)) {
+            return self.pid;
+        }
+        self.threads.iter().find(|(_, thread)| !has_begun_to_exit(thread)).map_or(self.pid, |(tid, _)| *tid)
     }
 
     /// Whether a thread is stopped, so that it has registers to read.

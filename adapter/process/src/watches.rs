@@ -75,12 +75,17 @@ impl Watch {
     }
 }
 
+/// The version of a thread's debug registers in which nothing is enabled.
+const NOTHING: u64 = 0;
+
 /// What all threads of a program watch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watches {
     list: Vec<Watch>,
     /// How often they were set: a thread that has an older state is brought up to date before it is resumed.
     pub(crate) version: u64,
+    /// Threads that stand have none of them in their debug registers, and get them when they are resumed.
+    disarmed: bool,
 }
 
 impl Tracee {
@@ -101,7 +106,31 @@ impl Tracee {
                 return Err(error);
             }
         }
+        if self.watches.disarmed {
+            self.disarm_watches();
+        }
         Ok(())
+    }
+
+    /// Takes the watches out of the debug registers of threads that stand: they would outlive us there, and the program
+    /// would be ended by the first hit. What is watched stays known, and may be changed.
+    pub(crate) fn disarm_watches(&mut self) {
+        self.watches.disarmed = true;
+        let stopped: Vec<Tid> = self.threads().into_iter().filter(|tid| self.is_stopped(*tid)).collect();
+        for tid in stopped {
+            if self.watched_version(tid).is_none_or(|has| has == NOTHING) {
+                continue;
+            }
+            match ptrace::poke_user(tid, register(CONTROL), 0) {
+                Ok(()) => self.set_watched_version(tid, NOTHING),
+                Err(error) => tracing::debug!(tid, %error, "a thread's debug registers stay as they are"),
+            }
+        }
+    }
+
+    /// From now on threads that stand may have their watches again; each gets them when it is resumed.
+    pub(crate) fn arm_watches(&mut self) {
+        self.watches.disarmed = false;
     }
 
     /// What was set last.

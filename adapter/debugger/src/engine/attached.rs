@@ -5,7 +5,7 @@ use crate::Event;
 
 impl Engine {
     /// Right after attaching: its code is its own until it runs.
-    pub(super) fn begin_attached(&self) {
+    pub(super) fn begin_attached(&mut self) {
         self.tracee.disarm();
         if !self.tracee.is_guarded() {
             (self.events)(Event::Note(

@@ -39,6 +39,31 @@ impl Tracee {
         }
     }
 
+    /// Has no thread that stands step when it goes on by itself: the kernel sets the tracees of a dead tracer free as they
+    /// are, and one that was resumed last for a single step would be ended by the trap of the next one. Only resuming it
+    /// otherwise ends that; it is asked to stop first, and does so before it executes anything.
+    pub(super) fn end_stepping(&mut self) {
+        let steps = |thread: &Thread| {
+            thread.state == State::Stopped
+                && thread.pace == Pace::Step
+                // The signal would be lost, and a job-control stop ended.
+                && thread.delivering.is_none()
+                && thread.group_stop.is_none()
+        };
+        let stepped: Vec<Tid> = self.threads.iter().filter(|(_, thread)| steps(thread)).map(|(tid, _)| *tid).collect();
+        for tid in stepped {
+            if ptrace::interrupt(tid).and_then(|()| ptrace::cont(tid, 0)).is_err() {
+                continue;
+            }
+            let Some(status) = ptrace::wait_for(tid) else { continue };
+            if libc::WIFSTOPPED(status) && status >> 8 == libc::SIGTRAP | libc::PTRACE_EVENT_STOP << 8 {
+                self.threads.entry(tid).and_modify(|thread| thread.pace = Pace::Run);
+            } else if let Some(event) = self.digest(tid, status) {
+                self.queue.push_back(event);
+            }
+        }
+    }
+
     /// Fails unless the thread is stopped and nothing of it waits to be taken.
     pub(super) fn resumable(&self, tid: Tid) -> Result<(), ProcessError> {
         if self.is_stopped(tid) && !self.is_queued(tid) { Ok(()) } else { Err(ProcessError::ThreadGone(tid)) }

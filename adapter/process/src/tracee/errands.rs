@@ -4,6 +4,7 @@ use std::io;
 
 use weft_memory::{MemAddr, Memory};
 
+use super::Pace;
 use crate::{Mapping, Tid, Tracee, process_state, ptrace};
 
 /// The instruction `syscall`.
@@ -110,6 +111,9 @@ impl Tracee {
         };
         if let Err(error) = ptrace::set_signal_mask(tid, mask) {
             tracing::debug!(tid, %error, "a thread was gone before its signals were let through again");
+        }
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.pace = Pace::Step;
         }
         if stop_again {
             ptrace::send(self.pid, tid, libc::SIGSTOP);

@@ -172,11 +172,6 @@ impl Tracee {
         Some(slot)
     }
 
-    /// Any thread that has not begun to exit: of a leader that has, `/proc` shows no memory, no mappings and no program.
-    pub fn living(&self) -> Tid {
-        self.threads().first().copied().unwrap_or(self.pid)
-    }
-
     /// Whether the processor compares return addresses with a second stack (`x86_Thread_features` in `/proc`).
     fn has_shadow_stack(&self) -> bool {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.living())).unwrap_or_default();

@@ -17,7 +17,7 @@ use std::{
 };
 
 use weft_memory::MemAddr;
-use weft_process::{LaunchSpec, Output, OutputEnd, Stdin, Tracee, Trap, Wait, WaitEvent};
+use weft_process::{LaunchSpec, Output, OutputEnd, Stdin, Tracee, Trap, Wait, WaitEvent, Watch, WatchAccess};
 
 /// The environment variable that names the role.
 pub(crate) const ROLE: &str = "WEFT_TEST_ROLE";
@@ -63,6 +63,7 @@ extern "C" fn play() {
         "crowd" => crowd(argument),
         "holds" => holds(argument, false),
         "traps" => holds(argument, true),
+        "watches" => watches(argument),
         "looks" => looks(argument),
         "helper" => helper(),
         other => panic!("no role {other}"),
@@ -231,6 +232,57 @@ fn holds(pid: u64, run: bool) {
                     tracee.resume(tid, 0).unwrap();
                 }
             }
+        }
+    }
+}
+
+/// Is a debugger that attaches to a process, watches what the function whose address it is told counts, sees that it is
+/// watched, and holds the process until it is killed.
+fn watches(pid: u64) {
+    let mut tracee = Tracee::attach(i32::try_from(pid).unwrap()).unwrap();
+    let memory = tracee.memory().unwrap();
+    let trap = MemAddr::new(line().trim().parse().unwrap());
+    memory.plant(trap).unwrap();
+    let hit = run_to(&mut tracee, Trap::Breakpoint);
+    memory.lift(trap).unwrap();
+    let counter = MemAddr::new(tracee.registers(hit).unwrap().get(weft_memory::DwarfRegister(5)).unwrap());
+    let watch = Watch { address: counter, size: 8, access: WatchAccess::ReadWrite };
+    tracee.set_watches(&[watch]).unwrap();
+    // They come and go with the stops.
+    for _ in 0..3 {
+        run_to(&mut tracee, Trap::Hardware(1));
+        tracee.disarm();
+        tracee.arm();
+    }
+    tracee.disarm();
+    tracee.set_watches(&[Watch { address: counter.checked_add(1 << 20).unwrap(), ..watch }, watch]).unwrap();
+    say("ready");
+    while !line().is_empty() {}
+}
+
+/// Lets all threads run until one reports this, and stops them. Gives that thread.
+fn run_to(tracee: &mut Tracee, wanted: Trap) -> i32 {
+    tracee.resume_all();
+    loop {
+        let Wait::Event(event) = tracee.wait().unwrap() else { continue };
+        let Some(tid) = event.stopped_thread() else { continue };
+        if !matches!(event, WaitEvent::Trapped { trap, .. } if trap == wanted) {
+            tracee.resume(tid, 0).unwrap();
+            continue;
+        }
+        stop_before_traps(tracee, Some(event));
+        return tid;
+    }
+}
+
+/// Stops all threads; none stands behind a trap's byte, be it that it reported that already.
+fn stop_before_traps(tracee: &mut Tracee, reported: Option<WaitEvent>) {
+    tracee.stop_all().unwrap();
+    let mut hits: Vec<WaitEvent> = reported.into_iter().collect();
+    hits.extend(std::iter::from_fn(|| tracee.take_queued()));
+    for hit in hits {
+        if let WaitEvent::Trapped { tid, trap: Trap::Breakpoint } = hit {
+            tracee.set_pc(tid, tracee.registers(tid).unwrap().pc().offset(-1)).unwrap();
         }
     }
 }
