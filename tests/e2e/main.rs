@@ -14,6 +14,7 @@ mod data;
 mod ends;
 mod functions;
 mod hostile;
+mod killed;
 mod logical;
 mod mini_redis;
 mod panics;

@@ -9,6 +9,7 @@
 
 mod adapter;
 mod client;
+pub mod code;
 mod control;
 pub mod mini_redis;
 pub mod process;

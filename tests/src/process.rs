@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,26 @@ pub fn tracer(pid: i32) -> Option<i32> {
 fn status(pid: i32, key: &str) -> Option<i32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix(key))?.trim().parse().ok()
+}
+
+/// The guardians that would restore a process's code: they have its memory for their standard input.
+pub fn guardians(of: i32) -> Vec<i32> {
+    let wanted = PathBuf::from(format!("/proc/{of}/mem"));
+    let is_one = |pid: &i32| {
+        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "weft-guardian")
+            && fs::read_link(format!("/proc/{pid}/fd/0")).is_ok_and(|link| link == wanted)
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter(is_one).collect()
+}
+
+/// Waits until a process has a guardian that knows its work: it is forked, and takes its name then.
+pub fn wait_guarded(pid: i32) {
+    let deadline = Instant::now() + DEADLINE;
+    while guardians(pid).is_empty() {
+        assert!(Instant::now() < deadline, "nobody guards process {pid}");
+        std::thread::yield_now();
+    }
 }
 
 /// Peak resident memory so far, in KiB.

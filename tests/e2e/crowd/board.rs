@@ -18,28 +18,28 @@ const SINGLE: usize = 8;
 pub(super) const FILE: &str = "crowd/src/lines.rs";
 
 /// Where the program counts.
-pub(super) struct Board {
+pub(crate) struct Board {
     path: PathBuf,
     _folder: tempfile::TempDir,
 }
 
 /// What was on the board at some moment.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Account(Vec<u64>);
+pub(crate) struct Account(Vec<u64>);
 
 impl Board {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("board");
         fs::write(&path, vec![0; (SINGLE + 2 * LINES * KEYS) * 8]).expect("a file");
         Self { path, _folder: folder }
     }
 
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.path.to_str().expect("a plain path")
     }
 
-    pub(super) fn read(&self) -> Account {
+    pub(crate) fn read(&self) -> Account {
         let bytes = fs::read(&self.path).expect("the board can be read");
         Account(bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("eight"))).collect())
     }
@@ -75,7 +75,7 @@ impl Account {
 
     /// Nothing that a debugger does has shown in the program: no SIGTRAP came, no handler found itself called from code
     /// that the program has not, every child ended as it should, every sum is right.
-    pub(super) fn check_unharmed(&self) {
+    pub(crate) fn check_unharmed(&self) {
         let [sigtraps, _, strays, _, bad_children, _, wrong, ..] = self.0[..] else { panic!("a board") };
         let found = [("SIGTRAPs", sigtraps), ("strays", strays), ("bad children", bad_children), ("wrong sums", wrong)];
         assert!(found.iter().all(|(_, count)| *count == 0), "{found:?}");

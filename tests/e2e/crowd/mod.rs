@@ -4,7 +4,6 @@
 //! `WEFT_STRESS_SEED` repeats a session; `WEFT_STRESS_SECONDS` lets each test go on, seed after seed, for that long.
 
 mod board;
-mod code;
 mod random;
 mod session;
 mod terms;
@@ -14,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use weft_tests::programs::{Profile, program};
-use weft_tests::{Client, process};
+use weft_tests::{Client, code, process};
 
-use board::{Account, Board, MARKERS};
+pub(crate) use board::Board;
+use board::{Account, MARKERS};
 use session::Session;
 use terms::{Condition, Hits, Terms};
 

@@ -45,12 +45,12 @@ fn main() {
     println!("running"); // BP: running
     if plan.lives == 0 {
         std::io::stdin().read_line(&mut String::new()).expect("standard input can be read");
-        ENOUGH.store(true, SeqCst);
+        ENOUGH.store(true, SeqCst); // BP: enough
     }
     while LANES_LEFT.load(SeqCst) > 0 {
         thread::park();
     }
-    println!("finished {} wrong {}", board.finished.load(SeqCst), board.wrong.load(SeqCst));
+    println!("finished {} wrong {}", board.finished.load(SeqCst), board.wrong.load(SeqCst)); // BP: finished
 }
 
 fn live(plan: Plan, lane: u64, life: u64) {

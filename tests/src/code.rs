@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 /// Every executable page that is mapped from a file has that file's bytes. Gives the number of bytes that were compared.
-pub(super) fn check_unchanged(pid: i32) -> usize {
+pub fn check_unchanged(pid: i32) -> usize {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("its mappings");
     let memory = File::open(format!("/proc/{pid}/mem")).expect("its memory");
     let mut compared = 0;
