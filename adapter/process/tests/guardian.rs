@@ -139,27 +139,3 @@ fn a_guardian_is_small_and_leaves_with_its_debugger() {
     victim.tell();
     assert_eq!(victim.hear(), "all");
 }
-
-/// Kills a debugger while the program hits its trap as fast as it can: the one case that nobody can save it from. Run by
-/// hand, with the figures that the documentation states.
-#[test]
-#[ignore = "measures"]
-fn how_often_a_hot_trap_is_fatal() {
-    let (mut lived, rounds) = (0, 200);
-    for round in 0..rounds {
-        let mut victim = Running::start("crowd:2");
-        let target: u64 = victim.hear().parse().unwrap();
-        let mut debugger = debugger("traps", &victim, &[target]);
-        thread::sleep(Duration::from_micros(1000 + 37 * round));
-        debugger.child.kill().unwrap();
-        debugger.child.wait().unwrap();
-        until("the guardian leaves", || guardians(victim.pid()).is_empty());
-        if victim.child.try_wait().unwrap().is_none() {
-            victim.tell();
-            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| victim.hear())).is_ok() {
-                lived += 1;
-            }
-        }
-    }
-    println!("{lived} of {rounds} lived");
-}
