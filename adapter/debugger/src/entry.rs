@@ -5,15 +5,13 @@ use std::sync::Arc;
 use weft_memory::MemAddr;
 use weft_symbols::{Image, Modules};
 
-use crate::plan::behind_prologue;
-
 /// The first line of the program's own `main`: of the Rust function of that name, else of C's. Behind its prologue.
 pub(crate) fn user_main(modules: &Modules) -> Option<MemAddr> {
     let module = modules.iter().next()?;
     let image = &module.image;
     let symbol = rust_main(image).or_else(|| image.symbol("main").map(|symbol| symbol.address))?;
     let code = image.frames_at(symbol).ok().and_then(|frames| frames.into_iter().last());
-    Some(module.bias.to_memory(code.map_or(symbol, |code| behind_prologue(&code))))
+    Some(module.bias.to_memory(code.map_or(symbol, |code| code.behind_prologue())))
 }
 
 /// `krate::main`, where several crates linked into the program have one, that of the crate the file is named after.

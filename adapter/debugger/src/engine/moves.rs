@@ -6,7 +6,7 @@ use weft_process::{Trap, WaitEvent};
 
 use super::{Engine, State, refused};
 use crate::handle::Reply;
-use crate::plan::{Verdict, Way, behind_prologue};
+use crate::plan::{Verdict, Way};
 use crate::{FrameIdentity, Grain, Reason, Refused, rewind, targets};
 
 /// The instruction `syscall`.
@@ -67,7 +67,7 @@ impl Engine {
         self.tracee.set_registers(frame.tid, &rewound.registers).map_err(refused)?;
         self.forget_hit(frame.tid);
         let behind =
-            stop.modules.of(&rewound.code.image).map(|module| module.bias.to_memory(behind_prologue(&rewound.code)));
+            stop.modules.of(&rewound.code.image).map(|module| module.bias.to_memory(rewound.code.behind_prologue()));
         for _ in 0..LONGEST_PROLOGUE {
             let at = self.tracee.registers(frame.tid).map(|registers| registers.pc());
             if at.ok() == behind || self.step_instruction(frame.tid) != super::motion::Moved::Yes {

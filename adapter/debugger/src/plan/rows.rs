@@ -147,14 +147,6 @@ pub(crate) fn first_statement(stop: &Stop, copy: &CodeFrame) -> Option<MemAddr> 
     statements_of(stop, copy, None).into_keys().next()
 }
 
-/// Where a breakpoint on the entry of a concrete function belongs: behind its prologue, where its parameters can be read.
-/// In optimised code nothing is marked, and the entry itself serves.
-pub(crate) fn behind_prologue(code: &CodeFrame) -> FileAddr {
-    let rows = code.ranges.iter().filter(|range| range.contains(&code.entry));
-    let mut rows = rows.flat_map(|range| code.image.rows_in(range.clone()).unwrap_or_default());
-    rows.find(|row| row.prologue_end).map_or(code.entry, |row| row.address)
-}
-
 /// Whether the innermost function at an address in `code` is the user's.
 pub(crate) fn is_in_user_code(code: &CodeFrame, address: FileAddr) -> bool {
     let there = code.image.frames_at(address).unwrap_or_default();

@@ -52,8 +52,9 @@ impl CodeFrame {
         addresses.into_iter().filter(|address| self.ranges.iter().any(|range| range.contains(address))).collect()
     }
 
-    /// The end of the prologue, where the compiler marked one; else the entry.
-    fn behind_prologue(&self) -> FileAddr {
+    /// Where a breakpoint on the entry of a concrete function belongs: behind its prologue, where its parameters can be
+    /// read. In optimised code nothing is marked, and the entry itself serves.
+    pub fn behind_prologue(&self) -> FileAddr {
         let rows = self.ranges.iter().filter(|range| range.contains(&self.entry));
         let mut rows = rows.flat_map(|range| self.image.rows_in(range.clone()).unwrap_or_default());
         rows.find(|row| row.prologue_end && row.address >= self.entry).map_or(self.entry, |row| row.address)

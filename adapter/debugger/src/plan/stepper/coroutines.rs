@@ -93,7 +93,7 @@ fn poll_entries(stop: &Stop, place: &Place) -> BTreeSet<MemAddr> {
     let mut entries = BTreeMap::new();
     for entry in &copies {
         if let Ok(Some(code)) = image.function_frame(entry) {
-            entries.insert(code.entry, rows::behind_prologue(&code));
+            entries.insert(code.entry, code.behind_prologue());
         }
     }
     entries.into_values().map(|address| module.bias.to_memory(address)).collect()

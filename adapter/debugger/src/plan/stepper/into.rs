@@ -159,7 +159,7 @@ fn converts(code: &CodeFrame) -> bool {
 fn first_lines(stop: &Stop, callee: &Frame) -> Option<(BTreeSet<MemAddr>, MemAddr)> {
     let code = callee.code.as_ref()?;
     let module = stop.modules.of(&code.image)?;
-    let first = rows::behind_prologue(code);
+    let first = code.behind_prologue();
     let rows = if code.function.kind.is_coroutine() {
         rows::statements(stop, callee).into_keys().collect()
     } else if rows::is_in_user_code(code, first) {
