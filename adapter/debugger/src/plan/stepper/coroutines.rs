@@ -6,7 +6,6 @@ use weft_memory::MemAddr;
 use weft_runtimes::polls_task;
 use weft_values::{Place, Stop, environment, frames};
 
-use super::super::rows;
 use super::{DEPTH, Hit, Phase, Stepper, Verdict};
 use crate::StepKind;
 
