@@ -9,6 +9,7 @@ use gimli::SectionId;
 use weft_memory::FileAddr;
 
 use crate::Image;
+use crate::dies::DieReader;
 use crate::units::UnitIndex;
 
 /// Padding between two functions of one unit; a larger gap may belong to another unit.
@@ -107,10 +108,9 @@ impl Image {
     }
 
     fn root_spans(&self, index: UnitIndex, spans: &mut Vec<Span>) -> Result<(), crate::SymbolError> {
-        let unit = self.unit(index)?;
-        let dwarf = self.dwarf();
+        let reader = DieReader::of_unit(self, index)?;
         let malformed = |error| self.malformed(error);
-        let mut ranges = dwarf.unit_ranges(&unit).map_err(malformed)?;
+        let mut ranges = reader.dwarf().unit_ranges(reader.unit()).map_err(malformed)?;
         let mut own = Vec::new();
         while let Some(range) = ranges.next().map_err(malformed)? {
             if range.begin < range.end && self.is_loaded(range.begin) {

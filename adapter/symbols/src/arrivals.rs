@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use crate::dies::DieReader;
 use crate::flow::{Flow, Reached};
 use crate::{DieOffset, Image};
 
@@ -174,9 +175,8 @@ fn has_row(code: &Range<u64>, rows: &[u64]) -> bool {
 impl Image {
     /// The code of a function's DIE, or of an inlined copy's; a function's entry is in the first range.
     pub(crate) fn function_ranges(&self, die: DieOffset) -> Option<Vec<Range<u64>>> {
-        let (unit, offset) = self.unit_of(die).ok()?;
-        let entry = unit.entry(offset).ok()?;
-        let mut ranges = self.dwarf().die_ranges(&unit, &entry).ok()?;
+        let (reader, entry) = DieReader::read(self, die).ok()?;
+        let mut ranges = reader.dwarf().die_ranges(reader.unit(), &entry).ok()?;
         let mut found = Vec::new();
         while let Some(range) = ranges.next().ok()? {
             if range.begin < range.end {

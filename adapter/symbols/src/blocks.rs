@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use gimli::{AttributeValue, EntriesRaw};
 
+use crate::dies::DieReader;
 use crate::sections::Slice;
 use crate::units::UnitIndex;
 use crate::{DieOffset, Image};
@@ -31,8 +32,8 @@ impl Image {
     /// breaks off gives what was read.
     pub(crate) fn blocks_of(&self, unit: UnitIndex, addresses: &[u64]) -> Vec<Option<Block>> {
         let mut walk = Walk { addresses, found: vec![None; addresses.len()], ranges: Vec::new() };
-        if let Ok(unit) = self.unit(unit)
-            && let Err(error) = walk.run(self, &unit)
+        if let Ok(reader) = DieReader::of_unit(self, unit)
+            && let Err(error) = walk.run(&reader)
         {
             tracing::debug!(%error, file = %self.name(), "a unit breaks off");
         }
@@ -52,23 +53,19 @@ impl Image {
 
     /// Adds what one DIE says; the DIE it is a copy of.
     fn add_declaration(&self, die: DieOffset, found: &mut Declaration) -> Option<DieOffset> {
-        let index = self.units().containing(die)?;
-        let (unit, offset) = self.unit_of(die).ok()?;
-        let entry = unit.entry(offset).ok()?;
+        let (reader, entry) = DieReader::read(self, die).ok()?;
         if found.name.is_none() {
-            let name = entry.attr_value(gimli::DW_AT_name);
-            let name = name.and_then(|value| self.dwarf().attr_string(&unit, value).ok());
-            found.name = name.map(|name| name.to_string_lossy().into_owned());
+            found.name = reader.name(&entry);
         }
         let number = |name| entry.attr_value(name).and_then(|value: AttributeValue<Slice<'_>>| value.udata_value());
         if found.file.is_none()
             && let Some(AttributeValue::FileIndex(file)) = entry.attr_value(gimli::DW_AT_decl_file)
         {
-            found.file = self.unit_file(index, file);
+            found.file = self.unit_file(reader.index(), file);
             found.line = number(gimli::DW_AT_decl_line).and_then(|line| u32::try_from(line).ok()).unwrap_or(0);
         }
-        let origin = entry.attr_value(gimli::DW_AT_abstract_origin);
-        Self::reference(&unit, origin.or_else(|| entry.attr_value(gimli::DW_AT_specification))?)
+        let origin = reader.reference(&entry, gimli::DW_AT_abstract_origin);
+        origin.or_else(|| reader.reference(&entry, gimli::DW_AT_specification))
     }
 }
 
@@ -101,8 +98,8 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn run(&mut self, image: &Image, unit: &gimli::Unit<Slice<'_>>) -> gimli::Result<()> {
-        let dwarf = image.dwarf();
+    fn run(&mut self, reader: &DieReader<'_>) -> gimli::Result<()> {
+        let (dwarf, unit) = (reader.dwarf(), reader.unit());
         let mut entries = unit.entries_raw(None)?;
         // Depth of the function whose blocks are looked at: its children are deeper.
         let mut inside: Option<isize> = None;
@@ -122,8 +119,8 @@ impl Walk<'_> {
                 entries.skip_attributes(abbreviation.attributes())?;
                 continue;
             }
-            self.read_ranges(&dwarf, unit, &mut entries, abbreviation.attributes())?;
-            let Some(die) = Image::die_offset(unit, offset) else { continue };
+            self.read_ranges(dwarf, unit, &mut entries, abbreviation.attributes())?;
+            let Some(die) = reader.absolute(offset) else { continue };
             if self.note(tag, die) && tag == gimli::DW_TAG_subprogram {
                 inside = Some(depth);
             }

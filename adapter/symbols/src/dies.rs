@@ -6,6 +6,7 @@ use gimli::{AttributeValue, DwAt, UnitOffset};
 use weft_memory::FileAddr;
 
 use crate::sections::Slice;
+use crate::space::UnitPlace;
 use crate::units::UnitIndex;
 use crate::{DieOffset, Image, SourceLine, SymbolError};
 
@@ -35,12 +36,14 @@ pub(crate) struct DieReader<'a> {
     index: UnitIndex,
     unit: gimli::Unit<Slice<'a>>,
     dwarf: gimli::Dwarf<Slice<'a>>,
+    place: UnitPlace,
 }
 
 impl<'a> DieReader<'a> {
     /// Opens a unit.
     pub(crate) fn of_unit(image: &'a Image, index: UnitIndex) -> Result<Self, SymbolError> {
-        Ok(Self { image, index, unit: image.unit(index)?, dwarf: image.dwarf() })
+        let source = image.unit_source(index)?;
+        Ok(Self { image, index, unit: image.unit(index, &source)?, dwarf: source.dwarf, place: source.place })
     }
 
     /// Opens the unit a DIE is in.
@@ -76,12 +79,12 @@ impl<'a> DieReader<'a> {
 
     /// A DIE's offset in this unit, if it is in it.
     pub(crate) fn local(&self, die: DieOffset) -> Option<UnitOffset> {
-        gimli::DebugInfoOffset(die.0).to_unit_offset(&self.unit.header)
+        self.place.local(die).filter(|offset| offset.is_in_bounds(&self.unit))
     }
 
     /// The absolute offset of a DIE of this unit.
     pub(crate) fn absolute(&self, offset: UnitOffset) -> Option<DieOffset> {
-        Image::die_offset(&self.unit, offset)
+        self.place.die(offset)
     }
 
     /// The absolute offset of a DIE that was read here.
@@ -118,7 +121,12 @@ impl<'a> DieReader<'a> {
 
     /// The DIE an attribute refers to, whatever unit it is in.
     pub(crate) fn reference(&self, entry: &Entry<'a>, name: DwAt) -> Option<DieOffset> {
-        Image::reference(&self.unit, entry.attr_value(name)?)
+        self.refers_to(entry.attr_value(name)?)
+    }
+
+    /// The DIE that the value of an attribute read here refers to, whatever unit it is in.
+    pub(crate) fn refers_to(&self, value: AttributeValue<Slice<'_>>) -> Option<DieOffset> {
+        self.place.reference(value)
     }
 
     /// A flag.

@@ -50,7 +50,7 @@ struct Entry {
     /// Of the whole path without generic arguments.
     hash: u32,
     node: NodeId,
-    die: u32,
+    die: DieOffset,
 }
 
 /// The names of a file.
@@ -60,7 +60,7 @@ pub struct Index {
     types: Vec<Entry>,
     functions: Vec<(Entry, u64)>,
     /// Functions that were inlined somewhere, by the DIE that the copies refer to; in no order.
-    inlined: Vec<(NodeId, u32)>,
+    inlined: Vec<(NodeId, DieOffset)>,
     statics: Vec<Entry>,
 }
 
@@ -80,7 +80,7 @@ impl Index {
         let found = index_pass::run(image);
         let hashes = path_hashes(image.sections(), &found.names);
         let hash = |node: NodeId| usize::try_from(node).ok().and_then(|node| hashes.get(node)).copied().unwrap_or(0);
-        let entry = |node: NodeId, die: u32| Entry { hash: hash(node), node, die };
+        let entry = |node: NodeId, die: DieOffset| Entry { hash: hash(node), node, die };
         let Found { names, types, functions, inlined, statics } = found;
         let mut types: Vec<Entry> = types.into_iter().map(|(node, die)| entry(node, die)).collect();
         let mut functions: Vec<(Entry, u64)> =
@@ -96,14 +96,12 @@ impl Index {
 impl Index {
     /// Every function with code: the node of its path, its concrete DIE, its address.
     pub(crate) fn functions_by_node(&self) -> impl Iterator<Item = (NodeId, DieOffset, FileAddr)> {
-        self.functions
-            .iter()
-            .filter_map(|(entry, address)| Some((entry.node, die_offset(entry.die)?, FileAddr::new(*address))))
+        self.functions.iter().map(|(entry, address)| (entry.node, entry.die, FileAddr::new(*address)))
     }
 
     /// Every function that was inlined somewhere: the node of its path, and its abstract DIE.
     pub(crate) fn inlined_by_node(&self) -> impl Iterator<Item = (NodeId, DieOffset)> {
-        self.inlined.iter().filter_map(|(node, die)| Some((*node, die_offset(*die)?)))
+        self.inlined.iter().copied()
     }
 
     /// A node's parent and the number of its name; none for the outermost scope.
@@ -157,11 +155,8 @@ impl Image {
         let query = Query::new(self.sections(), &index.names, path, Match::AnyArguments);
         let near = range_of(&index.functions, query.hash, |(entry, _)| entry.hash);
         let found = index.functions.get(near).unwrap_or_default().iter().filter(|(entry, _)| query.is(entry.node));
-        let mut found: Vec<FunctionEntry> = found
-            .filter_map(|(entry, address)| {
-                Some(FunctionEntry { address: FileAddr::new(*address), die: die_offset(entry.die)? })
-            })
-            .collect();
+        let mut found: Vec<FunctionEntry> =
+            found.map(|(entry, address)| FunctionEntry { address: FileAddr::new(*address), die: entry.die }).collect();
         // The linker may fold equal functions of several units into one.
         found.dedup_by_key(|entry| entry.address);
         found
@@ -173,8 +168,7 @@ impl Image {
         let query = Query::new(self.sections(), &index.names, path, Match::AnyArguments);
         let near = range_of(&index.statics, query.hash, |entry| entry.hash);
         let found = index.statics.get(near).unwrap_or_default().iter().filter(|entry| query.is(entry.node));
-        let mut found: Vec<Static> =
-            found.filter_map(|entry| self.static_at(die_offset(entry.die)?, path.to_owned())).collect();
+        let mut found: Vec<Static> = found.filter_map(|entry| self.static_at(entry.die, path.to_owned())).collect();
         found.sort_by_key(|found| (found.thread_local, found.address));
         found.dedup_by_key(|found| (found.thread_local, found.address));
         found
@@ -185,9 +179,9 @@ impl Image {
         let index = self.index();
         let in_crate = |path: &String| path.split("::").next() == Some(krate) && !path.contains(['{', '<']);
         let named = index.statics.iter().filter_map(|entry| Some((self.path_of(entry.node)?, entry.die)));
-        let mut named: Vec<(String, u32)> = named.filter(|(path, _)| in_crate(path)).collect();
+        let mut named: Vec<(String, DieOffset)> = named.filter(|(path, _)| in_crate(path)).collect();
         named.sort_unstable();
-        let mut found = named.into_iter().filter_map(|(path, die)| self.static_at(die_offset(die)?, path));
+        let mut found = named.into_iter().filter_map(|(path, die)| self.static_at(die, path));
         let mut statics: Vec<Static> = found.by_ref().take(most).collect();
         statics.dedup_by_key(|found| (found.thread_local, found.address));
         statics
@@ -218,12 +212,8 @@ impl Image {
         let query = Query::new(self.sections(), &index.names, path, how);
         let near = range_of(&index.types, query.hash, |entry| entry.hash);
         let found = index.types.get(near).unwrap_or_default().iter().filter(|entry| query.is(entry.node));
-        found.filter_map(|entry| self.type_at(die_offset(entry.die)?)).collect()
+        found.filter_map(|entry| self.type_at(entry.die)).collect()
     }
-}
-
-fn die_offset(die: u32) -> Option<DieOffset> {
-    usize::try_from(die).ok().map(DieOffset)
 }
 
 fn range_of<T>(sorted: &[T], hash: u32, of: impl Fn(&T) -> u32) -> Range<usize> {

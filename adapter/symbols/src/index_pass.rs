@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use gimli::{Abbreviation, AttributeValue, DebugInfoOffset, EntriesRaw, LittleEndian, SectionId};
 use rustc_hash::FxHashMap;
 
-use crate::Image;
 use crate::interned::{INLINE, Names, Node, NodeId, ROOT};
 use crate::sections::Slice;
+use crate::space::UnitPlace;
 use crate::statics;
+use crate::units::UnitSource;
+use crate::{DieOffset, Image};
 
 /// Threads at most: the pass is bound by memory long before.
 const MAX_THREADS: usize = 8;
@@ -18,7 +20,7 @@ const MAX_ORIGINS: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FoundFunction {
     pub(crate) address: u64,
-    pub(crate) die: u32,
+    pub(crate) die: DieOffset,
     pub(crate) node: NodeId,
 }
 
@@ -27,29 +29,29 @@ pub(crate) struct FoundFunction {
 pub(crate) struct Found {
     pub(crate) names: Names,
     /// One DIE per path: the first of the file.
-    pub(crate) types: FxHashMap<NodeId, u32>,
+    pub(crate) types: FxHashMap<NodeId, DieOffset>,
     pub(crate) functions: Vec<FoundFunction>,
     /// Abstract DIEs of functions that were inlined somewhere.
-    pub(crate) inlined: Vec<(NodeId, u32)>,
-    pub(crate) statics: Vec<(NodeId, u32)>,
+    pub(crate) inlined: Vec<(NodeId, DieOffset)>,
+    pub(crate) statics: Vec<(NodeId, DieOffset)>,
 }
 
 /// A function's name, or where to look for it.
 #[derive(Clone, Copy, Debug)]
 enum Named {
     Here(Node),
-    At(u32),
+    At(DieOffset),
 }
 
 /// What one thread finds.
 struct Part {
     found: Found,
     /// Functions without code of their own: declarations and abstract ones, by DIE.
-    named: Vec<(u32, Named)>,
+    named: Vec<(DieOffset, Named)>,
     /// Functions with code whose name stands elsewhere: address, DIE, where.
-    pending: Vec<(u64, u32, u32)>,
+    pending: Vec<(u64, DieOffset, DieOffset)>,
     /// Functions of which copies were inlined, by DIE.
-    inlined: Vec<u32>,
+    inlined: Vec<DieOffset>,
 }
 
 /// Reads all units. A unit that breaks off gives what was read of it.
@@ -90,23 +92,25 @@ impl Part {
         let mut bytes = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(entry) = image.units().list().get(index) else { return part };
-            image.sections().read_into(SectionId::DebugInfo, entry.offset, entry.length, &mut bytes);
-            if let Err(error) = part.read_unit(image, index, entry.offset, &bytes) {
-                tracing::debug!(%error, unit = entry.offset, file = %image.name(), "a unit breaks off");
+            if index >= image.units().list().len() {
+                return part;
+            }
+            let Ok(source) = image.unit_source(index) else { continue };
+            source.sections.read_into(SectionId::DebugInfo, source.offset, source.length, &mut bytes);
+            if let Err(error) = part.read_unit(image, &source, &bytes) {
+                tracing::debug!(%error, unit = index, file = %image.name(), "a unit breaks off");
             }
         }
     }
 
-    fn read_unit(&mut self, image: &Image, index: usize, start: usize, bytes: &[u8]) -> gimli::Result<()> {
-        let Ok(root) = image.unit_root(index) else { return Ok(()) };
-        let dwarf = image.dwarf();
+    fn read_unit(&mut self, image: &Image, source: &UnitSource<'_>, bytes: &[u8]) -> gimli::Result<()> {
         let info = gimli::DebugInfo::new(bytes, LittleEndian);
         let header = info.header_from_offset(DebugInfoOffset(0))?;
-        let abbreviations = dwarf.debug_abbrev.abbreviations(header.debug_abbrev_offset())?;
-        let unit = root.unit(header, std::sync::Arc::new(abbreviations));
+        let abbreviations = source.dwarf.debug_abbrev.abbreviations(header.debug_abbrev_offset())?;
+        let unit = source.root.unit(header, std::sync::Arc::new(abbreviations));
         let entries = unit.entries_raw(None)?;
-        UnitWalk { image, dwarf: &dwarf, unit: &unit, start, part: self, scopes: Vec::new() }.run(entries)
+        UnitWalk { image, dwarf: &source.dwarf, unit: &unit, place: source.place, part: self, scopes: Vec::new() }
+            .run(entries)
     }
 
     /// Takes over what another thread found.
@@ -166,7 +170,7 @@ impl Part {
 
 impl Part {
     /// The name of a function without code of its own.
-    fn name_of(&mut self, die: u32) -> Option<NodeId> {
+    fn name_of(&mut self, die: DieOffset) -> Option<NodeId> {
         let mut at = die;
         for _ in 0..MAX_ORIGINS {
             let found = self.named.binary_search_by_key(&at, |(die, _)| *die).ok()?;
@@ -187,8 +191,8 @@ struct UnitWalk<'a, 's> {
     image: &'a Image,
     dwarf: &'a gimli::Dwarf<Slice<'s>>,
     unit: &'a gimli::Unit<Slice<'s>>,
-    /// The unit's offset in `.debug_info`; its own bytes begin at 0 here.
-    start: usize,
+    /// Its own bytes begin at 0 here.
+    place: UnitPlace,
     part: &'a mut Part,
     /// Scopes around the DIE at hand: depth, node, and whether types in it count (not inside a type).
     scopes: Vec<(isize, NodeId, bool)>,
@@ -199,7 +203,7 @@ struct UnitWalk<'a, 's> {
 struct Attributes {
     name: Option<u32>,
     low_pc: Option<u64>,
-    origin: Option<u32>,
+    origin: Option<DieOffset>,
     declaration: bool,
     inlined: bool,
     live_static: bool,
@@ -217,7 +221,7 @@ impl<'s> UnitWalk<'_, 's> {
                 continue;
             }
             function = None;
-            let die = self.start.checked_add(offset.0).and_then(|die| u32::try_from(die).ok());
+            let die = self.place.die(offset);
             while self.scopes.last().is_some_and(|(scope, ..)| *scope >= depth) {
                 self.scopes.pop();
             }
@@ -266,7 +270,7 @@ impl<'s> UnitWalk<'_, 's> {
         entries: &mut EntriesRaw<'_, Slice<'s>>,
         abbreviation: &Abbreviation,
         depth: isize,
-        die: u32,
+        die: DieOffset,
     ) -> gimli::Result<()> {
         let (parent, counts) = self.here();
         if !counts {
@@ -290,7 +294,7 @@ impl<'s> UnitWalk<'_, 's> {
         &mut self,
         entries: &mut EntriesRaw<'_, Slice<'s>>,
         abbreviation: &Abbreviation,
-        die: u32,
+        die: DieOffset,
     ) -> gimli::Result<()> {
         let attributes = self.attributes(entries, abbreviation)?;
         let (parent, _) = self.here();
@@ -317,7 +321,7 @@ impl<'s> UnitWalk<'_, 's> {
         &mut self,
         entries: &mut EntriesRaw<'_, Slice<'s>>,
         abbreviation: &Abbreviation,
-        die: u32,
+        die: DieOffset,
     ) -> gimli::Result<()> {
         let attributes = self.attributes(entries, abbreviation)?;
         if let (Some(name), true) = (attributes.name, attributes.live_static) {
@@ -343,7 +347,7 @@ impl<'s> UnitWalk<'_, 's> {
                 gimli::DW_AT_ranges => ranges = Some(value),
                 gimli::DW_AT_declaration => found.declaration = true,
                 gimli::DW_AT_inline => found.inlined = true,
-                gimli::DW_AT_abstract_origin | gimli::DW_AT_specification => found.origin = self.reference(value),
+                gimli::DW_AT_abstract_origin | gimli::DW_AT_specification => found.origin = self.place.reference(value),
                 gimli::DW_AT_location => {
                     if let AttributeValue::Exprloc(expression) = value {
                         found.live_static = statics::is_live(self.image, self.dwarf, self.unit, expression);
@@ -372,14 +376,5 @@ impl<'s> UnitWalk<'_, 's> {
             _ => return None,
         };
         u32::try_from(offset).ok().filter(|offset| *offset & INLINE == 0)
-    }
-
-    fn reference(&self, value: AttributeValue<Slice<'s>>) -> Option<u32> {
-        let offset = match value {
-            AttributeValue::UnitRef(offset) => self.start.checked_add(offset.0)?,
-            AttributeValue::DebugInfoRef(offset) => offset.0,
-            _ => return None,
-        };
-        u32::try_from(offset).ok()
     }
 }

@@ -49,6 +49,7 @@ mod roots;
 mod scopes;
 mod search;
 mod sections;
+mod space;
 mod statics;
 mod symtab;
 mod type_reader;

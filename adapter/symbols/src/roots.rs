@@ -133,7 +133,7 @@ fn parse(image: &Image, header: gimli::UnitHeader<Slice<'_>>, table: Arc<Abbrevi
         }
     }
     if let Some(value) = low_pc {
-        root.low_pc = image.dwarf().attr_address(&root.unit(header, table), value)?.unwrap_or(0);
+        root.low_pc = image.sections().dwarf().attr_address(&root.unit(header, table), value)?.unwrap_or(0);
     }
     Ok(root)
 }

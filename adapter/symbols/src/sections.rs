@@ -117,6 +117,15 @@ impl Sections {
         EndianSlice::new(self.bytes(id), LittleEndian)
     }
 
+    /// `gimli`'s view of all sections. Costs next to nothing.
+    pub(crate) fn dwarf(&self) -> gimli::Dwarf<Slice<'_>> {
+        let loaded = gimli::Dwarf::load(|id| Ok::<_, std::convert::Infallible>(self.slice(id)));
+        match loaded {
+            Ok(dwarf) => dwarf,
+            Err(never) => match never {},
+        }
+    }
+
     /// How long a section is.
     pub(crate) fn len(&self, id: SectionId) -> usize {
         match self.find(id).map(|section| &section.place) {

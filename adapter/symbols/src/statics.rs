@@ -3,6 +3,7 @@
 use gimli::{AttributeValue, Expression, Operation};
 use weft_memory::FileAddr;
 
+use crate::dies::DieReader;
 use crate::sections::Slice;
 use crate::{DieOffset, Image, Static, Type};
 use std::sync::Arc;
@@ -59,19 +60,11 @@ impl Image {
     /// A thread-local with a destructor and its twin without one both have debug information, both perhaps with offset
     /// 0; only the one that is in the symbol table exists.
     pub(crate) fn static_at(self: &Arc<Self>, die: DieOffset, path: String) -> Option<Static> {
-        let (unit, offset) = self.unit_of(die).ok()?;
-        let entry = unit.entry(offset).ok()?;
-        let dwarf = self.dwarf();
+        let (reader, entry) = DieReader::read(self, die).ok()?;
         let AttributeValue::Exprloc(expression) = entry.attr_value(gimli::DW_AT_location)? else { return None };
-        let linkage_name = entry
-            .attr_value(gimli::DW_AT_linkage_name)
-            .and_then(|value| dwarf.attr_string(&unit, value).ok())
-            .map(|name| name.to_string_lossy().into_owned());
-        let ty = entry
-            .attr_value(gimli::DW_AT_type)
-            .and_then(|value| Self::reference(&unit, value))
-            .and_then(|die| self.type_at(die));
-        let (address, thread_local) = match place(&dwarf, &unit, expression)? {
+        let linkage_name = reader.string(&entry, gimli::DW_AT_linkage_name);
+        let ty = reader.reference(&entry, gimli::DW_AT_type).and_then(|die| self.type_at(die));
+        let (address, thread_local) = match place(reader.dwarf(), reader.unit(), expression)? {
             StaticPlace::Address(address) => (address, false),
             StaticPlace::ThreadLocal(offset) => {
                 (self.live_thread_local(linkage_name.as_deref(), ty.as_ref(), offset)?, true)

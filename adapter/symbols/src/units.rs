@@ -7,11 +7,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use gimli::{Abbreviations, AttributeValue, DebugInfoOffset, SectionId, UnitOffset};
+use gimli::{Abbreviations, DebugInfoOffset, SectionId};
 use rustc_hash::FxBuildHasher;
 
 use crate::roots::{Root, read_root};
 use crate::sections::{Sections, Slice};
+use crate::space::UnitPlace;
 use crate::{DieOffset, Image, SymbolError};
 
 /// Longest unit header: 64-bit DWARF 5 with a type signature.
@@ -96,67 +97,62 @@ fn unit_length_and_version(header: &[u8]) -> Option<(usize, u16)> {
     Some((length, version))
 }
 
+/// What the DIEs of a unit are read with.
+pub(crate) struct UnitSource<'a> {
+    /// `gimli`'s view of the sections. Costs next to nothing.
+    pub(crate) dwarf: gimli::Dwarf<Slice<'a>>,
+    /// What is needed of the unit's root.
+    pub(crate) root: Arc<Root>,
+    /// Where the unit lies in the info space.
+    pub(crate) place: UnitPlace,
+    /// Where its bytes are.
+    pub(crate) sections: &'a Sections,
+    /// Of its header in the file's `.debug_info`.
+    pub(crate) offset: usize,
+    /// Header included.
+    pub(crate) length: usize,
+}
+
 impl Image {
     /// The table of units, made when first asked for.
     pub(crate) fn units(&self) -> &Units {
         self.unit_table().get_or_init(|| Units::read(self.sections()))
     }
 
-    /// `gimli`'s view of all sections. Costs next to nothing.
-    pub(crate) fn dwarf(&self) -> gimli::Dwarf<Slice<'_>> {
-        let sections = self.sections();
-        let loaded = gimli::Dwarf::load(|id| Ok::<_, std::convert::Infallible>(sections.slice(id)));
-        match loaded {
-            Ok(dwarf) => dwarf,
-            Err(never) => match never {},
-        }
-    }
-
-    /// A unit ready to be read. It lacks name, directory and line program, which need other sections.
-    pub(crate) fn unit(&self, index: UnitIndex) -> Result<gimli::Unit<Slice<'_>>, SymbolError> {
-        let entry = self.unit_entry(index)?;
-        let root = entry.root.get_or_init(|| read_root(self, entry).map(Arc::new)).as_ref().map_err(Clone::clone)?;
-        let header = self.unit_header(entry)?;
-        let abbreviations = entry.abbreviations.get_or_init(|| self.abbreviations(header.debug_abbrev_offset().0));
-        Ok(root.unit(header, abbreviations.clone()?))
-    }
-
     fn unit_entry(&self, index: UnitIndex) -> Result<&UnitEntry, SymbolError> {
         self.units().list.get(index).ok_or_else(|| self.malformed("a unit is missing"))
     }
 
-    /// The unit a DIE is in, and the DIE's offset in it.
-    pub(crate) fn unit_of(&self, die: DieOffset) -> Result<(gimli::Unit<Slice<'_>>, UnitOffset), SymbolError> {
-        let index = self.units().containing(die).ok_or_else(|| self.malformed("a reference leads out of all units"))?;
-        let unit = self.unit(index)?;
-        let offset = DebugInfoOffset(die.0).to_unit_offset(&unit.header);
-        let offset = offset.ok_or_else(|| self.malformed("a reference leads into a unit header"))?;
-        Ok((unit, offset))
+    /// What a unit's DIEs are read with.
+    pub(crate) fn unit_source(&self, index: UnitIndex) -> Result<UnitSource<'_>, SymbolError> {
+        let entry = self.unit_entry(index)?;
+        Ok(UnitSource {
+            dwarf: self.sections().dwarf(),
+            root: self.unit_root(index)?,
+            place: UnitPlace::new(entry.offset),
+            sections: self.sections(),
+            offset: entry.offset,
+            length: entry.length,
+        })
+    }
+
+    /// A unit ready to be read. It lacks name, directory and line program, which need other sections.
+    pub(crate) fn unit<'a>(
+        &'a self,
+        index: UnitIndex,
+        source: &UnitSource<'a>,
+    ) -> Result<gimli::Unit<Slice<'a>>, SymbolError> {
+        let entry = self.unit_entry(index)?;
+        let header = source.dwarf.debug_info.header_from_offset(DebugInfoOffset(source.offset));
+        let header = header.map_err(|error| self.malformed(error))?;
+        let abbreviations = entry.abbreviations.get_or_init(|| self.abbreviations(header.debug_abbrev_offset().0));
+        Ok(source.root.unit(header, abbreviations.clone()?))
     }
 
     /// What a unit's root says. Reads a few hundred bytes, and no abbreviations but the root's own.
     pub(crate) fn unit_root(&self, index: UnitIndex) -> Result<Arc<Root>, SymbolError> {
         let entry = self.unit_entry(index)?;
         entry.root.get_or_init(|| read_root(self, entry).map(Arc::new)).clone()
-    }
-
-    /// The absolute offset of a DIE of a unit.
-    pub(crate) fn die_offset(unit: &gimli::Unit<Slice<'_>>, offset: UnitOffset) -> Option<DieOffset> {
-        offset.to_debug_info_offset(&unit.header).map(|offset| DieOffset(offset.0))
-    }
-
-    /// The DIE a reference attribute names, whatever unit it is in.
-    pub(crate) fn reference(unit: &gimli::Unit<Slice<'_>>, value: AttributeValue<Slice<'_>>) -> Option<DieOffset> {
-        match value {
-            AttributeValue::UnitRef(offset) => Self::die_offset(unit, offset),
-            AttributeValue::DebugInfoRef(offset) => Some(DieOffset(offset.0)),
-            _ => None,
-        }
-    }
-
-    fn unit_header(&self, entry: &UnitEntry) -> Result<gimli::UnitHeader<Slice<'_>>, SymbolError> {
-        let info = gimli::DebugInfo::from(self.sections().slice(SectionId::DebugInfo));
-        info.header_from_offset(DebugInfoOffset(entry.offset)).map_err(|error| self.malformed(error))
     }
 
     fn abbreviations(&self, offset: usize) -> Result<Arc<Abbreviations>, SymbolError> {

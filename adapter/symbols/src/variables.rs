@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use weft_memory::{MemAddr, Memory, Registers};
 
 use crate::dies::{DieReader, Entry, Visit, origins};
-use crate::{CodeFrame, DieOffset, Image, Modules, SourceLine, SymbolError, Type};
+use crate::{CodeFrame, DieOffset, Modules, SourceLine, SymbolError, Type};
 
 /// Most variables of one frame that are listed.
 const MAX_VARIABLES: usize = 10_000;
@@ -195,6 +195,6 @@ fn holds_variables(tag: gimli::DwTag) -> bool {
     )
 }
 
-fn type_of(chain: &[(DieReader<'_>, Entry<'_>)]) -> Option<DieOffset> {
-    chain.iter().find_map(|(reader, entry)| Image::reference(reader.unit(), entry.attr_value(gimli::DW_AT_type)?))
+fn type_of<'a>(chain: &[(DieReader<'a>, Entry<'a>)]) -> Option<DieOffset> {
+    chain.iter().find_map(|(reader, entry)| reader.reference(entry, gimli::DW_AT_type))
 }

@@ -6,6 +6,7 @@ use gimli::AttributeValue;
 use rustc_hash::FxHashMap;
 use weft_memory::FileAddr;
 
+use crate::dies::DieReader;
 use crate::statics::{StaticPlace, place};
 use crate::units::UnitIndex;
 use crate::{DieOffset, Image, Type};
@@ -38,8 +39,8 @@ impl Image {
     /// Finds `DW_TAG_variable`s with an address whose type has a containing type. All vtables that the linker dropped
     /// pile up at address 0 and are left out.
     fn read_vtables(&self, index: UnitIndex, vtables: &mut UnitVtables) -> Result<(), crate::SymbolError> {
-        let unit = self.unit(index)?;
-        let dwarf = self.dwarf();
+        let reader = DieReader::of_unit(self, index)?;
+        let (dwarf, unit) = (reader.dwarf(), reader.unit());
         let mut read = || -> gimli::Result<()> {
             // Types come before or after the variables that use them.
             let mut containing: FxHashMap<DieOffset, DieOffset> = FxHashMap::default();
@@ -64,13 +65,13 @@ impl Image {
                     found.map(gimli::Attribute::value)
                 };
                 if is_vtable_type {
-                    let own = Self::die_offset(&unit, offset);
-                    let of = value(gimli::DW_AT_containing_type).and_then(|value| Self::reference(&unit, value));
+                    let own = reader.absolute(offset);
+                    let of = value(gimli::DW_AT_containing_type).and_then(|value| reader.refers_to(value));
                     containing.extend(own.zip(of));
                 } else if let (Some(AttributeValue::Exprloc(expression)), Some(ty)) =
                     (value(gimli::DW_AT_location), value(gimli::DW_AT_type))
-                    && let Some(StaticPlace::Address(address)) = place(&dwarf, &unit, expression)
-                    && let Some(ty) = Self::reference(&unit, ty)
+                    && let Some(StaticPlace::Address(address)) = place(dwarf, unit, expression)
+                    && let Some(ty) = reader.refers_to(ty)
                     && self.is_loaded(address)
                 {
                     variables.push((address, ty));
