@@ -16,9 +16,30 @@ impl Tracee {
     pub fn attach(pid: Pid) -> Result<Self, ProcessError> {
         check(pid)?;
         let mut tracee = Self::new(Waiter::new()?, pid, Origin::Attached)?;
-        let mut seen = HashSet::new();
+        tracee.seize_all(pid)?;
+        if tracee.threads().is_empty() {
+            return Err(check(pid).err().unwrap_or(ProcessError::NoProcess(pid)));
+        }
+        tracee.open_memory().map_err(|error| check(pid).err().unwrap_or(error))?;
+        // The kernel decides early in the making of a thread whether its tracer takes hold of it: one that was being made
+        // while its parent was seized is nobody's, and may be listed only later. Once all that are ours stand, only such
+        // a thread could make another one.
         for _ in 0..MOST_PASSES {
-            let new: Vec<_> = proc::threads(pid).into_iter().filter(|tid| seen.insert(*tid)).collect();
+            tracee.stop_all()?;
+            if !tracee.seize_all(pid)? {
+                break;
+            }
+        }
+        Ok(tracee)
+    }
+
+    /// Takes hold of the threads that are not ours yet, until there are no more of them. Whether there were any.
+    fn seize_all(&mut self, pid: Pid) -> Result<bool, ProcessError> {
+        let mut seen = HashSet::new();
+        let mut any = false;
+        for _ in 0..MOST_PASSES {
+            let is_new = |tid: &Pid| !self.knows(*tid) && seen.insert(*tid);
+            let new: Vec<_> = proc::threads(pid).into_iter().filter(is_new).collect();
             if new.is_empty() {
                 break;
             }
@@ -27,22 +48,20 @@ impl Tracee {
                     continue;
                 }
                 match ptrace::seize(tid, ptrace::OPTIONS) {
-                    Ok(()) => tracee.add_running(tid),
+                    Ok(()) => {
+                        self.add_running(tid);
+                        any = true;
+                    }
                     // Born of a thread that is already ours: the kernel attached it, and its birth will be reported.
                     Err(_) if is_ours(tid) => {}
                     Err(reason) if reason.raw_os_error() == Some(libc::ESRCH) => {}
                     // A thread that is just ending answers EPERM too; only a refusal of the whole process counts.
-                    Err(_) if tid != pid && !tracee.threads().is_empty() => {}
+                    Err(_) if tid != pid && !self.threads().is_empty() => {}
                     Err(reason) => return Err(refusal(pid, reason)),
                 }
             }
         }
-        if tracee.threads().is_empty() {
-            return Err(check(pid).err().unwrap_or(ProcessError::NoProcess(pid)));
-        }
-        tracee.open_memory().map_err(|error| check(pid).err().unwrap_or(error))?;
-        tracee.stop_all()?;
-        Ok(tracee)
+        Ok(any)
     }
 }
 

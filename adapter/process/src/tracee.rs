@@ -117,6 +117,11 @@ impl Tracee {
         self.threads.insert(tid, Thread::new(State::Running));
     }
 
+    /// Whether a thread is ours, on its way out or not.
+    pub(crate) fn knows(&self, tid: Tid) -> bool {
+        self.threads.contains_key(&tid)
+    }
+
     pub(crate) fn open_memory(&mut self) -> Result<(), ProcessError> {
         let tid = self.living();
         // The old one first: it has nothing to guard any more.

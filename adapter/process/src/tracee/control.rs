@@ -218,6 +218,17 @@ impl Tracee {
         }
     }
 
+    /// Waits for the ends of threads that are on their way out. They cannot be let go, and as long as nobody takes note of
+    /// their end, nobody can be told of the process's. The first thread's comes with the process's.
+    fn collect_exiting(&self) {
+        let exiting = self.threads.iter().filter(|(tid, thread)| thread.state == State::Exiting && **tid != self.pid);
+        for tid in exiting.map(|(tid, _)| *tid) {
+            while ptrace::wait_for(tid).is_some_and(|status| libc::WIFSTOPPED(status)) {
+                let _gone = ptrace::cont(tid, 0);
+            }
+        }
+    }
+
     /// Lets the process go: traps out, every thread running (or in the job-control stop it was in), undelivered signals
     /// delivered. Threads whose hit of a trap nobody has taken yet are moved back to it.
     pub fn detach(&mut self) -> Result<(), ProcessError> {
@@ -251,6 +262,7 @@ impl Tracee {
                 tracing::debug!(tid, %error, "a thread was gone before it was let go");
             }
         }
+        self.collect_exiting();
         self.threads.clear();
         self.detached = true;
         Ok(())
