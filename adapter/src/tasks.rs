@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// The tasks in a core file.
 fn look_at_core(path: &Path, program: Option<&Path>) -> Result<Value, Failure> {
     let core = Core::open(path, program).map_err(|error| error.to_string())?;
-    let stop = core_stop(&core).map_err(|error| error.to_string())?;
+    let stop = core_stop(&core, &ImageCache::new()).map_err(|error| error.to_string())?;
     let mut snapshot = Runtimes::new().list(&stop).snapshot.as_ref().clone();
     snapshot.notes.extend(core.remarks());
     body(&snapshot, 1, &mut Numbering::default())

@@ -32,13 +32,13 @@ fn main() {
 }
 "#;
 
-fn line(text: &str) -> i64 {
+pub(crate) fn line(text: &str) -> i64 {
     let index = SOURCE.lines().position(|line| line.ends_with(text)).expect("the text is there");
     i64::try_from(index + 1).expect("a line number")
 }
 
 /// Compiles with rustc's flags; the folder goes with the test.
-fn build(folder: &Path, flags: &[&str]) -> (PathBuf, PathBuf) {
+pub(crate) fn build(folder: &Path, flags: &[&str]) -> (PathBuf, PathBuf) {
     let source = folder.join("shop.rs");
     let program = folder.join("shop");
     fs::write(&source, SOURCE).expect("written");
@@ -54,12 +54,14 @@ fn build(folder: &Path, flags: &[&str]) -> (PathBuf, PathBuf) {
 fn check(flags: &[&str], optimised: bool) {
     let folder = tempfile::tempdir().expect("a folder");
     let (source, program) = build(folder.path(), flags);
+    check_built(&source, &program, flags, optimised, Value::Null);
+}
+
+/// The same with a program that is built; `more` goes into the launch configuration.
+pub(crate) fn check_built(source: &Path, program: &Path, flags: &[&str], optimised: bool, more: Value) -> Client {
     let mut client = Client::weft();
-    let launch = Launch {
-        breakpoints: vec![(source.clone(), line("// at end")), (source, line("// in main"))],
-        more: Value::Null,
-    };
-    let set = client.launch(&program, &[], &launch);
+    let breakpoints = vec![(source.to_owned(), line("// at end")), (source.to_owned(), line("// in main"))];
+    let set = client.launch(program, &[], &Launch { breakpoints, more });
     assert!(set.iter().all(|breakpoint| breakpoint.verified), "{flags:?}: {set:?}");
     let stop = client.stopped();
     assert_eq!(stop.hit, [set[0].id], "{flags:?}");
@@ -78,6 +80,7 @@ fn check(flags: &[&str], optimised: bool) {
     client.resume(stop.thread);
     assert_eq!(client.exited(), 0, "{flags:?}");
     assert_eq!(client.output("stdout"), "sum 7\npen 7\n", "{flags:?}");
+    client
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod logical;
 mod mini_redis;
 mod panics;
 mod requests;
+mod separate;
 mod spawner;
 mod step_zoo;
 mod stepping;

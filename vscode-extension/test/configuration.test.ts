@@ -56,7 +56,7 @@ test('how a program is treated can be said of a launch and of an attach alike', 
   const [debug] = manifest.contributes.debuggers;
   assert.ok(debug);
   const { launch, attach } = debug.configurationAttributes;
-  for (const name of ['signals', 'followForks', 'stepIntoRuntime', 'pinThreads', 'sourceMap', 'async', 'stopOnEntry']) {
+  for (const name of ['signals', 'followForks', 'stepIntoRuntime', 'pinThreads', 'debugDirectories', 'sourceMap', 'async', 'stopOnEntry']) {
     assert.ok(launch.properties[name], `launch lacks ${name}`);
     assert.deepEqual(name === 'stopOnEntry' || attach.properties[name], name === 'stopOnEntry' || launch.properties[name], name);
     assert.ok(attach.properties[name], `attach lacks ${name}`);

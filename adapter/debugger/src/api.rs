@@ -63,11 +63,19 @@ pub struct Settings {
     pub step_into_runtime: bool,
     /// A thread that hits breakpoints in quick succession may be moved to the engine's core while it does.
     pub pin_threads: bool,
+    /// Folders with separate debug files, looked into before the usual ones; absolute.
+    pub debug_directories: Vec<PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { signals: BTreeMap::new(), follow_forks: false, step_into_runtime: false, pin_threads: true }
+        Self {
+            signals: BTreeMap::new(),
+            follow_forks: false,
+            step_into_runtime: false,
+            pin_threads: true,
+            debug_directories: Vec::new(),
+        }
     }
 }
 

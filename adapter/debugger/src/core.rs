@@ -3,23 +3,20 @@
 use std::sync::Arc;
 
 use weft_process::{Core, CoreError};
-use weft_symbols::{DebugInfo, Modules};
+use weft_symbols::Modules;
 use weft_values::{Stop, ThreadState};
 
 use crate::images::{ImageCache, modules_of};
 
-/// What can be read of a core file. The time of it is not known.
-pub fn core_stop(core: &Core) -> Result<Stop, CoreError> {
+/// What can be read of a core file, with the files of its program from `images`. The time of it is not known.
+pub fn core_stop(core: &Core, images: &ImageCache) -> Result<Stop, CoreError> {
     let not = |what: String| CoreError::NotACore { path: core.path.clone(), what };
     let program = core.executable().ok_or_else(|| not("it names no program".to_owned()))?;
-    let modules = modules_of(core.pid, program, &core.mappings, &ImageCache::new());
+    let modules = modules_of(core.pid, program, &core.mappings, images);
     let known = modules.iter().next().filter(|module| module.image.path() == program);
-    let Some(module) = known else {
+    if known.is_none() {
         let program = program.display();
         return Err(not(format!("its program {program} cannot be read; name it with `program` (`--exe`)")));
-    };
-    if module.image.debug_info() == DebugInfo::Absent {
-        tracing::debug!(program = %program.display(), "no debug information");
     }
     Ok(stop(core, modules))
 }

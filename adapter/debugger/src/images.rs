@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use weft_memory::{Bias, MemAddr};
 use weft_process::{Mapping, Pid};
-use weft_symbols::{Image, Module, Modules};
+use weft_symbols::{DebugFolders, Image, Module, Modules};
 
 /// What is mapped is mapped in whole pages of this size.
 const PAGE: u64 = 4096;
@@ -18,12 +18,18 @@ type Images = HashMap<(PathBuf, u64), Option<Arc<Image>>>;
 #[derive(Debug, Default)]
 pub struct ImageCache {
     images: Mutex<Images>,
+    folders: DebugFolders,
 }
 
 impl ImageCache {
-    /// No file yet.
+    /// No file yet; separate debug files are where they usually are.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, with separate debug files in these folders.
+    pub fn with_debug_files_in(folders: DebugFolders) -> Self {
+        Self { folders, ..Self::default() }
     }
 
     /// Opens the file behind a mapping, or remembers that it cannot be used. A file that was deleted or replaced since it was
@@ -35,9 +41,9 @@ impl ImageCache {
         }
         let opened = if mapping.deleted {
             let range = format!("{:x}-{:x}", mapping.start.raw(), mapping.end.raw());
-            Image::open(Path::new(&format!("/proc/{pid}/map_files/{range}")))
+            Image::open_in(Path::new(&format!("/proc/{pid}/map_files/{range}")), &self.folders)
         } else {
-            Image::open(path)
+            Image::open_in(path, &self.folders)
         };
         if let Err(error) = &opened {
             tracing::debug!(%error, "a mapped file has no symbols");
@@ -67,7 +73,7 @@ pub(crate) fn open_program(
 ) -> Result<Arc<Image>, String> {
     let mapping = mappings.iter().find(|mapping| mapping.path.as_deref() == Some(executed));
     let still_there = mapping.is_none_or(|mapping| !mapping.deleted);
-    let open = |path: &Path| Image::open(path).map_err(|error| error.to_string());
+    let open = |path: &Path| Image::open_in(path, &cache.folders).map_err(|error| error.to_string());
     let live = PathBuf::from(format!("/proc/{pid}/exe"));
     let running = || if still_there { open(executed) } else { open(&live) };
     let image = match instead {

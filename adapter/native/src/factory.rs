@@ -57,7 +57,7 @@ impl Factory for NativeFactory {
 
     fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
         if let Some(core) = &config.core {
-            return post_mortem::open(core, config.program.as_deref(), events);
+            return post_mortem::open(core, config.program.as_deref(), &config.settings, events);
         }
         let (stepped, restarting) = (SteppedTask::default(), Arc::default());
         let reporter = Reporter::new(events, stepped.clone(), Arc::clone(&restarting));

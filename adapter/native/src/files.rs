@@ -14,15 +14,16 @@ pub(crate) fn modules(modules: &Modules) -> Vec<ModuleInfo> {
 }
 
 fn info(module: &Module, is_program: bool) -> ModuleInfo {
-    let has_symbols = module.image.debug_info() == DebugInfo::Present;
-    let symbols = if has_symbols { "debug information" } else { "no debug information" };
+    let missing = module.image.missing();
+    let symbols = if missing.is_empty() { "debug information".to_owned() } else { missing.join("; ") };
+    let own = || (module.image.debug_info() == DebugInfo::Present).then(|| module.image.path());
     let build_id = module.image.build_id().map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect());
     ModuleInfo {
         path: module.image.path().to_owned(),
         range: module.range.start.raw()..module.range.end.raw(),
         is_program,
-        symbols: symbols.to_owned(),
-        has_symbols,
+        symbols,
+        symbol_file: module.image.debug_file().or_else(own).map(Path::to_owned),
         build_id,
     }
 }

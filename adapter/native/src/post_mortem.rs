@@ -4,16 +4,18 @@ use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use weft_debugger::{Core, CoreError, core_stop, signal_name};
+use weft_debugger::{Core, CoreError, ImageCache, core_stop, signal_name};
 use weft_memory::MemAddr;
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
+use weft_session::config::Settings;
 use weft_session::debuggee::{
     Answer, AsyncStack, Bound, BreakpointSpec, Call, Channel, DataSpec, DebuggeeEvent, End, Exception, FilterSpec,
     FunctionSpec, Instruction, InstructionSpec, MemoryRead, ModuleInfo, ProcessInfo, Resume, Stack, StopReason,
     Stopped, Target, ThreadInfo, Value,
 };
 use weft_session::{Debuggee, EventSender};
+use weft_symbols::DebugFolders;
 use weft_tasks::{Snapshot, TaskKey};
 use weft_values::Stop;
 
@@ -22,10 +24,16 @@ use crate::tasks::Tasks;
 use crate::{disassembly, memory, stack};
 
 /// Opens a core file; `program` is its executable when it is not where it was.
-pub(crate) fn open(core: &Path, program: Option<&Path>, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
+pub(crate) fn open(
+    core: &Path,
+    program: Option<&Path>,
+    settings: &Settings,
+    events: EventSender,
+) -> Answer<Arc<dyn Debuggee>> {
     let failed = |error: CoreError| Error::new(ErrorId::AttachFailed, error.to_string());
     let core = Core::open(core, program).map_err(failed)?;
-    let stop = Arc::new(core_stop(&core).map_err(failed)?);
+    let images = ImageCache::with_debug_files_in(DebugFolders::and_usual(settings.debug_directories.iter().cloned()));
+    let stop = Arc::new(core_stop(&core, &images).map_err(failed)?);
     Ok(Arc::new(PostMortem { core, stop, tasks: Tasks::default(), sources: SourceList::default(), events }))
 }
 
@@ -61,7 +69,8 @@ impl Debuggee for PostMortem {
     }
 
     fn start(&self) -> Answer<()> {
-        for remark in self.core.remarks() {
+        let program = self.stop.modules.iter().next();
+        for remark in self.core.remarks().into_iter().chain(program.into_iter().flat_map(|it| it.image.missing())) {
             self.events.send(DebuggeeEvent::Console(Channel::Important, format!("{remark}\n")));
         }
         let name = (self.core.signal != 0).then(|| signal_name(self.core.signal));

@@ -10,6 +10,7 @@ pub(crate) fn settings(given: &config::Settings) -> Answer<Settings> {
     let mut settings = Settings {
         follow_forks: given.follow_forks,
         step_into_runtime: given.step_into_runtime,
+        debug_directories: given.debug_directories.clone(),
         ..Settings::default()
     };
     if let Some(pin) = given.pin_threads {

@@ -88,6 +88,8 @@ pub struct CommonArguments {
     pub step_into_runtime: bool,
     /// Threads that hit breakpoints in quick succession may be moved to the debugger's core; yes when left out.
     pub pin_threads: Option<bool>,
+    /// Folders with separate debug files, looked into before the usual ones; as given.
+    pub debug_directories: Vec<String>,
     /// Attributes that this version must refuse: a sentence each.
     pub refused: Vec<String>,
 }
@@ -221,6 +223,7 @@ fn common<E: serde::de::Error>(given: &Map<String, Value>) -> Result<CommonArgum
         follow_forks: attribute(given, "followForks")?,
         step_into_runtime: attribute(given, "stepIntoRuntime")?,
         pin_threads: attribute(given, "pinThreads")?,
+        debug_directories: attribute(given, "debugDirectories")?,
         refused: refused(given),
     })
 }
@@ -311,11 +314,13 @@ mod tests {
         let read = launch(json!({
             "program": "a", "console": "externalTerminal", "signals": {"SIGUSR1": "stop", "SIGINT": "pass"},
             "followForks": true, "stepIntoRuntime": true, "pinThreads": false,
+            "debugDirectories": ["/symbols"],
         }));
         assert_eq!(read.common.refused, Vec::<String>::new());
         assert_eq!(read.console, Console::ExternalTerminal);
         assert_eq!(read.common.signals.get("SIGUSR1"), Some(&SignalAction::Stop));
         assert!(read.common.follow_forks && read.common.step_into_runtime);
+        assert_eq!(read.common.debug_directories, ["/symbols"]);
         assert_eq!((read.common.pin_threads, launch(json!({})).common.pin_threads), (Some(false), None));
         let error = serde_json::from_value::<LaunchArguments>(json!({"console": "tty"})).unwrap_err().to_string();
         assert!(error.starts_with("`console`: ") && error.contains("integratedTerminal"), "{error}");

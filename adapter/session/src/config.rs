@@ -40,6 +40,8 @@ pub struct Settings {
     pub step_into_runtime: bool,
     /// Threads that hit breakpoints in quick succession may be moved to the debugger's core; yes when it is not said.
     pub pin_threads: Option<bool>,
+    /// Folders with separate debug files, looked into before the usual ones; absolute.
+    pub debug_directories: Vec<PathBuf>,
 }
 
 /// A process to attach to.

@@ -21,7 +21,7 @@ pub(crate) fn launch(given: &LaunchArguments) -> Answer<LaunchConfig> {
     let here = std::env::current_dir().map_err(|error| invalid(format!("no working directory: {error}")))?;
     let cwd = match given.cwd.as_deref().filter(|cwd| !cwd.is_empty()) {
         Some(cwd) => here.join(cwd),
-        None => here,
+        None => here.clone(),
     };
     if !cwd.is_dir() {
         return Err(Error::new(ErrorId::NotFound, format!("`cwd`: {} is not a directory", cwd.display())));
@@ -35,16 +35,17 @@ pub(crate) fn launch(given: &LaunchArguments) -> Answer<LaunchConfig> {
         stop_on_entry: given.common.stop_on_entry,
         no_debug: given.no_debug,
         console: given.console,
-        settings: settings(&given.common),
+        settings: settings(&given.common, &here),
     })
 }
 
-fn settings(given: &CommonArguments) -> Settings {
+fn settings(given: &CommonArguments, base: &Path) -> Settings {
     Settings {
         signals: given.signals.clone(),
         follow_forks: given.follow_forks,
         step_into_runtime: given.step_into_runtime,
         pin_threads: given.pin_threads,
+        debug_directories: given.debug_directories.iter().map(|folder| base.join(folder)).collect(),
     }
 }
 
@@ -73,7 +74,7 @@ pub(crate) fn attach(given: &AttachArguments) -> Answer<AttachConfig> {
         stop_on_entry: given.common.stop_on_entry,
         core,
         resume_stopped: given.resume_stopped,
-        settings: settings(&given.common),
+        settings: settings(&given.common, &here),
     })
 }
 

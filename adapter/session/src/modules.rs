@@ -1,5 +1,7 @@
 //! The files of the program, as the client knows them.
 
+use std::path::Path;
+
 use weft_protocol::spec::{Module, ModuleEventBody, ModulesArguments, ModulesResponse};
 use weft_protocol::{Error, ErrorId};
 
@@ -116,12 +118,12 @@ pub(crate) fn modules(shared: &Shared, asked: &ModulesArguments) -> Answer<Modul
 }
 
 fn shown(id: i64, info: &ModuleInfo, places: &Places) -> Module {
-    let path = places.to_client(&info.path).to_string_lossy().into_owned();
+    let shown_path = |path: &Path| places.to_client(path).to_string_lossy().into_owned();
     Module {
         id,
         name: info.path.file_name().unwrap_or(info.path.as_os_str()).to_string_lossy().into_owned(),
-        symbol_file_path: info.has_symbols.then(|| path.clone()),
-        path: Some(path),
+        symbol_file_path: info.symbol_file.as_deref().map(shown_path),
+        path: Some(shown_path(&info.path)),
         is_user_code: Some(info.is_program),
         version: info.build_id.clone(),
         symbol_status: Some(info.symbols.clone()),

@@ -185,6 +185,7 @@ impl Lane {
             "followForks": common.follow_forks,
             "stepIntoRuntime": common.step_into_runtime,
             "pinThreads": common.pin_threads.unwrap_or(true),
+            "debugDirectories": common.debug_directories,
             "async": {
                 "tasksAsThreads": match common.tasks.tasks_as_threads {
                     TasksAsThreads::None => "none",

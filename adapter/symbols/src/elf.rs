@@ -1,6 +1,9 @@
 //! ELF headers: what a file is, which machine it is for, what of it is loaded.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use object::elf;
 use object::read::elf::{ElfFile64, ProgramHeader, SectionHeader};
@@ -8,7 +11,8 @@ use object::{LittleEndian, Object, ObjectSection};
 use weft_memory::FileAddr;
 
 use crate::got::GotPlace;
-use crate::sections::Sections;
+use crate::mapped::MappedFile;
+use crate::sections::Found;
 use crate::symtab::TableRange;
 use crate::{OpenError, Segment, TlsSegment};
 
@@ -20,46 +24,92 @@ pub(crate) struct Headers {
     pub(crate) segments: Vec<Segment>,
     pub(crate) tls: Option<TlsSegment>,
     pub(crate) build_id: Option<Vec<u8>>,
+    pub(crate) debug_link: Option<DebugLink>,
     pub(crate) symbols: Option<TableRange>,
     pub(crate) text_address: Option<u64>,
     pub(crate) got_address: Option<u64>,
     pub(crate) got: GotPlace,
 }
 
-/// Reads a file's headers and notes its sections.
-pub(crate) fn read(path: &Path, sections: &mut Sections) -> Result<Headers, OpenError> {
-    let not_elf = |reason: String| OpenError::NotElf { path: path.to_owned(), reason };
-    check_identity(path, sections.file_bytes())?;
-    let mut headers = Headers::default();
-    let mut found = Vec::new();
-    {
-        let file = ElfFile64::<LittleEndian, &[u8]>::parse(sections.file_bytes())
-            .map_err(|error| not_elf(format!("its headers are broken or it is truncated ({error})")))?;
-        headers.position_independent = file.kind() == object::ObjectKind::Dynamic;
-        headers.entry = file.entry();
-        headers.build_id = file.build_id().ok().flatten().map(<[u8]>::to_vec);
-        read_segments(&file, &mut headers);
-        for section in file.sections() {
-            let Ok(name) = section.name_bytes() else { continue };
-            match name {
-                b".text" => headers.text_address = Some(section.address()),
-                b".got" => {
-                    headers.got_address = Some(section.address());
-                    headers.got.slots = section.address()..section.address().saturating_add(section.size());
-                }
-                b".rela.dyn" => headers.got.relocations = file_range(&section).unwrap_or_default(),
-                _ => {}
+/// The file with a program's debug information, as the program names it (`.gnu_debuglink`).
+#[derive(Debug)]
+pub(crate) struct DebugLink {
+    /// A file name without folders.
+    pub(crate) name: OsString,
+    /// CRC-32 of the file's bytes.
+    pub(crate) crc: u32,
+}
+
+/// What of a separate debug file is of use. Its segments are not: it has their headers, but nothing in them.
+pub(crate) struct Separate {
+    pub(crate) build_id: Option<Vec<u8>>,
+    pub(crate) symbols: Option<TableRange>,
+    pub(crate) found: Vec<Found>,
+}
+
+/// Reads the headers of a program or library, and where its sections are.
+pub(crate) fn read(path: &Path, mapped: &Arc<MappedFile>) -> Result<(Headers, Vec<Found>), OpenError> {
+    let file = parse(path, mapped)?;
+    let mut headers = Headers {
+        position_independent: file.kind() == object::ObjectKind::Dynamic,
+        entry: file.entry(),
+        build_id: build_id(&file),
+        debug_link: debug_link(&file),
+        symbols: symbol_table(&file, elf::SHT_SYMTAB, mapped).or_else(|| symbol_table(&file, elf::SHT_DYNSYM, mapped)),
+        ..Headers::default()
+    };
+    read_segments(&file, &mut headers);
+    for section in file.sections() {
+        match section.name_bytes() {
+            Ok(b".text") => headers.text_address = Some(section.address()),
+            Ok(b".got") => {
+                headers.got_address = Some(section.address());
+                headers.got.slots = section.address()..section.address().saturating_add(section.size());
             }
-            if let Ok(range) = section.compressed_file_range() {
-                found.push((name.to_vec(), section.address(), range));
-            }
+            Ok(b".rela.dyn") => headers.got.relocations = file_range(&section).unwrap_or_default(),
+            _ => {}
         }
-        headers.symbols = symbol_table(&file, elf::SHT_SYMTAB).or_else(|| symbol_table(&file, elf::SHT_DYNSYM));
     }
-    for (name, address, range) in found {
-        sections.add(&name, address, range);
-    }
-    Ok(headers)
+    Ok((headers, sections(&file)))
+}
+
+/// Reads the headers of a separate debug file.
+pub(crate) fn read_separate(path: &Path, mapped: &Arc<MappedFile>) -> Result<Separate, OpenError> {
+    let file = parse(path, mapped)?;
+    Ok(Separate {
+        build_id: build_id(&file),
+        symbols: symbol_table(&file, elf::SHT_SYMTAB, mapped),
+        found: sections(&file),
+    })
+}
+
+fn parse<'a>(path: &Path, mapped: &'a MappedFile) -> Result<ElfFile64<'a, LittleEndian, &'a [u8]>, OpenError> {
+    check_identity(path, mapped.bytes())?;
+    ElfFile64::parse(mapped.bytes()).map_err(|error| {
+        let reason = format!("its headers are broken or it is truncated ({error})");
+        OpenError::NotElf { path: path.to_owned(), reason }
+    })
+}
+
+fn build_id<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>) -> Option<Vec<u8>> {
+    file.build_id().ok().flatten().map(<[u8]>::to_vec)
+}
+
+fn debug_link<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>) -> Option<DebugLink> {
+    let (name, crc) = file.gnu_debuglink().ok().flatten()?;
+    let name = OsStr::from_bytes(name);
+    // A name that leads elsewhere is none that a linker's tools write.
+    (Path::new(name).file_name() == Some(name)).then(|| DebugLink { name: name.to_owned(), crc })
+}
+
+/// The sections that have bytes in the file: a debug file has those that are loaded in its headers only.
+fn sections<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>) -> Vec<Found> {
+    let found = file.sections().filter_map(|section| {
+        section.file_range().filter(|(_, size)| *size > 0)?;
+        let (name, range) = (section.name_bytes().ok()?.to_vec(), section.compressed_file_range().ok()?);
+        Some(Found { name, address: section.address(), range })
+    });
+    found.collect()
 }
 
 fn read_segments<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>, headers: &mut Headers) {
@@ -86,7 +136,11 @@ fn read_segments<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>, headers: &mut
     headers.segments.sort_by_key(|segment| segment.addresses.start);
 }
 
-fn symbol_table<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>, kind: elf::SectionType) -> Option<TableRange> {
+fn symbol_table<'a>(
+    file: &ElfFile64<'a, LittleEndian, &'a [u8]>,
+    kind: elf::SectionType,
+    mapped: &Arc<MappedFile>,
+) -> Option<TableRange> {
     let endian = LittleEndian;
     let table = file.elf_section_table();
     let (_, symbols) = table.enumerate().find(|(_, section)| section.sh_type(endian) == kind)?;
@@ -97,7 +151,8 @@ fn symbol_table<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>, kind: elf::Sec
         let end = start.checked_add(size)?;
         (end <= file.data().len()).then_some(start..end)
     };
-    Some(TableRange { full: kind == elf::SHT_SYMTAB, entries: range(symbols)?, strings: range(strings)? })
+    let full = kind == elf::SHT_SYMTAB;
+    Some(TableRange { file: Arc::clone(mapped), full, entries: range(symbols)?, strings: range(strings)? })
 }
 
 /// Where a section's bytes are in the file; checked against its length by whoever reads them.

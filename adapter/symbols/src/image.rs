@@ -14,11 +14,13 @@ use crate::cache::Cache;
 use crate::elf::{self, Headers};
 use crate::got::{Got, GotPlace};
 use crate::lines::LineCache;
+use crate::mapped::MappedFile;
 use crate::sections::Sections;
+use crate::separate::{self, Search};
 use crate::symtab::SymbolTable;
 use crate::units::{UnitIndex, Units};
 use crate::vtables::UnitVtables;
-use crate::{Index, OpenError, SymbolError};
+use crate::{DebugFolders, Index, OpenError, SymbolError};
 
 /// Where a DIE lies: its offset in `.debug_info`, whatever unit it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +73,7 @@ pub struct Symbol {
 /// A compiled file.
 pub struct Image {
     path: PathBuf,
+    search: Search,
     sections: Sections,
     headers: Headers,
     symbols: SymbolTable,
@@ -90,8 +93,14 @@ impl std::fmt::Debug for Image {
 }
 
 impl Image {
-    /// Opens a program or shared library. Reads headers only.
+    /// Opens a program or shared library, with its separate debug file if that lies where such files usually do. Reads
+    /// headers only (and, for its check sum, a debug file that is known by its name).
     pub fn open(path: &Path) -> Result<Arc<Self>, OpenError> {
+        Self::open_in(path, &DebugFolders::default())
+    }
+
+    /// The same, with other folders for separate debug files.
+    pub fn open_in(path: &Path, folders: &DebugFolders) -> Result<Arc<Self>, OpenError> {
         let io = |source| OpenError::Io { path: path.to_owned(), source };
         let not_elf = |reason: &str| OpenError::NotElf { path: path.to_owned(), reason: reason.to_owned() };
         let file = File::open(path).map_err(io)?;
@@ -102,11 +111,23 @@ impl Image {
         if metadata.is_file() && metadata.len() == 0 {
             return Err(not_elf("the file is empty"));
         }
-        let mut sections = Sections::map(file).map_err(io)?;
-        let headers = elf::read(path, &mut sections)?;
+        let mapped = Arc::new(MappedFile::map(file).map_err(io)?);
+        let (mut headers, found) = elf::read(path, &mapped)?;
+        let mut sections = Sections::new(mapped, &found);
+        let mut search = Search::default();
+        if !sections.has(SectionId::DebugInfo) {
+            search = separate::find(path, &headers, folders);
+        }
+        if let Some(separate) = &mut search.found {
+            sections.take_debug_from(&separate.mapped, &separate.contents.found);
+            if headers.symbols.as_ref().is_none_or(|symbols| !symbols.full) {
+                headers.symbols = separate.contents.symbols.take().or(headers.symbols.take());
+            }
+        }
         let symbols = SymbolTable::new(headers.symbols.clone());
         Ok(Arc::new(Self {
             path: path.to_owned(),
+            search,
             sections,
             headers,
             symbols,
@@ -153,6 +174,33 @@ impl Image {
     /// How much it tells.
     pub fn debug_info(&self) -> DebugInfo {
         if self.sections.has(SectionId::DebugInfo) { DebugInfo::Present } else { DebugInfo::Absent }
+    }
+
+    /// The separate file that the debug information is read from, if it is not in the file itself.
+    pub fn debug_file(&self) -> Option<&Path> {
+        self.search.found.as_ref().map(|found| found.path.as_path())
+    }
+
+    /// What is missing of the debug information and what to do about it, a sentence each; none if all is there.
+    pub fn missing(&self) -> Vec<String> {
+        if self.debug_info() == DebugInfo::Present {
+            return Vec::new();
+        }
+        self.search.wrong.iter().cloned().chain([self.no_debug_info()]).collect()
+    }
+
+    fn no_debug_info(&self) -> String {
+        let name = self.name();
+        let advice = "build it with `debug = true` in its cargo profile (`-g`)";
+        let looked: Vec<String> = self.search.looked.iter().map(|path| path.display().to_string()).collect();
+        match (&self.search.found, looked.as_slice()) {
+            (Some(found), _) => format!("{name} and {} have no debug information; {advice}", found.path.display()),
+            (None, []) => format!("{name} has no debug information; {advice}"),
+            (None, looked) => format!(
+                "{name} has no debug information; {advice}, or put its debug file where one was looked for: {}",
+                looked.join(", ")
+            ),
+        }
     }
 
     /// The GNU build-id.

@@ -1,16 +1,15 @@
-//! A file's sections: where they lie, and their bytes, mapped, read in pieces, or inflated.
+//! A program's sections: in which file each lies, and their bytes, mapped, read in pieces, or inflated.
 //!
 //! Peak memory counts touched pages of a mapping, and one fault maps its neighbourhood. So whoever looks at a few bytes
 //! here and there reads them with [`Sections::read_at`]; the mapping is for what is walked in order, or again and again.
 
-use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use gimli::{EndianSlice, LittleEndian, SectionId};
-use memmap2::{Mmap, UncheckedAdvice};
 use object::read::{CompressedFileRange, CompressionFormat};
+
+use crate::mapped::MappedFile;
 
 /// Bytes of a section, as `gimli` reads them.
 pub(crate) type Slice<'a> = EndianSlice<'a, LittleEndian>;
@@ -39,22 +38,29 @@ const WANTED: &[SectionId] = &[
 
 /// Where a section's bytes are.
 enum Place {
-    /// In the file as they are.
+    /// In its file as they are.
     File(Range<usize>),
-    /// Compressed in the file; inflated when first asked for.
+    /// Compressed in its file; inflated when first asked for.
     Compressed { range: CompressedFileRange, bytes: OnceLock<Box<[u8]>> },
 }
 
 struct Section {
     id: SectionId,
     address: u64,
+    file: Arc<MappedFile>,
     place: Place,
 }
 
-/// A file's bytes and the sections in it.
+/// A section as a file's headers have it.
+pub(crate) struct Found {
+    pub(crate) name: Vec<u8>,
+    pub(crate) address: u64,
+    pub(crate) range: CompressedFileRange,
+}
+
+/// A program's file and the sections that are read with it, wherever they lie.
 pub(crate) struct Sections {
-    file: File,
-    map: Mmap,
+    own: Arc<MappedFile>,
     list: Vec<Section>,
 }
 
@@ -65,40 +71,33 @@ impl std::fmt::Debug for Sections {
 }
 
 impl Sections {
-    /// Maps a file; reads nothing.
-    pub(crate) fn map(file: File) -> std::io::Result<Self> {
-        // SAFETY: the mapping is read-only, and the bytes are treated as untrusted data throughout. A file that is
-        // truncated by somebody while it is mapped raises SIGBUS, as it would in the program that runs from it; linkers
-        // and package managers replace files instead of writing into them for that reason.
-        let map = unsafe { Mmap::map(&file)? };
-        Ok(Self { file, map, list: Vec::new() })
+    /// The sections of one file. Those that are not read or lie outside the file are left out.
+    pub(crate) fn new(file: Arc<MappedFile>, found: &[Found]) -> Self {
+        let mut sections = Self { own: Arc::clone(&file), list: Vec::new() };
+        sections.add(&file, found, |_| true);
+        sections
     }
 
-    /// The whole file.
-    pub(crate) fn file_bytes(&self) -> &[u8] {
-        &self.map
+    /// Takes the debug information from a separate file, all of it: parts of two files do not belong together. What is
+    /// loaded with the program stays the program's own.
+    pub(crate) fn take_debug_from(&mut self, file: &Arc<MappedFile>, found: &[Found]) {
+        self.list.retain(|section| !is_debug(section.id));
+        self.add(file, found, is_debug);
     }
 
-    /// Notes a section if it is one of those that are read. A section that lies outside the file is left out.
-    pub(crate) fn add(&mut self, name: &[u8], address: u64, range: CompressedFileRange) {
-        let Some(id) = wanted(name) else { return };
-        if self.list.iter().any(|section| section.id == id) {
-            return;
+    fn add(&mut self, file: &Arc<MappedFile>, found: &[Found], take: impl Fn(SectionId) -> bool) {
+        for Found { name, address, range } in found {
+            let Some(id) = wanted(name).filter(|id| take(*id) && self.find(*id).is_none()) else { continue };
+            let Some(place) = place(range, file.bytes().len()) else { continue };
+            self.list.push(Section { id, address: *address, file: Arc::clone(file), place });
         }
-        let Some(file_range) = file_range(&range, self.map.len()) else { return };
-        let place = match range.format {
-            CompressionFormat::None => Place::File(file_range),
-            _ if range.uncompressed_size / MAX_INFLATION > range.compressed_size => return,
-            _ => Place::Compressed { range, bytes: OnceLock::new() },
-        };
-        self.list.push(Section { id, address, place });
     }
 
     fn find(&self, id: SectionId) -> Option<&Section> {
         self.list.iter().find(|section| section.id == id)
     }
 
-    /// Whether the file has that section.
+    /// Whether there is that section.
     pub(crate) fn has(&self, id: SectionId) -> bool {
         self.find(id).is_some()
     }
@@ -107,8 +106,8 @@ impl Sections {
     pub(crate) fn bytes(&self, id: SectionId) -> &[u8] {
         let Some(section) = self.find(id) else { return &[] };
         match &section.place {
-            Place::File(range) => self.map.get(range.clone()).unwrap_or(&[]),
-            Place::Compressed { range, bytes } => bytes.get_or_init(|| inflate(&self.map, *range)),
+            Place::File(range) => section.file.bytes().get(range.clone()).unwrap_or(&[]),
+            Place::Compressed { range, bytes } => bytes.get_or_init(|| inflate(&section.file, *range)),
         }
     }
 
@@ -142,13 +141,14 @@ impl Sections {
 
     /// Copies bytes of a section from `offset` on without touching the mapping; says how many there were.
     pub(crate) fn read_at(&self, id: SectionId, offset: usize, buffer: &mut [u8]) -> usize {
-        match self.find(id).map(|section| &section.place) {
-            Some(Place::File(range)) => {
+        let Some(section) = self.find(id) else { return 0 };
+        match &section.place {
+            Place::File(range) => {
                 let count = range.len().saturating_sub(offset).min(buffer.len());
                 let start = range.start.saturating_add(offset);
-                buffer.get_mut(..count).map_or(0, |buffer| self.read_file(start, buffer))
+                buffer.get_mut(..count).map_or(0, |buffer| section.file.read_at(start, buffer))
             }
-            Some(Place::Compressed { .. }) => {
+            Place::Compressed { .. } => {
                 let rest = self.bytes(id).get(offset..).unwrap_or(&[]);
                 let count = rest.len().min(buffer.len());
                 if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
@@ -156,7 +156,6 @@ impl Sections {
                 }
                 count
             }
-            None => 0,
         }
     }
 
@@ -169,36 +168,22 @@ impl Sections {
         buffer.truncate(count);
     }
 
-    /// Copies bytes of the file; says how many there were. An error of the disk reads as the end of the file.
+    /// Copies bytes of the program's own file; says how many there were.
     pub(crate) fn read_file(&self, start: usize, buffer: &mut [u8]) -> usize {
-        let mut done = 0;
-        while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let at = start.saturating_add(done) as u64;
-            match self.file.read_at(rest, at) {
-                Ok(0) => break,
-                Ok(count) => done = done.saturating_add(count),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => break,
-            }
-        }
-        done
+        self.own.read_at(start, buffer)
     }
 
     /// Gives the pages of a section's mapping back to the system; the next look reads them from its cache again.
     pub(crate) fn release(&self, id: SectionId) {
-        if let Some(Place::File(range)) = self.find(id).map(|section| &section.place) {
-            self.release_file(range.clone());
+        if let Some(Section { file, place: Place::File(range), .. }) = self.find(id) {
+            file.release(range);
         }
     }
+}
 
-    fn release_file(&self, range: Range<usize>) {
-        // SAFETY: the mapping is of a file, shared and read-only: dropped pages come back from the page cache with the
-        // same bytes, so no reference into it sees a change.
-        let done = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len()) };
-        if let Err(error) = done {
-            tracing::debug!(%error, "pages were not given back");
-        }
-    }
+/// Whether a section is about the program rather than a part of it.
+fn is_debug(id: SectionId) -> bool {
+    !matches!(id, SectionId::EhFrame | SectionId::EhFrameHdr)
 }
 
 fn wanted(name: &[u8]) -> Option<SectionId> {
@@ -212,14 +197,22 @@ fn wanted(name: &[u8]) -> Option<SectionId> {
     WANTED.iter().copied().find(is)
 }
 
-fn file_range(range: &CompressedFileRange, file_length: usize) -> Option<Range<usize>> {
+/// Where a section is in a file; `None` for one that lies outside, or about its size.
+fn place(range: &CompressedFileRange, file_length: usize) -> Option<Place> {
     let start = usize::try_from(range.offset).ok()?;
     let end = start.checked_add(usize::try_from(range.compressed_size).ok()?)?;
-    (end <= file_length).then_some(start..end)
+    if end > file_length {
+        return None;
+    }
+    match range.format {
+        CompressionFormat::None => Some(Place::File(start..end)),
+        _ if range.uncompressed_size / MAX_INFLATION > range.compressed_size => None,
+        _ => Some(Place::Compressed { range: *range, bytes: OnceLock::new() }),
+    }
 }
 
-fn inflate(map: &Mmap, range: CompressedFileRange) -> Box<[u8]> {
-    let data = range.data(&**map).and_then(|data| data.decompress());
+fn inflate(file: &MappedFile, range: CompressedFileRange) -> Box<[u8]> {
+    let data = range.data(file.bytes()).and_then(|data| data.decompress());
     match data {
         Ok(bytes) => bytes.into_owned().into_boxed_slice(),
         Err(error) => {

@@ -1,13 +1,13 @@
 //! The symbol table, read in windows and kept only where it is asked about by address.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use memchr::memmem;
 use object::elf;
 use weft_memory::FileAddr;
 
-use crate::sections::Sections;
+use crate::mapped::MappedFile;
 use crate::{Image, Symbol};
 
 /// Bytes of one entry of a 64-bit symbol table.
@@ -17,9 +17,10 @@ const WINDOW: usize = ENTRY * 4096;
 /// Longest name that is read (Rust's mangled names reach a few kilobytes).
 const MAX_NAME: usize = 64 * 1024;
 
-/// Where a symbol table and its strings lie in the file.
+/// Where a symbol table and its strings lie.
 #[derive(Clone, Debug)]
 pub(crate) struct TableRange {
+    pub(crate) file: Arc<MappedFile>,
     /// `.symtab`, not merely the `.dynsym` that a stripped file keeps.
     pub(crate) full: bool,
     pub(crate) entries: Range<usize>,
@@ -57,14 +58,14 @@ impl SymbolTable {
     }
 
     /// Hands every defined symbol to `each` until it returns false.
-    fn walk(&self, sections: &Sections, mut each: impl FnMut(Entry) -> bool) {
+    fn walk(&self, mut each: impl FnMut(Entry) -> bool) {
         let Some(range) = &self.range else { return };
         let mut window = vec![0; WINDOW.min(range.entries.len())];
         let mut at = range.entries.start;
         while at < range.entries.end {
             let length = window.len().min(range.entries.end.saturating_sub(at));
             let Some(buffer) = window.get_mut(..length) else { return };
-            let count = sections.read_file(at, buffer);
+            let count = range.file.read_at(at, buffer);
             let entries = window.get(..count).unwrap_or(&[]).chunks_exact(ENTRY);
             let taken = entries.len().saturating_mul(ENTRY);
             for entry in entries.filter_map(Entry::parse) {
@@ -79,21 +80,21 @@ impl SymbolTable {
         }
     }
 
-    fn strings(&self, sections: &Sections) -> Vec<u8> {
+    fn strings(&self) -> Vec<u8> {
         let Some(range) = &self.range else { return Vec::new() };
         let mut bytes = vec![0; range.strings.len()];
-        let count = sections.read_file(range.strings.start, &mut bytes);
+        let count = range.file.read_at(range.strings.start, &mut bytes);
         bytes.truncate(count);
         bytes
     }
 
-    fn name_at(&self, sections: &Sections, name: u32) -> Option<String> {
-        let range = &self.range.as_ref()?.strings;
+    fn name_at(&self, name: u32) -> Option<String> {
+        let TableRange { file, strings: range, .. } = self.range.as_ref()?;
         let start = range.start.checked_add(usize::try_from(name).ok()?).filter(|start| *start < range.end)?;
         let mut bytes = vec![0; 256];
         loop {
             let length = bytes.len().min(range.end.saturating_sub(start));
-            let count = sections.read_file(start, bytes.get_mut(..length)?);
+            let count = file.read_at(start, bytes.get_mut(..length)?);
             let read = bytes.get(..count)?;
             if let Some(end) = memchr::memchr(0, read) {
                 return Some(String::from_utf8_lossy(read.get(..end)?).into_owned());
@@ -105,17 +106,17 @@ impl SymbolTable {
         }
     }
 
-    fn named(&self, sections: &Sections, name: &str) -> Option<Symbol> {
+    fn named(&self, name: &str) -> Option<Symbol> {
         let mut pattern = name.as_bytes().to_vec();
         pattern.push(0);
-        let strings = self.strings(sections);
+        let strings = self.strings();
         // A symbol's name may be the tail of another's; then it starts in the middle of that string.
         let starts: Vec<usize> = memmem::find_iter(&strings, &pattern).collect();
         if starts.is_empty() {
             return None;
         }
         let mut found = None;
-        self.walk(sections, |entry| {
+        self.walk(|entry| {
             let hit = usize::try_from(entry.name).is_ok_and(|at| starts.binary_search(&at).is_ok());
             if hit {
                 found = Some(entry.symbol(name.to_owned()));
@@ -125,15 +126,15 @@ impl SymbolTable {
         found
     }
 
-    fn containing(&self, sections: &Sections, part: &str) -> Vec<Symbol> {
+    fn containing(&self, part: &str) -> Vec<Symbol> {
         let mut found = Vec::new();
-        self.each_containing(sections, part, |entry, name| found.push(entry.symbol(name)));
+        self.each_containing(part, |entry, name| found.push(entry.symbol(name)));
         found
     }
 
-    fn functions_containing(&self, sections: &Sections, part: &str) -> Vec<(Symbol, bool)> {
+    fn functions_containing(&self, part: &str) -> Vec<(Symbol, bool)> {
         let mut found = Vec::new();
-        self.each_containing(sections, part, |entry, name| {
+        self.each_containing(part, |entry, name| {
             if matches!(entry.kind(), elf::STT_FUNC | elf::STT_GNU_IFUNC) && entry.value != 0 {
                 found.push((entry.symbol(name), entry.kind() == elf::STT_GNU_IFUNC));
             }
@@ -141,8 +142,8 @@ impl SymbolTable {
         found
     }
 
-    fn each_containing(&self, sections: &Sections, part: &str, mut each: impl FnMut(Entry, String)) {
-        let strings = self.strings(sections);
+    fn each_containing(&self, part: &str, mut each: impl FnMut(Entry, String)) {
+        let strings = self.strings();
         // (where the string begins, where the part is last found in it): a symbol that starts between them has it.
         let mut hits: Vec<(usize, usize)> = Vec::new();
         for hit in memmem::find_iter(&strings, part.as_bytes()) {
@@ -156,7 +157,7 @@ impl SymbolTable {
         if hits.is_empty() {
             return;
         }
-        self.walk(sections, |entry| {
+        self.walk(|entry| {
             if let Ok(at) = usize::try_from(entry.name) {
                 let next = hits.partition_point(|(start, _)| *start <= at);
                 let in_it = next.checked_sub(1).and_then(|index| hits.get(index)).is_some_and(|(_, hit)| at <= *hit);
@@ -169,8 +170,8 @@ impl SymbolTable {
         });
     }
 
-    fn at(&self, sections: &Sections, address: u64) -> Option<Symbol> {
-        let table = self.by_address.get_or_init(|| self.placed(sections));
+    fn at(&self, address: u64) -> Option<Symbol> {
+        let table = self.by_address.get_or_init(|| self.placed());
         let next = table.partition_point(|placed| placed.address <= address);
         // Symbols of one address are sorted by size: the last one is the largest.
         let placed = table.get(next.checked_sub(1)?)?;
@@ -178,16 +179,16 @@ impl SymbolTable {
         let covers = offset < u64::from(placed.size) || (placed.size == 0 && offset == 0);
         covers.then_some(())?;
         Some(Symbol {
-            name: self.name_at(sections, placed.name)?,
+            name: self.name_at(placed.name)?,
             address: FileAddr::new(placed.address),
             size: u64::from(placed.size),
             thread_local: false,
         })
     }
 
-    fn placed(&self, sections: &Sections) -> Vec<Placed> {
+    fn placed(&self) -> Vec<Placed> {
         let mut table = Vec::new();
-        self.walk(sections, |entry| {
+        self.walk(|entry| {
             if matches!(entry.kind(), elf::STT_FUNC | elf::STT_OBJECT | elf::STT_GNU_IFUNC) && entry.value != 0 {
                 let size = u32::try_from(entry.size).unwrap_or(u32::MAX);
                 table.push(Placed { address: entry.value, size, name: entry.name });
@@ -232,22 +233,22 @@ impl Image {
 
     /// The symbol with exactly this (mangled) name; a defined one, local or global.
     pub fn symbol(&self, name: &str) -> Option<Symbol> {
-        self.symbol_table().named(self.sections(), name)
+        self.symbol_table().named(name)
     }
 
     /// All defined symbols whose mangled name contains `part`.
     pub fn symbols_containing(&self, part: &str) -> Vec<Symbol> {
-        self.symbol_table().containing(self.sections(), part)
+        self.symbol_table().containing(part)
     }
 
     /// Functions of the symbol table whose mangled name contains `part`, and whether each is chosen when the program starts
     /// (`STT_GNU_IFUNC`).
     pub(crate) fn functions_containing(&self, part: &str) -> Vec<(Symbol, bool)> {
-        self.symbol_table().functions_containing(self.sections(), part)
+        self.symbol_table().functions_containing(part)
     }
 
     /// The function or object symbol that covers an address.
     pub fn symbol_at(&self, address: FileAddr) -> Option<Symbol> {
-        self.symbol_table().at(self.sections(), address.raw())
+        self.symbol_table().at(address.raw())
     }
 }

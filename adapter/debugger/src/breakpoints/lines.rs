@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use weft_symbols::{DebugInfo, Image, Modules, SourceLine};
+use weft_symbols::{Image, Modules, SourceLine};
 
 use super::landing::{Found, Landing, Rank, Search, Settled};
 
@@ -52,10 +52,9 @@ fn unbound_because(modules: &Modules, file: &Path, line: u32) -> String {
     if modules.iter().any(|module| module.image.has_source(file)) {
         return format!("{name} has no code at or after line {line}");
     }
-    match modules.iter().next().map(|module| module.image.debug_info()) {
-        Some(DebugInfo::Absent) => {
-            format!("{program} has no debug information; build it with `debug = true` in its cargo profile")
-        }
-        _ => format!("no code of {program} or its loaded libraries comes from {name}"),
+    let missing = modules.iter().next().map(|module| module.image.missing()).unwrap_or_default();
+    if missing.is_empty() {
+        return format!("no code of {program} or its loaded libraries comes from {name}");
     }
+    missing.join("; ")
 }

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use weft_memory::MemAddr;
 use weft_process::{Helper, Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
-use weft_symbols::{DebugInfo, Modules};
+use weft_symbols::{DebugFolders, Modules};
 
 use panics::Panics;
 use placement::Placement;
@@ -144,12 +144,13 @@ impl Engine {
         };
         let program = weft_process::executable_path(tracee.living()).map_err(refused)?;
         let placement = Placement::new(settings.pin_threads, tracee.waker());
+        let folders = DebugFolders::and_usual(settings.debug_directories.iter().cloned());
         let mut engine = Self {
             tracee,
             launched,
             settings,
             program,
-            images: ImageCache::new(),
+            images: ImageCache::with_debug_files_in(folders),
             modules: Arc::default(),
             breakpoints: Breakpoints::default(),
             owners: BTreeMap::new(),
@@ -203,12 +204,8 @@ impl Engine {
         let pid = self.tracee.living();
         let mapped = weft_process::mappings(pid).map_err(refused)?;
         let image = open_program(&self.images, pid, &self.program, instead, &mapped).map_err(Refused::NotAProgram)?;
-        if image.debug_info() == DebugInfo::Absent {
-            (self.events)(Event::Note(format!(
-                "{} has no debug information, so lines, variables and tasks cannot be shown; build it with \
-                 `debug = true` in its cargo profile",
-                image.name()
-            )));
+        for sentence in image.missing() {
+            (self.events)(Event::Note(sentence));
         }
         self.refresh_modules();
         Ok(())

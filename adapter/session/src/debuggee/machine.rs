@@ -31,8 +31,8 @@ pub struct ModuleInfo {
     pub is_program: bool,
     /// What it tells about its code, in a user's words.
     pub symbols: String,
-    /// Whether that is more than nothing.
-    pub has_symbols: bool,
+    /// Where its debug information is, if it has any: itself or another file.
+    pub symbol_file: Option<PathBuf>,
     /// Its build-id in hexadecimal.
     pub build_id: Option<String>,
 }

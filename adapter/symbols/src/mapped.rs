@@ -1,0 +1,67 @@
+//! One file's bytes: mapped for what is walked in order, read in pieces for a look here and there.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use memmap2::{Mmap, UncheckedAdvice};
+
+/// A file.
+#[derive(Debug)]
+pub(crate) struct MappedFile {
+    file: File,
+    map: Mmap,
+}
+
+impl MappedFile {
+    /// Maps a file; reads nothing.
+    pub(crate) fn map(file: File) -> io::Result<Self> {
+        // SAFETY: the mapping is read-only, and the bytes are treated as untrusted data throughout. A file that is
+        // truncated by somebody while it is mapped raises SIGBUS, as it would in the program that runs from it; linkers
+        // and package managers replace files instead of writing into them for that reason.
+        let map = unsafe { Mmap::map(&file)? };
+        Ok(Self { file, map })
+    }
+
+    /// Opens a file that somebody else's words led to: only a regular one with something in it.
+    pub(crate) fn open_regular(path: &Path) -> io::Result<Self> {
+        let metadata = path.metadata()?;
+        if !metadata.is_file() || metadata.len() == 0 {
+            return Err(io::Error::new(ErrorKind::InvalidData, "it is empty or no file"));
+        }
+        Self::map(File::open(path)?)
+    }
+
+    /// All of it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    /// Copies bytes without touching the mapping; says how many there were. An error of the disk reads as the end of the
+    /// file.
+    pub(crate) fn read_at(&self, start: usize, buffer: &mut [u8]) -> usize {
+        let mut done = 0;
+        while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            let at = start.saturating_add(done) as u64;
+            match self.file.read_at(rest, at) {
+                Ok(0) => break,
+                Ok(count) => done = done.saturating_add(count),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        done
+    }
+
+    /// Gives pages of the mapping back to the system; the next look reads them from its cache again.
+    pub(crate) fn release(&self, range: &Range<usize>) {
+        // SAFETY: the mapping is of a file, shared and read-only: dropped pages come back from the page cache with the
+        // same bytes, so no reference into it sees a change.
+        let done = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len()) };
+        if let Err(error) = done {
+            tracing::debug!(%error, "pages were not given back");
+        }
+    }
+}
