@@ -26,6 +26,18 @@ pub(crate) fn gdb() -> Option<PathBuf> {
     found
 }
 
+/// BugStalker: `BUGSTALKER`, else what is on PATH.
+#[allow(dead_code, reason = "not every benchmark has BugStalker beside it")]
+pub(crate) fn bugstalker() -> Option<PathBuf> {
+    let found = std::env::var_os("BUGSTALKER").map(PathBuf::from).or_else(|| on_path("bs"));
+    if found.is_none() {
+        println!(
+            "BugStalker was not found: `cargo install bugstalker` (it needs libunwind), or set BUGSTALKER. It is left out.\n"
+        );
+    }
+    found
+}
+
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
@@ -55,6 +67,11 @@ impl Gdb {
         gdb.tell("-gdb-set debuginfod enabled off");
         gdb.tell("-gdb-set inferior-tty /dev/null");
         gdb
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("a process id")
     }
 
     /// A command that is answered at once.

@@ -39,6 +39,8 @@ pub(crate) fn target() -> PathBuf {
 pub enum Adapter {
     /// `weft dap` on its standard input and output.
     Stdio,
+    /// The same, with a folder of its own instead of the user's cache.
+    Apart(PathBuf),
     /// `weft dap --listen`, over TCP.
     Tcp,
     /// Any other adapter on its standard input and output: program and arguments.
@@ -51,6 +53,11 @@ impl Adapter {
             Self::Stdio => {
                 let mut command = Command::new(weft());
                 command.arg("dap");
+                command
+            }
+            Self::Apart(cache) => {
+                let mut command = Command::new(weft());
+                command.arg("dap").env("WEFT_CACHE_DIR", cache);
                 command
             }
             Self::Tcp => {

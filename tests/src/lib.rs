@@ -11,6 +11,7 @@ mod adapter;
 mod client;
 pub mod code;
 mod control;
+mod installed;
 pub mod mini_redis;
 pub mod process;
 pub mod programs;
@@ -22,6 +23,7 @@ mod transport;
 pub use adapter::{Adapter, weft};
 pub use client::{Client, Failure, Reply};
 pub use control::{DataInfo, Instruction, address};
+pub use installed::Installed;
 pub use session::{Breakpoint, Frame, Launch, Scope, Stop, Variable, list};
 
 use std::time::Duration;

@@ -1,74 +1,32 @@
 //! A program that nobody here wrote: `mini-redis-server`, as `cargo install` makes it, and a client for it.
 
-use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use crate::DEADLINE;
-use crate::programs::{folder, lock};
+use crate::installed::Installed;
 
-const VERSION: &str = "0.4.1";
+/// Its lock file of 2021 names a Tokio that keeps no list of its tasks, so what `cargo install` gives a user is used.
+const SERVER: Installed =
+    Installed { package: "mini-redis", version: "0.4.1", binary: "mini-redis-server", locked: false, large: false };
 
 /// The server, with full debug information and without optimisation.
 pub fn server() -> PathBuf {
-    static SERVER: OnceLock<PathBuf> = OnceLock::new();
-    SERVER.get_or_init(install).clone()
-}
-
-/// Installed once. Its lock file of 2021 names a Tokio that keeps no list of its tasks, so what `cargo install` gives
-/// a user is used: the newest compatible versions on the day of the first build.
-fn install() -> PathBuf {
-    let root = folder().join("mini-redis");
-    let binary = root.join("bin/mini-redis-server");
-    let _lock = lock(".mini-redis.lock");
-    if !binary.is_file() {
-        let status = Command::new(env!("CARGO"))
-            .args(["install", "--quiet", "mini-redis", "--version", VERSION, "--debug", "--bin", "mini-redis-server"])
-            .arg("--root")
-            .arg(&root)
-            .arg("--target-dir")
-            .arg(root.join("build"))
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_TARGET_DIR")
-            .status()
-            .expect("cargo runs");
-        assert!(status.success(), "mini-redis could not be installed from crates.io");
-    }
-    binary
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| SERVER.program()).clone()
 }
 
 /// A file of the server's sources, where the compiler read it: in cargo's registry.
 pub fn source(file: &str) -> PathBuf {
-    static SOURCES: OnceLock<PathBuf> = OnceLock::new();
-    SOURCES.get_or_init(find_sources).join(file)
-}
-
-/// The crate's folder, from the list of sources that the build left.
-fn find_sources() -> PathBuf {
-    server();
-    let deps = folder().join("mini-redis/build/debug/deps");
-    let suffix = format!("/mini-redis-{VERSION}/src/lib.rs");
-    let list = fs::read_dir(&deps)
-        .unwrap_or_else(|error| panic!("{}: {error}", deps.display()))
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "d"))
-        .filter_map(|path| fs::read_to_string(path).ok())
-        .find_map(|list| list.split_whitespace().find(|word| word.ends_with(&suffix)).map(str::to_owned))
-        .unwrap_or_else(|| panic!("no list in {} names {suffix}", deps.display()));
-    PathBuf::from(list.strip_suffix("/src/lib.rs").expect("it ends so"))
+    SERVER.source(file)
 }
 
 /// The line of a source file that contains a text; there must be one only.
 pub fn line(file: &str, text: &str) -> i64 {
-    let source = fs::read_to_string(source(file)).expect("the sources are text");
-    let lines: Vec<usize> =
-        source.lines().enumerate().filter(|(_, line)| line.contains(text)).map(|(index, _)| index + 1).collect();
-    assert!(lines.len() == 1, "{file} has {text:?} on lines {lines:?}");
-    i64::try_from(lines[0]).expect("a line number")
+    SERVER.line(file, text)
 }
 
 /// A port that was free a moment ago.

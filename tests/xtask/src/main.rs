@@ -9,8 +9,9 @@ use stage::{Command, workspace};
 
 const USAGE: &str = "\
 cargo xtask test [NAME..]    everything that must hold, or only the stages of these names
-cargo xtask bench [NAME]     weft beside other debuggers: first_stop (time and memory to a first stop, the time of
-                             `weft tasks`), run_control (false conditions, steps, attaching); all, or the one named
+cargo xtask bench [NAME]     weft beside other debuggers: symbols (time and memory to a first stop, showing it; builds
+                             a program of more than 500 MB once), run_control (false conditions, steps, attaching);
+                             and task_list (`weft tasks`); all, or the one named
 ";
 
 fn main() -> ExitCode {
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-const BENCHES: [&str; 2] = ["first_stop", "run_control"];
+const BENCHES: [&str; 3] = ["symbols", "run_control", "task_list"];
 
 fn bench(rest: &[String]) -> bool {
     let (named, rest) = match rest.split_first() {
