@@ -16,6 +16,7 @@ mod functions;
 mod hostile;
 mod killed;
 mod logical;
+mod matrix;
 mod mini_redis;
 mod panics;
 mod requests;

@@ -19,6 +19,7 @@ pub mod schema;
 mod session;
 mod transcript;
 mod transport;
+pub mod variants;
 
 pub use adapter::{Adapter, weft};
 pub use client::{Client, Failure, Reply};

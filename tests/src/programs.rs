@@ -36,6 +36,7 @@ impl Profile {
 pub fn build_all() {
     built(Profile::Debug);
     built(Profile::Release);
+    crate::variants::build_all();
     crate::mini_redis::server();
 }
 

@@ -11,7 +11,7 @@ pub(crate) fn user_main(modules: &Modules) -> Option<MemAddr> {
     let image = &module.image;
     let symbol = rust_main(image).or_else(|| image.symbol("main").map(|symbol| symbol.address))?;
     let code = image.frames_at(symbol).ok().and_then(|frames| frames.into_iter().last());
-    Some(module.bias.to_memory(code.map_or(symbol, |code| code.behind_prologue())))
+    Some(module.bias.to_memory(code.map_or_else(|| image.behind_prologue_at(symbol), |code| code.behind_prologue())))
 }
 
 /// `krate::main`, where several crates linked into the program have one, that of the crate the file is named after.

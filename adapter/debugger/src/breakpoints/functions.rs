@@ -55,7 +55,8 @@ fn rank(found: &FoundFunction) -> Rank {
 
 fn symbols(image: &Arc<Image>, query: &FunctionQuery) -> Option<Found> {
     let found = image.find_symbols(query);
-    let addresses: Vec<_> = found.iter().filter(|found| !found.indirect).map(|found| found.symbol.address).collect();
+    let direct = found.iter().filter(|found| !found.indirect);
+    let addresses: Vec<_> = direct.map(|found| image.behind_prologue_at(found.symbol.address)).collect();
     let first = *addresses.first()?;
     Some(Found {
         at: line_at(image, first),

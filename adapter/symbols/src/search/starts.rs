@@ -8,7 +8,7 @@ use std::ops::Range;
 use weft_memory::FileAddr;
 
 use crate::arrivals::Arrivals;
-use crate::{CodeFrame, LineRow};
+use crate::{CodeFrame, Image, LineRow};
 
 /// Where a copy of a function is stopped at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,15 @@ pub struct FunctionStart {
     pub at_each_poll: bool,
     /// This copy of the function was inlined.
     pub inlined: bool,
+}
+
+impl Image {
+    /// Where a breakpoint on a function belongs of which only its entry is known, as its symbol tells it: behind its
+    /// prologue if the file has lines, else at the entry.
+    pub fn behind_prologue_at(&self, entry: FileAddr) -> FileAddr {
+        let code = self.function_bounds(entry).map(|code| self.rows_in(entry..code.end).unwrap_or_default());
+        code.into_iter().flatten().find(|row| row.prologue_end).map_or(entry, |row| row.address)
+    }
 }
 
 impl CodeFrame {
