@@ -150,3 +150,169 @@ fn where_it_was_looked_for_is_said() {
         assert!(message.contains(&place) && console.contains(&place), "{place}: {message}; {console}");
     }
 }
+
+/// Builds and takes out the debug information (`--strip-debug`) or the symbols as well (`--strip-all`).
+fn stripped(how: &str) -> (TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (source, program) = build(folder.path(), &[]);
+    objcopy(&[how], &[&program]);
+    (folder, source, program)
+}
+
+#[test]
+fn symbols_alone_name_functions() {
+    let (_folder, source, program) = stripped("--strip-debug");
+    let mut client = Client::weft();
+    let launch = Launch { breakpoints: vec![(source, line("// at end"))], more: Value::Null };
+    let mut functions = Vec::new();
+    let lines = client.launch_configured(&program, &[], &launch, |client| {
+        functions = client.set_function_breakpoints(&[json!("shop::total")]);
+    });
+    assert!(!lines[0].verified && lines[0].message.contains("has no debug information; build it with"), "{lines:?}");
+    assert!(functions[0].verified, "{functions:?}");
+    let stop = client.stopped();
+    assert_eq!(stop.hit, [functions[0].id]);
+    let names: Vec<String> = client.stack(stop.thread).into_iter().map(|frame| frame.name).collect();
+    assert_eq!(names[..2], ["shop::total", "shop::main"], "{names:?}");
+    assert!(names.iter().any(|name| name.contains("lang_start")), "{names:?}");
+    client.resume(stop.thread);
+    assert_eq!(client.exited(), 0);
+}
+
+/// Unwinding needs neither names nor debug information: the way leads through the program to who called its `main`.
+#[test]
+fn without_any_symbol_stacks_are_whole() {
+    let (_folder, _, program) = stripped("--strip-all");
+    let mut client = Client::weft();
+    let mut functions = Vec::new();
+    client.launch_configured(&program, &[], &Launch::default(), |client| {
+        functions = client.set_function_breakpoints(&[json!("write"), json!("shop::total")]);
+    });
+    let why = "no function matches `shop::total`; shop has no debug information; build it with";
+    assert!(!functions[1].verified && functions[1].message.starts_with(why), "{functions:?}");
+    // The library is loaded later, and the name found then.
+    let stop = client.stopped();
+    assert_eq!(stop.hit, [functions[0].id]);
+    let names: Vec<String> = client.stack(stop.thread).into_iter().map(|frame| frame.name).collect();
+    assert!(names[0].ends_with("write"), "{names:?}");
+    let main = names.iter().position(|name| name.contains("libc_start_main"));
+    assert!(main.is_some_and(|at| at > 5), "{names:?}");
+    assert!(client.output("console").contains("shop has no debug information"), "{}", client.output("console"));
+    client.disconnect();
+}
+
+#[test]
+fn what_cannot_be_inflated_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (source, program) = build(folder.path(), &[]);
+    objcopy(&["--compress-debug-sections=zlib"], &[&program]);
+    let sections = Command::new("readelf").args(["-SW"]).arg(&program).output().expect("readelf runs");
+    let sections = String::from_utf8(sections.stdout).expect("text");
+    let line_section = sections.lines().find(|line| line.contains(" .debug_line ")).expect("a section");
+    let words: Vec<&str> = line_section.split_whitespace().skip_while(|word| *word != ".debug_line").collect();
+    let offset = usize::from_str_radix(words[3], 16).expect("a number");
+    let mut bytes = fs::read(&program).expect("read");
+    // Behind the header (24 bytes) the data begin.
+    bytes[offset + 24..offset + 64].fill(0x5a);
+    fs::write(&program, bytes).expect("written");
+    let mut client = Client::weft();
+    let launch = Launch { breakpoints: vec![(source, line("// at end"))], more: Value::Null };
+    let set = client.launch(&program, &[], &launch);
+    let expected = format!(".debug_line of {} cannot be read: ", program.display());
+    assert!(!set[0].verified && set[0].message.starts_with(&expected), "{set:?}");
+    assert_eq!(client.exited(), 0);
+}
+
+const BUMP: &str = "
+int bump(int by) {
+    static __thread int count = 40;
+    count += by;
+    return count; // in bump
+}
+";
+
+/// Calls it on two threads, with 2, 5 and 3.
+const CALLER: &str = "
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+
+static int (*bump_of(void *library))(int) {
+    return (int (*)(int))dlsym(library, \"bump\");
+}
+
+static void *run(void *library) {
+    bump_of(library)(5);
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    pthread_t thread;
+    void *library = dlopen(argv[1], RTLD_NOW);
+    bump_of(library)(2);
+    pthread_create(&thread, NULL, run, library);
+    pthread_join(thread, NULL);
+    printf(\"%d\\n\", bump_of(library)(3));
+    return 0;
+}
+";
+
+fn compile(compiler: &str, arguments: &[&str], text: &str, out: &Path) -> PathBuf {
+    let source = out.with_extension("c");
+    fs::write(&source, text).expect("written");
+    let done = Command::new(compiler).args(arguments).arg("-g").arg("-o").arg(out).arg(&source).output();
+    let done = done.unwrap_or_else(|error| panic!("{compiler} does not run: {error}"));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    source
+}
+
+/// Stops in each call of `bump`, and sees each thread's own count there.
+fn bumps(source: &Path, text: &str, program: &Path, args: &[&str]) {
+    let at = text.lines().position(|line| line.ends_with("// in bump")).expect("a line") + 1;
+    let mut client = Client::weft();
+    let breakpoints = vec![(source.to_owned(), i64::try_from(at).expect("a number"))];
+    client.launch(program, args, &Launch { breakpoints, more: Value::Null });
+    let mut threads = Vec::new();
+    for (expected, caller) in [("42", "main"), ("45", "run"), ("45", "main")] {
+        let stop = client.stopped();
+        let frames = client.stack(stop.thread);
+        assert_eq!((frames[0].name.as_str(), frames[1].name.as_str()), ("bump", caller), "{frames:?}");
+        assert_eq!(client.evaluate("count", frames[0].id).value, expected);
+        threads.push(stop.thread);
+        client.resume(stop.thread);
+    }
+    assert!(threads[0] == threads[2] && threads[0] != threads[1], "{threads:?}");
+    assert_eq!(client.exited(), 0);
+}
+
+/// Each thread has its own, wherever glibc put it.
+#[test]
+fn thread_locals_of_a_library_that_was_loaded_late() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (library, caller) = (folder.path().join("library.so"), folder.path().join("caller"));
+    let source = compile("cc", &["-shared", "-fPIC"], BUMP, &library);
+    compile("cc", &["-pthread"], CALLER, &caller);
+    bumps(&source, BUMP, &caller, &[library.to_str().expect("text")]);
+}
+
+/// Without a dynamic loader, of glibc and of musl, at a fixed address and wherever the kernel puts them.
+#[test]
+fn static_programs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let alone = CALLER.replace("dlopen(argv[1], RTLD_NOW)", "NULL").replace("dlsym(library, \"bump\")", "bump");
+    let text = format!("{BUMP}{alone}");
+    // `musl-gcc` does not know `-static-pie`: this is what it would do.
+    let start = "/usr/lib/x86_64-linux-musl/rcrt1.o";
+    let movable = ["-static", "-fPIE", "-nostartfiles", "-Wl,-pie,--no-dynamic-linker", start];
+    let ways: [(&str, &[&str]); 4] =
+        [("cc", &["-static"]), ("cc", &["-static-pie"]), ("musl-gcc", &["-static"]), ("musl-gcc", &movable)];
+    for (index, (compiler, how)) in ways.into_iter().enumerate() {
+        if compiler == "musl-gcc" && !Path::new(start).exists() {
+            eprintln!("there is no musl-gcc here (Debian: musl-tools)");
+            continue;
+        }
+        let program = folder.path().join(format!("alone-{index}"));
+        let source = compile(compiler, &[how, &["-pthread"]].concat(), &text, &program);
+        bumps(&source, &text, &program, &[]);
+    }
+}

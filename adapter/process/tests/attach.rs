@@ -73,7 +73,10 @@ fn no_thread_that_is_being_born_escapes() {
         for tid in listed(pid) {
             // One that has ended since is nobody's.
             if let Ok(state) = process_state(tid) {
-                assert!(state.tracer == gettid() || "ZX".contains(state.letter), "thread {tid} escaped in round {round}");
+                assert!(
+                    state.tracer == gettid() || "ZX".contains(state.letter),
+                    "thread {tid} escaped in round {round}"
+                );
             }
         }
         tracee.detach().unwrap();

@@ -23,6 +23,8 @@ pub(crate) struct Headers {
     pub(crate) entry: u64,
     pub(crate) segments: Vec<Segment>,
     pub(crate) tls: Option<TlsSegment>,
+    /// Where the dynamic section is when it is loaded.
+    pub(crate) dynamic: Option<u64>,
     pub(crate) build_id: Option<Vec<u8>>,
     pub(crate) debug_link: Option<DebugLink>,
     pub(crate) symbols: Option<TableRange>,
@@ -106,8 +108,8 @@ fn debug_link<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>) -> Option<DebugL
 fn sections<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>) -> Vec<Found> {
     let found = file.sections().filter_map(|section| {
         section.file_range().filter(|(_, size)| *size > 0)?;
-        let (name, range) = (section.name_bytes().ok()?.to_vec(), section.compressed_file_range().ok()?);
-        Some(Found { name, address: section.address(), range })
+        let range = section.compressed_file_range().map_err(|error| error.to_string());
+        Some(Found { name: section.name_bytes().ok()?.to_vec(), address: section.address(), range })
     });
     found.collect()
 }
@@ -127,6 +129,7 @@ fn read_segments<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>, headers: &mut
                     writable: flags.contains(elf::PF_W),
                 });
             }
+            elf::PT_DYNAMIC => headers.dynamic = Some(address),
             elf::PT_TLS => {
                 headers.tls = Some(TlsSegment { size, align: header.p_align(endian).max(1) });
             }

@@ -176,6 +176,11 @@ impl Image {
         if self.sections.has(SectionId::DebugInfo) { DebugInfo::Present } else { DebugInfo::Absent }
     }
 
+    /// Where its dynamic section is when it is loaded.
+    pub(crate) fn dynamic(&self) -> Option<FileAddr> {
+        self.headers.dynamic.map(FileAddr::new)
+    }
+
     /// The separate file that the debug information is read from, if it is not in the file itself.
     pub fn debug_file(&self) -> Option<&Path> {
         self.search.found.as_ref().map(|found| found.path.as_path())
@@ -183,10 +188,21 @@ impl Image {
 
     /// What is missing of the debug information and what to do about it, a sentence each; none if all is there.
     pub fn missing(&self) -> Vec<String> {
-        if self.debug_info() == DebugInfo::Present {
-            return Vec::new();
+        let owner = self.debug_file().unwrap_or(&self.path).display();
+        let broken = self.sections.broken().map(|(section, reason)| {
+            format!("{section} of {owner} cannot be read: {reason}; build {} again", self.name())
+        });
+        let broken: Vec<String> = broken.collect();
+        if self.debug_info() == DebugInfo::Present || !broken.is_empty() {
+            return broken;
         }
         self.search.wrong.iter().cloned().chain([self.no_debug_info()]).collect()
+    }
+
+    /// Bytes that compressed debug information will have which was not asked for yet: asking takes about a second for every
+    /// 300 MB.
+    pub fn to_inflate(&self) -> u64 {
+        self.sections.to_inflate()
     }
 
     fn no_debug_info(&self) -> String {

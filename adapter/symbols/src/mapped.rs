@@ -5,13 +5,17 @@ use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
-use memmap2::{Mmap, UncheckedAdvice};
+use memmap2::{Mmap, MmapMut, MmapOptions, UncheckedAdvice};
 
-/// A file.
+/// A file, a part of one, or memory that stands for one.
 #[derive(Debug)]
 pub(crate) struct MappedFile {
-    file: File,
+    /// What is read in pieces. None: the mapping is all there is.
+    file: Option<Arc<File>>,
+    /// Where in it the mapping begins.
+    start: u64,
     map: Mmap,
 }
 
@@ -22,7 +26,20 @@ impl MappedFile {
         // truncated by somebody while it is mapped raises SIGBUS, as it would in the program that runs from it; linkers
         // and package managers replace files instead of writing into them for that reason.
         let map = unsafe { Mmap::map(&file)? };
-        Ok(Self { file, map })
+        Ok(Self { file: Some(Arc::new(file)), start: 0, map })
+    }
+
+    /// Maps a part of a file that nobody else can open.
+    pub(crate) fn part(file: &Arc<File>, start: u64, length: u64) -> io::Result<Self> {
+        let size = usize::try_from(length).map_err(io::Error::other)?;
+        // SAFETY: the mapping is read-only, and nobody else has the file: it keeps its length, and this part its bytes.
+        let map = unsafe { MmapOptions::new().offset(start).len(size).map(&**file)? };
+        Ok(Self { file: Some(Arc::clone(file)), start, map })
+    }
+
+    /// Memory that is filled.
+    pub(crate) fn memory(bytes: MmapMut) -> io::Result<Self> {
+        Ok(Self { file: None, start: 0, map: bytes.make_read_only()? })
     }
 
     /// Opens a file that somebody else's words led to: only a regular one with something in it.
@@ -42,10 +59,17 @@ impl MappedFile {
     /// Copies bytes without touching the mapping; says how many there were. An error of the disk reads as the end of the
     /// file.
     pub(crate) fn read_at(&self, start: usize, buffer: &mut [u8]) -> usize {
+        let count = self.map.len().saturating_sub(start).min(buffer.len());
+        let Some(buffer) = buffer.get_mut(..count) else { return 0 };
+        let Some(file) = &self.file else {
+            let Some(bytes) = self.map.get(start..).and_then(|rest| rest.get(..count)) else { return 0 };
+            buffer.copy_from_slice(bytes);
+            return count;
+        };
         let mut done = 0;
         while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let at = start.saturating_add(done) as u64;
-            match self.file.read_at(rest, at) {
+            let at = self.start.saturating_add(start as u64).saturating_add(done as u64);
+            match file.read_at(rest, at) {
                 Ok(0) => break,
                 Ok(count) => done = done.saturating_add(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -57,6 +81,9 @@ impl MappedFile {
 
     /// Gives pages of the mapping back to the system; the next look reads them from its cache again.
     pub(crate) fn release(&self, range: &Range<usize>) {
+        if self.file.is_none() {
+            return;
+        }
         // SAFETY: the mapping is of a file, shared and read-only: dropped pages come back from the page cache with the
         // same bytes, so no reference into it sees a change.
         let done = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len()) };

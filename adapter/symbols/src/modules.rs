@@ -1,10 +1,11 @@
 //! The files a program consists of, and all conversion of addresses.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use weft_memory::{Bias, FileAddr, MemAddr, Memory};
 
+use crate::tls::Layout;
 use crate::{Image, Static};
 
 /// A file and where it was loaded.
@@ -22,12 +23,14 @@ pub struct Module {
 #[derive(Clone, Debug, Default)]
 pub struct Modules {
     list: Vec<Module>,
+    /// How libraries' thread-local variables are found; once it is known.
+    tls: OnceLock<Layout>,
 }
 
 impl Modules {
     /// The program first, then its libraries.
     pub fn new(list: Vec<Module>) -> Self {
-        Self { list }
+        Self { list, tls: OnceLock::new() }
     }
 
     /// All of them, the program first.
@@ -52,7 +55,8 @@ impl Modules {
     }
 
     /// Where a thread keeps a thread-local variable of `module`, by the thread's `fs_base`. Variant II of the ELF TLS
-    /// ABI: the program's own block ends at the thread pointer; libraries go through the DTV (not supported: `None`).
+    /// ABI: the program's own block ends at the thread pointer; those of libraries are found through what glibc tells
+    /// debuggers. `None` with another C library, and for a library whose variables the thread has not used yet.
     pub fn thread_local(
         &self,
         module: &Module,
@@ -60,14 +64,26 @@ impl Modules {
         fs_base: u64,
         memory: &dyn Memory,
     ) -> Option<MemAddr> {
-        let _ = memory;
-        let is_program = self.list.first().is_some_and(|program| Arc::ptr_eq(&program.image, &module.image));
-        if !is_program || !variable.thread_local {
+        if !variable.thread_local {
             return None;
         }
         let tls = module.image.tls()?;
+        let is_program = self.list.first().is_some_and(|program| Arc::ptr_eq(&program.image, &module.image));
+        if !is_program {
+            return self.tls_layout(memory)?.block(module, fs_base, memory)?.checked_add(variable.address.raw());
+        }
         let block = fs_base.checked_sub(tls.size.checked_next_multiple_of(tls.align)?)?;
         block.checked_add(variable.address.raw()).map(MemAddr::new)
+    }
+
+    fn tls_layout(&self, memory: &dyn Memory) -> Option<&Layout> {
+        match self.tls.get() {
+            Some(known) => Some(known),
+            None => {
+                let read = Layout::read(self, memory)?;
+                Some(self.tls.get_or_init(|| read))
+            }
+        }
     }
 }
 

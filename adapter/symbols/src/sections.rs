@@ -8,15 +8,14 @@ use std::sync::{Arc, OnceLock};
 
 use gimli::{EndianSlice, LittleEndian, SectionId};
 use object::read::{CompressedFileRange, CompressionFormat};
+use rayon::prelude::*;
 
+use crate::inflate::inflate;
 use crate::mapped::MappedFile;
+use crate::scratch::Scratch;
 
 /// Bytes of a section, as `gimli` reads them.
 pub(crate) type Slice<'a> = EndianSlice<'a, LittleEndian>;
-
-/// The most that a byte of compressed data can become: deflate's limit is 1032, zstd's frames of real sections stay far
-/// below. A section that claims more is lying.
-const MAX_INFLATION: u64 = 2000;
 
 /// The sections this room reads, by the ids `gimli` gives them.
 const WANTED: &[SectionId] = &[
@@ -40,8 +39,10 @@ const WANTED: &[SectionId] = &[
 enum Place {
     /// In its file as they are.
     File(Range<usize>),
-    /// Compressed in its file; inflated when first asked for.
-    Compressed { range: CompressedFileRange, bytes: OnceLock<Box<[u8]>> },
+    /// Compressed in its file; inflated when first asked for, or why it cannot be.
+    Compressed { range: CompressedFileRange, inflated: OnceLock<Result<MappedFile, String>> },
+    /// Nowhere that could be read; why.
+    Unknown(String),
 }
 
 struct Section {
@@ -55,13 +56,16 @@ struct Section {
 pub(crate) struct Found {
     pub(crate) name: Vec<u8>,
     pub(crate) address: u64,
-    pub(crate) range: CompressedFileRange,
+    /// Where it is; or why that is not known: its compression has a broken header, or is of a new kind.
+    pub(crate) range: Result<CompressedFileRange, String>,
 }
 
 /// A program's file and the sections that are read with it, wherever they lie.
 pub(crate) struct Sections {
     own: Arc<MappedFile>,
     list: Vec<Section>,
+    /// Where compressed sections are inflated to.
+    scratch: Scratch,
 }
 
 impl std::fmt::Debug for Sections {
@@ -71,9 +75,9 @@ impl std::fmt::Debug for Sections {
 }
 
 impl Sections {
-    /// The sections of one file. Those that are not read or lie outside the file are left out.
+    /// The sections of one file. Those that are not read are left out.
     pub(crate) fn new(file: Arc<MappedFile>, found: &[Found]) -> Self {
-        let mut sections = Self { own: Arc::clone(&file), list: Vec::new() };
+        let mut sections = Self { own: Arc::clone(&file), list: Vec::new(), scratch: Scratch::default() };
         sections.add(&file, found, |_| true);
         sections
     }
@@ -88,7 +92,10 @@ impl Sections {
     fn add(&mut self, file: &Arc<MappedFile>, found: &[Found], take: impl Fn(SectionId) -> bool) {
         for Found { name, address, range } in found {
             let Some(id) = wanted(name).filter(|id| take(*id) && self.find(*id).is_none()) else { continue };
-            let Some(place) = place(range, file.bytes().len()) else { continue };
+            let place = match range {
+                Ok(range) => place(range, file.bytes().len()),
+                Err(reason) => Place::Unknown(reason.clone()),
+            };
             self.list.push(Section { id, address: *address, file: Arc::clone(file), place });
         }
     }
@@ -97,18 +104,82 @@ impl Sections {
         self.list.iter().find(|section| section.id == id)
     }
 
-    /// Whether there is that section.
+    /// Whether there is that section, as far as is known: a compressed one may turn out not to be readable.
     pub(crate) fn has(&self, id: SectionId) -> bool {
-        self.find(id).is_some()
+        let readable = |section: &Section| match &section.place {
+            Place::File(_) => true,
+            Place::Compressed { inflated, .. } => !matches!(inflated.get(), Some(Err(_))),
+            Place::Unknown(_) => false,
+        };
+        self.find(id).is_some_and(readable)
+    }
+
+    /// The file that a section is read from, and where in it.
+    fn readable(&self, id: SectionId) -> Option<(&MappedFile, Range<usize>)> {
+        let section = self.find(id)?;
+        match &section.place {
+            Place::File(range) => Some((&section.file, range.clone())),
+            Place::Compressed { .. } => {
+                let inflated = self.inflated(section)?;
+                Some((inflated, 0..inflated.bytes().len()))
+            }
+            Place::Unknown(_) => None,
+        }
+    }
+
+    /// What a compressed section became; the first who asks waits for it.
+    fn inflated<'a>(&self, section: &'a Section) -> Option<&'a MappedFile> {
+        let Place::Compressed { range, inflated } = &section.place else { return None };
+        let inflated = inflated.get_or_init(|| {
+            let inflated = inflate(&section.file, range, &self.scratch);
+            if let Err(reason) = &inflated {
+                tracing::warn!(section = section.id.name(), reason, "a section cannot be inflated");
+            }
+            inflated
+        });
+        inflated.as_ref().ok()
+    }
+
+    /// Sections that nobody has asked for yet, with the bytes that they will have.
+    fn waiting(&self) -> impl Iterator<Item = (&Section, u64)> {
+        self.list.iter().filter_map(|section| match &section.place {
+            Place::Compressed { range, inflated } if inflated.get().is_none() => {
+                Some((section, range.uncompressed_size))
+            }
+            _ => None,
+        })
+    }
+
+    /// Bytes that compressed sections will have which nobody has asked for yet.
+    pub(crate) fn to_inflate(&self) -> u64 {
+        self.waiting().fold(0, |sum, (_, size)| sum.saturating_add(size))
+    }
+
+    /// Inflates whatever is compressed, several at a time, for somebody who will ask for most of it.
+    pub(crate) fn inflate_all(&self) {
+        let waiting: Vec<_> = self.waiting().collect();
+        if !waiting.is_empty() {
+            waiting.into_par_iter().for_each(|(section, _)| {
+                self.inflated(section);
+            });
+        }
+    }
+
+    /// Names of sections that turned out not to be readable, and why: a sentence without a subject.
+    pub(crate) fn broken(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.list.iter().filter_map(|section| {
+            let reason = match &section.place {
+                Place::File(_) => return None,
+                Place::Compressed { inflated, .. } => inflated.get()?.as_ref().err()?,
+                Place::Unknown(reason) => reason,
+            };
+            Some((section.id.name(), reason.as_str()))
+        })
     }
 
     /// A section's bytes; empty if there is no such section.
     pub(crate) fn bytes(&self, id: SectionId) -> &[u8] {
-        let Some(section) = self.find(id) else { return &[] };
-        match &section.place {
-            Place::File(range) => section.file.bytes().get(range.clone()).unwrap_or(&[]),
-            Place::Compressed { range, bytes } => bytes.get_or_init(|| inflate(&section.file, *range)),
-        }
+        self.readable(id).and_then(|(file, range)| file.bytes().get(range)).unwrap_or(&[])
     }
 
     /// A section's bytes for `gimli`.
@@ -116,8 +187,9 @@ impl Sections {
         EndianSlice::new(self.bytes(id), LittleEndian)
     }
 
-    /// `gimli`'s view of all sections. Costs next to nothing.
+    /// `gimli`'s view of all sections. Costs next to nothing, once those that are compressed are inflated.
     pub(crate) fn dwarf(&self) -> gimli::Dwarf<Slice<'_>> {
+        self.inflate_all();
         let loaded = gimli::Dwarf::load(|id| Ok::<_, std::convert::Infallible>(self.slice(id)));
         match loaded {
             Ok(dwarf) => dwarf,
@@ -127,11 +199,7 @@ impl Sections {
 
     /// How long a section is.
     pub(crate) fn len(&self, id: SectionId) -> usize {
-        match self.find(id).map(|section| &section.place) {
-            Some(Place::File(range)) => range.len(),
-            Some(Place::Compressed { .. }) => self.bytes(id).len(),
-            None => 0,
-        }
+        self.readable(id).map_or(0, |(_, range)| range.len())
     }
 
     /// The address a section has when it is loaded.
@@ -141,22 +209,10 @@ impl Sections {
 
     /// Copies bytes of a section from `offset` on without touching the mapping; says how many there were.
     pub(crate) fn read_at(&self, id: SectionId, offset: usize, buffer: &mut [u8]) -> usize {
-        let Some(section) = self.find(id) else { return 0 };
-        match &section.place {
-            Place::File(range) => {
-                let count = range.len().saturating_sub(offset).min(buffer.len());
-                let start = range.start.saturating_add(offset);
-                buffer.get_mut(..count).map_or(0, |buffer| section.file.read_at(start, buffer))
-            }
-            Place::Compressed { .. } => {
-                let rest = self.bytes(id).get(offset..).unwrap_or(&[]);
-                let count = rest.len().min(buffer.len());
-                if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
-                    to.copy_from_slice(from);
-                }
-                count
-            }
-        }
+        let Some((file, range)) = self.readable(id) else { return 0 };
+        let count = range.len().saturating_sub(offset).min(buffer.len());
+        let start = range.start.saturating_add(offset);
+        buffer.get_mut(..count).map_or(0, |buffer| file.read_at(start, buffer))
     }
 
     /// Replaces what is in `buffer` by up to `length` bytes of a section.
@@ -175,8 +231,8 @@ impl Sections {
 
     /// Gives the pages of a section's mapping back to the system; the next look reads them from its cache again.
     pub(crate) fn release(&self, id: SectionId) {
-        if let Some(Section { file, place: Place::File(range), .. }) = self.find(id) {
-            file.release(range);
+        if let Some((file, range)) = self.readable(id) {
+            file.release(&range);
         }
     }
 }
@@ -197,27 +253,13 @@ fn wanted(name: &[u8]) -> Option<SectionId> {
     WANTED.iter().copied().find(is)
 }
 
-/// Where a section is in a file; `None` for one that lies outside, or about its size.
-fn place(range: &CompressedFileRange, file_length: usize) -> Option<Place> {
-    let start = usize::try_from(range.offset).ok()?;
-    let end = start.checked_add(usize::try_from(range.compressed_size).ok()?)?;
-    if end > file_length {
-        return None;
-    }
-    match range.format {
-        CompressionFormat::None => Some(Place::File(start..end)),
-        _ if range.uncompressed_size / MAX_INFLATION > range.compressed_size => None,
-        _ => Some(Place::Compressed { range: *range, bytes: OnceLock::new() }),
-    }
-}
-
-fn inflate(file: &MappedFile, range: CompressedFileRange) -> Box<[u8]> {
-    let data = range.data(file.bytes()).and_then(|data| data.decompress());
-    match data {
-        Ok(bytes) => bytes.into_owned().into_boxed_slice(),
-        Err(error) => {
-            tracing::warn!(%error, "a compressed section cannot be inflated");
-            Box::default()
-        }
+/// Where a section is in a file.
+fn place(range: &CompressedFileRange, file_length: usize) -> Place {
+    let start = usize::try_from(range.offset).ok();
+    let end = start.and_then(|start| start.checked_add(usize::try_from(range.compressed_size).ok()?));
+    match (start, end.filter(|end| *end <= file_length), range.format) {
+        (Some(start), Some(end), CompressionFormat::None) => Place::File(start..end),
+        (Some(_), Some(_), _) => Place::Compressed { range: *range, inflated: OnceLock::new() },
+        _ => Place::Unknown("the file ends before it does".to_owned()),
     }
 }

@@ -106,6 +106,9 @@ fn unknown(modules: &Modules, name: &str) -> String {
     });
     match near {
         Ok(near) if !near.is_empty() => format!("no function matches `{name}`; did you mean {}?", near.join(" or ")),
-        _ => format!("no function matches `{name}`"),
+        _ => {
+            let missing = modules.iter().next().map(|module| module.image.missing()).unwrap_or_default();
+            [format!("no function matches `{name}`")].into_iter().chain(missing).collect::<Vec<_>>().join("; ")
+        }
     }
 }
