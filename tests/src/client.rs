@@ -382,9 +382,9 @@ impl Drop for Client {
             unsafe { libc::kill(pid, libc::SIGKILL) };
         }
         if thread::panicking() {
-            eprintln!("--- what was said:\n{}\n---", self.transcript.tail());
+            eprintln!("{}", self.transcript.report());
         } else {
-            assert!(survivors.is_empty(), "outlived their adapter: {survivors:?}\n{}", self.transcript());
+            assert!(survivors.is_empty(), "outlived their adapter: {survivors:?}\n{}", self.transcript.report());
         }
     }
 }

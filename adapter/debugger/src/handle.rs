@@ -1,5 +1,6 @@
 //! The handle: commands go to the engine thread, answers come back.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -76,6 +77,8 @@ impl<T> Reply<T> {
 #[derive(Default)]
 pub(crate) struct Shared {
     current: Mutex<Option<Arc<Stop>>>,
+    /// Threads that were about to end when the program was stopped.
+    ending: Mutex<Vec<i32>>,
     modules: Mutex<Arc<Modules>>,
 }
 
@@ -86,6 +89,10 @@ impl Shared {
 
     pub(crate) fn set_current(&self, stop: Option<Arc<Stop>>) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = stop;
+    }
+
+    pub(crate) fn set_ending(&self, ending: Vec<i32>) {
+        *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = ending;
     }
 
     pub(crate) fn set_modules(&self, modules: Arc<Modules>) {
@@ -191,12 +198,22 @@ impl Debugger {
         self.shared.current()
     }
 
-    /// Its threads, the first one first. Works while running.
+    /// Its threads, the first one first. Works while running. At a stop, those that were about to end are left out: they
+    /// have no stack any more.
     pub fn threads(&self) -> Result<Vec<ThreadName>, Refused> {
         let listed = std::fs::read_dir(format!("/proc/{}/task", self.pid)).map_err(|_| Refused::Ended)?;
-        let tids = listed.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let mut threads: Vec<ThreadName> =
-            tids.map(|tid| ThreadName { tid, name: thread_name(self.pid, tid).unwrap_or_default() }).collect();
+        let mut tids: BTreeSet<i32> =
+            listed.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        if let Some(stop) = self.current() {
+            let ending = self.shared.ending.lock().unwrap_or_else(PoisonError::into_inner);
+            tids.retain(|tid| !ending.contains(tid));
+            // The kernel's list ends early when a thread dies while it is read.
+            tids.extend(stop.threads.iter().map(|thread| thread.tid));
+        }
+        let mut threads: Vec<ThreadName> = tids
+            .into_iter()
+            .map(|tid| ThreadName { tid, name: thread_name(self.pid, tid).unwrap_or_default() })
+            .collect();
         threads.sort_by_key(|thread| (thread.tid != self.pid, thread.tid));
         Ok(threads)
     }

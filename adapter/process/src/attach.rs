@@ -1,6 +1,6 @@
 //! Taking hold of a process that is already running.
 
-use std::{collections::HashSet, fs::File, io, path::Path};
+use std::{collections::HashSet, fs::File, io, path::Path, time::Duration};
 
 use crate::{
     Pid, ProcessError, Tracee, executable, executable_path, proc, process_state, ptrace, tracee::Origin, wait::Waiter,
@@ -8,6 +8,8 @@ use crate::{
 
 /// Passes over a process's threads before giving up; a pass that finds no new thread is the last.
 const MOST_PASSES: usize = 1000;
+/// How long to wait for a thread that is ending and cannot be taken hold of any more.
+const LOOK: Duration = Duration::from_micros(200);
 
 impl Tracee {
     /// Stops all threads of a running process. The calling thread traces it from now on; when the tracee is dropped,
@@ -23,14 +25,26 @@ impl Tracee {
         tracee.open_memory().map_err(|error| check(pid).err().unwrap_or(error))?;
         // The kernel decides early in the making of a thread whether its tracer takes hold of it: one that was being made
         // while its parent was seized is nobody's, and may be listed only later. Once all that are ours stand, only such
-        // a thread could make another one.
+        // a thread could make another one. The list itself may lack threads (it ends early when one dies while it is read),
+        // so the kernel's count has the last word.
         for _ in 0..MOST_PASSES {
             tracee.stop_all()?;
-            if !tracee.seize_all(pid)? {
-                break;
+            let any = tracee.seize_all(pid)?;
+            if !any && tracee.is_whole() {
+                return Ok(tracee);
+            }
+            if !any {
+                std::thread::sleep(LOOK);
             }
         }
+        tracing::warn!(pid, "not every thread could be taken hold of");
         Ok(tracee)
+    }
+
+    /// Whether the threads that are ours are all there are.
+    fn is_whole(&self) -> bool {
+        let Ok(state) = process_state(self.pid()) else { return true };
+        self.ended().is_some() || state.threads <= self.held()
     }
 
     /// Takes hold of the threads that are not ours yet, until there are no more of them. Whether there were any.

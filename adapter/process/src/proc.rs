@@ -64,6 +64,8 @@ pub struct ProcessState {
     pub tracer: Pid,
     /// Its real user id.
     pub user: u32,
+    /// How many threads its process has, those included that have ended and were not collected yet.
+    pub threads: usize,
 }
 
 /// Reads a `/proc` file within bounds.
@@ -200,13 +202,15 @@ fn parse_state(text: &str) -> ProcessState {
             "Tgid" => state.group = first.parse().unwrap_or_default(),
             "TracerPid" => state.tracer = first.parse().unwrap_or_default(),
             "Uid" => state.user = first.parse().unwrap_or_default(),
+            "Threads" => state.threads = first.parse().unwrap_or_default(),
             _ => {}
         }
     }
     state
 }
 
-/// The threads of a process at this moment; empty if it is gone.
+/// The threads of a process at this moment; empty if it is gone. Some may be missing: the kernel ends the list early when a
+/// thread dies while it is read.
 pub(crate) fn threads(pid: Pid) -> Vec<Tid> {
     let Ok(entries) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()

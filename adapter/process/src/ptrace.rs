@@ -113,6 +113,13 @@ pub(crate) fn wait_for(tid: Tid) -> Option<i32> {
     }
 }
 
+/// Whether a tracee of the calling thread that is on its way out has ended; it is collected then.
+pub(crate) fn has_ended(tid: Tid) -> bool {
+    let mut status = 0;
+    // SAFETY: waitpid writes one int of ours.
+    unsafe { libc::waitpid(tid, &mut status, libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG) != 0 }
+}
+
 /// Sends one thread of a traced process a signal.
 pub(crate) fn send(pid: Tid, tid: Tid, signal: i32) {
     // SAFETY: tgkill takes numbers; until a tracee's end was collected its number is its own.

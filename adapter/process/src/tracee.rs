@@ -179,6 +179,17 @@ impl Tracee {
         self.threads.iter().filter(|(_, thread)| thread.state != State::Exiting).map(|(tid, _)| *tid).collect()
     }
 
+    /// The threads that have begun to exit and are not collected yet: `/proc` still lists them.
+    pub fn ending(&self) -> Vec<Tid> {
+        self.threads.iter().filter(|(_, thread)| thread.state == State::Exiting).map(|(tid, _)| *tid).collect()
+    }
+
+    /// How many of the threads that the kernel counts are ours: those that are ending too, and the first one if it had ended
+    /// before we came and is only not collected.
+    pub(crate) fn held(&self) -> usize {
+        self.threads.len().saturating_add(usize::from(!self.threads.contains_key(&self.pid)))
+    }
+
     /// A thread that has not begun to exit: of one that has, `/proc` shows no memory, no mappings and no program. The first
     /// one if it can be: no other process gets its number while this one is there.
     pub fn living(&self) -> Tid {

@@ -83,6 +83,30 @@ fn no_thread_that_is_being_born_escapes() {
     }
 }
 
+/// A list of threads ends early when one of them dies while it is read: what was not listed must be found all the same. And
+/// whoever was on the way out when it was let go must not stay.
+#[test]
+fn threads_that_last_no_longer_than_a_moment_are_all_taken_and_all_let_go() {
+    let mut relay = Running::start("relay:32");
+    let pid = relay.pid();
+    assert_eq!(relay.hear(), "running");
+    for round in 0..30 {
+        let mut tracee = Tracee::attach(pid).unwrap();
+        let (tids, own) = (listed(pid), gettid());
+        let strangers: Vec<i32> = tids.iter().copied().filter(|tid| tracer(*tid).is_some_and(|of| of != own)).collect();
+        assert_eq!(strangers, Vec::<i32>::new(), "round {round}: of {} threads", tids.len());
+        run_for(&mut tracee, 20);
+        tracee.detach().unwrap();
+        let kept: Vec<i32> = tids.into_iter().filter(|tid| tracer(*tid) == Some(own)).collect();
+        assert_eq!(kept, Vec::<i32>::new(), "round {round}: still ours");
+    }
+    assert_ends(relay);
+}
+
+fn tracer(tid: i32) -> Option<i32> {
+    process_state(tid).ok().map(|state| state.tracer)
+}
+
 /// Nothing here takes that long.
 const PATIENCE: Duration = Duration::from_secs(30);
 

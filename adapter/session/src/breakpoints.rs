@@ -121,29 +121,17 @@ impl Lane {
         before: &[Breakpoint],
         set: impl FnOnce(&dyn Debuggee, &[S]) -> Answer<Vec<Bound>>,
     ) -> Answer<Vec<Breakpoint>> {
-        let (debuggee, why_not) = match self.shared.debuggee() {
-            Some(debuggee) if !self.no_debug => (Some(debuggee), ""),
-            Some(_) => (None, "the program runs without debugging"),
-            None => (None, "the program has ended"),
-        };
-        let Some(debuggee) = debuggee else {
-            let answer = |spec: Result<S, String>| match spec {
-                Err(why) => failed(why),
-                Ok(_) if self.no_debug => failed(why_not.to_owned()),
-                // A restart sets it, and says so by its number.
-                Ok(_) => Breakpoint {
-                    id: Some(self.book.fresh()),
-                    message: Some(why_not.to_owned()),
-                    reason: Some("pending"),
-                    ..Breakpoint::default()
-                },
-            };
-            return Ok(checked.into_iter().map(answer).collect());
-        };
         let mut specs = Vec::with_capacity(checked.len());
         let checked: Vec<Result<(), String>> =
             checked.into_iter().map(|spec| spec.map(|spec| specs.push(spec))).collect();
-        let mut bound = set(&*debuggee, &specs)?.into_iter();
+        let Some(debuggee) = self.shared.debuggee().filter(|_| !self.no_debug) else {
+            return Ok(self.put_off(checked));
+        };
+        let mut bound = match set(&*debuggee, &specs) {
+            // It is gone, and its end is still to be told.
+            Err(error) if error.id == ErrorId::NoDebuggee => return Ok(self.put_off(checked)),
+            bound => bound?.into_iter(),
+        };
         let places = self.shared.places();
         let kept = before.iter().map(|breakpoint| breakpoint.id).chain(std::iter::repeat(None));
         let mut answers = Vec::with_capacity(checked.len());
@@ -160,6 +148,25 @@ impl Lane {
             });
         }
         Ok(answers)
+    }
+
+    /// Answers for breakpoints that no program is there for. A restart sets them, and says so by their numbers.
+    fn put_off(&mut self, checked: Vec<Result<(), String>>) -> Vec<Breakpoint> {
+        let ended = "the program has ended";
+        let runs_on = self.no_debug && self.shared.debuggee().is_some();
+        let answer = |spec: Result<(), String>| match spec {
+            Err(why) => failed(why),
+            Ok(()) if self.no_debug => {
+                failed(if runs_on { "the program runs without debugging" } else { ended }.into())
+            }
+            Ok(()) => Breakpoint {
+                id: Some(self.book.fresh()),
+                message: Some(ended.to_owned()),
+                reason: Some("pending"),
+                ..Breakpoint::default()
+            },
+        };
+        checked.into_iter().map(answer).collect()
     }
 
     /// News of a breakpoint.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use weft_protocol::ErrorId;
 use weft_protocol::launch::{AsyncArguments, TasksAsThreads};
 use weft_protocol::spec::{Thread, ThreadEventBody, ThreadReason, ThreadsResponse};
 use weft_tasks::{Snapshot, TaskKey};
@@ -88,7 +89,11 @@ impl Listing {
 pub(crate) fn threads(shared: &Shared) -> Answer<ThreadsResponse> {
     // Clients ask before there is a program and after it ended.
     let Some(debuggee) = shared.debuggee() else { return Ok(ThreadsResponse { threads: Vec::new() }) };
-    let os = debuggee.threads()?;
+    let os = match debuggee.threads() {
+        // It has, and nobody was told yet.
+        Err(error) if error.id == ErrorId::NoDebuggee => Vec::new(),
+        listed => listed?,
+    };
     let mut threads: Vec<Thread> = os.into_iter().map(|ThreadInfo { id, name }| Thread { id, name }).collect();
     let needs_tasks = shared.listing().needs_tasks();
     if needs_tasks {

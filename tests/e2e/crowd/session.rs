@@ -167,7 +167,8 @@ impl<'a> Session<'a> {
         self.apply(&mut next, stands);
     }
 
-    /// Has exactly these breakpoints: ones that are there, by their index, and new ones.
+    /// Has exactly these breakpoints: ones that are there, by their index, and new ones. If the program runs, it may have
+    /// ended before they are set: then it hits nothing any more, and all stays as it was.
     fn apply(&mut self, next: &mut [(Option<usize>, Terms)], stands: bool) {
         let mut name = self.watched.len();
         let words: Vec<Value> = next
@@ -184,6 +185,11 @@ impl<'a> Session<'a> {
         let arguments = json!({"source": {"path": programs::source(FILE)}, "breakpoints": words});
         let body = self.client.ask("setBreakpoints", arguments);
         let done = self.board.read();
+        if !stands && list(&body["breakpoints"]).any(|answer| answer["verified"] != json!(true)) {
+            let stop = self.client.stop_or_exit();
+            assert!(stop.is_none(), "not set in a program that goes on: {body}\n{stop:?}");
+            return;
+        }
         let kept: BTreeSet<usize> = next.iter().filter_map(|(index, _)| *index).collect();
         for index in self.active.drain(..).filter(|index| !kept.contains(index)) {
             let watched = &mut self.watched[index];

@@ -291,6 +291,7 @@ impl Engine {
         // Whatever becomes of us while the user looks: the code is the program's own.
         self.tracee.disarm();
         self.state = State::Stopped(tid);
+        self.shared.set_ending(self.tracee.ending());
         self.shared.set_current(Some(stop.clone()));
         (self.events)(Event::Stopped(Stopped { stop, reason, tid, interrupted }));
     }

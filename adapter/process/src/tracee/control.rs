@@ -12,6 +12,10 @@ use crate::{Ended, ProcessError, Tid, Tracee, Trap, WaitEvent, ptrace};
 const VFORK_PATIENCE: Duration = Duration::from_millis(10);
 /// How often it looks whether they have stopped: nothing can be waited for with an end.
 const VFORK_LOOK: Duration = Duration::from_micros(200);
+/// How long a thread that is on its way out may take when it is let go: it has nothing else to do, but may wait for a file.
+const EXIT_PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is looked whether it has ended.
+const EXIT_LOOK: Duration = Duration::from_micros(100);
 
 impl Tracee {
     /// The one place that resumes. ESRCH means that the thread was killed: its end will be reported.
@@ -222,10 +226,14 @@ impl Tracee {
     /// their end, nobody can be told of the process's. The first thread's comes with the process's.
     fn collect_exiting(&self) {
         let exiting = self.threads.iter().filter(|(tid, thread)| thread.state == State::Exiting && **tid != self.pid);
-        for tid in exiting.map(|(tid, _)| *tid) {
-            while ptrace::wait_for(tid).is_some_and(|status| libc::WIFSTOPPED(status)) {
-                let _gone = ptrace::cont(tid, 0);
+        let mut exiting: Vec<Tid> = exiting.map(|(tid, _)| *tid).collect();
+        let begun = Instant::now();
+        loop {
+            exiting.retain(|tid| !ptrace::has_ended(*tid));
+            if exiting.is_empty() || begun.elapsed() > EXIT_PATIENCE {
+                return;
             }
+            std::thread::sleep(EXIT_LOOK);
         }
     }
 

@@ -61,6 +61,7 @@ extern "C" fn play() {
         "leader-exits" => leader_exits(),
         "exec-from-thread" => exec_from_thread(),
         "crowd" => crowd(argument),
+        "relay" => relay(argument),
         "holds" => holds(argument, false),
         "traps" => holds(argument, true),
         "watches" => watches(argument),
@@ -324,6 +325,28 @@ fn crowd(width: u64) {
     }
     stop.store(true, Ordering::Relaxed);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
+    say("end");
+}
+
+/// `width` threads, each of which does nothing but start the next one and end, until standard input ends.
+fn relay(width: u64) {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    static RUNNERS: AtomicU64 = AtomicU64::new(0);
+    fn run() {
+        if STOP.load(Ordering::SeqCst) {
+            RUNNERS.fetch_sub(1, Ordering::SeqCst);
+        } else {
+            thread::spawn(run);
+        }
+    }
+    RUNNERS.store(width, Ordering::SeqCst);
+    (0..width).for_each(|_| drop(thread::spawn(run)));
+    say("running");
+    while !line().is_empty() {}
+    STOP.store(true, Ordering::SeqCst);
+    while RUNNERS.load(Ordering::SeqCst) > 0 {
+        thread::yield_now();
+    }
     say("end");
 }
 
