@@ -21,6 +21,7 @@ mod mini_redis;
 mod panics;
 mod requests;
 mod separate;
+mod sources;
 mod spawner;
 mod step_zoo;
 mod stepping;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
@@ -190,6 +190,8 @@ pub struct Bound {
     pub locations: usize,
     /// Why it is bound nowhere, or what is odd about it.
     pub message: Option<String>,
+    /// Bound nowhere: a source file of the program that may be the one asked for, under another path.
+    pub similar: Option<Arc<Path>>,
 }
 
 /// Which way to step.

@@ -94,6 +94,7 @@ pub(crate) fn to_bound(bound: weft_debugger::Bound) -> Bound {
         at: bound.at.as_ref().and_then(location),
         address: bound.address.map(MemAddr::raw),
         message: bound.message,
+        similar: bound.similar.map(|file| file.to_path_buf()),
     }
 }
 

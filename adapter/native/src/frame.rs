@@ -7,11 +7,13 @@ use weft_protocol::{Error, ErrorId};
 use weft_runtimes::Body;
 use weft_session::debuggee::{Answer, Call, Container, FrameBody, Scope, ScopeKind, Value, Watchable};
 use weft_symbols::Role;
-use weft_values::{FrameVariable, Stop, Within, coroutine, data_target, evaluate, is_user_crate, variables};
+use weft_values::{
+    FrameVariable, Stop, Within, coroutine, data_target, evaluate, is_user_crate, no_variables, variables,
+};
 
 use crate::breakpoints::watchable;
 use crate::statics::Statics;
-use crate::variables::{RegisterList, ScopeVariables, still, value};
+use crate::variables::{NoVariables, RegisterList, ScopeVariables, still, value};
 
 /// A frame that has variables.
 pub(crate) struct Variabled {
@@ -54,6 +56,14 @@ impl Variabled {
         is_user_crate(&krate).then(|| Statics::new(self.stop.clone(), image, krate))
     }
 
+    /// Why there are no variables, if that is not the source's doing.
+    fn nameless(&self, list: &[FrameVariable]) -> Option<String> {
+        match &self.body {
+            Body::Physical(frame) => no_variables(frame, list),
+            Body::Suspended(_) => None,
+        }
+    }
+
     /// On whose stack it is, if on one.
     fn thread(&self) -> Option<i32> {
         match &self.body {
@@ -83,12 +93,13 @@ impl FrameBody for Variabled {
 
     fn watch(&self, expression: &str) -> Answer<Watchable> {
         let list = self.variables()?;
-        let path = self.path();
+        let (path, nameless) = (self.path(), self.nameless(&list));
+        let within = Within { variables: &list, path: &path, nameless: nameless.as_deref() };
         let frame = match &self.body {
             Body::Physical(frame) => Some(&**frame),
             Body::Suspended(_) => None,
         };
-        let found = data_target(&self.stop, frame, &Within { variables: &list, path: &path }, expression);
+        let found = data_target(&self.stop, frame, &within, expression);
         still(&self.stop)?;
         Ok(match found {
             Ok(target) => watchable(target),
@@ -97,16 +108,20 @@ impl FrameBody for Variabled {
     }
 
     fn scopes(&self) -> Answer<Vec<Scope>> {
+        let all = self.variables()?;
+        let nameless = self.nameless(&all);
         let (arguments, locals): (Vec<_>, Vec<_>) =
-            self.variables()?.into_iter().partition(|variable| variable.role == Role::Argument);
+            all.into_iter().partition(|variable| variable.role == Role::Argument);
+        let scope = |list| ScopeVariables { stop: self.stop.clone(), list, thread: self.thread() };
         let mut scopes = Vec::new();
-        for (kind, list) in [(ScopeKind::Arguments, arguments), (ScopeKind::Locals, locals)] {
-            if !list.is_empty() || kind == ScopeKind::Locals {
-                let variables: Arc<dyn Container> =
-                    Arc::new(ScopeVariables { stop: self.stop.clone(), list, thread: self.thread() });
-                scopes.push(Scope { kind, variables });
-            }
+        if !arguments.is_empty() {
+            scopes.push(Scope { kind: ScopeKind::Arguments, variables: Arc::new(scope(arguments)) });
         }
+        let locals: Arc<dyn Container> = match nameless {
+            Some(why) => Arc::new(NoVariables(why)),
+            None => Arc::new(scope(locals)),
+        };
+        scopes.push(Scope { kind: ScopeKind::Locals, variables: locals });
         if let Some(statics) = self.statics() {
             scopes.push(Scope { kind: ScopeKind::Statics, variables: Arc::new(statics) });
         }
@@ -120,8 +135,9 @@ impl FrameBody for Variabled {
 
     fn evaluate(&self, expression: &str, _context: Option<&EvaluateContext>) -> Answer<Value> {
         let list = self.variables()?;
-        let path = self.path();
-        let place = evaluate(&self.stop, &Within { variables: &list, path: &path }, expression);
+        let (path, nameless) = (self.path(), self.nameless(&list));
+        let within = Within { variables: &list, path: &path, nameless: nameless.as_deref() };
+        let place = evaluate(&self.stop, &within, expression);
         still(&self.stop)?;
         let place = place.map_err(|error| Error::new(ErrorId::Evaluate, error))?;
         Ok(value(&self.stop, place, Some(expression.to_owned()), self.thread()))

@@ -55,7 +55,7 @@ fn refused() -> Error {
 fn unbound(index: usize) -> Bound {
     let id = i64::try_from(index).unwrap_or(i64::MAX).saturating_add(1);
     let message = Some("a core file does not run: nothing will stop here".to_owned());
-    Bound { id, verified: false, at: None, address: None, message }
+    Bound { id, message, ..Bound::default() }
 }
 
 fn all_unbound<T>(wanted: &[T]) -> Answer<Vec<Bound>> {

@@ -38,6 +38,7 @@ fn row(stop: &Arc<Stop>, frame: LogicalFrame) -> Row {
         LogicalFrame::AwaitedBy(key, name) => Row::AwaitedBy(key, name),
         LogicalFrame::Frame(frame) => Row::Frame(Frame {
             name: frame.name,
+            own: !frame.subtle && !frame.location.as_ref().is_some_and(|at| weft_symbols::is_foreign(&at.file)),
             location: frame.location,
             subtle: frame.subtle,
             instruction: frame.instruction.map(weft_memory::MemAddr::raw),

@@ -168,6 +168,28 @@ fn frame_variable(stop: &Arc<Stop>, variable: &FrameVariable, thread: Option<i32
     Variable { name: variable.label(), evaluate_name: expression, value: shown }
 }
 
+/// Stands where variables would be, with the reason why there are none.
+pub(crate) struct NoVariables(pub(crate) String);
+
+impl Container for NoVariables {
+    fn counts(&self) -> Counts {
+        Counts { named: 1, indexed: 0 }
+    }
+
+    fn named(&self, range: Range<usize>) -> Answer<Vec<Variable>> {
+        let row = Variable {
+            name: "(no variables)".to_owned(),
+            evaluate_name: None,
+            value: Value { text: self.0.clone(), ..Value::default() },
+        };
+        Ok(std::iter::once(row).skip(range.start).take(range.len()).collect())
+    }
+
+    fn indexed(&self, _range: Range<usize>) -> Answer<Vec<Variable>> {
+        Ok(Vec::new())
+    }
+}
+
 /// The registers of a frame; those that a callee did not save are left out.
 pub(crate) struct RegisterList(pub(crate) Vec<(&'static str, u64)>);
 

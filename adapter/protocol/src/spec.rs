@@ -50,6 +50,9 @@ pub struct Source {
     /// Where it came from, in a user's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
+    /// What the client keeps for us and hands back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter_data: Option<serde_json::Value>,
 }
 
 /// A row of `stackTrace`. (`dap`'s contains its own `Source`.)

@@ -57,12 +57,19 @@ impl Lane {
 
     fn put_lines(&mut self, asked: &SetBreakpointsArguments, before: &[Breakpoint]) -> Answer<Vec<Breakpoint>> {
         let places = self.shared.places();
-        let path = asked.source.path.as_deref().filter(|path| !path.is_empty());
-        let checked = wanted_lines(asked).iter().map(|wanted| line_spec(wanted, path, &places)).collect();
-        let file = path.map(|path| places.from_client(Path::new(path)));
+        let path = places.path_of(&asked.source);
+        let checked = wanted_lines(asked).iter().map(|wanted| line_spec(wanted, path.as_deref(), &places)).collect();
+        let file = path.as_deref().map(|path| places.from_client(path));
+        if let Some(real) = path.as_deref().and_then(|path| path.canonicalize().ok()) {
+            places.learn(path.as_deref().unwrap_or(&real), &real);
+        }
         self.apply(checked, before, |debuggee, specs: &[BreakpointSpec]| match &file {
             // An empty list removes what was set before.
-            Some(file) => debuggee.set_breakpoints(file, specs),
+            Some(file) => {
+                let mut bound = debuggee.set_breakpoints(file, specs)?;
+                bound.iter_mut().for_each(|bound| advise(bound, path.as_deref().unwrap_or(file), &places));
+                Ok(bound)
+            }
             None => Ok(Vec::new()),
         })
     }
@@ -224,7 +231,19 @@ fn wanted_lines(asked: &SetBreakpointsArguments) -> Vec<SourceBreakpoint> {
     }
 }
 
-fn line_spec(asked: &SourceBreakpoint, path: Option<&str>, places: &Places) -> Result<BreakpointSpec, String> {
+/// Notes where the client sees the file, or says how it could be found.
+fn advise(bound: &mut Bound, given: &Path, places: &Places) {
+    if let Some(at) = &bound.at {
+        places.learn(given, &at.file);
+    }
+    let advice = bound.similar.as_deref().and_then(|similar| places.advice_for(given, similar));
+    if let (Some(message), Some(advice)) = (&mut bound.message, advice) {
+        message.push_str("; ");
+        message.push_str(&advice);
+    }
+}
+
+fn line_spec(asked: &SourceBreakpoint, path: Option<&Path>, places: &Places) -> Result<BreakpointSpec, String> {
     if path.is_none() {
         return Err("a breakpoint needs a file with a path".into());
     }

@@ -53,7 +53,8 @@ pub trait Debuggee: Send + Sync {
     /// [`StopReason::Entry`].
     fn start(&self) -> Answer<()>;
 
-    /// Replaces every breakpoint of one file. Answers in the order asked, one for one. Works while running.
+    /// Replaces every breakpoint of one file: an absolute path, the end of one, or after `./` what the debug information
+    /// itself calls a file without a directory. Answers in the order asked, one for one. Works while running.
     fn set_breakpoints(&self, file: &Path, wanted: &[BreakpointSpec]) -> Answer<Vec<Bound>>;
 
     /// Replaces every function breakpoint. Answers in the order asked, one for one. Works while running.
@@ -334,6 +335,8 @@ pub struct Frame {
     pub location: Option<Location>,
     /// Not the user's code: a client shows it greyed.
     pub subtle: bool,
+    /// The user's own code, as far as can be told.
+    pub own: bool,
     /// Address of the next instruction, for physical frames.
     pub instruction: Option<u64>,
     /// The function could be run again from its begin.

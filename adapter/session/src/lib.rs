@@ -7,7 +7,7 @@
 //! Requests take one of two ways. *Control* (launch, breakpoints, run control, disconnect) and the debuggee's
 //! events are handled one at a time, in order, by the session's lane, so that a response always precedes the events
 //! it causes. *Reads* (stacks, variables, tasks…) each run on a worker and never wait for control. A configuration's
-//! `sourceMap` and the client's way to count lines are applied here, in [`Places`]; a debuggee knows its own paths
+//! `sourceMap` and the client's way to count lines and to write paths are applied here, in [`Places`]; a debuggee knows its own paths
 //! and counts from 1.
 //!
 //! **Invariant:** every request gets exactly one response, also when a handler panics.
@@ -22,6 +22,7 @@ pub mod config;
 mod control;
 pub mod debuggee;
 mod dispatch;
+mod encoding;
 mod events;
 mod handles;
 mod lane;
@@ -32,6 +33,7 @@ mod memory;
 mod modules;
 mod numbering;
 mod outbox;
+mod paths;
 mod places;
 mod questions;
 mod reads;
@@ -48,7 +50,7 @@ pub use config::{AttachConfig, LaunchConfig};
 pub use debuggee::{Debuggee, Factory};
 pub use events::EventSender;
 pub use numbering::{FIRST_TASK_THREAD, Numbering};
-pub use places::Places;
+pub use places::{Places, Style};
 pub use serve::{Runtime, ServeOptions, serve};
 pub use terminal::{Terminal, TerminalCommand, TerminalProcess};
 pub use wire::tasks_body;

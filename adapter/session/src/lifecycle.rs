@@ -13,9 +13,10 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use weft_protocol::launch::{AttachArguments, CommonArguments, Console, LaunchArguments};
+use weft_protocol::launch::{AttachArguments, Console, LaunchArguments};
 use weft_protocol::spec::{
-    Capabilities, DisconnectArguments, ExitedEventBody, InitializeArguments, ProcessEventBody, StandardCapabilities,
+    Capabilities, DisconnectArguments, ExitedEventBody, InitializeArguments, PathFormat, ProcessEventBody,
+    StandardCapabilities,
 };
 use weft_protocol::{Error, ErrorId};
 
@@ -23,6 +24,7 @@ use crate::debuggee::{Answer, Channel, Debuggee, DebuggeeEvent, End, Factory};
 use crate::events::EventSender;
 use crate::lane::{Input, Lane};
 use crate::outbox::Ticket;
+use crate::places::Style;
 use crate::restart::Origin;
 use crate::serve::Runtime;
 use crate::shared::{Client, Position};
@@ -95,12 +97,12 @@ impl Lane {
         if !matches!(self.phase, Phase::New) {
             return ticket.fail(Error::new(ErrorId::WrongState, "`initialize` was served already"));
         }
-        if matches!(asked.path_format, Some(weft_protocol::spec::PathFormat::Uri)) {
-            return ticket.fail(Error::new(ErrorId::NotSupported, "`pathFormat`: only \"path\" is supported"));
-        }
         self.shared.set_client(Client {
-            lines_from_1: asked.lines_start_at1.unwrap_or(true),
-            columns_from_1: asked.columns_start_at1.unwrap_or(true),
+            style: Style {
+                lines_from_1: asked.lines_start_at1.unwrap_or(true),
+                columns_from_1: asked.columns_start_at1.unwrap_or(true),
+                uris: matches!(asked.path_format, Some(PathFormat::Uri)),
+            },
             shows_types: asked.supports_variable_type.unwrap_or(false),
             pages_variables: asked.supports_variable_paging.unwrap_or(false),
             reads_memory: asked.supports_memory_references.unwrap_or(false),
@@ -124,9 +126,7 @@ impl Lane {
     fn start(&mut self, origin: Origin, ticket: Ticket) {
         match self.may_start().and_then(|()| self.plan(&origin)) {
             Ok(work) => {
-                let common = origin.common().clone();
-                self.origin = Some(origin);
-                self.load(&common, Phase::Loading { start: ticket, configured: None }, work);
+                self.load(origin, Phase::Loading { start: ticket, configured: None }, work);
             }
             Err(error) => ticket.fail(error),
         }
@@ -168,11 +168,16 @@ impl Lane {
     }
 
     /// Lets the factory work on another thread: the lane stays free for `disconnect`.
-    pub(crate) fn load(&mut self, common: &CommonArguments, phase: Phase, work: Work) {
-        let client = self.shared.client();
-        let places = self.shared.places().again(&common.source_map, client.lines_from_1, client.columns_from_1);
+    pub(crate) fn load(&mut self, origin: Origin, phase: Phase, work: Work) {
+        let common = origin.common();
+        let places = self.shared.places().again(&common.source_map, &origin.folder(), self.shared.client().style);
+        for (from, to) in places.paths().broken() {
+            let line = format!("weft: `sourceMap`: there is no {} for {}", to.display(), from.display());
+            self.shared.out.say(Channel::Console, &line);
+        }
         self.shared.set_places(places);
         self.shared.listing().configure(common.tasks.clone());
+        self.origin = Some(origin);
         self.phase = phase;
         self.early.clear();
         self.stepping.set(None);

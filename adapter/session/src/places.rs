@@ -1,56 +1,55 @@
-//! Where things are, as the client counts and names it: lines from 0 or 1, paths under `sourceMap`.
+//! Where things are, as the client counts and names it: lines from 0 or 1, paths under `sourceMap`, as text or as URIs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::{Value, json};
 use weft_protocol::spec::Source;
 use weft_protocol::{Error, ErrorId, async_dap};
 use weft_tasks::Location;
 
 use crate::debuggee::Answer;
+use crate::encoding;
+use crate::paths::{Prefix, SourcePaths, without_common_tail};
 use crate::sources::{Sources, is_standard};
 
+/// How a client writes and counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Its first line is 1.
+    pub lines_from_1: bool,
+    /// Its first column is 1.
+    pub columns_from_1: bool,
+    /// Paths are `file:` URIs.
+    pub uris: bool,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { lines_from_1: true, columns_from_1: true, uris: false }
+    }
+}
+
 /// Translates places both ways.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Places {
-    /// From the debug information's prefix to the client's, longest first.
-    map: Vec<(PathBuf, PathBuf)>,
-    first_line: i64,
-    first_column: i64,
+    paths: SourcePaths,
+    style: Style,
     /// Sources already made: each costs a look at the file system.
     made: Mutex<HashMap<PathBuf, Source>>,
     sources: Arc<Sources>,
 }
 
-impl Default for Places {
-    fn default() -> Self {
-        Self::new(&BTreeMap::new(), true, true)
-    }
-}
-
 impl Places {
-    /// With the `sourceMap` of a configuration and the counting of a client.
-    pub fn new(source_map: &BTreeMap<String, String>, lines_from_1: bool, columns_from_1: bool) -> Self {
-        let mut map: Vec<_> = source_map.iter().map(|(from, to)| (PathBuf::from(from), PathBuf::from(to))).collect();
-        map.sort_by_key(|(from, _)| std::cmp::Reverse(from.as_os_str().len()));
-        Self {
-            map,
-            first_line: lines_from_1.into(),
-            first_column: columns_from_1.into(),
-            made: Mutex::new(HashMap::new()),
-            sources: Arc::default(),
-        }
+    /// With the `sourceMap` of a configuration, the folder that it speaks of, and the style of a client.
+    pub fn new(source_map: &BTreeMap<String, String>, folder: &Path, style: Style) -> Self {
+        Self { paths: SourcePaths::new(source_map, folder), style, ..Self::default() }
     }
 
     /// The same machine and session with another configuration: what was found out, and numbers, stay.
-    pub(crate) fn again(
-        &self,
-        source_map: &BTreeMap<String, String>,
-        lines_from_1: bool,
-        columns_from_1: bool,
-    ) -> Self {
-        Self { sources: Arc::clone(&self.sources), ..Self::new(source_map, lines_from_1, columns_from_1) }
+    pub(crate) fn again(&self, source_map: &BTreeMap<String, String>, folder: &Path, style: Style) -> Self {
+        Self { sources: Arc::clone(&self.sources), ..Self::new(source_map, folder, style) }
     }
 
     /// What is known of source files on this machine.
@@ -58,40 +57,66 @@ impl Places {
         &self.sources
     }
 
+    /// What `sourceMap` says and what `folder` has.
+    pub(crate) fn paths(&self) -> &SourcePaths {
+        &self.paths
+    }
+
     /// A line as the client counts it.
     pub fn line(&self, line: u32) -> i64 {
-        i64::from(line).saturating_sub(1).saturating_add(self.first_line)
+        i64::from(line).saturating_sub(1).saturating_add(self.style.lines_from_1.into())
     }
 
     /// A column as the client counts it; its first when none is known.
     pub fn column(&self, column: u32) -> i64 {
-        i64::from(column.max(1)).saturating_sub(1).saturating_add(self.first_column)
+        i64::from(column.max(1)).saturating_sub(1).saturating_add(self.style.columns_from_1.into())
     }
 
     /// A client's line counted from 1; none if there is no such line.
     pub fn line_from_client(&self, line: i64) -> Option<u32> {
-        line.checked_sub(self.first_line)?.checked_add(1)?.try_into().ok().filter(|line| *line > 0)
+        from_client(line, self.style.lines_from_1)
     }
 
     /// A client's column counted from 1; none if there is no such column.
     pub fn column_from_client(&self, column: i64) -> Option<u32> {
-        column.checked_sub(self.first_column)?.checked_add(1)?.try_into().ok().filter(|column| *column > 0)
+        from_client(column, self.style.columns_from_1)
     }
 
     /// The file of the debug information on the client's side.
     pub fn to_client(&self, file: &Path) -> PathBuf {
-        let mapped = replace_prefix(file, self.map.iter().map(|(from, to)| (from, to)));
-        self.sources.standard(&mapped).unwrap_or(mapped)
+        let mapped = self.paths.mapped(file);
+        let local = self.sources.standard(&mapped).unwrap_or(mapped);
+        self.paths.seen(local)
     }
 
-    /// The file of the client in the debug information. Of several prefixes that fit, the longest on the client's
-    /// side wins.
+    /// What the debug information calls a file of the client's.
     pub fn from_client(&self, given: &Path) -> PathBuf {
-        let mut map: Vec<_> = self.map.iter().map(|(from, to)| (to, from)).collect();
-        map.sort_by_key(|(to, _)| std::cmp::Reverse(to.as_os_str().len()));
-        let file = self.sources.debug_name(given);
-        let file = file.as_deref().unwrap_or(given);
-        replace_prefix(file, map.into_iter())
+        let standard = || self.sources.debug_name(given);
+        self.paths.unmapped(given).or_else(standard).unwrap_or_else(|| given.to_owned())
+    }
+
+    /// The file that a client means; `None` where it names none.
+    pub fn path_of(&self, source: &Source) -> Option<PathBuf> {
+        let path = source.path.as_deref().filter(|path| !path.is_empty());
+        let exact = source.adapter_data.as_ref().and_then(|data| data.get(PATH)?.as_str()).map(encoding::decode);
+        let exact = exact.filter(|exact| path.is_none_or(|path| exact.to_string_lossy() == path));
+        let given = || if self.style.uris { encoding::from_uri(path?) } else { path.map(PathBuf::from) };
+        let numbered = || self.sources.find(source.source_reference?);
+        exact.or_else(given).or_else(numbered)
+    }
+
+    /// A path as the client writes it. What is no UTF-8 is lost in it, but not in a URI.
+    pub(crate) fn text(&self, path: &Path) -> String {
+        if self.style.uris { encoding::to_uri(path) } else { path.to_string_lossy().into_owned() }
+    }
+
+    /// The client calls a file of the debug information by this name: others of the same folder are shown where it sees
+    /// them.
+    pub(crate) fn learn(&self, name: &Path, file: &Path) {
+        let mapped = self.paths.mapped(file);
+        if self.paths.learn(name, &mapped) {
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
     }
 
     /// A file as a client wants to hear of it. One that is not there is marked so that an editor does not jump to
@@ -103,14 +128,16 @@ impl Places {
         }
         let path = self.to_client(file);
         let missing = !path.is_file();
-        // A number makes a client ask for the text, and be told what to install.
         let standard = missing && is_standard(&path);
+        let unspeakable = !self.style.uris && path.to_str().is_none();
         let source = Source {
             name: path.file_name().map(|name| name.to_string_lossy().into_owned()),
-            path: Some(path.to_string_lossy().into_owned()),
+            path: Some(self.text(&path)),
             presentation_hint: missing.then(|| "deemphasize".into()),
             origin: missing.then(|| if standard { "standard library" } else { "source file not found" }.into()),
-            source_reference: standard.then(|| self.sources.reference(&path)),
+            // A number makes a client ask for the text: it cannot open the file, or is told what to install.
+            source_reference: (standard || (unspeakable && !missing)).then(|| self.sources.reference(&path)),
+            adapter_data: unspeakable.then(|| json!({ PATH: encoding::encode(&path) })),
         };
         self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(file.to_owned(), source.clone());
         source
@@ -120,6 +147,50 @@ impl Places {
     pub fn location(&self, location: &Location) -> async_dap::Location {
         async_dap::Location { source: self.source(&location.file), line: self.line(location.line) }
     }
+
+    /// What to do about a file of the user's own that is not on this machine: said once for its prefix, and only if there
+    /// is such a file below the session's folder.
+    pub(crate) fn advice(&self, file: &Path) -> Option<String> {
+        let source = self.source(file);
+        source.origin.filter(|_| source.source_reference.is_none())?;
+        let mapped = self.paths.mapped(file);
+        let entry = self.paths.suggest(&mapped)?;
+        let (file, local) = (mapped.display(), replaced(&mapped, &entry));
+        let entry = entry_text(&entry);
+        Some(format!(
+            "{file} is not on this machine, {} is: if that is the same file, add {entry} to the launch configuration",
+            local.display()
+        ))
+    }
+
+    /// What to do about a client's file that the program has under another path, it seems.
+    pub(crate) fn advice_for(&self, given: &Path, similar: &Path) -> Option<String> {
+        let entry = without_common_tail(similar, given);
+        let known = self.paths.mapped(similar) != similar;
+        given.is_absolute().then(|| match known {
+            true => format!("it has {}, which `sourceMap` leads elsewhere", similar.display()),
+            false => {
+                format!("it has {}: if that is the same file, add {}", similar.display(), entry_text(&entry))
+            }
+        })
+    }
+}
+
+/// The key of `adapterData` under which a path stands that the client could not write.
+const PATH: &str = "path";
+
+fn replaced(file: &Path, (from, to): &Prefix) -> PathBuf {
+    file.strip_prefix(from).map_or_else(|_| file.to_owned(), |rest| to.join(rest))
+}
+
+/// An entry as it is written into a configuration.
+fn entry_text((from, to): &Prefix) -> String {
+    let text = |path: &Path| Value::from(path.to_string_lossy());
+    format!("\"sourceMap\": {{{}: {}}}", text(from), text(to))
+}
+
+fn from_client(number: i64, from_1: bool) -> Option<u32> {
+    number.checked_sub(from_1.into())?.checked_add(1)?.try_into().ok().filter(|number| *number > 0)
 }
 
 /// An address as a client hands it back.
@@ -141,36 +212,41 @@ pub(crate) fn parse_address(text: &str, offset: Option<i64>) -> Answer<u64> {
     })
 }
 
-/// Paths are compared by whole components: `/src` is no prefix of `/srcs/a`.
-fn replace_prefix<'a>(file: &Path, map: impl Iterator<Item = (&'a PathBuf, &'a PathBuf)>) -> PathBuf {
-    for (from, to) in map {
-        match file.strip_prefix(from) {
-            Ok(rest) if rest.as_os_str().is_empty() => return to.clone(),
-            Ok(rest) => return to.join(rest),
-            Err(_) => {}
-        }
-    }
-    file.to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn counting(lines_from_1: bool) -> Places {
+        let style = Style { lines_from_1, columns_from_1: lines_from_1, uris: false };
+        Places::new(&BTreeMap::new(), Path::new("/"), style)
+    }
+
     #[test]
-    fn the_longest_prefix_wins_both_ways() {
-        let map = [("/rustc/abc", "/std"), ("/rustc", "/other"), ("/build", "/home/me")];
-        let map = map.into_iter().map(|(from, to)| (from.to_owned(), to.to_owned())).collect();
-        let places = Places::new(&map, true, true);
-        for (there, here) in [
-            ("/rustc/abc/lib.rs", "/std/lib.rs"),
-            ("/rustc/x.rs", "/other/x.rs"),
-            ("/build/a/b.rs", "/home/me/a/b.rs"),
-            ("/builds/a.rs", "/builds/a.rs"),
-        ] {
-            assert_eq!(places.to_client(Path::new(there)), Path::new(here));
-            assert_eq!(places.from_client(Path::new(here)), Path::new(there));
-        }
+    fn a_path_that_json_cannot_hold_comes_back_whole() {
+        use std::os::unix::ffi::OsStrExt;
+        let file = Path::new(std::ffi::OsStr::from_bytes(b"/nowhere/m\xfcll.rs"));
+        let places = Places::default();
+        let source = places.source(file);
+        assert_eq!(source.path.as_deref(), Some("/nowhere/m\u{fffd}ll.rs"));
+        assert_eq!(places.path_of(&source).as_deref(), Some(file));
+        // Data of another file is not believed.
+        let other = Source { path: Some("/nowhere/other.rs".into()), ..source };
+        assert_eq!(places.path_of(&other), Some("/nowhere/other.rs".into()));
+        let style = Style { uris: true, ..Style::default() };
+        let places = Places::new(&BTreeMap::new(), Path::new("/"), style);
+        let source = places.source(file);
+        assert_eq!(source.path.as_deref(), Some("file:///nowhere/m%FCll.rs"));
+        assert_eq!((places.path_of(&source).as_deref(), source.adapter_data), (Some(file), None));
+    }
+
+    #[test]
+    fn the_map_that_is_missing_is_written_out() {
+        let places = Places::default();
+        let advice = places.advice_for(Path::new("/home/me/p/src/a.rs"), Path::new("/build/src/a.rs")).unwrap();
+        assert!(advice.ends_with(r#"add "sourceMap": {"/build": "/home/me/p"}"#), "{advice}");
+        let advice = places.advice_for(Path::new("/home/me/p/src/a.rs"), Path::new("src/a.rs")).unwrap();
+        assert!(advice.ends_with(r#"add "sourceMap": {"": "/home/me/p"}"#), "{advice}");
+        assert_eq!(places.advice_for(Path::new("src/a.rs"), Path::new("/build/src/a.rs")), None);
     }
 
     #[test]
@@ -184,9 +260,9 @@ mod tests {
 
     #[test]
     fn lines_are_counted_as_the_client_does() {
-        let from_0 = Places::new(&BTreeMap::new(), false, false);
+        let from_0 = counting(false);
         assert_eq!((from_0.line(5), from_0.line_from_client(4), from_0.line_from_client(-1)), (4, Some(5), None));
-        let from_1 = Places::default();
+        let from_1 = counting(true);
         assert_eq!((from_1.line(5), from_1.line_from_client(5), from_1.line_from_client(0)), (5, Some(5), None));
         assert_eq!((from_1.line_from_client(i64::MIN), from_1.line_from_client(i64::MAX)), (None, None));
         assert_eq!((from_1.column(0), from_0.column(0)), (1, 0));

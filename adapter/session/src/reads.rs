@@ -10,7 +10,7 @@ use weft_protocol::spec::{
 };
 use weft_protocol::{Error, ErrorId};
 
-use crate::debuggee::{self, Answer, Container, Counts, Row, ScopeKind, Target, Value};
+use crate::debuggee::{self, Answer, Channel, Container, Counts, Row, ScopeKind, Target, Value};
 use crate::handles::{Epoch, FrameSlot};
 use crate::shared::Shared;
 
@@ -191,6 +191,9 @@ impl Reader<'_> {
         let subtle = frame.subtle && !self.shared.listing().shows_runtime_frames();
         let places = self.shared.places();
         let location = frame.location.as_ref();
+        if let Some(advice) = location.filter(|_| frame.own).and_then(|at| places.advice(&at.file)) {
+            self.shared.out.say(Channel::Console, &format!("weft: {advice}"));
+        }
         Ok(StackFrame {
             id,
             name: frame.name.clone(),

@@ -1,6 +1,6 @@
 //! The same again from the start, and debuggees that others hand over: what begins without `launch` or `attach`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -33,6 +33,15 @@ impl Origin {
         match self {
             Self::Launch(asked) => &asked.common,
             Self::Attach(asked) => &asked.common,
+        }
+    }
+
+    /// The folder that relative paths of the configuration are taken from.
+    pub(crate) fn folder(&self) -> PathBuf {
+        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        match self {
+            Self::Launch(asked) => asked.cwd.as_deref().map_or(here.clone(), |cwd| here.join(cwd)),
+            Self::Attach(_) => here,
         }
     }
 
@@ -78,9 +87,7 @@ impl Lane {
             self.leave_threads(&*debuggee);
             self.release();
         }
-        let common = origin.common().clone();
-        self.origin = Some(origin);
-        self.load(&common, Phase::Restarting { start: ticket }, work);
+        self.load(origin, Phase::Restarting { start: ticket }, work);
     }
 
     /// The threads of a debuggee that is about to end, which its own last words will not be heard of.

@@ -16,7 +16,7 @@ use crate::handles::{Epoch, Handles};
 use crate::modules::ModuleBook;
 use crate::numbering::FIRST_TASK_THREAD;
 use crate::outbox::{Outbox, Waiting};
-use crate::places::Places;
+use crate::places::{Places, Style};
 use crate::questions::Questions;
 use crate::threads::Listing;
 
@@ -30,10 +30,9 @@ pub(crate) enum Position {
 }
 
 /// What the client said about itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Client {
-    pub(crate) lines_from_1: bool,
-    pub(crate) columns_from_1: bool,
+    pub(crate) style: Style,
     pub(crate) shows_types: bool,
     pub(crate) pages_variables: bool,
     pub(crate) reads_memory: bool,
@@ -41,22 +40,6 @@ pub(crate) struct Client {
     pub(crate) starts_debugging: bool,
     pub(crate) hears_invalidated: bool,
     pub(crate) hears_memory: bool,
-}
-
-impl Default for Client {
-    fn default() -> Self {
-        Self {
-            lines_from_1: true,
-            columns_from_1: true,
-            shows_types: false,
-            pages_variables: false,
-            reads_memory: false,
-            runs_terminals: false,
-            starts_debugging: false,
-            hears_invalidated: false,
-            hears_memory: false,
-        }
-    }
 }
 
 /// The session's state outside the lane.

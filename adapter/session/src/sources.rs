@@ -9,6 +9,7 @@ use weft_protocol::spec::{LoadedSourcesResponse, SourceArguments, SourceResponse
 use weft_protocol::{Error, ErrorId};
 
 use crate::debuggee::{Answer, Channel};
+use crate::paths::is_same_file;
 use crate::shared::Shared;
 
 /// What is said where the standard library's source would be.
@@ -73,7 +74,8 @@ impl Sources {
         i64::try_from(at).unwrap_or(i64::MAX).saturating_add(1)
     }
 
-    fn find(&self, reference: i64) -> Option<PathBuf> {
+    /// The file of a number.
+    pub(crate) fn find(&self, reference: i64) -> Option<PathBuf> {
         let at = usize::try_from(reference.checked_sub(1)?).ok()?;
         self.missing.lock().unwrap_or_else(PoisonError::into_inner).get(at).cloned()
     }
@@ -129,40 +131,47 @@ pub(crate) fn text(shared: &Shared, asked: &SourceArguments) -> Answer<SourceRes
     let given = asked.source.as_ref().and_then(|source| source.source_reference).filter(|number| *number > 0);
     let reference = given.unwrap_or(asked.source_reference);
     if reference > 0 {
-        let sources = places.sources();
-        let file = sources
-            .find(reference)
+        let file = places.sources().find(reference);
+        let file = file
             .ok_or_else(|| Error::new(ErrorId::UnknownReference, format!("there is no sourceReference {reference}")))?;
-        if !sources.said.swap(true, Ordering::AcqRel) {
-            shared.out.say(Channel::Console, &format!("weft: {NOT_INSTALLED}"));
-        }
-        return Err(Error::new(
-            ErrorId::SourceMissing,
-            format!("{} is not available: {NOT_INSTALLED}", file.display()),
-        ));
+        return if is_standard(&file) { Err(not_installed(shared, &file)) } else { read(&file) };
     }
-    let path = asked.source.as_ref().and_then(|source| source.path.as_deref()).filter(|path| !path.is_empty());
-    let path = path.ok_or_else(|| {
+    let path = asked.source.as_ref().and_then(|source| places.path_of(source)).ok_or_else(|| {
         Error::new(ErrorId::InvalidArguments, "`source` needs a `path` or a `sourceReference` that was given")
     })?;
     // Only what the program was made of: a client does not read other files through a debugger.
-    let file = places.from_client(Path::new(path));
-    let known = shared.need_debuggee()?.sources()?.contains(&file);
-    let missing = |why: String| Error::new(ErrorId::SourceMissing, format!("{path} is not available: {why}"));
-    if !known {
-        return Err(missing("it is no source file of the program".to_owned()));
+    let file = places.from_client(&path);
+    let is_it = |known: &PathBuf| {
+        *known == file || (known.file_name() == path.file_name() && is_same_file(&places.paths().mapped(known), &path))
+    };
+    if !shared.need_debuggee()?.sources()?.iter().any(is_it) {
+        return Err(missing(&path, "it is no source file of the program"));
     }
-    let local = places.to_client(&file);
-    let size = std::fs::metadata(&local).map_err(|error| missing(error.to_string()))?.len();
+    read(&places.to_client(&file))
+}
+
+fn not_installed(shared: &Shared, file: &Path) -> Error {
+    if !shared.places().sources().said.swap(true, Ordering::AcqRel) {
+        shared.out.say(Channel::Console, &format!("weft: {NOT_INSTALLED}"));
+    }
+    missing(file, NOT_INSTALLED)
+}
+
+fn read(file: &Path) -> Answer<SourceResponse> {
+    let size = std::fs::metadata(file).map_err(|error| missing(file, error))?.len();
     if size > MOST_TEXT {
-        return Err(missing(format!("it is larger than {MOST_TEXT} bytes")));
+        return Err(missing(file, format!("it is larger than {MOST_TEXT} bytes")));
     }
-    let content = std::fs::read(&local).map_err(|error| missing(error.to_string()))?;
-    let rust = local.extension().is_some_and(|extension| extension == "rs");
+    let content = std::fs::read(file).map_err(|error| missing(file, error))?;
+    let rust = file.extension().is_some_and(|extension| extension == "rs");
     Ok(SourceResponse {
         content: String::from_utf8_lossy(&content).into_owned(),
         mime_type: rust.then(|| "text/x-rust".to_owned()),
     })
+}
+
+fn missing(file: &Path, why: impl std::fmt::Display) -> Error {
+    Error::new(ErrorId::SourceMissing, format!("{} is not available: {why}", file.display()))
 }
 
 #[cfg(test)]

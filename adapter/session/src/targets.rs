@@ -1,16 +1,16 @@
 //! Places to step into and to go to.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use weft_protocol::spec::{
     BreakpointLocation, BreakpointLocationsArguments, BreakpointLocationsResponse, GotoTarget, GotoTargetsArguments,
-    GotoTargetsResponse, StepInTarget, StepInTargetsArguments, StepInTargetsResponse,
+    GotoTargetsResponse, Source, StepInTarget, StepInTargetsArguments, StepInTargetsResponse,
 };
 use weft_protocol::{Error, ErrorId};
 
 use crate::debuggee::Answer;
 use crate::handles::FrameSlot;
-use crate::places::address_text;
+use crate::places::{Places, address_text};
 use crate::shared::Shared;
 
 /// Lines that are looked through for places of breakpoints.
@@ -41,7 +41,7 @@ pub(crate) fn step_in(shared: &Shared, asked: &StepInTargetsArguments) -> Answer
 pub(crate) fn goto(shared: &Shared, asked: &GotoTargetsArguments) -> Answer<GotoTargetsResponse> {
     let (epoch, stopped) = shared.need_stop()?;
     let places = shared.places();
-    let file = file(asked.source.path.as_deref(), &places)?;
+    let file = file(&asked.source, &places)?;
     let line = places
         .line_from_client(asked.line)
         .ok_or_else(|| Error::new(ErrorId::InvalidArguments, "there is no such line"))?;
@@ -65,7 +65,7 @@ pub(crate) fn goto(shared: &Shared, asked: &GotoTargetsArguments) -> Answer<Goto
 pub(crate) fn locations(shared: &Shared, asked: &BreakpointLocationsArguments) -> Answer<BreakpointLocationsResponse> {
     let Some(debuggee) = shared.debuggee() else { return Ok(BreakpointLocationsResponse::default()) };
     let places = shared.places();
-    let file = file(asked.source.path.as_deref(), &places)?;
+    let file = file(&asked.source, &places)?;
     let line = |line| places.line_from_client(line).unwrap_or(1);
     let first = line(asked.line);
     let last = asked.end_line.map_or(first, line).min(first.saturating_add(MOST_LINES));
@@ -85,8 +85,7 @@ pub(crate) fn locations(shared: &Shared, asked: &BreakpointLocationsArguments) -
     Ok(BreakpointLocationsResponse { breakpoints: breakpoints.collect() })
 }
 
-fn file(path: Option<&str>, places: &crate::Places) -> Answer<std::path::PathBuf> {
-    let path = path.filter(|path| !path.is_empty());
-    path.map(|path| places.from_client(Path::new(path)))
-        .ok_or_else(|| Error::new(ErrorId::InvalidArguments, "`source` needs a `path`"))
+fn file(source: &Source, places: &Places) -> Answer<PathBuf> {
+    let path = places.path_of(source).map(|path| places.from_client(&path));
+    path.ok_or_else(|| Error::new(ErrorId::InvalidArguments, "`source` needs a `path`"))
 }

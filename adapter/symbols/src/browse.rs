@@ -8,8 +8,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use weft_memory::{FileAddr, MemAddr};
 
-use crate::places::NamedIn;
 use crate::programs::RawRow;
+use crate::sources::NamedIn;
 use crate::{CodeFrame, Image, LineRow, Modules, SymbolError, symbol_name};
 
 /// Most places given for one range of lines.
@@ -34,8 +34,8 @@ pub struct CodeName {
 }
 
 impl Modules {
-    /// Every place in `lines` of a source file where code begins, in any image; ascending. `path`
-    /// is an absolute path or a path suffix of whole components. Empty: no image names the file, or no code there.
+    /// Every place in `lines` of a source file where code begins, in any image; ascending. What a path means is said at
+    /// [`Image::source_files`]. Empty: no image names the file, or no code there.
     pub fn breakpoint_locations(&self, path: &Path, lines: RangeInclusive<u32>) -> Result<Vec<CodePlace>, SymbolError> {
         let mut places = BTreeSet::new();
         let mut failed = None;
@@ -68,7 +68,7 @@ impl Modules {
 impl Image {
     /// As [`Modules::breakpoint_locations`], of this image.
     pub fn breakpoint_locations(&self, path: &Path, lines: RangeInclusive<u32>) -> Result<Vec<CodePlace>, SymbolError> {
-        for (_, programs) in self.source_candidates(path) {
+        for (_, programs) in self.source_candidates(path).iter() {
             let found: Vec<_> =
                 programs.par_iter().map(|program| self.statements_of_program(program, &lines)).collect();
             let mut places = BTreeSet::new();

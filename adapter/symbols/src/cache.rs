@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxBuildHasher;
 
 use crate::DieOffset;
+use crate::detail::Detail;
 use crate::functions::{CodeTable, Function};
 use crate::scopes::Scopes;
 use crate::types::TypeInfo;
@@ -57,4 +58,5 @@ pub(crate) struct Cache {
     pub(crate) functions: Memo<DieOffset, Option<Arc<Function>>>,
     pub(crate) scopes: Memo<UnitIndex, Option<Arc<Scopes>>>,
     pub(crate) code: Memo<UnitIndex, Option<Arc<CodeTable>>>,
+    pub(crate) details: Memo<UnitIndex, Detail>,
 }

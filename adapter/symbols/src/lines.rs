@@ -9,6 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::FileAddr;
 
 use crate::programs::RawRow;
+use crate::sources::SourceFiles;
 use crate::units::UnitIndex;
 use crate::{Image, SymbolError};
 
@@ -66,9 +67,30 @@ pub(crate) struct LineCache {
     paths: Mutex<FxHashSet<Arc<Path>>>,
     /// Decoded programs, the most recently used last.
     programs: Mutex<VecDeque<(UnitIndex, Arc<Decoded>)>>,
+    /// What paths mean that were asked for.
+    sources: Mutex<FxHashMap<PathBuf, Arc<SourceFiles>>>,
+}
+
+impl LineCache {
+    /// What a path means, found out once.
+    pub(crate) fn sources(&self, path: &Path, find: impl FnOnce() -> SourceFiles) -> Arc<SourceFiles> {
+        if let Some(known) = lock(&self.sources).get(path) {
+            return known.clone();
+        }
+        let found = Arc::new(find());
+        let mut known = lock(&self.sources);
+        if known.len() >= MAX_PATHS {
+            known.clear();
+        }
+        known.insert(path.to_owned(), found.clone());
+        found
+    }
 }
 
 type UnitFiles = FxHashMap<u64, Arc<Path>>;
+
+/// Paths whose meaning is remembered.
+const MAX_PATHS: usize = 256;
 
 /// Rows kept decoded in all (24 bytes each), apart from the program used last.
 const MAX_ROWS: usize = 200_000;

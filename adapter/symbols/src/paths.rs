@@ -1,4 +1,7 @@
 //! Paths of source files, compared by whole components and without asking the file system.
+//!
+//! Paths are bytes: two spellings of one letter (NFC, NFD) are two files, and what is no UTF-8 is compared like anything
+//! else.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -37,20 +40,24 @@ fn clean(path: &Path) -> PathBuf {
 #[derive(Debug)]
 pub(crate) struct Wanted {
     path: PathBuf,
+    /// The path is all of it: no other file that ends so is meant.
+    whole: bool,
     basename: Vec<u8>,
     /// The path inside the standard library's sources, if it is one of those.
     library: Option<PathBuf>,
 }
 
 impl Wanted {
-    /// `None` if the path names no file.
+    /// An absolute path means that file, a relative one any file that ends with it. One that begins with `./` means the
+    /// file that the debug information itself names without a directory above. `None` if the path names no file.
     pub(crate) fn new(path: &Path) -> Option<Self> {
         use std::os::unix::ffi::OsStrExt;
+        let whole = is_whole(path);
         let path = clean(path);
         let basename = path.file_name()?.as_bytes().to_vec();
         let text = path.to_str().unwrap_or_default();
         let library = text.split_once(RUST_SRC).map(|(_, rest)| PathBuf::from(format!("library{rest}")));
-        Some(Self { path, basename, library })
+        Some(Self { path, whole, basename, library })
     }
 
     /// The last component.
@@ -67,9 +74,9 @@ impl Wanted {
         common(&self.path) || self.library.as_deref().is_some_and(common)
     }
 
-    /// Whether this is the file: equal if the wanted path is absolute, otherwise it ends with the wanted path.
+    /// Whether this is the file: equal if the wanted path is whole, otherwise it ends with the wanted path.
     pub(crate) fn matches(&self, path: &Path) -> bool {
-        if self.path.is_absolute() {
+        if self.whole {
             path == self.path
                 || self.library.as_deref().is_some_and(|rest| path.starts_with("/rustc") && path.ends_with(rest))
         } else {
@@ -78,12 +85,40 @@ impl Wanted {
     }
 }
 
+/// Whether the path says all of where the file is, so that no other file that ends with it is meant.
+pub(crate) fn is_whole(path: &Path) -> bool {
+    path.is_absolute() || matches!(path.components().next(), Some(Component::CurDir))
+}
+
+/// How many components two paths have in common, counted from their ends.
+pub(crate) fn common_tail(a: &Path, b: &Path) -> usize {
+    a.components().rev().zip(b.components().rev()).take_while(|(a, b)| a == b).count()
+}
+
 /// Sorts paths that all match one suffix: what the user is likely to mean first. Their own code lies in fewer
 /// directories than a registry's, and never under `/rustc`.
 pub(crate) fn likelihood(path: &Path) -> (bool, usize) {
+    (is_foreign(path), path.components().count())
+}
+
+/// Whether a source file is the standard library's or a downloaded package's, as far as its path tells.
+pub fn is_foreign(path: &Path) -> bool {
     let text = path.to_string_lossy();
-    let foreign = text.starts_with("/rustc/") || text.contains("/.cargo/") || text.contains("/rustlib/");
-    (foreign, path.components().count())
+    let known = text.starts_with("/rustc/") || text.contains("/rustlib/");
+    // `trim-paths` leaves of a registry's package its name and version.
+    known || text.contains("/.cargo/") || text.contains("/registry/src/") || path.components().any(is_package)
+}
+
+/// `tokio-1.2.3`
+fn is_package(component: Component<'_>) -> bool {
+    let Component::Normal(name) = component else { return false };
+    let name = name.to_string_lossy();
+    let Some((_, version)) = name.rsplit_once('-') else { return false };
+    let mut numbers = version.split('.');
+    let is_number = |part: Option<&str>| {
+        part.is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    is_number(numbers.next()) && is_number(numbers.next()) && is_number(numbers.next())
 }
 
 #[cfg(test)]
@@ -118,6 +153,39 @@ mod tests {
         let wanted = Wanted::new(Path::new(path)).unwrap();
         assert!(wanted.matches(Path::new("/rustc/59807616e/library/core/src/option.rs")));
         assert!(!wanted.matches(Path::new("/rustc/59807616e/library/std/src/option.rs")));
+    }
+
+    #[test]
+    fn a_file_without_a_directory_above_is_no_other_that_ends_so() {
+        let wanted = Wanted::new(Path::new("./src/lib.rs")).unwrap();
+        assert!(wanted.matches(Path::new("src/lib.rs")) && wanted.may_match(Path::new("src/lib.rs")));
+        assert!(!wanted.matches(Path::new("/other/src/lib.rs")));
+    }
+
+    #[test]
+    fn paths_are_bytes() {
+        let [composed, decomposed] = ["/p/caf\u{e9}.rs", "/p/cafe\u{301}.rs"].map(Path::new);
+        let wanted = Wanted::new(composed).unwrap();
+        assert!(wanted.matches(composed) && !wanted.matches(decomposed));
+        let latin = bytes_to_path(b"/p/caf\xe9.rs");
+        let wanted = Wanted::new(latin).unwrap();
+        assert!(wanted.matches(latin) && !wanted.matches(composed));
+        for odd in ["/p/a b.rs", "/p/#.rs", "/p/%20.rs", "/p/\"'.rs"] {
+            assert!(Wanted::new(Path::new(odd)).unwrap().matches(Path::new(odd)), "{odd}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_users_is_known_by_its_path() {
+        let foreign = [
+            "/rustc/abc/library/core/src/lib.rs",
+            "/home/me/.cargo/registry/src/index/tokio-1.2.3/src/lib.rs",
+            "/cargo/registry/src/index/x/src/lib.rs",
+            "tokio-stream-0.1.17/src/lib.rs",
+        ];
+        assert!(foreign.iter().all(|path| is_foreign(Path::new(path))));
+        let own = ["/home/me/tokio-fork/src/lib.rs", "src/main.rs", "/build/a-1/lib.rs", "/build/-/1.2.3/lib.rs"];
+        assert!(!own.iter().any(|path| is_foreign(Path::new(path))));
     }
 
     #[test]

@@ -16,8 +16,8 @@ use weft_memory::FileAddr;
 
 use crate::arrivals::Arrivals;
 use crate::blocks::{Block, Declaration};
-use crate::paths::{self, Wanted};
-use crate::programs::{NamingProgram, ProgramPlace, RawRow};
+use crate::programs::{ProgramPlace, RawRow};
+use crate::sources::NamedIn;
 use crate::{DieOffset, Image, LineMatch, SymbolError};
 
 /// Later lines tried when all code of a line is compiler-made.
@@ -31,9 +31,6 @@ struct Candidate {
     address: u64,
     line: u32,
 }
-
-/// A program that names a file, and the numbers under which it does.
-pub(crate) type NamedIn = (ProgramPlace, Vec<u32>);
 
 /// A place in a function.
 #[derive(Clone, Copy, Debug)]
@@ -73,46 +70,27 @@ struct Rows {
 }
 
 impl Image {
-    /// Where a breakpoint on `line` of `path` lands, in every instantiation of a generic function. `path` is an
-    /// absolute path or a path suffix of whole components. `Ok(None)`: no unit of this file names that source
-    /// file, or it has no code at or after the line.
+    /// Where a breakpoint on `line` of `path` lands, in every instantiation of a generic function. What a path means is
+    /// said at [`Image::source_files`]. `Ok(None)`: no unit of this file names that source file, or it has no code at or
+    /// after the line.
     pub fn find_line(&self, path: &Path, line: u32) -> Result<Option<LineMatch>, SymbolError> {
         self.find_place(path, line, None)
     }
 
     /// As [`Image::find_line`]; with a column (from 1), only what begins there, if anything of the line does.
     pub fn find_place(&self, path: &Path, line: u32, column: Option<u32>) -> Result<Option<LineMatch>, SymbolError> {
-        for (file, programs) in self.source_candidates(path) {
+        for (file, programs) in self.source_candidates(path).iter() {
             if let Some(column) = column.and_then(|column| u16::try_from(column).ok()).filter(|column| *column > 0) {
-                let (places, _) = self.places_of_line(&file, &programs, Wish { line, column: Some(column) })?;
+                let (places, _) = self.places_of_line(file, programs, Wish { line, column: Some(column) })?;
                 if places.iter().any(|place| place.line == line) {
-                    return Ok(Some(LineMatch::of(&file, line, u32::from(column), &places)));
+                    return Ok(Some(LineMatch::of(file, line, u32::from(column), &places)));
                 }
             }
-            if let Some(found) = self.find_in_file(&file, &programs, line)? {
+            if let Some(found) = self.find_in_file(file, programs, line)? {
                 return Ok(Some(found));
             }
         }
         Ok(None)
-    }
-
-    /// Whether any unit of this file names that source file.
-    pub fn has_source(&self, path: &Path) -> bool {
-        !self.source_candidates(path).is_empty()
-    }
-
-    /// The source files that a path may mean, likeliest first, each with the programs and file numbers that name it.
-    pub(crate) fn source_candidates(&self, path: &Path) -> Vec<(Arc<Path>, Vec<NamedIn>)> {
-        let Some(wanted) = Wanted::new(path) else { return Vec::new() };
-        let mut programs = self.programs_naming(&wanted);
-        if programs.is_empty()
-            && path.is_absolute()
-            && let Some(wanted) =
-                path.canonicalize().ok().filter(|real| real != path).and_then(|real| Wanted::new(&real))
-        {
-            programs = self.programs_naming(&wanted);
-        }
-        by_file(programs)
     }
 
     fn find_in_file(
@@ -378,22 +356,4 @@ fn behind_prologue(entry: u64, function: &Block, blocks: &FxHashMap<u64, Block>,
         Some(end) => end,
         None => Candidate { address: entry, line },
     }
-}
-
-/// Sorts programs by the file they name.
-fn by_file(programs: Vec<NamingProgram>) -> Vec<(Arc<Path>, Vec<NamedIn>)> {
-    let mut files: FxHashMap<Arc<Path>, Vec<NamedIn>> = FxHashMap::default();
-    for program in programs {
-        for (number, path) in program.files {
-            let Ok(number) = u32::try_from(number) else { continue };
-            let places = files.entry(path).or_default();
-            match places.last_mut() {
-                Some((place, numbers)) if *place == program.place => numbers.push(number),
-                _ => places.push((program.place, vec![number])),
-            }
-        }
-    }
-    let mut files: Vec<_> = files.into_iter().collect();
-    files.sort_by(|(a, _), (b, _)| paths::likelihood(a).cmp(&paths::likelihood(b)).then_with(|| a.cmp(b)));
-    files
 }

@@ -1,7 +1,7 @@
 //! A frame's variables: which are in scope, which are hidden, and where each lies.
 
 use weft_memory::FileAddr;
-use weft_symbols::{CodeFrame, LocationContext, Role, Type, TypeKind, Variable};
+use weft_symbols::{CodeFrame, Detail, LocationContext, Role, Type, TypeKind, Variable, is_standard};
 
 use crate::captures::{WideCaptures, locate_wide, source_name};
 use crate::polling::Polling;
@@ -65,6 +65,27 @@ pub fn variables(stop: &Stop, frame: &Frame) -> Vec<FrameVariable> {
         Role::Local => 1,
     });
     variables
+}
+
+/// Why a frame shows no variables, if the reason is that nobody described them: how it was built, in a sentence with what
+/// to change. `None` where there are some, or where the source has none.
+pub fn no_variables(frame: &Frame, shown: &[FrameVariable]) -> Option<String> {
+    if shown.is_empty() { without_variables(frame.code.as_ref()) } else { None }
+}
+
+/// As [`no_variables`], for the innermost function at a place in the code.
+pub(crate) fn without_variables(code: Option<&CodeFrame>) -> Option<String> {
+    let Some(code) = code else { return Some("this code has no debug information".to_owned()) };
+    let kept = match code.detail() {
+        Detail::Full => return None,
+        Detail::Functions => "without variables and types (`debug = 1`)",
+        Detail::Lines => "with line tables only",
+    };
+    Some(if code.function.path.contains("::") && is_standard(&code.function.krate) {
+        format!("the standard library that comes with the compiler is built {kept}")
+    } else {
+        format!("this code was built {kept}: set `debug = true` in its cargo profile (`-g` for other compilers)")
+    })
 }
 
 /// For a frame of a coroutine's poll function, the coroutine's environment: what the unnamed `Pin<&mut ..>` parameter

@@ -298,7 +298,7 @@ fn operators_follow_the_rules_of_rust() {
 fn statics_are_named_as_in_the_source_of_the_frame() {
     let program = Program::start("values", &[]);
     let variables = scope(&program);
-    let within = Within { variables: &variables, path: "values::main" };
+    let within = Within { variables: &variables, path: "values::main", nameless: None };
     for name in ["COUNTER", "crate::COUNTER", "values::COUNTER"] {
         let place = evaluate(&program.stop, &within, name).expect("it is found");
         assert_eq!(view(&program.stop, &place, 3).value, "17", "{name}");

@@ -19,7 +19,7 @@ impl Here {
     }
 
     fn target(&self, text: &str) -> Result<weft_values::DataTarget, String> {
-        let within = Within { variables: &self.list, path: "conditions::main" };
+        let within = Within { variables: &self.list, path: "conditions::main", nameless: None };
         data_target(&self.stop, Some(&self.frame), &within, text).map_err(|error| error.to_string())
     }
 }

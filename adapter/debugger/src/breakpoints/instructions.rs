@@ -26,5 +26,6 @@ pub(super) fn settle(address: MemAddr, modules: &Modules) -> Settled {
         remark: starts
             .is_none()
             .then(|| format!("nothing says whether an instruction begins at {address}: no function is known there")),
+        similar: None,
     }
 }

@@ -1,5 +1,6 @@
 //! Where a breakpoint landed in one file.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use weft_memory::FileAddr;
@@ -38,11 +39,24 @@ pub(crate) enum Rank {
     WholeOwn,
 }
 
+/// What a file of the program has where it does not have the line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Instead {
+    /// Nothing worth saying.
+    #[default]
+    Nothing,
+    /// Other lines of the source file.
+    OtherLines,
+    /// A source file that may be the same one, under another path.
+    Similar(Arc<Path>),
+}
+
 /// A file, and what was found in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Landing {
     pub(crate) image: Arc<Image>,
     pub(crate) search: Search,
+    pub(crate) instead: Instead,
 }
 
 impl Landing {
@@ -53,7 +67,11 @@ impl Landing {
             // An address says by itself which file it is in.
             Asked::Instruction { .. } => Ok(None),
         };
-        Self { image: image.clone(), search }
+        let instead = match (asked, &search) {
+            (Asked::Line { file, .. }, Ok(None)) => super::lines::instead(image, file),
+            _ => Instead::Nothing,
+        };
+        Self { image: image.clone(), search, instead }
     }
 
     pub(super) fn is_found(&self) -> bool {
@@ -67,4 +85,6 @@ pub(super) struct Settled {
     pub(super) at: Option<SourceLine>,
     pub(super) locations: Vec<(Arc<Image>, FileAddr)>,
     pub(super) remark: Option<String>,
+    /// The source file that may be the one asked for.
+    pub(super) similar: Option<Arc<Path>>,
 }

@@ -74,6 +74,8 @@ pub(crate) struct Breakpoint {
     locations: Vec<(Arc<Image>, FileAddr)>,
     /// Why it is bound nowhere, or what is odd about where.
     remark: Option<String>,
+    /// The source file that may be the one asked for, under another path.
+    similar: Option<Arc<Path>>,
     /// What is wrong with its terms.
     objection: Option<String>,
 }
@@ -103,6 +105,7 @@ impl Breakpoint {
             },
             locations: self.locations.len(),
             message: self.objection.clone().or_else(|| self.remark.clone()),
+            similar: self.similar.clone(),
         }
     }
 
@@ -126,6 +129,7 @@ impl Breakpoint {
             Asked::Instruction { address } => instructions::settle(*address, modules),
         };
         (self.at, self.locations, self.remark) = (landed.at, landed.locations, landed.remark);
+        self.similar = landed.similar;
         if let (true, Some(library)) = (self.locations.is_empty(), lost) {
             self.remark =
                 Some(format!("{library}, where it was, is not loaded any more; it waits for the file to come back"));
@@ -233,6 +237,7 @@ impl Breakpoints {
             at: None,
             locations: Vec::new(),
             remark: None,
+            similar: None,
             objection: None,
         }
     }

@@ -1,5 +1,7 @@
 //! Breakpoints as a session asks for them and as a debuggee sets them.
 
+use std::path::PathBuf;
+
 use weft_tasks::Location;
 
 /// When a breakpoint that was reached counts and stops, and what it does instead.
@@ -124,4 +126,6 @@ pub struct Bound {
     pub address: Option<u64>,
     /// Why not, or what is odd about it.
     pub message: Option<String>,
+    /// Set nowhere: a source file of the program that may be the one asked for, under another path.
+    pub similar: Option<PathBuf>,
 }

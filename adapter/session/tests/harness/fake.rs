@@ -371,10 +371,11 @@ impl Debuggee for Fake {
     }
 
     fn stack(&self, of: Target, rows: Range<usize>) -> Answer<Stack> {
-        let frame = |name: &str, line, subtle| {
+        let frame = |name: &str, line, subtle: bool| {
             let body: Arc<dyn FrameBody> = Arc::new(Body);
             let (name, location) = (name.to_owned(), Some(at(line)));
-            Row::Frame(Frame { name, location, subtle, instruction: Some(0x4000), restartable: true, body: Some(body) })
+            let (own, instruction, restartable, body) = (!subtle, Some(0x4000), true, Some(body));
+            Row::Frame(Frame { name, location, subtle, own, instruction, restartable, body })
         };
         let all = match of {
             Target::Thread(100) => vec![

@@ -65,7 +65,7 @@ impl Check<'_> {
             Node::Literal(literal) => literal.value().map(Typed::Constant),
             Node::Path(name) => match self.location.lookup(name) {
                 Some(spot) => spot.map(Typed::spot),
-                None => Err(super::unknown(name, &self.location.names())),
+                None => Err(super::unknown(name, &self.location.names(), self.location.nameless().as_deref())),
             },
             Node::Field(base, name) => self.field(base, name),
             Node::Index(base, index) => self.index(base, index),

@@ -12,7 +12,7 @@ use super::quick::Quick;
 use super::syntax::Node;
 use super::value::Kind;
 use super::{EvaluateError, Within};
-use crate::{Stop, ValueError, frames, variables};
+use crate::{Stop, ValueError, frames, no_variables, variables};
 
 /// A condition that was checked against the code at one address.
 #[derive(Clone, Debug)]
@@ -51,7 +51,9 @@ impl Compiled {
         let frame = frame.ok_or_else(|| ValueError::Unavailable(format!("there is no thread {tid}")))?;
         let list = variables(stop, &frame);
         let path = frame.code.as_ref().map_or("", |code| code.function.path.as_str());
-        Evaluation { stop, scope: &Within { variables: &list, path } }.truth(&self.node)
+        let nameless = no_variables(&frame, &list);
+        let within = Within { variables: &list, path, nameless: nameless.as_deref() };
+        Evaluation { stop, scope: &within }.truth(&self.node)
     }
 
     /// The form of it that is asked from registers and a few reads; none where it is not as simple as that.

@@ -86,7 +86,7 @@ impl Evaluation<'_> {
                 return place;
             }
         }
-        Err(super::unknown(name, &self.scope.names()))
+        Err(super::unknown(name, &self.scope.names(), self.scope.nameless()))
     }
 
     fn field(&self, base: &Node, name: &str) -> Result<Place, EvaluateError> {

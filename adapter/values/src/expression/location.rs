@@ -9,7 +9,7 @@ use super::EvaluateError;
 use super::reach::{static_paths, static_variable};
 use super::spot::{Held, Spot};
 use crate::polling::awaited_across;
-use crate::variables::{Declared, declared, is_prologue};
+use crate::variables::{Declared, declared, is_prologue, without_variables};
 use crate::{At, ValueError};
 
 /// A place in the code, with the names in scope there.
@@ -40,6 +40,11 @@ impl<'a> Location<'a> {
     /// Names for hints.
     pub(super) fn names(&self) -> Vec<String> {
         self.variables.iter().filter(|variable| !variable.shadowed).map(|variable| variable.name.clone()).collect()
+    }
+
+    /// Why there are no names, if that is not the source's doing.
+    pub(super) fn nameless(&self) -> Option<String> {
+        if self.variables.is_empty() { without_variables(self.code.as_ref()) } else { None }
     }
 
     /// What a name stands for: the visible variable, or a static. `None`: nothing is called so.

@@ -9,7 +9,7 @@ use super::evaluation::{Evaluation, Operand};
 use super::syntax::Node;
 use super::value::{Content, Value};
 use super::{EvaluateError, Within};
-use crate::{Stop, frames, variables, view};
+use crate::{Stop, frames, no_variables, variables, view};
 
 /// Levels of nested values that an expression's value is written with.
 const DEPTH: usize = 3;
@@ -93,7 +93,8 @@ impl Message {
         let frame = frames(stop, tid, 1).frames.into_iter().next();
         let list = frame.as_ref().map(|frame| variables(stop, frame)).unwrap_or_default();
         let path = frame.as_ref().and_then(|frame| frame.code.as_ref()).map_or("", |code| code.function.path.as_str());
-        let within = Within { variables: &list, path };
+        let nameless = frame.as_ref().and_then(|frame| no_variables(frame, &list));
+        let within = Within { variables: &list, path, nameless: nameless.as_deref() };
         let mut text = String::new();
         for part in &self.parts {
             match part {

@@ -79,6 +79,10 @@ pub trait Scope {
     fn path(&self) -> &str {
         ""
     }
+    /// Why there are no names, if that is not the source's doing.
+    fn nameless(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A frame's variables in the function at a path: statics can be named as they are in its source.
@@ -88,6 +92,8 @@ pub struct Within<'a> {
     pub variables: &'a [FrameVariable],
     /// The path of the function.
     pub path: &'a str,
+    /// Why there are no variables, if [`crate::no_variables`] knows.
+    pub nameless: Option<&'a str>,
 }
 
 impl Scope for Within<'_> {
@@ -101,6 +107,10 @@ impl Scope for Within<'_> {
 
     fn path(&self) -> &str {
         self.path
+    }
+
+    fn nameless(&self) -> Option<&str> {
+        self.nameless
     }
 }
 
@@ -141,7 +151,11 @@ fn unsupported(what: &str) -> EvaluateError {
     EvaluateError::Unsupported(what.to_owned())
 }
 
-fn unknown(name: &str, names: &[String]) -> EvaluateError {
+/// A name that stands for nothing; `nameless` says why nothing has a name here.
+fn unknown(name: &str, names: &[String], nameless: Option<&str>) -> EvaluateError {
+    if let Some(why) = nameless {
+        return EvaluateError::Unknown { name: name.to_owned(), hint: format!(": {why}") };
+    }
     let last = name.rsplit("::").next().unwrap_or(name);
     let is_constant = last.len() > 1 && !last.contains(char::is_lowercase) && last.contains(char::is_uppercase);
     let hint = match reach::hint(name, names) {
@@ -164,7 +178,7 @@ fn no_variant(path: &str, has_arguments: bool, kind: &Kind, names: &[String]) ->
     if has_arguments || path.contains("::") {
         EvaluateError::Mismatch(format!("cannot compare `{}` with `{path}`", kind.name()))
     } else {
-        unknown(path, names)
+        unknown(path, names, None)
     }
 }
 
