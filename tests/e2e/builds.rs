@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use weft_tests::{Client, Launch};
 
 const SOURCE: &str = r#"
@@ -123,24 +123,61 @@ fn optimised_as_a_whole() {
     check(&["-C", "opt-level=3", "-C", "lto=fat", "-C", "codegen-units=1", "-C", "panic=abort"], true);
 }
 
-/// Lines, but neither types nor variables.
+/// Lines, but neither types nor variables: it is said where somebody would look for them.
 #[test]
-fn with_lines_only() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (source, program) = build(folder.path(), &["-C", "debuginfo=line-tables-only"]);
-    let mut client = Client::weft();
-    let launch = Launch { breakpoints: vec![(source, line("// at end"))], more: Value::Null };
-    let set = client.launch(&program, &[], &launch);
-    assert!(set[0].verified, "{set:?}");
-    let stop = client.stopped();
-    let frames = client.stack(stop.thread);
-    assert!(frames[0].name.ends_with("total") && frames[0].line == line("// at end"), "{:?}", frames[0]);
-    for scope in client.scopes(frames[0].id) {
-        client.variables(scope.reference);
+fn with_less_debug_information() {
+    for (level, says) in
+        [("line-tables-only", "built with line tables only"), ("1", "built without variables and types")]
+    {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (source, program) = build(folder.path(), &["-C", &format!("debuginfo={level}")]);
+        let mut client = Client::weft();
+        let end = line("// at end");
+        let set = client.launch_configured(&program, &[], &Launch::default(), |client| {
+            let wanted = json!([{"line": end}, {"line": end, "condition": "sum > 1"}]);
+            let set = client.ask("setBreakpoints", json!({"source": {"path": source}, "breakpoints": wanted}));
+            assert_eq!(set["breakpoints"][0]["verified"], json!(true), "{level}: {set}");
+            let refused = set["breakpoints"][1]["message"].as_str().unwrap_or_default();
+            assert!(refused.contains(says), "{level}: {set}");
+            let set = client.ask("setFunctionBreakpoints", json!({"breakpoints": [{"name": "shop::total"}]}));
+            assert_eq!(set["breakpoints"][0]["verified"], json!(true), "{level}: {set}");
+        });
+        assert!(set.is_empty());
+        let entered = client.stopped();
+        let thread = client.resume_to_stop(entered.thread).thread;
+        let frames = client.stack(thread);
+        assert_eq!((frames[0].name.as_str(), frames[0].line), ("shop::total", end), "{level}");
+        assert_eq!((frames[1].name.as_str(), frames[1].line), ("shop::main", line("total(&items, rate);")), "{level}");
+        assert_eq!((frames[0].hint.as_str(), frames[1].hint.as_str()), ("normal", "normal"), "{level}");
+        let scopes = client.scopes(frames[0].id);
+        let locals = scopes.iter().find(|scope| scope.name == "Locals").expect("locals");
+        let rows = client.variables(locals.reference);
+        assert_eq!(rows.len(), 1, "{level}: {rows:?}");
+        assert!(rows[0].name == "(no variables)" && rows[0].value.contains(says), "{level}: {rows:?}");
+        let why = client.cannot_evaluate("sum", frames[0].id);
+        assert!(why.starts_with("no variable `sum`") && why.contains("`debug = true`"), "{level}: {why}");
+        client.resume(thread);
+        assert_eq!(client.exited(), 0);
     }
-    assert!(!client.cannot_evaluate("sum", frames[0].id).is_empty());
-    client.resume(stop.thread);
-    assert_eq!(client.exited(), 0);
+}
+
+/// A function without variables is no sign of anything.
+#[test]
+fn with_nothing_to_show() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (source, program) = (folder.path().join("quiet.rs"), folder.path().join("quiet"));
+    fs::write(&source, "fn main() {\n    quiet();\n}\n\nfn quiet() {\n    println!();\n}\n").expect("written");
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let done = Command::new(rustc).args(["-g", "-o"]).arg(&program).arg(&source).output().expect("rustc runs");
+    assert!(done.status.success());
+    let mut client = Client::weft();
+    let stop = client.launch_to(&program, &[], source, 6);
+    let frame = client.top(stop.thread).id;
+    let scopes = client.scopes(frame);
+    let locals = scopes.iter().find(|scope| scope.name == "Locals").expect("locals");
+    assert_eq!(client.variables(locals.reference), []);
+    assert!(!client.cannot_evaluate("sum", frame).contains("debug"));
+    client.disconnect();
 }
 
 /// A program of today's sources whose symbols went into a file of their own.

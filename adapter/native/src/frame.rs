@@ -59,7 +59,7 @@ impl Variabled {
     /// Why there are no variables, if that is not the source's doing.
     fn nameless(&self, list: &[FrameVariable]) -> Option<String> {
         match &self.body {
-            Body::Physical(frame) => no_variables(frame, list),
+            Body::Physical(frame) => no_variables(&self.stop, frame, list),
             Body::Suspended(_) => None,
         }
     }

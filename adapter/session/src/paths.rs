@@ -52,7 +52,8 @@ impl SourcePaths {
 
     /// Where the client's machine has a file of the debug information, as far as `sourceMap` says.
     pub(crate) fn mapped(&self, file: &Path) -> PathBuf {
-        replace_prefix(file, self.map.iter()).unwrap_or_else(|| file.to_owned())
+        let mapped = replace_prefix(file, self.map.iter()).unwrap_or_else(|| file.to_owned());
+        restored(&mapped).unwrap_or(mapped)
     }
 
     /// What the debug information calls a file of the client's by `sourceMap`: of several prefixes that fit, the longest
@@ -131,6 +132,27 @@ impl SourcePaths {
     fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The file of this machine whose name is no UTF-8 and stands in the debug information with U+FFFD in it; `None` where
+/// none or several could be meant.
+fn restored(path: &Path) -> Option<PathBuf> {
+    if !path.is_absolute() || !path.to_str()?.contains('\u{fffd}') || path.exists() {
+        return None;
+    }
+    let mut found = PathBuf::new();
+    for component in path.components() {
+        let name = component.as_os_str();
+        if !name.to_str()?.contains('\u{fffd}') || found.join(name).exists() {
+            found.push(name);
+            continue;
+        }
+        let entries = found.read_dir().ok()?.take(MOST_KNOWN).flatten().map(|entry| entry.file_name());
+        let mut called_so = entries.filter(|entry| entry.to_string_lossy() == name.to_string_lossy());
+        let only = called_so.next().filter(|_| called_so.next().is_none())?;
+        found.push(only);
+    }
+    Some(found)
 }
 
 /// Two paths without what their ends have in common.
@@ -251,6 +273,21 @@ mod tests {
         assert!(paths.learn(&real("b.rs"), &real("b.rs")));
         assert_eq!(paths.seen(real("b.rs")), real("b.rs"));
         assert!(!paths.learn(&real("a.rs"), &real("b.rs")), "another file");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_the_compiler_could_not_write_is_found() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = folder("bytes");
+        let odd = |bytes: &[u8]| folder.join(std::ffi::OsStr::from_bytes(bytes)).join("a.rs");
+        let (latin, written) = (odd(b"m\xfcll"), odd("m\u{fffd}ll".as_bytes()));
+        let paths = paths(&[], Path::new("/"));
+        assert_eq!(paths.mapped(&written), written, "nothing is called so");
+        std::fs::create_dir(latin.parent().unwrap()).unwrap();
+        assert_eq!(paths.mapped(&written), latin);
+        std::fs::create_dir(odd(b"m\xe4ll").parent().unwrap()).unwrap();
+        assert_eq!(paths.mapped(&written), written, "two are");
         std::fs::remove_dir_all(folder).unwrap();
     }
 

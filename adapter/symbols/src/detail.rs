@@ -1,8 +1,10 @@
 //! How much the debug information says of some code.
 
+use weft_memory::FileAddr;
+
 use crate::dies::{DieReader, Visit};
 use crate::units::UnitIndex;
-use crate::{CodeFrame, Image, SymbolError};
+use crate::{Image, SymbolError};
 
 /// What the unit of some code was told to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,20 +13,16 @@ pub enum Detail {
     Full,
     /// Functions by their paths and lines: `debug = 1`.
     Functions,
-    /// Lines, and the bare names of functions: `debug = "line-tables-only"`.
+    /// Lines, and the bare names of functions into which others were inlined: `debug = "line-tables-only"`.
     Lines,
 }
 
-impl CodeFrame {
-    /// How much the debug information says of the code that this function was compiled with. Of an inlined copy too, it
-    /// is the unit of the code that counts: what is not described there is not described for the copy.
-    pub fn detail(&self) -> Detail {
-        let unit = self.image.units().containing(self.die);
-        unit.map_or(Detail::Full, |unit| self.image.detail(unit))
-    }
-}
-
 impl Image {
+    /// How much the debug information says of the code at an address; `None` where it says nothing.
+    pub fn detail_at(&self, pc: FileAddr) -> Option<Detail> {
+        self.unit_at(pc).map(|unit| self.detail(unit))
+    }
+
     fn detail(&self, unit: UnitIndex) -> Detail {
         self.cache().details.get_or_make(unit, || match self.read_detail(unit) {
             Ok(detail) => detail,

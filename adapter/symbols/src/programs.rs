@@ -64,7 +64,7 @@ pub(crate) struct FileName {
 }
 
 /// A program that may name a wanted file, and the numbers under which it does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct NamingProgram {
     pub(crate) place: ProgramPlace,
     pub(crate) files: Vec<(u64, Arc<std::path::Path>)>,

@@ -3,6 +3,7 @@
 //! Names are compared as they are written ([`crate::paths`]). Only when an absolute path fits none of them is the file
 //! system asked: the editor may have opened the file through a link, or the compiler.
 
+use std::borrow::Cow;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,7 +50,12 @@ impl Image {
     }
 
     fn look_for_source(&self, path: &Path) -> SourceFiles {
-        let called = |path: &Path| Wanted::new(path).map_or_else(Vec::new, |wanted| self.programs_naming(&wanted));
+        let exactly = |path: &Path| Wanted::new(path).map_or_else(Vec::new, |wanted| self.programs_naming(&wanted));
+        let called = |path: &Path| match path.to_string_lossy() {
+            // Rust's compiler puts U+FFFD where a name is no UTF-8.
+            Cow::Owned(replaced) => [exactly(path), exactly(Path::new(&replaced))].concat(),
+            Cow::Borrowed(_) => exactly(path),
+        };
         let mut files = by_file(called(path));
         if !paths::is_whole(path) && files.iter().any(|(file, _)| **file == *path) {
             files.retain(|(file, _)| **file == *path);

@@ -135,22 +135,39 @@ fn push_at(stop: &Stop, frames: &mut Vec<Frame>, physical: &Physical) {
     let mut source = module.image.line_at(address).ok().flatten();
     if codes.is_empty() {
         let name = symbol_name(module, address, pc);
-        frames.push(Frame { name, source, ..frame(frames.len()) });
+        let user_code = source.is_some() && is_user_symbol(&name);
+        frames.push(Frame { name, source, user_code, ..frame(frames.len()) });
         return;
     }
     for code in codes {
         let inlined = code.inline_depth > 0;
         let called_from = code.call_site.clone();
+        let symbol = bare_symbol(module, &code);
         frames.push(Frame {
-            name: code.function.name.clone(),
+            user_code: symbol.as_deref().map_or_else(|| is_user_code(&code.function.krate), is_user_symbol),
+            name: symbol.unwrap_or_else(|| code.function.name.clone()),
             source,
             inlined,
-            user_code: is_user_code(&code.function.krate),
             code: Some(code),
             ..frame(frames.len())
         });
         source = called_from;
     }
+}
+
+/// Where debug information has a function's bare name alone (line tables only), its symbol, which says more.
+fn bare_symbol(module: &Module, code: &CodeFrame) -> Option<String> {
+    if code.inline_depth > 0 || code.function.linkage_name.is_some() || code.function.path.contains("::") {
+        return None;
+    }
+    let symbol = weft_symbols::symbol_name(&module.image.symbol_at(code.entry)?.name);
+    symbol.ends_with(&format!("::{}", code.function.path)).then_some(symbol)
+}
+
+/// Whether a function is the user's, by its symbol's path.
+fn is_user_symbol(name: &str) -> bool {
+    let krate = name.trim_start_matches(['<', '&']).split_once("::").map(|(krate, _)| krate);
+    krate.is_some_and(is_user_code)
 }
 
 /// A name for code without debug information.

@@ -1,7 +1,7 @@
 //! A frame's variables: which are in scope, which are hidden, and where each lies.
 
 use weft_memory::FileAddr;
-use weft_symbols::{CodeFrame, Detail, LocationContext, Role, Type, TypeKind, Variable, is_standard};
+use weft_symbols::{CodeFrame, Detail, Image, LocationContext, Role, Type, TypeKind, Variable, is_standard};
 
 use crate::captures::{WideCaptures, locate_wide, source_name};
 use crate::polling::Polling;
@@ -69,19 +69,26 @@ pub fn variables(stop: &Stop, frame: &Frame) -> Vec<FrameVariable> {
 
 /// Why a frame shows no variables, if the reason is that nobody described them: how it was built, in a sentence with what
 /// to change. `None` where there are some, or where the source has none.
-pub fn no_variables(frame: &Frame, shown: &[FrameVariable]) -> Option<String> {
-    if shown.is_empty() { without_variables(frame.code.as_ref()) } else { None }
+pub fn no_variables(stop: &Stop, frame: &Frame, shown: &[FrameVariable]) -> Option<String> {
+    if !shown.is_empty() {
+        return None;
+    }
+    let Some((module, pc)) = stop.modules.to_file(frame.lookup_pc) else {
+        return Some("this code is in no file".to_owned());
+    };
+    without_variables(&module.image, pc, frame.code.as_ref())
 }
 
-/// As [`no_variables`], for the innermost function at a place in the code.
-pub(crate) fn without_variables(code: Option<&CodeFrame>) -> Option<String> {
-    let Some(code) = code else { return Some("this code has no debug information".to_owned()) };
-    let kept = match code.detail() {
-        Detail::Full => return None,
-        Detail::Functions => "without variables and types (`debug = 1`)",
-        Detail::Lines => "with line tables only",
+/// As [`no_variables`], for a place in the code and the innermost function there.
+pub(crate) fn without_variables(image: &Image, pc: FileAddr, code: Option<&CodeFrame>) -> Option<String> {
+    let kept = match image.detail_at(pc) {
+        None => return Some("this code has no debug information".to_owned()),
+        Some(Detail::Full) => return None,
+        Some(Detail::Functions) => "without variables and types (`debug = 1`)",
+        Some(Detail::Lines) => "with line tables only",
     };
-    Some(if code.function.path.contains("::") && is_standard(&code.function.krate) {
+    let standard = code.is_some_and(|code| code.function.path.contains("::") && is_standard(&code.function.krate));
+    Some(if standard {
         format!("the standard library that comes with the compiler is built {kept}")
     } else {
         format!("this code was built {kept}: set `debug = true` in its cargo profile (`-g` for other compilers)")

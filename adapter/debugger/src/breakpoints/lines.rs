@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use weft_symbols::{Image, Modules, SourceLine};
+use weft_symbols::{Image, Modules, SourceLine, is_foreign};
 
 use super::landing::{Found, Instead, Landing, Rank, Search, Settled};
 
@@ -23,15 +23,20 @@ pub(super) fn look(image: &Arc<Image>, file: &Path, line: u32, column: Option<u3
 
 /// What is said of a part of a path that is the end of several files.
 fn several(asked: &Path, taken: &Path, all: &[Arc<Path>]) -> Option<String> {
-    let others: Vec<String> =
-        all.iter().filter(|file| ***file != *taken).map(|file| file.display().to_string()).collect();
+    // Libraries have files of every name: they are what was meant only if nothing else is.
+    let likely = |file: &Path| !is_foreign(file) || is_foreign(taken);
+    let others = all.iter().filter(|file| ***file != *taken && likely(file));
+    let others: Vec<String> = others.map(|file| file.display().to_string()).collect();
     if asked.is_absolute() || others.is_empty() {
         return None;
     }
     let more = if others.len() > MOST_NAMED { ", …" } else { "" };
     let named = others.get(..MOST_NAMED).unwrap_or(&others).join(", ");
     let (asked, taken) = (asked.display(), taken.display());
-    Some(format!("{} files end with {asked}: this is {taken}; write more of the path for {named}{more}", all.len()))
+    Some(format!(
+        "{} files end with {asked}: this is {taken}; write more of the path for {named}{more}",
+        others.len().saturating_add(1)
+    ))
 }
 
 /// What a file of the program has instead of the line.

@@ -51,7 +51,7 @@ impl Compiled {
         let frame = frame.ok_or_else(|| ValueError::Unavailable(format!("there is no thread {tid}")))?;
         let list = variables(stop, &frame);
         let path = frame.code.as_ref().map_or("", |code| code.function.path.as_str());
-        let nameless = no_variables(&frame, &list);
+        let nameless = no_variables(stop, &frame, &list);
         let within = Within { variables: &list, path, nameless: nameless.as_deref() };
         Evaluation { stop, scope: &within }.truth(&self.node)
     }

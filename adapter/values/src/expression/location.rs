@@ -15,6 +15,8 @@ use crate::{At, ValueError};
 /// A place in the code, with the names in scope there.
 pub(super) struct Location<'a> {
     modules: &'a Modules,
+    /// None: a place in no file.
+    image: Option<&'a Arc<Image>>,
     pc: FileAddr,
     /// The innermost function there; none without debug information.
     code: Option<CodeFrame>,
@@ -24,17 +26,17 @@ pub(super) struct Location<'a> {
 
 impl<'a> Location<'a> {
     /// The names at an address of a file.
-    pub(super) fn new(modules: &'a Modules, image: &Arc<Image>, pc: FileAddr) -> Result<Self, EvaluateError> {
+    pub(super) fn new(modules: &'a Modules, image: &'a Arc<Image>, pc: FileAddr) -> Result<Self, EvaluateError> {
         let code = image.frames_at(pc).map_err(ValueError::from)?.into_iter().next();
         let variables = code.as_ref().map_or_else(|| Ok(Vec::new()), |code| declared(code, pc))?;
         let prologue = code.as_ref().is_some_and(|code| is_prologue(code, pc));
-        Ok(Self { modules, pc, code, variables, prologue })
+        Ok(Self { modules, image: Some(image), pc, code, variables, prologue })
     }
 
     /// A place without names.
     #[cfg(test)]
     pub(super) fn without_names(modules: &'a Modules) -> Self {
-        Self { modules, pc: FileAddr::new(0), code: None, variables: Vec::new(), prologue: false }
+        Self { modules, image: None, pc: FileAddr::new(0), code: None, variables: Vec::new(), prologue: false }
     }
 
     /// Names for hints.
@@ -44,7 +46,8 @@ impl<'a> Location<'a> {
 
     /// Why there are no names, if that is not the source's doing.
     pub(super) fn nameless(&self) -> Option<String> {
-        if self.variables.is_empty() { without_variables(self.code.as_ref()) } else { None }
+        let image = self.image.filter(|_| self.variables.is_empty())?;
+        without_variables(image, self.pc, self.code.as_ref())
     }
 
     /// What a name stands for: the visible variable, or a static. `None`: nothing is called so.

@@ -93,7 +93,7 @@ impl Message {
         let frame = frames(stop, tid, 1).frames.into_iter().next();
         let list = frame.as_ref().map(|frame| variables(stop, frame)).unwrap_or_default();
         let path = frame.as_ref().and_then(|frame| frame.code.as_ref()).map_or("", |code| code.function.path.as_str());
-        let nameless = frame.as_ref().and_then(|frame| no_variables(frame, &list));
+        let nameless = frame.as_ref().and_then(|frame| no_variables(stop, frame, &list));
         let within = Within { variables: &list, path, nameless: nameless.as_deref() };
         let mut text = String::new();
         for part in &self.parts {
