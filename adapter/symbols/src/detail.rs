@@ -37,6 +37,11 @@ impl Image {
     /// One variable or type is enough to know that such things were kept. A unit without any is read to its end.
     fn read_detail(&self, unit: UnitIndex) -> Result<Detail, SymbolError> {
         let reader = DieReader::of_unit(self, unit)?;
+        let root = reader.entry(reader.unit().header.root_offset())?;
+        if root.has_attr(gimli::DW_AT_dwo_name) || root.has_attr(gimli::DW_AT_GNU_dwo_name) {
+            // What it kept is in another file.
+            return Ok(Detail::Full);
+        }
         let mut detail = Detail::Lines;
         let kept = |tag| !matches!(tag, gimli::DW_TAG_subprogram | gimli::DW_TAG_inlined_subroutine);
         reader.walk(reader.unit().header.root_offset(), kept, |entry, _| match entry.tag() {
