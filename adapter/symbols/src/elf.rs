@@ -61,6 +61,10 @@ pub(crate) fn read(path: &Path, mapped: &Arc<MappedFile>) -> Result<(Headers, Ve
         ..Headers::default()
     };
     read_segments(&file, &mut headers);
+    if headers.segments.iter().any(|segment| segment.executable && segment.file_range.is_empty()) {
+        let reason = "it is a debug file, which has no code: name the program that it was made for".to_owned();
+        return Err(OpenError::NotElf { path: path.to_owned(), reason });
+    }
     for section in file.sections() {
         match section.name_bytes() {
             Ok(b".text") => headers.text_address = Some(section.address()),
