@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use weft_symbols::IndexStore;
 
 /// A debugger for asynchronous programs: tasks where others show threads.
 #[derive(Parser)]
@@ -58,6 +59,9 @@ pub(crate) type Failure = String;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(store) = IndexStore::of_user(|name| std::env::var_os(name)) {
+        weft_symbols::keep_indexes(store);
+    }
     let done = log::start(cli.log.as_deref()).and_then(|()| match cli.command {
         Command::Dap { runtime: Some(Runtime::Python), .. } => {
             Err("Python programs are not supported yet; leave --runtime out or say `--runtime native`".to_owned())

@@ -112,7 +112,7 @@ impl Viewer {
     fn look(&self) -> Result<Value, Failure> {
         let modules = Arc::new(self.modules()?);
         for module in modules.iter() {
-            module.image.index();
+            module.image.index().map_err(|cancelled| cancelled.to_string())?;
         }
         let generation = self.looks.fetch_add(1, Ordering::Relaxed);
         let rehearsed = if generation == 1 { self.rehearse(Arc::clone(&modules))? } else { Duration::ZERO };

@@ -34,6 +34,11 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
 }
 
+/// Where weft keeps what it would keep in the user's cache.
+fn cache() -> PathBuf {
+    target().join("weft-cache")
+}
+
 /// What to speak to.
 #[derive(Clone, Debug)]
 pub enum Adapter {
@@ -52,7 +57,7 @@ impl Adapter {
         match self {
             Self::Stdio => {
                 let mut command = Command::new(weft());
-                command.arg("dap");
+                command.arg("dap").env("WEFT_CACHE_DIR", cache());
                 command
             }
             Self::Apart(cache) => {
@@ -62,7 +67,7 @@ impl Adapter {
             }
             Self::Tcp => {
                 let mut command = Command::new(weft());
-                command.args(["dap", "--listen", "127.0.0.1:0"]);
+                command.args(["dap", "--listen", "127.0.0.1:0"]).env("WEFT_CACHE_DIR", cache());
                 command
             }
             Self::Other(program, arguments) => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
-use weft_symbols::SourceLine;
+use weft_symbols::{SourceLine, Work};
 use weft_values::{Place, Stop};
 
 /// A program to start.
@@ -333,6 +333,8 @@ pub enum Stream {
 /// of its own, which may block.)
 #[derive(Clone)]
 pub enum Event {
+    /// Work on a file's symbols begins that may take long. (Sent from any thread.)
+    Working(Arc<Work>),
     /// It stands.
     Stopped(Stopped),
     /// A thread began.
@@ -371,6 +373,9 @@ pub struct ThreadName {
 /// Why a command was not carried out; each message is a sentence for the user.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
+    /// The client gave up what it would have had to wait for.
+    #[error("{0}")]
+    Cancelled(String),
     /// It needs a stopped program.
     #[error("the program is running; pause it first")]
     Running,

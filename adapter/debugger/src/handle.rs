@@ -234,7 +234,7 @@ impl Debugger {
         if !wanted.is_empty() {
             // Names are indexed here, if they are not yet, rather than on the thread that the program may wait for.
             for module in self.modules().iter() {
-                let _ = module.image.index();
+                module.image.index().map_err(|cancelled| Refused::Cancelled(cancelled.to_string()))?;
             }
         }
         self.ask(|reply| Input::SetFunctions(wanted.to_owned(), reply))

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use weft_memory::{Bias, MemAddr};
 use weft_process::{Mapping, Pid};
-use weft_symbols::{DebugFolders, Image, Module, Modules};
+use weft_symbols::{DebugFolders, Image, Module, Modules, Watcher};
 
 /// What is mapped is mapped in whole pages of this size.
 const PAGE: u64 = 4096;
@@ -19,6 +19,7 @@ type Images = HashMap<(PathBuf, u64), Option<Arc<Image>>>;
 pub struct ImageCache {
     images: Mutex<Images>,
     folders: DebugFolders,
+    watcher: Option<Watcher>,
 }
 
 impl ImageCache {
@@ -30,6 +31,17 @@ impl ImageCache {
     /// The same, with separate debug files in these folders.
     pub fn with_debug_files_in(folders: DebugFolders) -> Self {
         Self { folders, ..Self::default() }
+    }
+
+    /// The same, and somebody is told of work on the files that come.
+    pub(crate) fn watched(self, watcher: Watcher) -> Self {
+        Self { watcher: Some(watcher), ..self }
+    }
+
+    fn watch(&self, image: &Image) {
+        if let Some(watcher) = &self.watcher {
+            image.watch(watcher.clone());
+        }
     }
 
     /// Opens the file behind a mapping, or remembers that it cannot be used. A file that was deleted or replaced since it was
@@ -45,14 +57,16 @@ impl ImageCache {
         } else {
             Image::open_in(path, &self.folders)
         };
-        if let Err(error) = &opened {
-            tracing::debug!(%error, "a mapped file has no symbols");
+        match &opened {
+            Ok(image) => self.watch(image),
+            Err(error) => tracing::debug!(%error, "a mapped file has no symbols"),
         }
         self.lock().entry(key).or_insert(opened.ok()).clone()
     }
 
     /// Puts a file there that the caller has opened, as the one at this path with this inode.
     fn insert(&self, path: &Path, inode: u64, image: Arc<Image>) {
+        self.watch(&image);
         self.lock().insert((path.to_owned(), inode), Some(image));
     }
 

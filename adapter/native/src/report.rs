@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use weft_debugger::{BreakpointKind, Event, Reason, Stopped, signal_name};
 use weft_session::EventSender;
-use weft_session::debuggee::{Channel, DebuggeeEvent, Exception, StopReason, Target};
+use weft_session::debuggee::{Channel, DebuggeeEvent, Exception, StopReason, Target, Work};
 use weft_tasks::TaskKey;
 
 use crate::breakpoints::to_bound;
@@ -44,6 +45,7 @@ impl Reporter {
             Event::Forked(pid) => DebuggeeEvent::Forked(i64::from(pid)),
             Event::ModulesChanged => DebuggeeEvent::ModulesChanged,
             Event::Note(sentence) => DebuggeeEvent::Console(Channel::Console, format!("{sentence}\n")),
+            Event::Working(work) => return self.events.work(Arc::new(Reading(work))),
             Event::Exited(status) => DebuggeeEvent::Exited(status),
             Event::Killed(signal) => {
                 let sentence = format!("the program was ended by {}\n", signal_name(signal));
@@ -53,6 +55,27 @@ impl Reporter {
             Event::Lost(sentence) => DebuggeeEvent::Lost(sentence),
         };
         self.events.send(told);
+    }
+}
+
+/// The names of a file are being read.
+struct Reading(Arc<weft_symbols::Work>);
+
+impl Work for Reading {
+    fn title(&self) -> String {
+        format!("Reading the names in {}", self.0.file())
+    }
+
+    fn percentage(&self) -> Option<u64> {
+        self.0.percentage()
+    }
+
+    fn wait(&self, at_most: Duration) -> bool {
+        self.0.wait(at_most)
+    }
+
+    fn cancel(&self) {
+        self.0.cancel();
     }
 }
 

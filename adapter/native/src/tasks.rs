@@ -43,7 +43,7 @@ impl Tasks {
         }
         // Symbols are read before the program has to stand still.
         for module in debugger.modules().iter() {
-            let _ = module.image.index();
+            module.image.index().map_err(|cancelled| Error::new(ErrorId::Cancelled, cancelled))?;
         }
         let runtimes = self.runtimes.clone();
         let (snapshot, stood) =

@@ -9,6 +9,7 @@ use weft_tasks::Location;
 pub(crate) fn refused(refused: Refused) -> Error {
     let id = match &refused {
         Refused::Running => return Error::running(),
+        Refused::Cancelled(_) => ErrorId::Cancelled,
         Refused::Stopped => ErrorId::Stopped,
         Refused::Ended => ErrorId::NoDebuggee,
         Refused::NoThread(_) => ErrorId::UnknownThread,

@@ -18,6 +18,8 @@ pub enum ErrorId {
     WrongState = 1005,
     /// Our fault.
     Internal = 1006,
+    /// The client took back what the request waited for. It is answered with `cancelled` and no number.
+    Cancelled = 1007,
     /// There is no debuggee, or no longer.
     NoDebuggee = 1101,
     /// Only possible while the debuggee is stopped.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::Error;
+use crate::{Error, ErrorId};
 
 /// What the decoder makes of the client's bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,7 +89,7 @@ pub enum Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Error(error)
+        if error.id == ErrorId::Cancelled { Self::Cancelled } else { Self::Error(error) }
     }
 }
 

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 mod breakpoints;
 mod machine;
 mod motion;
+mod progress;
 mod terminal;
 
 pub use breakpoints::*;
 pub use machine::*;
 pub use motion::*;
+pub use progress::*;
 pub use terminal::*;
 
 pub use dap::events::{ExitedEventBody, ThreadEventBody};

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::Semaphore;
 use weft_protocol::spec::CancelArguments;
@@ -44,11 +45,17 @@ impl Dispatch {
         }
     }
 
-    /// A request that is not answered yet is answered now, as cancelled; what its worker finds goes nowhere.
+    /// A read that is not answered yet is answered now, as cancelled; what its worker finds goes nowhere. A control request
+    /// has to know whether it was done: of it only the work that it waits for is given up, and it answers then.
     fn cancel(&self, asked: &CancelArguments, ticket: Ticket) {
         let waiting = asked.request_id.and_then(|seq| lock(&self.shared.reads).remove(&seq));
         if let Some(waiting) = waiting {
             waiting.cancel(&self.shared.out);
+        } else if asked.request_id.is_some_and(|seq| seq == self.shared.at_request.load(Ordering::Acquire)) {
+            self.shared.works.cancel_all();
+        }
+        if let Some(id) = &asked.progress_id {
+            self.shared.works.cancel(id);
         }
         ticket.done();
     }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use tokio::sync::mpsc::UnboundedSender;
 use weft_tasks::Location;
 
-use crate::debuggee::{Channel, DebuggeeEvent};
+use crate::debuggee::{Channel, DebuggeeEvent, Work};
 use crate::lane::Input;
+use crate::progress;
 use crate::shared::{Shared, lock};
 
 /// Log messages that may wait for the client.
@@ -42,6 +43,11 @@ impl EventSender {
         if self.shared.logs.take() {
             self.send(DebuggeeEvent::Log(text, at));
         }
+    }
+
+    /// Tells of work that has begun. Never blocks.
+    pub fn work(&self, work: Arc<dyn Work>) {
+        progress::watch(&self.shared, work);
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

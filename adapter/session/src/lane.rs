@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use weft_protocol::{Command, Error, ErrorId};
@@ -97,7 +98,13 @@ impl Lane {
 
     fn handle(&mut self, input: Input) -> ControlFlow<()> {
         match input {
-            Input::Request(command, ticket) => return self.request(*command, ticket),
+            Input::Request(command, ticket) => {
+                let shared = Arc::clone(&self.shared);
+                shared.at_request.store(ticket.waiting().seq, Ordering::Release);
+                let flow = self.request(*command, ticket);
+                shared.at_request.store(0, Ordering::Release);
+                return flow;
+            }
             Input::Event(load, event) if load == self.loads => self.event(event),
             Input::Event(_, event) => self.unheard(&event),
             Input::Loaded(result) => return self.loaded(result),

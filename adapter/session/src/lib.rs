@@ -35,6 +35,7 @@ mod numbering;
 mod outbox;
 mod paths;
 mod places;
+mod progress;
 mod questions;
 mod reads;
 mod restart;

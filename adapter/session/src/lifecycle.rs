@@ -110,6 +110,7 @@ impl Lane {
             starts_debugging: asked.supports_start_debugging_request.unwrap_or(false),
             hears_invalidated: asked.supports_invalidated_event.unwrap_or(false),
             hears_memory: asked.supports_memory_event.unwrap_or(false),
+            shows_progress: asked.supports_progress_reporting.unwrap_or(false),
         });
         self.phase = Phase::Ready;
         ticket.ok(&capabilities(self.options.runtime));

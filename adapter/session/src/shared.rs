@@ -2,6 +2,7 @@
 //! look at a stop's tasks is waited for by those who want the same.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::modules::ModuleBook;
 use crate::numbering::FIRST_TASK_THREAD;
 use crate::outbox::{Outbox, Waiting};
 use crate::places::{Places, Style};
+use crate::progress::Works;
 use crate::questions::Questions;
 use crate::threads::Listing;
 
@@ -40,6 +42,7 @@ pub(crate) struct Client {
     pub(crate) starts_debugging: bool,
     pub(crate) hears_invalidated: bool,
     pub(crate) hears_memory: bool,
+    pub(crate) shows_progress: bool,
 }
 
 /// The session's state outside the lane.
@@ -59,6 +62,9 @@ pub(crate) struct Shared {
     listing: Mutex<Listing>,
     /// Reads that are not answered yet, for `cancel`.
     pub(crate) reads: Mutex<HashMap<i64, Arc<Waiting>>>,
+    pub(crate) works: Works,
+    /// The number of the control request that the lane is at; 0 if none.
+    pub(crate) at_request: AtomicI64,
 }
 
 /// A poisoned lock guards data that is still whole: every change under these locks is a single step.
@@ -92,6 +98,8 @@ impl Shared {
             tasks: TaskBook::default(),
             listing: Mutex::default(),
             reads: Mutex::default(),
+            works: Works::default(),
+            at_request: AtomicI64::new(0),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use weft_symbols::Image;
+use weft_symbols::{Image, IndexStore};
 
 fn peak() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -19,6 +19,9 @@ fn main() {
         );
         return;
     };
+    if let Some(store) = IndexStore::of_user(|name| std::env::var_os(name)) {
+        weft_symbols::keep_indexes(store);
+    }
     let start = Instant::now();
     let image = match Image::open(Path::new(file)) {
         Ok(image) => image,

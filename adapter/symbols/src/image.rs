@@ -13,6 +13,7 @@ use crate::addresses::Addresses;
 use crate::cache::Cache;
 use crate::elf::{self, Headers};
 use crate::got::{Got, GotPlace};
+use crate::index::IndexCell;
 use crate::lines::LineCache;
 use crate::mapped::MappedFile;
 use crate::sections::Sections;
@@ -20,7 +21,7 @@ use crate::separate::{self, Search};
 use crate::symtab::SymbolTable;
 use crate::units::{UnitIndex, Units};
 use crate::vtables::UnitVtables;
-use crate::{DebugFolders, Index, OpenError, SymbolError};
+use crate::{DebugFolders, OpenError, SymbolError};
 
 /// Where a DIE lies: its offset in `.debug_info`, whatever unit it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,7 +82,7 @@ pub struct Image {
     addresses: OnceLock<Addresses>,
     lines: LineCache,
     vtables: Mutex<FxHashMap<UnitIndex, Arc<UnitVtables>>>,
-    index: OnceLock<Index>,
+    index: IndexCell,
     got: OnceLock<Got>,
     cache: Cache,
 }
@@ -135,7 +136,7 @@ impl Image {
             addresses: OnceLock::new(),
             lines: LineCache::default(),
             vtables: Mutex::default(),
-            index: OnceLock::new(),
+            index: IndexCell::default(),
             got: OnceLock::new(),
             cache: Cache::default(),
         }))
@@ -273,7 +274,7 @@ impl Image {
         &self.got
     }
 
-    pub(crate) fn index_cell(&self) -> &OnceLock<Index> {
+    pub(crate) fn index_cell(&self) -> &IndexCell {
         &self.index
     }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -54,6 +54,13 @@ impl MappedFile {
     /// All of it.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.map
+    }
+
+    /// The file's size and the time of its last change (seconds, nanoseconds), which tell whether it is still the same.
+    /// `None` for memory.
+    pub(crate) fn stamp(&self) -> Option<[i64; 3]> {
+        let metadata = self.file.as_ref()?.metadata().ok()?;
+        Some([metadata.len().cast_signed(), metadata.mtime(), metadata.mtime_nsec()])
     }
 
     /// Copies bytes without touching the mapping; says how many there were. An error of the disk reads as the end of the

@@ -202,6 +202,26 @@ impl Sections {
         self.readable(id).map_or(0, |(_, range)| range.len())
     }
 
+    /// The files that the sections are in, the program's own first.
+    pub(crate) fn files(&self) -> Vec<&MappedFile> {
+        let mut files = vec![&self.own];
+        for section in &self.list {
+            if !files.iter().any(|file| Arc::ptr_eq(file, &section.file)) {
+                files.push(&section.file);
+            }
+        }
+        files.into_iter().map(Arc::as_ref).collect()
+    }
+
+    /// Every section that can be read: what it is, where it begins in its file, and how many bytes it has there.
+    pub(crate) fn table(&self) -> impl Iterator<Item = (SectionId, u64, u64)> {
+        self.list.iter().filter_map(|section| match &section.place {
+            Place::File(range) => Some((section.id, range.start as u64, range.len() as u64)),
+            Place::Compressed { range, .. } => Some((section.id, range.offset, range.compressed_size)),
+            Place::Unknown(_) => None,
+        })
+    }
+
     /// The address a section has when it is loaded.
     pub(crate) fn address(&self, id: SectionId) -> Option<u64> {
         self.find(id).map(|section| section.address)

@@ -61,7 +61,8 @@ fn debuggees() -> Outcome {
 /// End-to-end, over real DAP on live programs.
 fn sessions() -> Outcome {
     let test = ["test", "--quiet", "--locked", "--package", "weft-tests"];
-    all([Command::cargo(&test).env("WEFT_BIN", &target().join("release/weft"))])
+    let (weft, cache) = (target().join("release/weft"), target().join("weft-cache"));
+    all([Command::cargo(&test).env("WEFT_BIN", &weft).env("WEFT_CACHE_DIR", &cache)])
 }
 
 /// A stage of the extension, where there is a node to run it.

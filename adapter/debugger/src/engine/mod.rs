@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use weft_memory::MemAddr;
 use weft_process::{Helper, Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
-use weft_symbols::{DebugFolders, Modules};
+use weft_symbols::{DebugFolders, Modules, Watcher};
 
 use panics::Panics;
 use placement::Placement;
@@ -150,7 +150,10 @@ impl Engine {
             launched,
             settings,
             program,
-            images: ImageCache::with_debug_files_in(folders),
+            images: ImageCache::with_debug_files_in(folders).watched({
+                let events = events.clone();
+                Watcher::new(move |work| events(Event::Working(work.clone())))
+            }),
             modules: Arc::default(),
             breakpoints: Breakpoints::default(),
             owners: BTreeMap::new(),
@@ -345,7 +348,9 @@ impl Engine {
     fn index_in_background(&self) {
         let Some(image) = self.modules.iter().next().map(|module| module.image.clone()) else { return };
         let body = move || {
-            let _ = image.index();
+            if let Err(cancelled) = image.index() {
+                tracing::debug!(%cancelled, "names are read when they are asked for");
+            }
         };
         if let Err(error) = std::thread::Builder::new().name("index".to_owned()).spawn(body) {
             tracing::debug!(%error, "names are indexed when they are asked for");

@@ -1,8 +1,26 @@
 //! What a debuggee reports.
 
+use std::time::Duration;
+
 use weft_tasks::Location;
 
 use super::{Bound, Channel, Target};
+
+/// Work that may take long. (Told of with [`crate::EventSender::work`].)
+pub trait Work: Send + Sync {
+    /// What is done, for a user: "Reading the names in server".
+    fn title(&self) -> String;
+
+    /// How much of it, if anybody can tell.
+    fn percentage(&self) -> Option<u64>;
+
+    /// Waits until it is over, for so long at most; says whether it is.
+    fn wait(&self, at_most: Duration) -> bool;
+
+    /// Gives it up. Requests that wait for it answer [`weft_protocol::ErrorId::Cancelled`]; if others cannot do without
+    /// it, it goes on for them.
+    fn cancel(&self);
+}
 
 /// What a debuggee reports.
 #[derive(Clone, Debug, PartialEq, Eq)]

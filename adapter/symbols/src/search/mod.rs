@@ -12,14 +12,15 @@ mod starts;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use weft_memory::FileAddr;
 
+pub(crate) use query::is_inside;
 pub use query::{Fit, FunctionQuery};
 pub use starts::FunctionStart;
 
 use crate::dies::DieReader;
-use crate::interned::NodeId;
+use crate::index::Group;
 use crate::naming::{is_user_code, split_path, symbol_name, without_generics};
 use crate::{DieOffset, Function, Image, Symbol};
 use query::Names;
@@ -56,13 +57,16 @@ impl Image {
     /// The functions with debug information that a query means. Uses the index, which is made first if it is not there.
     /// Of an `async fn` and other functions that only make a coroutine, the one with the body in the source.
     pub fn find_functions(self: &Arc<Self>, query: &FunctionQuery) -> Vec<FoundFunction> {
-        let groups = self.groups(|name| query.anchor().is_none_or(|anchor| anchor.as_bytes() == name));
-        let fitting = |(_, group): (&NodeId, &Group)| self.fit(query, group);
-        let found: Vec<FoundFunction> = if query.pattern().is_some() {
-            groups.par_iter().filter_map(fitting).collect()
-        } else {
-            groups.iter().take(MOST_FUNCTIONS).filter_map(fitting).collect()
-        };
+        let found: Vec<FoundFunction> = self.ask(|index| match query.anchor() {
+            Some(name) => {
+                let groups = index.functions_named(self.sections(), name.as_bytes(), MOST_FUNCTIONS)?;
+                Ok(groups.iter().filter_map(|group| self.fit(query, group)).collect())
+            }
+            None => {
+                let fitting = |at| Ok(index.group(at)?.and_then(|group| self.fit(query, &group)));
+                (0..index.anchors.count()).into_par_iter().filter_map(|at| fitting(at).transpose()).collect()
+            }
+        });
         let mut found = bodies(found);
         found.sort_by(|a, b| a.function.path.cmp(&b.function.path));
         found
@@ -126,69 +130,6 @@ impl Image {
         found.dedup_by_key(|found| found.symbol.address);
         found
     }
-
-    /// All functions whose own name (or that of the function they are in) is wanted, by the node of their path.
-    fn groups(self: &Arc<Self>, is_wanted: impl Fn(&[u8]) -> bool) -> FxHashMap<NodeId, Group> {
-        let mut known: FxHashMap<u32, Anchor> = FxHashMap::default();
-        let mut groups: FxHashMap<NodeId, Group> = FxHashMap::default();
-        let mut wanted: FxHashMap<NodeId, bool> = FxHashMap::default();
-        let index = self.index();
-        let entries = index.functions_by_node().map(|(node, die, _)| (node, die, false));
-        for (node, die, is_origin) in entries.chain(index.inlined_by_node().map(|(node, die)| (node, die, true))) {
-            let is_wanted_node =
-                *wanted.entry(node).or_insert_with(|| self.anchor_of(node, &mut known, &is_wanted) == Anchor::Wanted);
-            if is_wanted_node {
-                let group = groups.entry(node).or_default();
-                if is_origin { group.origins.push(die) } else { group.instances.push(die) }
-            }
-        }
-        groups
-    }
-
-    /// Whether the innermost name of a path that stands in the source is wanted.
-    fn anchor_of(
-        self: &Arc<Self>,
-        node: NodeId,
-        known: &mut FxHashMap<u32, Anchor>,
-        is_wanted: &impl Fn(&[u8]) -> bool,
-    ) -> Anchor {
-        const MOST_INSIDE: usize = 64;
-        let index = self.index();
-        let mut node = node;
-        for _ in 0..MOST_INSIDE {
-            let Some((parent, string)) = index.node(node) else { return Anchor::Other };
-            let class = *known.entry(string).or_insert_with(|| {
-                let name = index.name(self, string).unwrap_or_default();
-                let bare = crate::names::without_arguments(&name);
-                match (query::is_inside(bare), is_wanted(bare)) {
-                    (true, _) => Anchor::Inside,
-                    (false, true) => Anchor::Wanted,
-                    (false, false) => Anchor::Other,
-                }
-            });
-            if class != Anchor::Inside {
-                return class;
-            }
-            node = parent;
-        }
-        Anchor::Other
-    }
-}
-
-/// What a name is to a query.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Anchor {
-    Wanted,
-    Other,
-    /// A closure and the like: what is around it counts.
-    Inside,
-}
-
-/// Functions of one path.
-#[derive(Default)]
-struct Group {
-    instances: Vec<DieOffset>,
-    origins: Vec<DieOffset>,
 }
 
 /// Leaves out functions that have nothing of their own in the source: those that make the coroutine of the same name, and

@@ -209,7 +209,7 @@ fn last_line(error: &str) -> &str {
 }
 
 /// Whether a name is one that the compiler gives what has none in the source, and what is around it counts.
-pub(super) fn is_inside(name: &[u8]) -> bool {
+pub(crate) fn is_inside(name: &[u8]) -> bool {
     let Ok(name) = std::str::from_utf8(name) else { return false };
     name.starts_with('{') && Component::parse(name).unnamed.is_some()
 }

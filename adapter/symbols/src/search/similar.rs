@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use super::FunctionQuery;
 use crate::Image;
 use crate::naming::is_user_code;
 
 /// Names compared at most.
 const MOST_NAMES: usize = 500_000;
+/// Paths with one of the nearest names that are looked at.
+const MOST_PATHS: usize = 1000;
 /// Bytes of a name that are compared.
 const MOST_LENGTH: usize = 64;
 
@@ -20,22 +20,21 @@ impl Image {
         let Some(wanted) = query.anchor().filter(|wanted| wanted.len() <= MOST_LENGTH) else { return Vec::new() };
         // A third of the letters may differ.
         let mut limit = (wanted.len() / 3).max(1);
-        let mut distances: FxHashMap<Vec<u8>, usize> = FxHashMap::default();
-        let mut names: FxHashSet<u32> = FxHashSet::default();
-        let index = self.index();
-        for (node, ..) in index.functions_by_node().take(MOST_NAMES) {
-            let Some((_, string)) = index.node(node).filter(|(_, string)| names.insert(*string)) else { continue };
-            let name = index.name(self, string).unwrap_or_default();
-            let bare = crate::names::without_arguments(&name);
-            if let Some(distance) = distance(wanted.as_bytes(), bare, limit) {
+        let names = self.ask(|index| index.function_names(self.sections(), MOST_NAMES));
+        let mut near: Vec<(usize, &[u8])> = Vec::new();
+        for name in &names {
+            if let Some(distance) = distance(wanted.as_bytes(), name, limit) {
                 limit = limit.min(distance);
-                distances.insert(bare.to_vec(), distance);
+                near.push((distance, name));
             }
         }
-        distances.retain(|_, distance| *distance <= limit);
-        let near = self.groups(|name| distances.contains_key(name));
-        let mut found: Vec<(bool, usize, String)> = near
-            .values()
+        near.retain(|(distance, _)| *distance <= limit);
+        let groups = self.ask(|index| {
+            let groups = near.iter().map(|(_, name)| index.functions_named(self.sections(), name, MOST_PATHS));
+            Ok(groups.collect::<Result<Vec<_>, _>>()?.concat())
+        });
+        let mut found: Vec<(bool, usize, String)> = groups
+            .iter()
             .filter_map(|group| self.function_at(*group.instances.first()?))
             .filter(|function| function.kind != crate::FunctionKind::Glue && !function.name.contains(" {"))
             .map(|function| (!is_user_code(&function.krate), limit, function.name.clone()))

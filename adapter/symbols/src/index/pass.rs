@@ -1,11 +1,15 @@
 //! The pass that makes the index: every unit read once, front to back, by a few threads. It reads no string.
+//!
+//! A thread reads a unit into a buffer of its own and notes what is in it; what was noted is then added to the one table
+//! that all of them share. So memory does not depend on the number of threads, but for their buffers.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use gimli::{Abbreviation, AttributeValue, DebugInfoOffset, EntriesRaw, LittleEndian, SectionId};
-use rustc_hash::FxHashMap;
 
-use crate::interned::{INLINE, Names, Node, NodeId, ROOT};
+use super::interned::{INLINE, Names, Node, NodeId, ROOT, Strings};
 use crate::sections::Slice;
 use crate::space::UnitPlace;
 use crate::statics;
@@ -13,9 +17,15 @@ use crate::units::UnitSource;
 use crate::{DieOffset, Image};
 
 /// Threads at most: the pass is bound by memory long before.
-const MAX_THREADS: usize = 8;
+const MAX_THREADS: usize = 4;
 /// References followed from a copy of a function to the DIE that has its name.
 const MAX_ORIGINS: usize = 8;
+/// Bytes of a thread's buffer that are kept for its next unit.
+const KEPT_BUFFER: usize = 1 << 20;
+
+/// Of a node that is no type.
+const NO_TYPE: DieOffset = DieOffset(usize::MAX);
+
 /// A function that has code.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FoundFunction {
@@ -29,7 +39,7 @@ pub(crate) struct FoundFunction {
 pub(crate) struct Found {
     pub(crate) names: Names,
     /// One DIE per path: the first of the file.
-    pub(crate) types: FxHashMap<NodeId, DieOffset>,
+    pub(crate) types: Vec<(NodeId, DieOffset)>,
     pub(crate) functions: Vec<FoundFunction>,
     /// Abstract DIEs of functions that were inlined somewhere.
     pub(crate) inlined: Vec<(NodeId, DieOffset)>,
@@ -43,10 +53,15 @@ enum Named {
     At(DieOffset),
 }
 
-/// What one thread finds.
-struct Part {
-    found: Found,
-    /// Functions without code of their own: declarations and abstract ones, by DIE.
+/// What is in one unit. Nodes are numbered as they come in the unit, 0 being the outermost scope.
+#[derive(Debug)]
+struct UnitNames {
+    nodes: Vec<Node>,
+    strings: Strings,
+    types: Vec<(NodeId, DieOffset)>,
+    functions: Vec<FoundFunction>,
+    statics: Vec<(NodeId, DieOffset)>,
+    /// Functions without code of their own, declarations and abstract ones, by DIE.
     named: Vec<(DieOffset, Named)>,
     /// Functions with code whose name stands elsewhere: address, DIE, where.
     pending: Vec<(u64, DieOffset, DieOffset)>,
@@ -54,136 +69,192 @@ struct Part {
     inlined: Vec<DieOffset>,
 }
 
-/// Reads all units. A unit that breaks off gives what was read of it.
-pub(crate) fn run(image: &Image) -> Found {
+impl UnitNames {
+    fn new() -> Self {
+        Self {
+            nodes: vec![Node::OUTERMOST],
+            strings: Strings::new(),
+            types: Vec::new(),
+            functions: Vec::new(),
+            statics: Vec::new(),
+            named: Vec::new(),
+            pending: Vec::new(),
+            inlined: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, parent: NodeId, string: u32) -> NodeId {
+        let node = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        self.nodes.push(Node { parent, string });
+        node
+    }
+}
+
+/// What is in all units read so far.
+#[derive(Debug)]
+struct Whole {
+    names: Names,
+    /// By node; [`NO_TYPE`] for one that is no type.
+    types: Vec<DieOffset>,
+    functions: Vec<FoundFunction>,
+    statics: Vec<(NodeId, DieOffset)>,
+    named: Vec<(DieOffset, Node)>,
+    /// Functions whose name stands elsewhere, and where.
+    forwards: Vec<(DieOffset, DieOffset)>,
+    pending: Vec<(u64, DieOffset, DieOffset)>,
+    inlined: Vec<DieOffset>,
+}
+
+/// Reads all units. A unit that breaks off gives what was read of it. `None` if `read_on`, which is told of each unit how
+/// many bytes it has, does not want the rest.
+pub(crate) fn run(image: &Image, read_on: impl Fn(usize) -> ControlFlow<()> + Sync) -> Option<Found> {
     let next = AtomicUsize::new(0);
     let units = image.units().list().len();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS).min(units.max(1));
+    let whole = Mutex::new(Whole::new());
     // Threads of its own and not a shared pool: callers wait for the index inside jobs of that pool.
-    let mut parts: Vec<Part> = std::thread::scope(|scope| {
-        let spawned: Vec<_> = (1..threads).map(|_| scope.spawn(|| Part::collect(image, &next))).collect();
-        let mut parts = vec![Part::collect(image, &next)];
-        parts.extend(spawned.into_iter().filter_map(|thread| thread.join().ok()));
-        parts
+    let flow = std::thread::scope(|scope| {
+        let read = || read_units(image, &next, &whole, &read_on);
+        let spawned: Vec<_> = (1..threads).map(|_| scope.spawn(read)).collect();
+        let own = read();
+        spawned
+            .into_iter()
+            .filter_map(|thread| thread.join().ok())
+            .fold(own, |all, flow| if all.is_break() { all } else { flow })
     });
-    image.sections().release(SectionId::DebugAbbrev);
-    image.sections().release(SectionId::DebugStrOffsets);
-    let mut whole = if parts.is_empty() { Part::new() } else { parts.swap_remove(0) };
-    for part in parts {
-        whole.absorb(part);
+    for section in [SectionId::DebugAbbrev, SectionId::DebugStrOffsets, SectionId::DebugAddr, SectionId::DebugRanges] {
+        image.sections().release(section);
     }
-    whole.finish()
+    flow.is_continue().then(|| whole.into_inner().unwrap_or_else(PoisonError::into_inner).finish())
 }
 
-impl Part {
+fn read_units(
+    image: &Image,
+    next: &AtomicUsize,
+    whole: &Mutex<Whole>,
+    read_on: &impl Fn(usize) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let mut bytes = Vec::new();
+    loop {
+        let index = next.fetch_add(1, Ordering::Relaxed);
+        if index >= image.units().list().len() {
+            return ControlFlow::Continue(());
+        }
+        let Ok(source) = image.unit_source(index) else { continue };
+        read_on(source.length)?;
+        source.sections.read_into(SectionId::DebugInfo, source.offset, source.length, &mut bytes);
+        let mut unit = UnitNames::new();
+        if let Err(error) = read_unit(image, &source, &bytes, &mut unit) {
+            tracing::debug!(%error, unit = index, file = %image.name(), "a unit breaks off");
+        }
+        if bytes.capacity() > KEPT_BUFFER {
+            bytes = Vec::new();
+        }
+        whole.lock().unwrap_or_else(PoisonError::into_inner).take(unit);
+    }
+}
+
+fn read_unit(image: &Image, source: &UnitSource<'_>, bytes: &[u8], found: &mut UnitNames) -> gimli::Result<()> {
+    let info = gimli::DebugInfo::new(bytes, LittleEndian);
+    let header = info.header_from_offset(DebugInfoOffset(0))?;
+    let abbreviations = source.dwarf.debug_abbrev.abbreviations(header.debug_abbrev_offset())?;
+    let unit = source.root.unit(header, std::sync::Arc::new(abbreviations));
+    let entries = unit.entries_raw(None)?;
+    UnitWalk { image, dwarf: &source.dwarf, unit: &unit, place: source.place, found, scopes: Vec::new() }.run(entries)
+}
+
+impl Whole {
     fn new() -> Self {
-        let found = Found {
+        Self {
             names: Names::new(),
-            types: FxHashMap::default(),
+            types: Vec::new(),
             functions: Vec::new(),
-            inlined: Vec::new(),
             statics: Vec::new(),
-        };
-        Self { found, named: Vec::new(), pending: Vec::new(), inlined: Vec::new() }
-    }
-
-    fn collect(image: &Image, next: &AtomicUsize) -> Self {
-        let mut part = Self::new();
-        let mut bytes = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= image.units().list().len() {
-                return part;
-            }
-            let Ok(source) = image.unit_source(index) else { continue };
-            source.sections.read_into(SectionId::DebugInfo, source.offset, source.length, &mut bytes);
-            if let Err(error) = part.read_unit(image, &source, &bytes) {
-                tracing::debug!(%error, unit = index, file = %image.name(), "a unit breaks off");
-            }
+            named: Vec::new(),
+            forwards: Vec::new(),
+            pending: Vec::new(),
+            inlined: Vec::new(),
         }
     }
 
-    fn read_unit(&mut self, image: &Image, source: &UnitSource<'_>, bytes: &[u8]) -> gimli::Result<()> {
-        let info = gimli::DebugInfo::new(bytes, LittleEndian);
-        let header = info.header_from_offset(DebugInfoOffset(0))?;
-        let abbreviations = source.dwarf.debug_abbrev.abbreviations(header.debug_abbrev_offset())?;
-        let unit = source.root.unit(header, std::sync::Arc::new(abbreviations));
-        let entries = unit.entries_raw(None)?;
-        UnitWalk { image, dwarf: &source.dwarf, unit: &unit, place: source.place, part: self, scopes: Vec::new() }
-            .run(entries)
-    }
-
-    /// Takes over what another thread found.
-    fn absorb(&mut self, other: Self) {
-        let names = &mut self.found.names;
+    /// Takes in what is in one unit.
+    fn take(&mut self, unit: UnitNames) {
         let mut map: Vec<NodeId> = vec![ROOT];
-        let mapped = |map: &[NodeId], id: NodeId| -> NodeId {
-            usize::try_from(id).ok().and_then(|id| map.get(id)).copied().unwrap_or(ROOT)
-        };
-        let string = |names: &mut Names, string: u32| match other.found.names.string(string) {
-            Ok(bytes) => names.intern_inline(bytes),
-            Err(_) => string,
-        };
-        for node in other.found.names.nodes.iter().skip(1) {
-            let string = string(names, node.string);
-            map.push(names.intern(mapped(&map, node.parent), string));
+        for node in unit.nodes.iter().skip(1) {
+            let node = self.global(*node, &map, &unit.strings);
+            map.push(self.names.intern(node));
         }
-        for (node, die) in other.found.types {
-            let known = self.found.types.entry(mapped(&map, node)).or_insert(die);
+        for (node, die) in unit.types {
+            self.add_type(mapped(&map, node), die);
+        }
+        let functions = unit.functions.into_iter();
+        self.functions.extend(functions.map(|found| FoundFunction { node: mapped(&map, found.node), ..found }));
+        self.statics.extend(unit.statics.into_iter().map(|(node, die)| (mapped(&map, node), die)));
+        self.pending.extend(unit.pending);
+        self.inlined.extend(unit.inlined);
+        for (die, named) in unit.named {
+            match named {
+                Named::At(at) => self.forwards.push((die, at)),
+                Named::Here(node) => {
+                    let node = self.global(node, &map, &unit.strings);
+                    self.named.push((die, node));
+                }
+            }
+        }
+    }
+
+    /// A node of a unit, in the numbers of all units.
+    fn global(&mut self, node: Node, map: &[NodeId], strings: &Strings) -> Node {
+        let string = strings.get(node.string).map_or(node.string, |bytes| self.names.strings.intern(bytes));
+        Node { parent: mapped(map, node.parent), string }
+    }
+
+    fn add_type(&mut self, node: NodeId, die: DieOffset) {
+        let Ok(at) = usize::try_from(node) else { return };
+        if self.types.len() <= at {
+            self.types.resize(self.names.nodes.len().max(at.saturating_add(1)), NO_TYPE);
+        }
+        if let Some(known) = self.types.get_mut(at) {
             *known = die.min(*known);
         }
-        let functions = other.found.functions.iter();
-        self.found.functions.extend(functions.map(|found| FoundFunction { node: mapped(&map, found.node), ..*found }));
-        self.found.statics.extend(other.found.statics.iter().map(|(node, die)| (mapped(&map, *node), *die)));
-        self.pending.extend(other.pending);
-        self.inlined.extend(other.inlined);
-        self.named.extend(other.named.iter().map(|(die, named)| {
-            let named = match named {
-                Named::At(at) => Named::At(*at),
-                Named::Here(node) => {
-                    Named::Here(Node { parent: mapped(&map, node.parent), string: string(names, node.string) })
-                }
-            };
-            (*die, named)
-        }));
     }
 
     /// Gives the functions whose name stands elsewhere their names; units of release builds refer to one another, so
     /// this waits for the last unit.
     fn finish(mut self) -> Found {
         self.named.sort_unstable_by_key(|(die, _)| *die);
+        self.forwards.sort_unstable();
         for (address, die, origin) in std::mem::take(&mut self.pending) {
             if let Some(node) = self.name_of(origin) {
-                self.found.functions.push(FoundFunction { address, die, node });
+                self.functions.push(FoundFunction { address, die, node });
             }
         }
+        let mut inlined = Vec::new();
         for die in std::mem::take(&mut self.inlined) {
-            if let Some(node) = self.name_of(die) {
-                self.found.inlined.push((node, die));
-            }
+            inlined.extend(self.name_of(die).map(|node| (node, die)));
         }
-        let mut found = self.found;
-        found.names.seal();
-        found
+        self.names.seal();
+        let types = (0..).zip(self.types).filter(|(_, die)| *die != NO_TYPE).collect();
+        Found { names: self.names, types, functions: self.functions, inlined, statics: self.statics }
     }
-}
 
-impl Part {
     /// The name of a function without code of its own.
     fn name_of(&mut self, die: DieOffset) -> Option<NodeId> {
         let mut at = die;
         for _ in 0..MAX_ORIGINS {
-            let found = self.named.binary_search_by_key(&at, |(die, _)| *die).ok()?;
-            match self.named.get(found)? {
-                (_, Named::At(next)) => at = *next,
-                (_, Named::Here(node)) => {
-                    let node = *node;
-                    return Some(self.found.names.intern(node.parent, node.string));
-                }
+            if let Ok(found) = self.named.binary_search_by_key(&at, |(die, _)| *die) {
+                let (_, node) = self.named.get(found)?;
+                return Some(self.names.intern(*node));
             }
+            let found = self.forwards.binary_search_by_key(&at, |(die, _)| *die).ok()?;
+            at = self.forwards.get(found)?.1;
         }
         None
     }
+}
+
+fn mapped(map: &[NodeId], node: NodeId) -> NodeId {
+    usize::try_from(node).ok().and_then(|node| map.get(node)).copied().unwrap_or(ROOT)
 }
 
 /// One unit's walk.
@@ -193,7 +264,7 @@ struct UnitWalk<'a, 's> {
     unit: &'a gimli::Unit<Slice<'s>>,
     /// Its own bytes begin at 0 here.
     place: UnitPlace,
-    part: &'a mut Part,
+    found: &'a mut UnitNames,
     /// Scopes around the DIE at hand: depth, node, and whether types in it count (not inside a type).
     scopes: Vec<(isize, NodeId, bool)>,
 }
@@ -259,7 +330,7 @@ impl<'s> UnitWalk<'_, 's> {
         let attributes = self.attributes(entries, abbreviation)?;
         if let Some(name) = attributes.name {
             let (parent, types) = self.here();
-            let node = self.part.found.names.intern(parent, name);
+            let node = self.found.add(parent, name);
             self.scopes.push((depth, node, types));
         }
         Ok(())
@@ -279,13 +350,12 @@ impl<'s> UnitWalk<'_, 's> {
         }
         let attributes = self.attributes(entries, abbreviation)?;
         let Some(name) = attributes.name else { return Ok(()) };
-        let node = self.part.found.names.intern(parent, name);
+        let node = self.found.add(parent, name);
         if abbreviation.has_children() {
             self.scopes.push((depth, node, false));
         }
         if !attributes.declaration {
-            let known = self.part.found.types.entry(node).or_insert(die);
-            *known = die.min(*known);
+            self.found.types.push((node, die));
         }
         Ok(())
     }
@@ -299,19 +369,19 @@ impl<'s> UnitWalk<'_, 's> {
         let attributes = self.attributes(entries, abbreviation)?;
         let (parent, _) = self.here();
         if attributes.inlined {
-            self.part.inlined.push(die);
+            self.found.inlined.push(die);
         }
         let live = attributes.low_pc.filter(|address| self.image.is_code(*address));
         match (live, attributes.name, attributes.origin) {
             (Some(address), Some(name), _) => {
-                let node = self.part.found.names.intern(parent, name);
-                self.part.found.functions.push(FoundFunction { address, die, node });
+                let node = self.found.add(parent, name);
+                self.found.functions.push(FoundFunction { address, die, node });
             }
-            (Some(address), None, Some(origin)) => self.part.pending.push((address, die, origin)),
+            (Some(address), None, Some(origin)) => self.found.pending.push((address, die, origin)),
             // Dead code is nobody's origin.
             (None, ..) if attributes.low_pc.is_some() => {}
-            (None, Some(string), _) => self.part.named.push((die, Named::Here(Node { parent, string }))),
-            (None, None, Some(origin)) => self.part.named.push((die, Named::At(origin))),
+            (None, Some(string), _) => self.found.named.push((die, Named::Here(Node { parent, string }))),
+            (None, None, Some(origin)) => self.found.named.push((die, Named::At(origin))),
             (_, None, None) => {}
         }
         Ok(())
@@ -326,8 +396,8 @@ impl<'s> UnitWalk<'_, 's> {
         let attributes = self.attributes(entries, abbreviation)?;
         if let (Some(name), true) = (attributes.name, attributes.live_static) {
             let (parent, _) = self.here();
-            let node = self.part.found.names.intern(parent, name);
-            self.part.found.statics.push((node, die));
+            let node = self.found.add(parent, name);
+            self.found.statics.push((node, die));
         }
         Ok(())
     }
@@ -372,7 +442,7 @@ impl<'s> UnitWalk<'_, 's> {
         let offset = match value {
             AttributeValue::DebugStrRef(offset) => offset.0,
             AttributeValue::DebugStrOffsetsIndex(index) => self.dwarf.string_offset(self.unit, index).ok()?.0,
-            AttributeValue::String(bytes) => return Some(self.part.found.names.intern_inline(bytes.slice())),
+            AttributeValue::String(bytes) => return Some(self.found.strings.intern(bytes.slice())),
             _ => return None,
         };
         u32::try_from(offset).ok().filter(|offset| *offset & INLINE == 0)
