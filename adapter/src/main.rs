@@ -58,6 +58,7 @@ enum Runtime {
 pub(crate) type Failure = String;
 
 fn main() -> ExitCode {
+    weft_process::give_memory_back_soon();
     let cli = Cli::parse();
     if let Some(store) = IndexStore::of_user(|name| std::env::var_os(name)) {
         weft_symbols::keep_indexes(store);

@@ -19,6 +19,7 @@
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 compile_error!("weft's native engine is for x86-64 Linux");
 
+mod allocator;
 mod attach;
 mod core;
 mod cores;
@@ -40,6 +41,7 @@ mod wait;
 mod watches;
 
 pub use crate::core::{Core, CoreError, CoreMemory, CoreThread};
+pub use allocator::give_memory_back_soon;
 pub use cores::Cores;
 pub use error::ProcessError;
 pub use event::{Ended, Trap, Wait, WaitEvent};

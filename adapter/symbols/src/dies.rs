@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use gimli::{AttributeValue, DwAt, UnitOffset};
+use gimli::{AttributeValue, DwAt, SectionId, UnitOffset};
 use weft_memory::FileAddr;
 
-use crate::sections::Slice;
+use crate::roots::read_c_string;
+use crate::sections::{Sections, Slice};
 use crate::space::UnitPlace;
 use crate::units::UnitIndex;
 use crate::{DieOffset, Image, SourceLine, SymbolError};
@@ -36,6 +37,7 @@ pub(crate) struct DieReader<'a> {
     index: UnitIndex,
     unit: gimli::Unit<Slice<'a>>,
     dwarf: gimli::Dwarf<Slice<'a>>,
+    sections: &'a Sections,
     place: UnitPlace,
 }
 
@@ -43,7 +45,8 @@ impl<'a> DieReader<'a> {
     /// Opens a unit.
     pub(crate) fn of_unit(image: &'a Image, index: UnitIndex) -> Result<Self, SymbolError> {
         let source = image.unit_source(index)?;
-        Ok(Self { image, index, unit: image.unit(index, &source)?, dwarf: source.dwarf, place: source.place })
+        let unit = image.unit(index, &source)?;
+        Ok(Self { image, index, unit, dwarf: source.dwarf, sections: source.sections, place: source.place })
     }
 
     /// Opens the unit a DIE is in.
@@ -104,9 +107,14 @@ impl<'a> DieReader<'a> {
 
     /// A string attribute.
     pub(crate) fn string(&self, entry: &Entry<'a>, name: DwAt) -> Option<String> {
-        let value = entry.attr_value(name)?;
-        let bytes = self.dwarf.attr_string(&self.unit, value).ok()?;
-        Some(bytes.to_string_lossy().into_owned())
+        let offset = match entry.attr_value(name)? {
+            AttributeValue::DebugStrRef(offset) => offset,
+            AttributeValue::DebugStrOffsetsIndex(index) => self.dwarf.string_offset(&self.unit, index).ok()?,
+            other => return Some(self.dwarf.attr_string(&self.unit, other).ok()?.to_string_lossy().into_owned()),
+        };
+        // Strings lie anywhere in a large section: each is read, not touched in the mapping.
+        let bytes = read_c_string(self.sections, SectionId::DebugStr, offset.0)?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// `DW_AT_name`.

@@ -4,6 +4,7 @@
 //! here and there reads them with [`Sections::read_at`]; the mapping is for what is walked in order, or again and again.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use gimli::{EndianSlice, LittleEndian, SectionId};
@@ -16,6 +17,10 @@ use crate::scratch::Scratch;
 
 /// Bytes of a section, as `gimli` reads them.
 pub(crate) type Slice<'a> = EndianSlice<'a, LittleEndian>;
+
+/// After how many looks at units the pages they touched are given back. A look touches a few places, and for each the
+/// kernel maps the 64 KB around it.
+const LOOKS: u32 = 16;
 
 /// The sections this room reads, by the ids `gimli` gives them.
 const WANTED: &[SectionId] = &[
@@ -66,6 +71,8 @@ pub(crate) struct Sections {
     list: Vec<Section>,
     /// Where compressed sections are inflated to.
     scratch: Scratch,
+    /// At units, so far.
+    looks: AtomicU32,
 }
 
 impl std::fmt::Debug for Sections {
@@ -77,7 +84,8 @@ impl std::fmt::Debug for Sections {
 impl Sections {
     /// The sections of one file. Those that are not read are left out.
     pub(crate) fn new(file: Arc<MappedFile>, found: &[Found]) -> Self {
-        let mut sections = Self { own: Arc::clone(&file), list: Vec::new(), scratch: Scratch::default() };
+        let own = Arc::clone(&file);
+        let mut sections = Self { own, list: Vec::new(), scratch: Scratch::default(), looks: AtomicU32::new(0) };
         sections.add(&file, found, |_| true);
         sections
     }
@@ -187,13 +195,22 @@ impl Sections {
         EndianSlice::new(self.bytes(id), LittleEndian)
     }
 
-    /// `gimli`'s view of all sections. Costs next to nothing, once those that are compressed are inflated.
+    /// `gimli`'s view of all sections, for a look at one unit. Costs next to nothing, once those that are compressed are
+    /// inflated. What is touched through it is given back some looks later.
     pub(crate) fn dwarf(&self) -> gimli::Dwarf<Slice<'_>> {
         self.inflate_all();
+        self.note_look();
         let loaded = gimli::Dwarf::load(|id| Ok::<_, std::convert::Infallible>(self.slice(id)));
         match loaded {
             Ok(dwarf) => dwarf,
             Err(never) => match never {},
+        }
+    }
+
+    /// Without this, looks here and there would add up to the whole file.
+    fn note_look(&self) {
+        if self.looks.fetch_add(1, Ordering::Relaxed) % LOOKS == LOOKS - 1 {
+            self.list.iter().for_each(|section| self.release(section.id));
         }
     }
 
