@@ -26,4 +26,5 @@ mod spawner;
 mod step_zoo;
 mod stepping;
 mod stress;
+mod unwinding;
 mod values;

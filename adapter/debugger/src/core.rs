@@ -1,18 +1,21 @@
 //! From a core file to what everybody reads: a stop that lasts for ever.
 
+use std::io;
 use std::sync::Arc;
 
+use weft_memory::{MemAddr, Memory};
 use weft_process::{Core, CoreError};
 use weft_symbols::Modules;
-use weft_values::{Stop, ThreadState};
+use weft_values::{Stacks, Stop, ThreadState};
 
-use crate::images::{ImageCache, modules_of};
+use crate::images::{ImageCache, modules_with};
 
 /// What can be read of a core file, with the files of its program from `images`. The time of it is not known.
 pub fn core_stop(core: &Core, images: &ImageCache) -> Result<Stop, CoreError> {
     let not = |what: String| CoreError::NotACore { path: core.path.clone(), what };
     let program = core.executable().ok_or_else(|| not("it names no program".to_owned()))?;
-    let modules = modules_of(core.pid, program, &core.mappings, images);
+    let read = |from: MemAddr, buffer: &mut [u8]| core.memory.read_exact(from, buffer).map_err(io::Error::other);
+    let modules = modules_with(core.pid, program, &core.mappings, images, &read);
     let known = modules.iter().next().filter(|module| module.image.path() == program);
     if known.is_none() {
         let program = program.display();
@@ -35,5 +38,6 @@ fn stop(core: &Core, modules: Modules) -> Stop {
         modules: Arc::new(modules),
         threads: core.threads.iter().map(thread).collect(),
         clock: None,
+        stacks: Stacks::default(),
     }
 }

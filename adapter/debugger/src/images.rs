@@ -1,15 +1,22 @@
 //! From a process's mappings to the files it consists of.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use weft_memory::{Bias, MemAddr};
-use weft_process::{Mapping, Pid};
+use weft_process::{Mapping, Pid, VDSO};
 use weft_symbols::{DebugFolders, Image, Module, Modules, Watcher};
 
 /// What is mapped is mapped in whole pages of this size.
 const PAGE: u64 = 4096;
+
+/// Bytes of a vDSO; real ones have two pages.
+const LARGEST_VDSO: u64 = 1 << 20;
 
 /// Files by path and inode; `None` for one that cannot be used.
 type Images = HashMap<(PathBuf, u64), Option<Arc<Image>>>;
@@ -64,6 +71,25 @@ impl ImageCache {
         self.lock().entry(key).or_insert(opened.ok()).clone()
     }
 
+    /// The file behind mappings of it.
+    fn open_first(&self, pid: Pid, path: &Path, mappings: &[&Mapping]) -> Option<Arc<Image>> {
+        mappings.first().and_then(|mapping| self.open(pid, mapping, path))
+    }
+
+    /// The vDSO, read from where it is mapped. (The kernel has one for all processes; a core file may be another kernel's.)
+    fn vdso(&self, mapping: &Mapping, read: Read<'_>) -> Option<Arc<Image>> {
+        let key = (PathBuf::from(VDSO), 0);
+        if let Some(known) = self.lock().get(&key) {
+            return known.clone();
+        }
+        let opened = copy_of(mapping, read)
+            .and_then(|file| Image::open_file(&key.0, file, &self.folders).map_err(io::Error::other));
+        if let Err(error) = &opened {
+            tracing::debug!(%error, "the vDSO has no symbols");
+        }
+        self.lock().entry(key).or_insert(opened.ok()).clone()
+    }
+
     /// Puts a file there that the caller has opened, as the one at this path with this inode.
     fn insert(&self, path: &Path, inode: u64, image: Arc<Image>) {
         self.watch(&image);
@@ -109,9 +135,27 @@ pub(crate) fn open_program(
     Ok(image)
 }
 
-/// The files of a process, the one at `program` first. Files without executable mapping are data and left out; so are
-/// those that are not ELF.
+/// The files of a process, the one at `program` first, the vDSO last. Files without executable mapping are data and left
+/// out; so are those that are not ELF.
 pub fn modules_of(pid: Pid, program: &Path, mappings: &[Mapping], cache: &ImageCache) -> Modules {
+    let read = |from: MemAddr, buffer: &mut [u8]| {
+        let memory = File::open(format!("/proc/{pid}/mem"))?;
+        memory.read_exact_at(buffer, from.raw())
+    };
+    modules_with(pid, program, mappings, cache, &read)
+}
+
+/// Fills a buffer with a program's memory.
+type Read<'a> = &'a dyn Fn(MemAddr, &mut [u8]) -> io::Result<()>;
+
+/// As [`modules_of`], of a program whose memory is read as told.
+pub(crate) fn modules_with(
+    pid: Pid,
+    program: &Path,
+    mappings: &[Mapping],
+    cache: &ImageCache,
+    read: Read<'_>,
+) -> Modules {
     let mut groups: Vec<(&Path, Vec<&Mapping>)> = Vec::new();
     for mapping in mappings {
         let Some(path) = mapping.path.as_deref() else { continue };
@@ -122,13 +166,28 @@ pub fn modules_of(pid: Pid, program: &Path, mappings: &[Mapping], cache: &ImageC
     }
     groups.retain(|(_, list)| list.iter().any(|mapping| mapping.executable));
     groups.sort_by_key(|(path, _)| *path != program);
-    Modules::new(groups.iter().flat_map(|(path, list)| loaded(pid, path, list, cache)).collect())
+    let files = groups.iter().flat_map(|(path, list)| loaded(list, cache.open_first(pid, path, list)));
+    let vdso = mappings.iter().find(|mapping| mapping.label == VDSO);
+    let vdso = vdso.and_then(|mapping| Some((mapping, cache.vdso(mapping, read)?)));
+    let vdso = vdso.into_iter().flat_map(|(mapping, image)| loaded(&[mapping], Some(image)));
+    Modules::new(files.chain(vdso).collect())
+}
+
+/// What is mapped, in a file without a name.
+fn copy_of(mapping: &Mapping, read: Read<'_>) -> io::Result<File> {
+    let length =
+        mapping.end.since(mapping.start).filter(|length| *length <= LARGEST_VDSO).ok_or(io::ErrorKind::InvalidData)?;
+    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    read(mapping.start, &mut bytes)?;
+    let mut file = File::from(memfd_create(c"vdso", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(&bytes)?;
+    Ok(file)
 }
 
 /// Where a file was loaded. Only its executable mappings tell: a program may have the file mapped as data as well, as the
 /// standard library does with everything that is loaded when it prints a backtrace.
-fn loaded(pid: Pid, path: &Path, mappings: &[&Mapping], cache: &ImageCache) -> Vec<Module> {
-    let Some(image) = mappings.first().and_then(|mapping| cache.open(pid, mapping, path)) else { return Vec::new() };
+fn loaded(mappings: &[&Mapping], image: Option<Arc<Image>>) -> Vec<Module> {
+    let Some(image) = image else { return Vec::new() };
     let mut found: Vec<Module> = Vec::new();
     let executable = mappings.iter().filter(|mapping| mapping.executable);
     for bias in executable.filter_map(|mapping| bias_of(&image, mapping)) {
@@ -162,6 +221,25 @@ fn bias_of(image: &Image, mapping: &Mapping) -> Option<Bias> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_vdso_is_a_file_that_lies_in_memory() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let mapped = weft_process::mappings(pid).unwrap();
+        let Some(mapping) = mapped.iter().find(|mapping| mapping.label == VDSO) else {
+            return eprintln!("this kernel maps none");
+        };
+        let modules = modules_of(pid, &std::env::current_exe().unwrap(), &mapped, &ImageCache::new());
+        let module = modules.at(mapping.start).unwrap();
+        assert_eq!(
+            (module.image.path(), module.bias),
+            (Path::new(VDSO), Bias::between(weft_memory::FileAddr::new(0), mapping.start))
+        );
+        let clock = module.image.symbol("__vdso_clock_gettime").unwrap();
+        assert!(module.image.function_bounds(clock.address).is_some_and(|bounds| bounds.start == clock.address));
+        let too_large = Mapping { end: mapping.start.offset(1 << 30), ..mapping.clone() };
+        assert!(ImageCache::new().vdso(&too_large, &|_, _| Ok(())).is_none());
+    }
 
     #[test]
     fn a_file_mapped_as_data_too_is_where_its_code_is() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weft_process::{ProcessError, Tracee, thread_name};
 use weft_symbols::Modules;
-use weft_values::{Clock, Stop, ThreadState};
+use weft_values::{Clock, Stacks, Stop, ThreadState};
 
 /// What can be read of a tracee whose threads are all stopped. Threads that are gone by now are left out.
 pub fn stop_of(tracee: &Tracee, modules: Arc<Modules>) -> Result<Stop, ProcessError> {
@@ -13,7 +13,15 @@ pub fn stop_of(tracee: &Tracee, modules: Arc<Modules>) -> Result<Stop, ProcessEr
     let mut tids = tracee.threads();
     tids.sort_by_key(|tid| (*tid != pid, *tid));
     let threads = tids.into_iter().filter_map(|tid| thread_of(tracee, tid)).collect();
-    Ok(Stop { generation: memory.generation(), pid, memory: Arc::new(memory), modules, threads, clock: now() })
+    Ok(Stop {
+        generation: memory.generation(),
+        pid,
+        memory: Arc::new(memory),
+        modules,
+        threads,
+        clock: now(),
+        stacks: Stacks::default(),
+    })
 }
 
 /// A stopped thread of a tracee.

@@ -1,11 +1,26 @@
 //! Memory made by hand, for tests of everything above.
 
-use crate::{MemAddr, Memory, MemoryError};
+use crate::{MemAddr, Memory, MemoryError, Region};
 
 /// Pieces of memory that were written down in a test.
 #[derive(Debug, Default, Clone)]
 pub struct Bytes {
-    pieces: Vec<(MemAddr, Vec<u8>)>,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone)]
+struct Piece {
+    start: MemAddr,
+    bytes: Vec<u8>,
+    executable: bool,
+}
+
+impl Piece {
+    /// What it has from an address on.
+    fn from(&self, address: MemAddr) -> Option<&[u8]> {
+        let skipped = usize::try_from(address.since(self.start)?).ok()?;
+        self.bytes.get(skipped..).filter(|rest| !rest.is_empty())
+    }
 }
 
 impl Bytes {
@@ -17,7 +32,14 @@ impl Bytes {
     /// Adds a piece. Pieces do not overlap; an earlier one wins where they do.
     #[must_use]
     pub fn with(mut self, address: MemAddr, bytes: impl Into<Vec<u8>>) -> Self {
-        self.pieces.push((address, bytes.into()));
+        self.pieces.push(Piece { start: address, bytes: bytes.into(), executable: false });
+        self
+    }
+
+    /// Adds a piece of code.
+    #[must_use]
+    pub fn with_code(mut self, address: MemAddr, bytes: impl Into<Vec<u8>>) -> Self {
+        self.pieces.push(Piece { start: address, bytes: bytes.into(), executable: true });
         self
     }
 
@@ -30,16 +52,19 @@ impl Bytes {
 
 impl Memory for Bytes {
     fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
-        let found = self.pieces.iter().find_map(|(start, bytes)| {
-            let from = usize::try_from(address.since(*start)?).ok()?;
-            bytes.get(from..).filter(|rest| !rest.is_empty())
-        });
+        let found = self.pieces.iter().find_map(|piece| piece.from(address));
         let rest = found.ok_or(MemoryError::Unmapped(address))?;
         let count = rest.len().min(buffer.len());
         if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
             to.copy_from_slice(from);
         }
         Ok(count)
+    }
+
+    fn region(&self, address: MemAddr) -> Option<Region> {
+        let piece = self.pieces.iter().find(|piece| piece.from(address).is_some())?;
+        let end = piece.start.checked_add(piece.bytes.len() as u64)?;
+        Some(Region { range: piece.start..end, executable: piece.executable })
     }
 }
 

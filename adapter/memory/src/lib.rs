@@ -18,5 +18,5 @@ mod registers;
 
 pub use address::{Bias, FileAddr, MemAddr};
 pub use bytes::Bytes;
-pub use read::{Memory, MemoryError};
+pub use read::{Memory, MemoryError, Region};
 pub use registers::{DwarfRegister, Registers};

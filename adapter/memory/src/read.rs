@@ -1,5 +1,7 @@
 //! Reading bytes of a program, live or not.
 
+use std::ops::Range;
+
 use crate::MemAddr;
 
 /// Why bytes could not be had.
@@ -21,6 +23,15 @@ pub enum MemoryError {
     },
 }
 
+/// Addresses that are mapped together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region {
+    /// From the first mapped byte to after the last one.
+    pub range: Range<MemAddr>,
+    /// What lies there can be executed.
+    pub executable: bool,
+}
+
 /// A program's memory as it is at one moment. Little-endian, 64-bit addresses.
 ///
 /// Implementations are shared between threads; a read never changes the program.
@@ -28,6 +39,11 @@ pub trait Memory: Send + Sync {
     /// Reads up to `buffer.len()` bytes from `address` on and says how many were there. A short count is an answer:
     /// the byte after it is not readable. Zero bytes at the first address is [`MemoryError::Unmapped`].
     fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError>;
+
+    /// The region around an address; `None` where nothing is mapped, or where that is not known.
+    fn region(&self, _address: MemAddr) -> Option<Region> {
+        None
+    }
 
     /// Fills the whole buffer or fails.
     fn read_exact(&self, address: MemAddr, buffer: &mut [u8]) -> Result<(), MemoryError> {

@@ -2,7 +2,8 @@
 //!
 //! Layout facts: System V ABI (ELF headers), and of the notes Linux's `include/uapi/linux/elfcore.h` and `fs/binfmt_elf.c`
 //! for x86-64: `NT_PRSTATUS` has the signal at 12, the thread at 32 and the registers at 112 in the order of
-//! `user_regs_struct`; `NT_PRPSINFO` the process at 24 and its name at 40; `NT_FILE` counts, page size, ranges, names.
+//! `user_regs_struct`; `NT_PRPSINFO` the process at 24 and its name at 40; `NT_FILE` counts, page size, ranges, names;
+//! `NT_AUXV` is what `/proc/pid/auxv` was.
 //! Nothing of it is trusted: whatever lies outside the file is not there.
 
 use std::{
@@ -14,14 +15,19 @@ use std::{
     sync::Arc,
 };
 
-use weft_memory::{DwarfRegister, MemAddr, Memory, MemoryError, Registers};
+use weft_memory::{DwarfRegister, MemAddr, Memory, MemoryError, Region, Registers};
 
-use crate::{Mapping, Pid, Tid};
+use crate::{
+    Mapping, Pid, Tid,
+    memory::region_at,
+    proc::{VDSO, parse_auxv},
+};
 
 const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;
 const NT_PRSTATUS: u32 = 1;
 const NT_PRPSINFO: u32 = 3;
+const NT_AUXV: u32 = 6;
 const NT_SIGINFO: u32 = 0x5349_4749;
 const NT_FILE: u32 = 0x4649_4c45;
 /// `e_phnum` when there are more program headers than it can say; the first section header has their number then.
@@ -109,7 +115,7 @@ pub struct Core {
     pub signal: i32,
     /// The threads, the process's first one first.
     pub threads: Vec<CoreThread>,
-    /// The files that were mapped, by rising address, without those that have changed since.
+    /// The files that were mapped, by rising address, without those that have changed since; the vDSO last.
     pub mappings: Vec<Mapping>,
     /// Files that were mapped and are others by now (by their build-ids): nothing of them can be shown.
     pub changed: Vec<PathBuf>,
@@ -117,6 +123,8 @@ pub struct Core {
     pub is_cut: bool,
     /// What was in memory.
     pub memory: Arc<CoreMemory>,
+    /// Where the vDSO begins.
+    vdso: Option<MemAddr>,
 }
 
 impl Core {
@@ -148,6 +156,7 @@ impl Core {
             changed: Vec::new(),
             is_cut: false,
             memory: Arc::default(),
+            vdso: None,
         };
         for notes in headers.iter().filter(|header| header.kind == PT_NOTE) {
             core.read_notes(&piece(&file, notes.offset, notes.in_file.min(MOST_NOTES)));
@@ -173,6 +182,8 @@ impl Core {
             mapping.writable = load.flags & 2 != 0;
             mapping.executable = load.flags & 1 != 0;
         }
+        let vdso = core.vdso.and_then(|start| loads.iter().find(|load| load.address == start.raw()));
+        core.mappings.extend(vdso.map(vdso_mapping));
         let executed = core.executable().map(Path::to_owned);
         if let (Some(program), Some(executed)) = (program, &executed) {
             let its = core.mappings.iter_mut().filter(|mapping| mapping.path.as_ref() == Some(executed));
@@ -248,6 +259,7 @@ impl Core {
             }
             NT_SIGINFO if self.signal == 0 => self.signal = word32(note, 0).unwrap_or(0).cast_signed(),
             NT_FILE => self.mappings = files(note).unwrap_or_default(),
+            NT_AUXV => self.vdso = parse_auxv(note).vdso,
             _ => {}
         }
     }
@@ -275,6 +287,22 @@ fn has_changed(dumped: &CoreMemory, mapping: &Mapping) -> bool {
         Some(differ)
     };
     mapping.path.is_some() && differ().unwrap_or(false)
+}
+
+/// The vDSO as `/proc/pid/maps` would list it: no file stands behind it.
+fn vdso_mapping(load: &Header) -> Mapping {
+    Mapping {
+        start: MemAddr::new(load.address),
+        end: MemAddr::new(load.address.saturating_add(load.in_memory)),
+        readable: load.flags & 4 != 0,
+        writable: load.flags & 2 != 0,
+        executable: load.flags & 1 != 0,
+        offset: 0,
+        inode: 0,
+        path: None,
+        deleted: false,
+        label: VDSO.to_owned(),
+    }
 }
 
 /// The mapped files of an `NT_FILE` note. Protections are not in it.
@@ -393,6 +421,8 @@ struct Part {
 pub struct CoreMemory {
     /// By rising address, without overlaps.
     parts: Vec<Part>,
+    /// What was mapped, dumped or not; by rising address.
+    regions: Vec<Region>,
 }
 
 impl CoreMemory {
@@ -402,7 +432,13 @@ impl CoreMemory {
             let dumped = load.address.saturating_add(load.in_file.min(load.in_memory));
             Part { start: load.address, end: dumped, source: Arc::clone(&core), offset: load.offset }
         };
-        Self { parts: in_order(loads.iter().map(part).collect()) }
+        let region = |load: &Header| {
+            let end = load.address.saturating_add(load.in_memory);
+            Region { range: MemAddr::new(load.address)..MemAddr::new(end), executable: load.flags & 1 != 0 }
+        };
+        let mut regions: Vec<Region> = loads.iter().map(region).collect();
+        regions.sort_by_key(|region| region.range.start);
+        Self { parts: in_order(loads.iter().map(part).collect()), regions }
     }
 
     /// Adds what was not dumped of mappings that could not be written to, from their files.
@@ -426,7 +462,7 @@ impl CoreMemory {
                 self.parts.push(Part { start, end: mapping.end.raw(), source, offset });
             }
         }
-        Self { parts: in_order(self.parts) }
+        Self { parts: in_order(self.parts), ..self }
     }
 
     fn part(&self, address: u64) -> Option<&Part> {
@@ -448,6 +484,10 @@ fn in_order(mut parts: Vec<Part>) -> Vec<Part> {
 }
 
 impl Memory for CoreMemory {
+    fn region(&self, address: MemAddr) -> Option<Region> {
+        region_at(&self.regions, address).cloned()
+    }
+
     fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
         let mut done: usize = 0;
         while let Some(at) = address.raw().checked_add(done as u64) {

@@ -49,7 +49,7 @@ pub use executable::check_executable;
 pub use launch::{LaunchSpec, Launched, Output, Stdin};
 pub use memory::{LiveMemory, StoppedMemory};
 pub use proc::{
-    Auxv, Mapping, ProcessState, auxv, command_line, executable_path, mappings, process_state, thread_name,
+    Auxv, Mapping, ProcessState, VDSO, auxv, command_line, executable_path, mappings, process_state, thread_name,
 };
 pub use pty::OutputEnd;
 pub use terminal::{Helper, Meeting, become_program};

@@ -9,12 +9,12 @@ use std::{
     io,
     os::unix::fs::FileExt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use weft_memory::{MemAddr, Memory, MemoryError};
+use weft_memory::{MemAddr, Memory, MemoryError, Region};
 
 use crate::{
     Pid, ProcessError, Tid,
@@ -299,7 +299,20 @@ impl LiveMemory {
     }
 }
 
+impl LiveMemory {
+    /// What is mapped now, by rising address; nothing if it cannot be found out.
+    fn regions(&self) -> Vec<Region> {
+        let mapped = self.0.process.and_then(|process| crate::mappings(process).ok()).unwrap_or_default();
+        let region = |it: crate::Mapping| Region { range: it.start..it.end, executable: it.executable };
+        mapped.into_iter().map(region).collect()
+    }
+}
+
 impl Memory for LiveMemory {
+    fn region(&self, address: MemAddr) -> Option<Region> {
+        region_at(&self.regions(), address).cloned()
+    }
+
     fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
         let count = self.read_raw(address, buffer)?;
         if count == 0 && !buffer.is_empty() {
@@ -310,6 +323,12 @@ impl Memory for LiveMemory {
         }
         Ok(count)
     }
+}
+
+/// The region around an address, of regions by rising address.
+pub(crate) fn region_at(regions: &[Region], address: MemAddr) -> Option<&Region> {
+    let index = regions.partition_point(|region| region.range.start <= address).checked_sub(1)?;
+    regions.get(index).filter(|region| region.range.contains(&address))
 }
 
 /// How far `address` lies behind `start`.
@@ -353,12 +372,14 @@ pub struct StoppedMemory {
     generation: Generation,
     born: u64,
     pages: RwLock<HashMap<u64, Page>>,
+    /// Few ask; the first one has `/proc` read.
+    regions: OnceLock<Vec<Region>>,
 }
 
 impl StoppedMemory {
     pub(crate) fn new(live: LiveMemory, generation: Generation) -> Self {
         let born = generation.current();
-        Self { live, generation, born, pages: RwLock::default() }
+        Self { live, generation, born, pages: RwLock::default(), regions: OnceLock::new() }
     }
 
     /// The generation that this memory belongs to.
@@ -428,6 +449,11 @@ impl StoppedMemory {
 }
 
 impl Memory for StoppedMemory {
+    fn region(&self, address: MemAddr) -> Option<Region> {
+        let region = region_at(self.regions.get_or_init(|| self.live.regions()), address).cloned();
+        region.filter(|_| self.is_current())
+    }
+
     fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
         self.check()?;
         // Long reads are read once by their nature; keeping them would only fill the cache.

@@ -15,6 +15,9 @@ use crate::{Pid, ProcessError, Tid};
 /// No file of `/proc` is read beyond this; a process with 65,530 mappings (the kernel's usual limit) stays below.
 const LARGEST: u64 = 64 << 20;
 
+/// The kernel's name for the library that it maps into every process.
+pub const VDSO: &str = "[vdso]";
+
 /// A range of a process's address space (a line of `/proc/pid/maps`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
@@ -147,7 +150,7 @@ pub fn auxv(pid: Pid) -> Result<Auxv, ProcessError> {
     Ok(parse_auxv(&bytes))
 }
 
-fn parse_auxv(bytes: &[u8]) -> Auxv {
+pub(crate) fn parse_auxv(bytes: &[u8]) -> Auxv {
     let word = |bytes: &[u8]| bytes.first_chunk::<8>().map(|word| u64::from_le_bytes(*word));
     let mut found = Auxv::default();
     for pair in bytes.chunks_exact(16) {

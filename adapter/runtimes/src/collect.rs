@@ -432,8 +432,9 @@ impl<'a> Collector<'a> {
             let live = self.snapshot.tasks.iter().filter(|task| task.runtime == runtime.key && !task.ended);
             runtime.task_count = live.count();
         }
-        for broken in self.threads.iter().filter_map(|view| view.broken.clone()).collect::<FxHashSet<_>>() {
-            self.note(format!("a thread's stack could not be followed to its end: {broken}"));
+        let broken = |view: &ThreadView| Some(format!("thread {}: {}", view.tid, view.broken.as_ref()?));
+        for note in self.threads.iter().filter_map(broken).collect::<Vec<_>>() {
+            self.note(note);
         }
         Listing {
             snapshot: Arc::new(self.snapshot),

@@ -1,5 +1,6 @@
 //! What is found, in the words that the faces of the debugger use.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -80,6 +81,8 @@ pub struct Stack {
 pub struct LogicalStack {
     /// The rows.
     pub frames: Vec<LogicalFrame>,
+    /// There are more, which were not walked.
+    pub goes_on: bool,
 }
 
 /// A row of a logical stack.
@@ -91,6 +94,15 @@ pub enum LogicalFrame {
     Task(TaskKey, String),
     /// Below this row are the suspended frames of an awaiter; the name is the awaiter's.
     AwaitedBy(TaskKey, String),
+    /// Frames of a thread that stand for themselves and were not worked out; see [`LogicalStack::rows`].
+    Skipped {
+        /// The thread.
+        tid: i32,
+        /// Their numbers in its stack.
+        frames: Range<usize>,
+    },
+    /// The stack ends here although its frames do not; a sentence says why.
+    Cut(String),
 }
 
 /// A frame of a logical stack.

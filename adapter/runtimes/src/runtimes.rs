@@ -38,9 +38,10 @@ impl Runtimes {
     }
 
     /// The stack of an OS thread: if it polls a task, the task's frames, the task's label, its awaiters, and last the
-    /// executor's frames. `listing` is asked for only then.
-    pub fn thread_stack(&self, stop: &Stop, tid: i32, listing: &dyn Fn() -> Arc<Listing>) -> LogicalStack {
-        crate::stack::of_thread(self, stop, tid, listing)
+    /// executor's frames. `listing` is asked for only then. Of a deep stack no more is walked than its first `rows` rows
+    /// need.
+    pub fn thread_stack(&self, stop: &Stop, tid: i32, rows: usize, listing: &dyn Fn() -> Arc<Listing>) -> LogicalStack {
+        crate::stack::of_thread(self, stop, tid, rows, listing)
     }
 
     /// The stack of a task: its logical chain, innermost first (of a running task its part of the thread's stack), then

@@ -1,22 +1,26 @@
 //! Where a thread's stack and a task's chain become one.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 use weft_memory::MemAddr;
 use weft_tasks::{FrameBody, FrameKind, TaskKey};
-use weft_values::{Frame, Stop};
+use weft_values::{Frame, Stop, WalkEnd, frames_in};
 
 use crate::chain::Node;
 use crate::listing::{Body, Listing, LogicalFrame, LogicalStack, Stack, StackFrame};
 use crate::names::location;
 use crate::runtimes::Runtimes;
-use crate::threads::{ThreadView, view};
+use crate::threads::{MAX_FRAMES, ThreadView, near, polls, view_of};
 
 /// How many awaiters one stack shows.
 const MAX_AWAITERS: usize = 64;
 /// How many frames of a running task its tree shows (a stack shows them all).
 const MAX_PHYSICAL: usize = 64;
+
+/// Rows of a deep stack that are shown without a look at its far end.
+const NEAR: usize = MAX_FRAMES / 2;
 
 /// The tree of a task and, as boundaries, of those that await it.
 pub(crate) fn tree(runtimes: &Runtimes, stop: &Stop, listing: &Listing, task: TaskKey) -> Option<Stack> {
@@ -106,24 +110,62 @@ fn physical_node(frame: &Frame, children: Vec<Node>) -> Node {
     }
 }
 
-/// The stack of a thread.
+/// The stack of a thread, as far as its first `rows` rows need.
 pub(crate) fn of_thread(
     runtimes: &Runtimes,
     stop: &Stop,
     tid: i32,
+    rows: usize,
     listing: &dyn Fn() -> Arc<Listing>,
 ) -> LogicalStack {
-    let view = view(stop, tid);
+    let near = near(stop, tid);
     let mut stack = LogicalStack::default();
+    if near.end == WalkEnd::Limit && rows <= NEAR && !polls(stop, &near.frames) {
+        push_frames(&mut stack, near.frames.get(..NEAR).unwrap_or_default(), false, &(0..0));
+        stack.goes_on = true;
+        return stack;
+    }
+    let view = view_of(stop, tid, near);
     if !view.activations.iter().any(|activation| activation.running && !activation.own.is_empty()) {
-        push_frames(&mut stack, &view.frames, false);
+        push_frames(&mut stack, &view.frames, false, &view.skipped);
+        push_end(&mut stack, &view);
         return stack;
     }
     let listing = listing();
     let listed =
         listing.threads.iter().find(|listed| listed.tid == tid).filter(|_| listing.generation == stop.generation);
     thread_rows(runtimes, stop, listed.unwrap_or(&view), &listing, &mut stack);
+    push_end(&mut stack, &view);
     stack
+}
+
+impl LogicalStack {
+    /// The rows of a range, worked out where they were left out, and how many there are in all, if that is known.
+    pub fn rows(self, stop: &Stop, wanted: Range<usize>) -> (Vec<LogicalFrame>, Option<usize>) {
+        let mut rows = LogicalStack::default();
+        let mut at: usize = 0;
+        for frame in self.frames {
+            let begin = at;
+            match frame {
+                LogicalFrame::Skipped { tid, frames } => {
+                    at = begin.saturating_add(frames.len());
+                    let number = |row: usize| frames.start.saturating_add(row.clamp(begin, at).saturating_sub(begin));
+                    let shown = number(wanted.start)..number(wanted.end);
+                    push_frames(&mut rows, &frames_in(stop, tid, shown).frames, false, &(0..0));
+                }
+                frame => {
+                    at = begin.saturating_add(1);
+                    rows.frames.extend(wanted.contains(&begin).then_some(frame));
+                }
+            }
+        }
+        (rows.frames, (!self.goes_on).then_some(at))
+    }
+}
+
+/// Says why the stack ends where it does, if that is not where it begins.
+fn push_end(stack: &mut LogicalStack, view: &ThreadView) {
+    stack.frames.extend(view.broken.clone().map(LogicalFrame::Cut));
 }
 
 fn thread_rows(runtimes: &Runtimes, stop: &Stop, view: &ThreadView, listing: &Listing, stack: &mut LogicalStack) {
@@ -131,7 +173,7 @@ fn thread_rows(runtimes: &Runtimes, stop: &Stop, view: &ThreadView, listing: &Li
     let mut from = 0;
     for activation in &view.activations {
         let own = view.frames.get(from..activation.own.end).unwrap_or_default();
-        push_frames(stack, own, false);
+        push_frames(stack, own, false, &view.skipped);
         if let Some((key, task)) = activation.key.and_then(|key| Some((key, listing.task(key)?))) {
             // Of the executor's own launch tasks there is nothing to say; of a root that waits neither.
             if activation.running {
@@ -143,10 +185,11 @@ fn thread_rows(runtimes: &Runtimes, stop: &Stop, view: &ThreadView, listing: &Li
                 innermost = false;
             }
         }
-        push_frames(stack, view.frames.get(activation.executor.clone()).unwrap_or_default(), true);
+        let executor = view.frames.get(activation.executor.clone()).unwrap_or_default();
+        push_frames(stack, executor, true, &view.skipped);
         from = activation.executor.end;
     }
-    push_frames(stack, view.frames.get(from..).unwrap_or_default(), false);
+    push_frames(stack, view.frames.get(from..).unwrap_or_default(), false, &view.skipped);
 }
 
 /// The stack of a task.
@@ -193,13 +236,13 @@ fn push_task(
         let (thread, activation) = details.polled?;
         let view = listing.threads.get(thread)?;
         let activation = view.activations.get(activation).filter(|activation| activation.running)?;
-        Some((view.frames.get(activation.own.clone())?, view.frames.get(activation.executor.clone())?))
+        Some((view, view.frames.get(activation.own.clone())?, view.frames.get(activation.executor.clone())?))
     });
-    if let Some((own, executor)) = polled {
-        push_frames(stack, own, false);
+    if let Some((view, own, executor)) = polled {
+        push_frames(stack, own, false, &view.skipped);
         // A job of the runtime's own has no frame that is its alone.
         if own.is_empty() {
-            push_frames(stack, executor, true);
+            push_frames(stack, executor, true, &view.skipped);
         }
         return;
     }
@@ -246,14 +289,18 @@ fn straight(node: &Node) -> Vec<&Node> {
     way
 }
 
-fn push_frames(stack: &mut LogicalStack, frames: &[Frame], executor: bool) {
-    stack.frames.extend(frames.iter().map(|frame| {
-        LogicalFrame::Frame(StackFrame {
+/// Adds a thread's frames. `skipped`: those that were left out, before the one with the number where that range ends.
+fn push_frames(stack: &mut LogicalStack, frames: &[Frame], executor: bool, skipped: &Range<usize>) {
+    for frame in frames {
+        if frame.index == skipped.end && !skipped.is_empty() {
+            stack.frames.push(LogicalFrame::Skipped { tid: frame.tid, frames: skipped.clone() });
+        }
+        stack.frames.push(LogicalFrame::Frame(StackFrame {
             name: frame.name.clone(),
             location: frame.source.as_ref().filter(|source| source.line > 0).map(location),
             subtle: executor || !frame.user_code,
             instruction: Some(MemAddr::new(frame.pc.raw())),
             body: Body::Physical(Box::new(frame.clone())),
-        })
-    }));
+        }));
+    }
 }

@@ -5,12 +5,12 @@ use std::ops::Range;
 use weft_memory::MemAddr;
 use weft_symbols::{CodeFrame, LocationContext, Type};
 use weft_tasks::TaskKey;
-use weft_values::{Frame, Place, Stop, WalkEnd, environment, frames};
+use weft_values::{Frame, FrameWalk, Place, Stop, WalkEnd, depth, environment, frames, frames_in};
 
 use crate::names::{base, within};
 
 /// Most frames of a stack that are looked at for tasks.
-const MAX_FRAMES: usize = 2_000;
+pub(crate) const MAX_FRAMES: usize = 2_000;
 
 /// Most rows of one function's line table that are looked at for an inlined poll function.
 const MAX_ROWS: usize = 20_000;
@@ -21,6 +21,8 @@ pub(crate) struct ThreadView {
     pub(crate) tid: i32,
     /// Innermost first.
     pub(crate) frames: Vec<Frame>,
+    /// The numbers of frames that are left out of a deep stack.
+    pub(crate) skipped: Range<usize>,
     /// Why the stack ends early, if it does.
     pub(crate) broken: Option<String>,
     /// What the thread polls, innermost first.
@@ -67,14 +69,43 @@ pub(crate) enum Driven {
 
 /// The frames of a thread and what it drives.
 pub(crate) fn view(stop: &Stop, tid: i32) -> ThreadView {
-    let walk = frames(stop, tid, MAX_FRAMES);
-    let broken = match walk.end {
-        WalkEnd::Outermost => None,
-        WalkEnd::Limit => Some(format!("the stack of thread {tid} has more than {MAX_FRAMES} frames")),
-        WalkEnd::Broken(error) => Some(error.to_string()),
+    view_of(stop, tid, near(stop, tid))
+}
+
+/// The innermost frames of a thread, as many as are looked at.
+pub(crate) fn near(stop: &Stop, tid: i32) -> FrameWalk {
+    frames(stop, tid, MAX_FRAMES)
+}
+
+/// What a thread drives, by its innermost frames; of a stack with more of them by its two ends.
+pub(crate) fn view_of(stop: &Stop, tid: i32, near: FrameWalk) -> ThreadView {
+    let (frames, end, skipped) = match near.end {
+        WalkEnd::Limit => both_ends(stop, tid, near.frames),
+        end => (near.frames, end, 0..0),
     };
-    let activations = activations(stop, &walk.frames);
-    ThreadView { tid, frames: walk.frames, broken, activations }
+    let broken = match end {
+        WalkEnd::Outermost => None,
+        WalkEnd::Limit => Some("the stack goes on: it has more frames than can be shown".to_owned()),
+        WalkEnd::Broken(why) => Some(format!("the stack cannot be followed further: {why}")),
+    };
+    let activations = activations(stop, &frames);
+    ThreadView { tid, frames, skipped, broken, activations }
+}
+
+/// The first and the last frames of a stack, why it ends, and which frames were left out between them. In the middle of a
+/// stack of thousands a recursion is at work, which polls no task; the executor is at its begin.
+fn both_ends(stop: &Stop, tid: i32, mut near: Vec<Frame>) -> (Vec<Frame>, WalkEnd, Range<usize>) {
+    let half = MAX_FRAMES / 2;
+    let (total, end) = depth(stop, tid);
+    let far = total.saturating_sub(half).max(half);
+    near.truncate(half);
+    near.extend(frames_in(stop, tid, far..total).frames);
+    (near, end, half..far)
+}
+
+/// Whether somebody is polled in these frames.
+pub(crate) fn polls(stop: &Stop, frames: &[Frame]) -> bool {
+    !activations(stop, frames).is_empty()
 }
 
 /// The executor's functions that poll a future.

@@ -324,6 +324,8 @@ pub enum Row {
     Task(TaskKey, String),
     /// Below this row are the frames of the awaiter: `awaited by task 7 serve`.
     AwaitedBy(TaskKey, String),
+    /// The stack cannot be followed further; a sentence says why.
+    Cut(String),
 }
 
 /// A frame of a stack.

@@ -123,7 +123,8 @@ fn shown(id: i64, info: &ModuleInfo, places: &Places) -> Module {
         id,
         name: info.path.file_name().unwrap_or(info.path.as_os_str()).to_string_lossy().into_owned(),
         symbol_file_path: info.symbol_file.as_deref().map(shown_path),
-        path: Some(shown_path(&info.path)),
+        // The vDSO is no file.
+        path: info.path.is_absolute().then(|| shown_path(&info.path)),
         is_user_code: Some(info.is_program),
         version: info.build_id.clone(),
         symbol_status: Some(info.symbols.clone()),

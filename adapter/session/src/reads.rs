@@ -14,7 +14,7 @@ use crate::debuggee::{self, Answer, Channel, Container, Counts, Row, ScopeKind, 
 use crate::handles::{Epoch, FrameSlot};
 use crate::shared::Shared;
 
-/// Rows of a stack that are shown at most.
+/// Rows of a stack that one answer contains at most; what is behind them is asked for with `startFrame`.
 const MOST_ROWS: usize = 1 << 16;
 
 /// Rows of a stack that is told as text.
@@ -30,10 +30,9 @@ pub(crate) fn stack_trace(shared: &Shared, asked: &StackTraceArguments) -> Answe
     let start = natural(asked.start_frame, "startFrame")?;
     let levels = match natural(asked.levels, "levels")? {
         0 => MOST_ROWS,
-        levels => levels,
+        levels => levels.min(MOST_ROWS),
     };
-    let end = start.saturating_add(levels).min(MOST_ROWS);
-    let stack = shared.need_debuggee()?.stack(target, start..end.max(start))?;
+    let stack = shared.need_debuggee()?.stack(target, start..start.saturating_add(levels))?;
     let reader = Reader { shared, epoch };
     let rows = stack.rows.iter().zip(start..);
     let stack_frames = rows.map(|(row, at)| reader.row(target, at, row)).collect::<Answer<_>>()?;
@@ -149,6 +148,7 @@ fn stack_text(shared: &Shared, of: Target) -> Answer<String> {
         },
         Row::Task(key, name) => format!("task {} {name}", shared.tasks.numbering().task(*key)),
         Row::AwaitedBy(key, name) => format!("awaited by task {} {name}", shared.tasks.numbering().task(*key)),
+        Row::Cut(why) => why.clone(),
     };
     Ok(stack.rows.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
@@ -183,6 +183,7 @@ impl Reader<'_> {
                 let number = self.shared.tasks.numbering().task(*key);
                 self.label(slot, format!("awaited by task {number} {name}"))
             }
+            Row::Cut(why) => self.label(slot, why.clone()),
         }
     }
 

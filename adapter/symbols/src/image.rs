@@ -103,8 +103,14 @@ impl Image {
     /// The same, with other folders for separate debug files.
     pub fn open_in(path: &Path, folders: &DebugFolders) -> Result<Arc<Self>, OpenError> {
         let io = |source| OpenError::Io { path: path.to_owned(), source };
+        Self::open_file(path, File::open(path).map_err(io)?, folders)
+    }
+
+    /// The same of a file that is open already; `path` is what it is called. (The vDSO lies in a process's memory only,
+    /// whence it is copied.)
+    pub fn open_file(path: &Path, file: File, folders: &DebugFolders) -> Result<Arc<Self>, OpenError> {
+        let io = |source| OpenError::Io { path: path.to_owned(), source };
         let not_elf = |reason: &str| OpenError::NotElf { path: path.to_owned(), reason: reason.to_owned() };
-        let file = File::open(path).map_err(io)?;
         let metadata = file.metadata().map_err(io)?;
         if metadata.is_dir() {
             return Err(not_elf("it is a directory"));

@@ -80,5 +80,5 @@ pub use paths::is_foreign;
 pub use search::{Fit, FoundFunction, FoundSymbol, FunctionQuery, FunctionStart};
 pub use separate::DebugFolders;
 pub use types::{BaseEncoding, Enumerator, Member, TemplateArgument, Type, TypeKind, Variant, VariantPart};
-pub use unwind::{CallerFrame, UnwindError};
+pub use unwind::{CallerFrame, Found, UnwindError};
 pub use variables::{Location, LocationContext, LocationError, Piece, PieceSource, Role, Variable};

@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use weft_memory::{MemAddr, Memory, MemoryError};
+use weft_memory::{MemAddr, Memory, MemoryError, Region};
 use weft_symbols::{CodeFrame, FunctionKind, Location, LocationContext, Type, TypeKind, Variable};
 
 use crate::{Place, Stop, ValueError};
@@ -114,6 +114,10 @@ struct LastRead<'a> {
 }
 
 impl Memory for LastRead<'_> {
+    fn region(&self, address: MemAddr) -> Option<Region> {
+        self.memory.region(address)
+    }
+
     fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
         let count = self.memory.read(address, buffer)?;
         let pointer = <[u8; 8]>::try_from(&*buffer).ok().map(|bytes| MemAddr::new(u64::from_le_bytes(bytes)));

@@ -1,7 +1,7 @@
 //! Why a place, or what lies there, cannot be shown.
 
 use weft_memory::{MemAddr, MemoryError};
-use weft_symbols::{LocationError, SymbolError, UnwindError};
+use weft_symbols::{LocationError, SymbolError};
 
 /// Why a value cannot be had. The message stands where the value would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,9 +15,6 @@ pub enum ValueError {
     /// Where a variable is cannot be worked out (the message is in angle brackets already).
     #[error("{0}")]
     Location(#[from] LocationError),
-    /// The stack cannot be followed.
-    #[error("<{0}>")]
-    Unwind(#[from] UnwindError),
     /// The compiler kept nothing that says what the value is here.
     #[error("<optimised out>")]
     OptimisedOut,

@@ -1,12 +1,25 @@
 //! A thread's physical stack: from frame to caller, with inlined copies as frames of their own.
 
+use std::ops::Range;
+
 use weft_memory::{FileAddr, MemAddr, Registers};
-use weft_symbols::{CodeFrame, Module, SourceLine, is_user_code};
+use weft_symbols::{CallerFrame, CodeFrame, Found, SourceLine};
 
-use crate::{Stop, ValueError};
+use crate::Stop;
+use crate::stacks::lock;
 
-/// Most frames of one stack, whatever was asked for.
+/// Most frames of one stack that are looked at together.
 const MAX_FRAMES: usize = 10_000;
+
+/// Most frames of one stack. The kernel's usual limit of 8 MiB holds half a million of the smallest frames.
+const MAX_DEPTH: usize = 1 << 20;
+
+/// Frames between two places that are kept of a walk: each takes some 350 bytes.
+const DISTANCE: usize = 128;
+
+/// Most signal handlers of one stack. Behind each of them a stack may begin that lies below the one before; there are 64
+/// signals, and hardly any is blocked in its own handler.
+const MAX_SIGNALS: usize = 128;
 
 /// One frame of a thread's stack.
 #[derive(Clone, Debug)]
@@ -24,6 +37,8 @@ pub struct Frame {
     pub registers: Registers,
     /// The canonical frame address; unknown where the stack cannot be followed further.
     pub cfa: Option<MemAddr>,
+    /// How the unwinder came here; the functions around an inlined copy are known by the same address.
+    pub found: Found,
     /// The function, if there is debug information.
     pub code: Option<CodeFrame>,
     /// What a user reads.
@@ -50,8 +65,8 @@ pub enum WalkEnd {
     Outermost,
     /// As many frames as were asked for; there may be more.
     Limit,
-    /// The stack cannot be followed; the frames before are right.
-    Broken(ValueError),
+    /// The stack cannot be followed, and why; the frames before are right.
+    Broken(String),
 }
 
 /// A thread's stack, innermost frame first.
@@ -65,115 +80,141 @@ pub struct FrameWalk {
 
 /// The stack of a thread, innermost first, at most `limit` (and 10,000) frames. An unknown thread has none.
 pub fn frames(stop: &Stop, tid: i32, limit: usize) -> FrameWalk {
-    let Some(thread) = stop.thread(tid) else {
-        let error = ValueError::Unavailable(format!("there is no thread {tid}"));
-        return FrameWalk { frames: Vec::new(), end: WalkEnd::Broken(error) };
-    };
-    let limit = limit.min(MAX_FRAMES);
+    frames_in(stop, tid, 0..limit.min(MAX_FRAMES))
+}
+
+/// Some frames of a thread's stack, by their numbers (up to 2^20). The stop keeps places on the way, so that only what lies
+/// between the nearest of them and the last frame asked for is walked.
+pub fn frames_in(stop: &Stop, tid: i32, wanted: Range<usize>) -> FrameWalk {
+    let wanted = wanted.start..wanted.end.min(MAX_DEPTH);
     let mut frames = Vec::new();
-    let mut registers = thread.registers;
-    let mut is_return_address = false;
-    let mut below: Option<MemAddr> = None;
-    let end = loop {
-        if frames.len() >= limit {
-            break WalkEnd::Limit;
-        }
-        let caller = stop.modules.caller(&registers, is_return_address, &*stop.memory);
-        let cfa = caller.as_ref().ok().and_then(|caller| caller.as_ref()).map(|caller| caller.cfa);
-        push_at(stop, &mut frames, &Physical { tid, registers, is_return_address, cfa });
-        match caller {
-            Ok(None) => break WalkEnd::Outermost,
-            Err(error) => break WalkEnd::Broken(error.into()),
-            Ok(Some(caller)) => {
-                // A stack grows downwards: a CFA that does not rise is a cycle. Signal handlers may run on another
-                // stack, which may lie anywhere.
-                if !caller.signal_frame && below.is_some_and(|below| caller.cfa <= below) {
-                    break WalkEnd::Broken(ValueError::Unavailable("the stack leads back into itself".to_owned()));
-                }
-                below = (!caller.signal_frame).then_some(caller.cfa);
-                registers = caller.registers;
-                is_return_address = !caller.signal_frame;
-                if registers.pc().raw() == 0 {
-                    break WalkEnd::Outermost;
-                }
-            }
-        }
-    };
-    frames.truncate(limit);
+    let end = walk(stop, tid, &wanted, &mut frames);
     FrameWalk { frames, end }
 }
 
-struct Physical {
+/// How many frames a thread's stack has, up to 2^20, and why there are no more. Walks it to its end, once in a stop.
+pub fn depth(stop: &Stop, tid: i32) -> (usize, WalkEnd) {
+    if let Some(known) = lock(&stop.stacks.walked(tid)).end.clone() {
+        return known;
+    }
+    let end = walk(stop, tid, &(MAX_DEPTH..MAX_DEPTH), &mut Vec::new());
+    lock(&stop.stacks.walked(tid)).end.clone().unwrap_or((MAX_DEPTH, end))
+}
+
+fn walk(stop: &Stop, tid: i32, wanted: &Range<usize>, frames: &mut Vec<Frame>) -> WalkEnd {
+    let Some(innermost) = Cursor::innermost(stop, tid) else {
+        return WalkEnd::Broken(format!("there is no thread {tid}"));
+    };
+    let walked = stop.stacks.walked(tid);
+    let mut walked = lock(&walked);
+    let mut cursor = walked.before(wanted.start).unwrap_or(innermost);
+    while cursor.index < wanted.end {
+        walked.pass(&cursor);
+        if let Some(end) = cursor.step(stop, wanted, frames) {
+            walked.end = Some((cursor.index, end.clone()));
+            return end;
+        }
+    }
+    WalkEnd::Limit
+}
+
+/// What is kept of a walk.
+#[derive(Debug, Default)]
+pub(crate) struct Walked {
+    /// Places on the way, at some distance from each other.
+    places: Vec<Cursor>,
+    /// How many frames there are, and why no more; once the end was seen.
+    end: Option<(usize, WalkEnd)>,
+}
+
+impl Walked {
+    /// The last place before a frame.
+    fn before(&self, index: usize) -> Option<Cursor> {
+        let count = self.places.partition_point(|place| place.index <= index);
+        self.places.get(count.checked_sub(1)?).cloned()
+    }
+
+    /// Keeps a place that is far enough from the last one.
+    fn pass(&mut self, cursor: &Cursor) {
+        let last = self.places.last().map_or(0, |place| place.index);
+        if cursor.index >= last.saturating_add(DISTANCE) {
+            self.places.push(cursor.clone());
+        }
+    }
+}
+
+/// A place in a walk along a thread's stack: the next frame.
+#[derive(Clone, Debug)]
+struct Cursor {
     tid: i32,
+    /// The number of the next frame.
+    index: usize,
     registers: Registers,
     is_return_address: bool,
-    cfa: Option<MemAddr>,
+    found: Found,
+    /// The CFA of the frame before, if the next one's must be above it.
+    below: Option<MemAddr>,
+    /// Signal frames so far.
+    signals: usize,
 }
 
-/// Adds the frames of one physical frame: its inlined copies, innermost first, then the concrete function.
-fn push_at(stop: &Stop, frames: &mut Vec<Frame>, physical: &Physical) {
-    let pc = physical.registers.pc();
-    let lookup_pc = if physical.is_return_address { pc.offset(-1) } else { pc };
-    let frame = |index: usize| Frame {
-        tid: physical.tid,
-        index,
-        pc,
-        lookup_pc,
-        registers: physical.registers,
-        cfa: physical.cfa,
-        code: None,
-        name: String::new(),
-        source: None,
-        inlined: false,
-        user_code: false,
-    };
-    let Some((module, address)) = stop.modules.to_file(lookup_pc) else {
-        frames.push(Frame { name: format!("{pc}"), ..frame(frames.len()) });
-        return;
-    };
-    let codes = module.image.frames_at(address).unwrap_or_default();
-    let mut source = module.image.line_at(address).ok().flatten();
-    if codes.is_empty() {
-        let name = symbol_name(module, address, pc);
-        let user_code = source.is_some() && is_user_symbol(&name);
-        frames.push(Frame { name, source, user_code, ..frame(frames.len()) });
-        return;
+impl Cursor {
+    fn innermost(stop: &Stop, tid: i32) -> Option<Self> {
+        let registers = stop.thread(tid)?.registers;
+        Some(Self { tid, index: 0, registers, is_return_address: false, found: Found::Rules, below: None, signals: 0 })
     }
-    for code in codes {
-        let inlined = code.inline_depth > 0;
-        let called_from = code.call_site.clone();
-        let symbol = bare_symbol(module, &code);
-        frames.push(Frame {
-            user_code: symbol.as_deref().map_or_else(|| is_user_code(&code.function.krate), is_user_symbol),
-            name: symbol.unwrap_or_else(|| code.function.name.clone()),
-            source,
-            inlined,
-            code: Some(code),
-            ..frame(frames.len())
-        });
-        source = called_from;
+
+    /// Adds the frames at this place that are wanted and goes on to the caller; says why if there is none.
+    fn step(&mut self, stop: &Stop, wanted: &Range<usize>, frames: &mut Vec<Frame>) -> Option<WalkEnd> {
+        let caller = stop.modules.caller(&self.registers, self.is_return_address, &*stop.memory);
+        let next = caller.as_ref().ok().and_then(Option::as_ref);
+        // A handler returns to the begin of its trampoline, which nobody has called.
+        let is_trampoline = next.is_some_and(|next| next.signal_frame);
+        self.is_return_address &= !is_trampoline;
+        self.push(stop, wanted, frames, next.map(|next| next.cfa));
+        match caller {
+            Ok(None) => Some(WalkEnd::Outermost),
+            Err(error) => Some(WalkEnd::Broken(error.to_string())),
+            Ok(Some(caller)) => self.move_to(&caller),
+        }
     }
-}
 
-/// Where debug information has a function's bare name alone (line tables only), its symbol, which says more.
-fn bare_symbol(module: &Module, code: &CodeFrame) -> Option<String> {
-    if code.inline_depth > 0 || code.function.linkage_name.is_some() || code.function.path.contains("::") {
-        return None;
+    fn move_to(&mut self, caller: &CallerFrame) -> Option<WalkEnd> {
+        // A stack grows downwards: a CFA that does not rise is a cycle. Signal handlers may run on another stack, which may
+        // lie anywhere.
+        self.signals = self.signals.saturating_add(usize::from(caller.signal_frame));
+        let sinks = !caller.signal_frame && self.below.is_some_and(|below| caller.cfa <= below);
+        if sinks || self.signals > MAX_SIGNALS {
+            return Some(WalkEnd::Broken("it leads back into itself".to_owned()));
+        }
+        self.below = (!caller.signal_frame).then_some(caller.cfa);
+        self.registers = caller.registers;
+        self.is_return_address = !caller.signal_frame;
+        self.found = caller.found;
+        (self.is_return_address && self.registers.pc().raw() == 0).then_some(WalkEnd::Outermost)
     }
-    let symbol = weft_symbols::symbol_name(&module.image.symbol_at(code.entry)?.name);
-    symbol.ends_with(&format!("::{}", code.function.path)).then_some(symbol)
-}
 
-/// Whether a function is the user's, by its symbol's path.
-fn is_user_symbol(name: &str) -> bool {
-    let krate = name.trim_start_matches(['<', '&']).split_once("::").map(|(krate, _)| krate);
-    krate.is_some_and(is_user_code)
-}
-
-/// A name for code without debug information.
-fn symbol_name(module: &Module, address: FileAddr, pc: MemAddr) -> String {
-    match module.image.symbol_at(address) {
-        Some(symbol) => weft_symbols::symbol_name(&symbol.name),
-        None => format!("{pc} in {}", module.image.name()),
+    /// Adds the frames at this place: inlined copies, innermost first, then the concrete function.
+    fn push(&mut self, stop: &Stop, wanted: &Range<usize>, frames: &mut Vec<Frame>, cfa: Option<MemAddr>) {
+        let pc = self.registers.pc();
+        let described = stop.stacks.describe(stop, pc, self.is_return_address);
+        let first = self.index;
+        for (index, function) in (first..).zip(described.iter()).filter(|(index, _)| wanted.contains(index)) {
+            frames.push(Frame {
+                tid: self.tid,
+                index,
+                pc,
+                lookup_pc: if self.is_return_address { pc.offset(-1) } else { pc },
+                registers: self.registers,
+                cfa,
+                found: if index == first { self.found } else { Found::Rules },
+                code: function.code.clone(),
+                name: function.name.clone(),
+                source: function.source.clone(),
+                inlined: function.inlined,
+                user_code: function.user_code,
+            });
+        }
+        self.index = first.saturating_add(described.len());
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use weft_memory::{Memory, Registers};
 use weft_symbols::Modules;
 
+use crate::Stacks;
+
 /// A thread of the stopped program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThreadState {
@@ -48,6 +50,8 @@ pub struct Stop {
     pub threads: Vec<ThreadState>,
     /// The time at the stop; none if it is not known (a core file).
     pub clock: Option<Clock>,
+    /// What was worked out of its stacks so far; begins empty.
+    pub stacks: Stacks,
 }
 
 impl Stop {

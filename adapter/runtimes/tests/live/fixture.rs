@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use weft_memory::{Bias, FileAddr};
 use weft_process::{Mapping, Tracee, mappings, thread_name};
 use weft_symbols::{Image, Module, Modules};
-use weft_values::{Clock, Stop, ThreadState};
+use weft_values::{Clock, Stacks, Stop, ThreadState};
 
 /// How a program was built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +133,7 @@ fn stop_of(tracee: &Tracee, program: &Path) -> Stop {
         modules: Arc::new(modules(&mappings(pid).expect("mappings"), program)),
         threads,
         clock: Some(now()),
+        stacks: Stacks::default(),
     }
 }
 

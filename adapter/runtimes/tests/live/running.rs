@@ -25,7 +25,7 @@ fn a_running_task_is_read_from_its_stack() {
         assert_eq!(spinning.awaited_by[0].task, waiting.key);
         assert_eq!(waiting.waiting_on.as_ref().expect("a wait").tasks, [spinning.key]);
 
-        let stack = runtimes.thread_stack(&program.stop, tid, &|| listing.clone());
+        let stack = runtimes.thread_stack(&program.stop, tid, usize::MAX, &|| listing.clone());
         let text = rows(&stack);
         let label = text.iter().position(|row| row == "task tasks_zoo::spin_outer").expect("a label");
         let inner = text.iter().position(|row| row.starts_with("tasks_zoo::spin_inner:")).expect("its innermost frame");
@@ -53,7 +53,7 @@ fn a_thread_without_a_task_has_its_plain_stack() {
     let runtimes = Runtimes::new();
     let unasked = || -> Arc<weft_runtimes::Listing> { panic!("no task runs, so nobody asks for the list") };
     for thread in &program.stop.threads {
-        let stack = runtimes.thread_stack(&program.stop, thread.tid, &unasked);
+        let stack = runtimes.thread_stack(&program.stop, thread.tid, usize::MAX, &unasked);
         assert!(stack.frames.len() > 3, "{} {:?}", thread.name, rows(&stack));
     }
 }

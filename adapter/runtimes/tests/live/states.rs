@@ -46,7 +46,7 @@ fn states_are_told_apart() {
         // Its type is part of what it is: the next root may lie at the same address.
         assert_ne!(root.key.id, 0);
         assert_eq!(root.runtime_task_id, None);
-        let stack = runtimes.thread_stack(&program.stop, program.stop.pid, &|| listing.clone());
+        let stack = runtimes.thread_stack(&program.stop, program.stop.pid, usize::MAX, &|| listing.clone());
         let text = rows(&stack);
         let label = text.iter().position(|row| row == "task states::main").expect("a label");
         assert_eq!(text[label - 1], format!("states::main:{}", at("root")), "{profile:?} {text:?}");

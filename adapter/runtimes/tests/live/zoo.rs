@@ -22,6 +22,8 @@ pub(crate) fn rows(stack: &LogicalStack) -> Vec<String> {
         }
         LogicalFrame::Task(_, name) => format!("task {name}"),
         LogicalFrame::AwaitedBy(_, name) => format!("awaited by {name}"),
+        LogicalFrame::Skipped { frames, .. } => format!("{} frames", frames.len()),
+        LogicalFrame::Cut(why) => why.clone(),
     };
     stack.frames.iter().map(text).collect()
 }

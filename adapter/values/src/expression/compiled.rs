@@ -77,5 +77,6 @@ fn nowhere() -> Stop {
         modules: Arc::new(Modules::default()),
         threads: Vec::new(),
         clock: None,
+        stacks: crate::Stacks::default(),
     }
 }
