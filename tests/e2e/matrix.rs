@@ -7,6 +7,7 @@ use weft_tests::variants::Variant;
 use weft_tests::{Breakpoint, Client, Launch, Stop, list};
 
 const FILE: &str = "matrix/src/main.rs";
+const OUTPUT: &str = "lamp for 21\ntotal 28\n";
 
 /// A row of the matrix at work.
 struct Session {
@@ -61,7 +62,7 @@ impl Session {
     fn end(mut self, thread: i64) {
         self.client.resume(thread);
         assert_eq!(self.client.exited(), 0, "{:?}", self.variant);
-        assert_eq!(self.client.output("stdout"), "lamp for 21\ntotal 28\n", "{:?}", self.variant);
+        assert_eq!(self.client.output("stdout"), OUTPUT, "{:?}", self.variant);
     }
 }
 
@@ -122,7 +123,7 @@ fn check(variant: Variant, values: &[(&str, &str)]) {
 }
 
 /// Lines and functions, but neither types nor variables: what there is to see is seen, and what is not is said.
-fn without_types(variant: Variant) {
+fn without_types(variant: Variant, built: &str) {
     let mut session = Session::launch(variant);
     let (line_breakpoint, function_breakpoint) = (session.line.clone(), session.function.clone());
     for (set, marker) in [(&line_breakpoint, "resumed"), (&function_breakpoint, "record first")] {
@@ -135,13 +136,29 @@ fn without_types(variant: Variant) {
     let note = "the debug information of matrix has no types: build it with `debug = true` to see its tasks";
     assert_eq!((&tasks["total"], &tasks["notes"]), (&json!(0), &json!([note])), "{variant:?}");
     let top = session.client.top(stop.thread).id;
-    assert_eq!(session.client.cannot_evaluate("cost", top), "no variable `cost` in this frame");
+    let missing = format!(
+        "no variable `cost` in this frame: this code was built {built}: set `debug = true` in its cargo profile (`-g` for \
+         other compilers)"
+    );
+    assert_eq!(session.client.cannot_evaluate("cost", top), missing);
 
     session.client.resume(stop.thread);
     let stop = session.stop_at(&function_breakpoint, "function breakpoint");
     let rows = session.rows(&stop);
     assert_eq!(rows[..2], [at("record", "record first"), at("quote", "resumed")], "{variant:?}");
     session.end(stop.thread);
+}
+
+/// Neither lines nor names: it runs, and it is said what would help.
+fn nothing(variant: Variant) {
+    let mut session = Session::launch(variant);
+    let missing = "matrix has no debug information; build it with `debug = true` in its cargo profile (`-g`), or put its \
+                   debug file where one was looked for: ";
+    assert!(!session.line.verified && session.line.message.starts_with(missing), "{:?}", session.line);
+    let missing = format!("no function matches `record`; {missing}");
+    assert!(!session.function.verified && session.function.message.starts_with(&missing), "{:?}", session.function);
+    assert_eq!(session.client.exited(), 0);
+    assert_eq!(session.client.output("stdout"), OUTPUT);
 }
 
 #[test]
@@ -181,5 +198,25 @@ fn compressed_by_zstd() {
 
 #[test]
 fn limited_debug_information() {
-    without_types(Variant::Profile("limited"));
+    without_types(Variant::Profile("limited"), "without variables and types (`debug = 1`)");
+}
+
+#[test]
+fn lines_only() {
+    without_types(Variant::Profile("lines-only"), "with line tables only");
+}
+
+#[test]
+fn separate_file_beside_it() {
+    whole(Variant::Separate);
+}
+
+#[test]
+fn separate_file_by_build_id() {
+    whole(Variant::SeparateByBuildId);
+}
+
+#[test]
+fn stripped() {
+    nothing(Variant::Stripped);
 }

@@ -259,8 +259,12 @@ impl Image {
             return Ok(None);
         };
         let Some((name, named)) = reader.name(entry).zip(reader.die_of(entry)) else { return Ok(None) };
-        let linkage_name = chain.iter().find_map(|(reader, entry)| reader.linkage_name(entry));
+        let mut linkage_name = chain.iter().find_map(|(reader, entry)| reader.linkage_name(entry));
         let mut components = self.scope_names(named)?;
+        if components.is_empty() && linkage_name.is_none() {
+            linkage_name = chain.first().and_then(|concrete| self.symbol_of(concrete));
+            components = linkage_name.as_deref().map(|mangled| naming::scope(mangled, &name)).unwrap_or_default();
+        }
         let krate = components.first().cloned().unwrap_or_default();
         components.push(name.clone());
         let self_type = || self.self_parameter(described);
@@ -274,6 +278,14 @@ impl Image {
             declared: chain.iter().find_map(|(reader, entry)| reader.declared(entry)),
             die: described,
         }))
+    }
+
+    /// The mangled name of a concrete function by its symbol, which is all that tells its scope where debug information
+    /// has nothing but lines. `None` for names of other languages than Rust.
+    fn symbol_of<'a>(&self, (reader, entry): &(DieReader<'a>, Entry<'a>)) -> Option<String> {
+        let address = reader.first_address(entry)?;
+        let symbol = self.symbol_at(FileAddr::new(address)).filter(|symbol| symbol.address.raw() == address)?;
+        naming::demangled_path(&symbol.name).map(|_| symbol.name)
     }
 
     /// The type of a function's parameter `self`, behind its reference.

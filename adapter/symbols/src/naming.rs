@@ -224,6 +224,17 @@ pub(crate) fn demangled_path(linkage_name: &str) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("::"))
 }
 
+/// The modules and functions around the function of a mangled name, which debug information calls `name`. Empty for what
+/// belongs to a type: its path does not begin with its crate.
+pub(crate) fn scope(mangled: &str, name: &str) -> Vec<String> {
+    let path = demangled_path(mangled).filter(|path| !path.starts_with('<')).unwrap_or_default();
+    let mut scope: Vec<String> = split_path(&path).into_iter().map(str::to_owned).collect();
+    if Component::parse(name).unnamed.is_none() {
+        scope.pop();
+    }
+    scope
+}
+
 /// What a user reads for a symbol, where there is no debug information: the path, written as [`crate::Function::name`]
 /// is. A mangled name does not tell async blocks from closures, so both are ` {closure}`. Names of other languages stay.
 pub fn symbol_name(mangled: &str) -> String {
