@@ -38,7 +38,7 @@ pub(crate) struct Addresses {
 impl Addresses {
     fn read(image: &Image) -> Self {
         let mut spans = Vec::new();
-        let mut has_set = vec![false; image.units().list().len()];
+        let mut has_set = vec![false; image.units().own().len()];
         let mut reader = SetReader { image, offset: 0, buffer: Vec::new(), start: 0 };
         while let Some(set) = reader.next_set() {
             let Some(unit) = image.units().starting_at(set.unit) else { continue };
@@ -108,7 +108,7 @@ impl Image {
     }
 
     fn root_spans(&self, index: UnitIndex, spans: &mut Vec<Span>) -> Result<(), crate::SymbolError> {
-        let reader = DieReader::of_unit(self, index)?;
+        let reader = DieReader::of_root(self, index)?;
         let malformed = |error| self.malformed(error);
         let mut ranges = reader.dwarf().unit_ranges(reader.unit()).map_err(malformed)?;
         let mut own = Vec::new();

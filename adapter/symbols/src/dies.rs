@@ -8,7 +8,7 @@ use weft_memory::FileAddr;
 use crate::roots::read_c_string;
 use crate::sections::{Sections, Slice};
 use crate::space::UnitPlace;
-use crate::units::UnitIndex;
+use crate::units::{UnitIndex, UnitSource};
 use crate::{DieOffset, Image, SourceLine, SymbolError};
 
 /// A DIE with its attributes.
@@ -42,18 +42,25 @@ pub(crate) struct DieReader<'a> {
 }
 
 impl<'a> DieReader<'a> {
-    /// Opens a unit.
+    /// Opens a unit; of a split unit, the half that has its DIEs.
     pub(crate) fn of_unit(image: &'a Image, index: UnitIndex) -> Result<Self, SymbolError> {
-        let source = image.unit_source(index)?;
-        let unit = image.unit(index, &source)?;
+        Self::open(image, index, image.unit_source(index)?)
+    }
+
+    /// Opens a unit of the table itself; of a split unit, the half that has its addresses.
+    pub(crate) fn of_root(image: &'a Image, index: UnitIndex) -> Result<Self, SymbolError> {
+        Self::open(image, index, image.listed_source(index)?)
+    }
+
+    fn open(image: &'a Image, index: UnitIndex, source: UnitSource<'a>) -> Result<Self, SymbolError> {
+        let unit = source.unit(image)?;
         Ok(Self { image, index, unit, dwarf: source.dwarf, sections: source.sections, place: source.place })
     }
 
     /// Opens the unit a DIE is in.
     pub(crate) fn at(image: &'a Image, die: DieOffset) -> Result<(Self, UnitOffset), SymbolError> {
-        let index =
-            image.units().containing(die).ok_or_else(|| image.malformed("a reference leads out of all units"))?;
-        let reader = Self::of_unit(image, index)?;
+        let (index, source) = image.die_source(die)?;
+        let reader = Self::open(image, index, source)?;
         let offset = reader.local(die).ok_or_else(|| image.malformed("a reference leads into a unit header"))?;
         Ok((reader, offset))
     }
@@ -134,7 +141,10 @@ impl<'a> DieReader<'a> {
 
     /// The DIE that the value of an attribute read here refers to, whatever unit it is in.
     pub(crate) fn refers_to(&self, value: AttributeValue<Slice<'_>>) -> Option<DieOffset> {
-        self.place.reference(value)
+        match value {
+            AttributeValue::DebugTypesRef(signature) => self.image.type_of_signature(signature),
+            value => self.place.reference(value),
+        }
     }
 
     /// A flag.

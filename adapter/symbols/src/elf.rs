@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use object::elf;
@@ -27,6 +27,7 @@ pub(crate) struct Headers {
     pub(crate) dynamic: Option<u64>,
     pub(crate) build_id: Option<Vec<u8>>,
     pub(crate) debug_link: Option<DebugLink>,
+    pub(crate) supplementary: Option<SupplementaryLink>,
     pub(crate) symbols: Option<TableRange>,
     pub(crate) text_address: Option<u64>,
     pub(crate) got_address: Option<u64>,
@@ -42,10 +43,27 @@ pub(crate) struct DebugLink {
     pub(crate) crc: u32,
 }
 
+/// The file with debug information that several programs share, as one of them names it (`.gnu_debugaltlink` of
+/// `dwz -m`, `.debug_sup` of DWARF 5).
+#[derive(Debug)]
+pub(crate) struct SupplementaryLink {
+    /// Absolute, or from the folder of the file that has the link.
+    pub(crate) path: PathBuf,
+    pub(crate) identity: Identity,
+}
+
+/// What tells the right supplementary file.
+#[derive(Debug)]
+pub(crate) enum Identity {
+    BuildId(Vec<u8>),
+    CheckSum(Vec<u8>),
+}
+
 /// What of a separate debug file is of use. Its segments are not: it has their headers, but nothing in them.
 pub(crate) struct Separate {
     pub(crate) build_id: Option<Vec<u8>>,
     pub(crate) symbols: Option<TableRange>,
+    pub(crate) supplementary: Option<SupplementaryLink>,
     pub(crate) found: Vec<Found>,
 }
 
@@ -57,6 +75,7 @@ pub(crate) fn read(path: &Path, mapped: &Arc<MappedFile>) -> Result<(Headers, Ve
         entry: file.entry(),
         build_id: build_id(&file),
         debug_link: debug_link(&file),
+        supplementary: supplementary_link(&file),
         symbols: symbol_table(&file, elf::SHT_SYMTAB, mapped).or_else(|| symbol_table(&file, elf::SHT_DYNSYM, mapped)),
         ..Headers::default()
     };
@@ -85,6 +104,7 @@ pub(crate) fn read_separate(path: &Path, mapped: &Arc<MappedFile>) -> Result<Sep
     Ok(Separate {
         build_id: build_id(&file),
         symbols: symbol_table(&file, elf::SHT_SYMTAB, mapped),
+        supplementary: supplementary_link(&file),
         found: sections(&file),
     })
 }
@@ -95,6 +115,34 @@ fn parse<'a>(path: &Path, mapped: &'a MappedFile) -> Result<ElfFile64<'a, Little
         let reason = format!("its headers are broken or it is truncated ({error})");
         OpenError::NotElf { path: path.to_owned(), reason }
     })
+}
+
+/// What a file says of the file with debug information that it shares with others.
+pub(crate) fn supplementary_link<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>) -> Option<SupplementaryLink> {
+    let path = |name: &[u8]| PathBuf::from(OsStr::from_bytes(name));
+    if let Some((name, id)) = file.gnu_debugaltlink().ok().flatten() {
+        return Some(SupplementaryLink { path: path(name), identity: Identity::BuildId(id.to_vec()) });
+    }
+    let (name, sum) = debug_sup(file).filter(|(name, _)| !name.is_empty())?;
+    Some(SupplementaryLink { path: path(name), identity: Identity::CheckSum(sum.to_vec()) })
+}
+
+/// Whether a file is the one that others name so.
+pub(crate) fn has_identity<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>, identity: &Identity) -> bool {
+    match identity {
+        Identity::BuildId(id) => !id.is_empty() && build_id(file).as_ref() == Some(id),
+        Identity::CheckSum(sum) => debug_sup(file).is_some_and(|(_, own)| own == sum),
+    }
+}
+
+/// `.debug_sup` (DWARF 5, 7.3.6): version, whether this is the shared file, the shared file's path, its check sum.
+fn debug_sup<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>) -> Option<(&'a [u8], &'a [u8])> {
+    let rest = file.section_by_name(".debug_sup")?.data().ok()?.get(3..)?;
+    let end = memchr::memchr(0, rest)?;
+    let (name, rest) = (rest.get(..end)?, rest.get(end.checked_add(1)?..)?);
+    // The length of a check sum takes one byte of LEB128 in every file there is.
+    let (length, sum) = rest.split_first().filter(|(length, _)| **length < 0x80)?;
+    Some((name, sum.get(..usize::from(*length))?))
 }
 
 fn build_id<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>) -> Option<Vec<u8>> {

@@ -18,6 +18,8 @@ use crate::lines::LineCache;
 use crate::mapped::MappedFile;
 use crate::sections::Sections;
 use crate::separate::{self, Search};
+use crate::split::SplitFiles;
+use crate::supplementary::{self, Supplementary};
 use crate::symtab::SymbolTable;
 use crate::units::{UnitIndex, Units};
 use crate::vtables::UnitVtables;
@@ -85,6 +87,8 @@ pub struct Image {
     index: IndexCell,
     got: OnceLock<Got>,
     cache: Cache,
+    split: SplitFiles,
+    supplementary: Supplementary,
 }
 
 impl std::fmt::Debug for Image {
@@ -120,7 +124,7 @@ impl Image {
         }
         let mapped = Arc::new(MappedFile::map(file).map_err(io)?);
         let (mut headers, found) = elf::read(path, &mapped)?;
-        let mut sections = Sections::new(mapped, &found);
+        let mut sections = Sections::new(mapped, &found, Arc::default());
         let mut search = Search::default();
         if !sections.has(SectionId::DebugInfo) {
             search = separate::find(path, &headers, folders);
@@ -131,6 +135,11 @@ impl Image {
                 headers.symbols = separate.contents.symbols.take().or(headers.symbols.take());
             }
         }
+        let (holder, link) = match &search.found {
+            Some(separate) => (separate.path.as_path(), separate.contents.supplementary.as_ref()),
+            None => (path, headers.supplementary.as_ref()),
+        };
+        let supplementary = link.map_or_else(Supplementary::default, |link| supplementary::find(holder, link, folders));
         let symbols = SymbolTable::new(headers.symbols.clone());
         Ok(Arc::new(Self {
             path: path.to_owned(),
@@ -145,6 +154,8 @@ impl Image {
             index: IndexCell::default(),
             got: OnceLock::new(),
             cache: Cache::default(),
+            split: SplitFiles::default(),
+            supplementary,
         }))
     }
 
@@ -193,7 +204,8 @@ impl Image {
         self.search.found.as_ref().map(|found| found.path.as_path())
     }
 
-    /// What is missing of the debug information and what to do about it, a sentence each; none if all is there.
+    /// What is missing of the debug information and what to do about it, a sentence each; none if all is there. Files of
+    /// split units are looked for when their units are read, so more may be missing later.
     pub fn missing(&self) -> Vec<String> {
         let owner = self.debug_file().unwrap_or(&self.path).display();
         let broken = self.sections.broken().map(|(section, reason)| {
@@ -201,7 +213,7 @@ impl Image {
         });
         let broken: Vec<String> = broken.collect();
         if self.debug_info() == DebugInfo::Present || !broken.is_empty() {
-            return broken;
+            return broken.into_iter().chain(self.supplementary.lack.clone()).chain(self.missing_split()).collect();
         }
         self.search.wrong.iter().cloned().chain([self.no_debug_info()]).collect()
     }
@@ -286,6 +298,15 @@ impl Image {
 
     pub(crate) fn line_cache(&self) -> &LineCache {
         &self.lines
+    }
+
+    pub(crate) fn split_files(&self) -> &SplitFiles {
+        &self.split
+    }
+
+    /// The sections of the supplementary file, if the image has one and it is there.
+    pub(crate) fn supplementary(&self) -> Option<&Sections> {
+        self.supplementary.found.as_ref().map(|companion| &companion.sections)
     }
 
     pub(crate) fn cache(&self) -> &Cache {

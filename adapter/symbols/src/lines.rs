@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::FileAddr;
 
-use crate::programs::RawRow;
+use crate::programs::{RawRow, program_at};
 use crate::sources::SourceFiles;
 use crate::units::UnitIndex;
 use crate::{Image, SymbolError};
@@ -187,7 +187,7 @@ impl Image {
     }
 
     fn decode(&self, unit: UnitIndex) -> Result<Decoded, SymbolError> {
-        let place = self.unit_root(unit)?.line_program.and_then(|program| self.program_at(program.0));
+        let place = self.unit_root(unit)?.line_program.and_then(|program| program_at(self.sections(), program.0));
         let mut sequences: Vec<Vec<RawRow>> = Vec::new();
         if let Some(place) = place {
             self.walk_sequences(place, |sequence| sequences.push(sequence.to_vec()))?;

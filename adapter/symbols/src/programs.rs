@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::paths::{self, Wanted};
 use crate::roots::{Root, StringRef, shorten, string_ref};
-use crate::sections::Slice;
+use crate::sections::{Sections, Slice};
 use crate::units::UnitIndex;
 use crate::{Image, SymbolError};
 
@@ -165,41 +165,40 @@ impl Image {
     /// The unit that a line program belongs to. Programs come in the order of their units in every file seen, so this
     /// is a binary search; a file where it fails is searched from end to end.
     pub(crate) fn unit_of_program(&self, offset: usize) -> Option<UnitIndex> {
-        let units = self.units().list();
-        let program = |index: UnitIndex| self.unit_root(index).ok().and_then(|root| root.line_program);
-        let (mut low, mut high) = (0, units.len());
+        let units = self.units().own();
+        let root = |index: UnitIndex| self.unit_root(index).ok();
+        let program = |index: UnitIndex| root(index).and_then(|root| root.line_program);
+        // Parts of several units (`DW_TAG_partial_unit`) name the line program of one of them.
+        let owns = |index: &UnitIndex| {
+            root(*index).is_some_and(|root| root.is_whole && root.line_program == Some(DebugLineOffset(offset)))
+        };
+        let (mut low, mut high) = (units.start, units.end);
         while low < high {
             let middle = low.midpoint(high);
             match program(middle).map(|program| program.0.cmp(&offset)) {
-                Some(std::cmp::Ordering::Equal) => return Some(middle),
+                Some(std::cmp::Ordering::Equal) if owns(&middle) => return Some(middle),
+                Some(std::cmp::Ordering::Equal) => break,
                 Some(std::cmp::Ordering::Greater) => high = middle,
                 Some(std::cmp::Ordering::Less) => low = middle.saturating_add(1),
                 None => break,
             }
         }
-        (0..units.len()).find(|index| program(*index) == Some(DebugLineOffset(offset)))
+        units.into_iter().find(owns)
     }
 
     /// All source files of a unit's program, by number; the unit's directory joined.
     pub(crate) fn read_unit_files(&self, unit: UnitIndex) -> Vec<(u64, PathBuf)> {
         let Ok(root) = self.unit_root(unit) else { return Vec::new() };
-        let Some(place) = root.line_program.and_then(|program| self.program_at(program.0)) else { return Vec::new() };
+        let sections = self.sections_of(root.origin);
+        let place = root.line_program.and_then(|program| program_at(sections, program.0));
+        let Some(place) = place else { return Vec::new() };
         let mut bytes = Vec::new();
-        self.sections().read_into(SectionId::DebugLine, place.offset, HEADER_READ, &mut bytes);
+        sections.read_into(SectionId::DebugLine, place.offset, HEADER_READ, &mut bytes);
         if let Some(header) = Preamble::parse(&bytes).map(|preamble| preamble.header) {
-            self.sections().read_into(SectionId::DebugLine, place.offset, header, &mut bytes);
+            sections.read_into(SectionId::DebugLine, place.offset, header, &mut bytes);
         }
         let files = parse_files(&mut bytes).unwrap_or_default();
         files.iter().map(|file| (file.number, self.in_directory(Some(&root), file))).collect()
-    }
-
-    /// The place of the program that begins at an offset.
-    pub(crate) fn program_at(&self, offset: usize) -> Option<ProgramPlace> {
-        let mut bytes = [0; 32];
-        let count = self.sections().read_at(SectionId::DebugLine, offset, &mut bytes);
-        let length = Preamble::parse(bytes.get(..count)?)?.length;
-        let end = offset.checked_add(length)?;
-        (end <= self.sections().len(SectionId::DebugLine)).then_some(ProgramPlace { offset, length })
     }
 
     /// Runs a line program and hands its live sequences to `each`: rows in order of address, the last of which ends the
@@ -229,6 +228,15 @@ impl Image {
         }
         Ok(())
     }
+}
+
+/// The place of the program that begins at an offset of a file's `.debug_line`.
+pub(crate) fn program_at(sections: &Sections, offset: usize) -> Option<ProgramPlace> {
+    let mut bytes = [0; 32];
+    let count = sections.read_at(SectionId::DebugLine, offset, &mut bytes);
+    let length = Preamble::parse(bytes.get(..count)?)?.length;
+    let end = offset.checked_add(length)?;
+    (end <= sections.len(SectionId::DebugLine)).then_some(ProgramPlace { offset, length })
 }
 
 /// A row as the program makes it.
@@ -291,7 +299,7 @@ impl Strings {
             StringRef::Inline(bytes) => ends(bytes),
             // Needs the unit's base: left to the full comparison.
             StringRef::Index(_) => true,
-            StringRef::LineStr(_) | StringRef::Str(_) => *self
+            StringRef::LineStr(_) | StringRef::Str(_) | StringRef::Supplementary(_) => *self
                 .known
                 .entry(string.clone())
                 .or_insert_with(|| image.read_string(None, string).is_some_and(|bytes| ends(&bytes))),

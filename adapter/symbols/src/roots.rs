@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use gimli::{
-    Abbreviations, AttributeValue, DebugAddrBase, DebugInfoOffset, DebugLineOffset, DebugLocListsBase,
-    DebugRngListsBase, DebugStrOffsetsBase, EndianSlice, LittleEndian, Reader, SectionId,
+    Abbreviations, AttributeValue, DebugAddrBase, DebugLineOffset, DebugLocListsBase, DebugRngListsBase,
+    DebugStrOffsetsBase, EndianSlice, LittleEndian, Reader, SectionId,
 };
 
 use crate::sections::{Sections, Slice};
-use crate::units::UnitEntry;
+use crate::units::{Origin, UnitEntry, parse_header};
 use crate::{Image, SymbolError};
 
 /// Bytes read of a unit and of its abbreviations at first; enough for nearly all.
@@ -30,6 +30,8 @@ pub(crate) enum StringRef {
     LineStr(usize),
     /// An index into `.debug_str_offsets`.
     Index(usize),
+    /// In the `.debug_str` of the supplementary file.
+    Supplementary(usize),
 }
 
 /// What a unit's root DIE says.
@@ -39,10 +41,24 @@ pub(crate) struct Root {
     /// Where its line program is.
     pub(crate) line_program: Option<DebugLineOffset>,
     pub(crate) directory: Option<StringRef>,
+    /// Where its DIEs are, if only its line program stayed in the file.
+    pub(crate) split: Option<SplitName>,
+    /// It is a unit of its own, not part of others (`DW_TAG_partial_unit`) and no type.
+    pub(crate) is_whole: bool,
+    /// Whose sections what it refers to is in.
+    pub(crate) origin: Origin,
     bases: Bases,
 }
 
+/// The other half of a split unit, as the half that stayed names it.
 #[derive(Debug)]
+pub(crate) struct SplitName {
+    pub(crate) id: gimli::DwoId,
+    /// The path of its `.dwo`.
+    pub(crate) path: StringRef,
+}
+
+#[derive(Clone, Copy, Debug)]
 struct Bases {
     str_offsets: DebugStrOffsetsBase<usize>,
     addr: DebugAddrBase<usize>,
@@ -51,6 +67,25 @@ struct Bases {
 }
 
 impl Root {
+    /// The root of the other half of a split unit, which says nothing about where things are: it counts from where the
+    /// half that stayed does, and from the beginnings of its own sections.
+    pub(crate) fn of_split(&self, encoding: gimli::Encoding) -> Self {
+        let mut bases = Bases::new(encoding, gimli::DwarfFileType::Dwo);
+        bases.addr = self.bases.addr;
+        if encoding.version < 5 {
+            bases.rnglists = self.bases.rnglists;
+        }
+        Self {
+            low_pc: self.low_pc,
+            line_program: None,
+            directory: None,
+            split: None,
+            is_whole: true,
+            origin: self.origin,
+            bases,
+        }
+    }
+
     /// `gimli`'s view of the unit that this is the root of.
     pub(crate) fn unit<'a>(
         &self,
@@ -73,6 +108,17 @@ impl Root {
     }
 }
 
+impl Bases {
+    fn new(encoding: gimli::Encoding, kind: gimli::DwarfFileType) -> Self {
+        Self {
+            str_offsets: DebugStrOffsetsBase::default_for_encoding_and_file(encoding, kind),
+            addr: DebugAddrBase(0),
+            loclists: DebugLocListsBase::default_for_encoding_and_file(encoding, kind),
+            rnglists: DebugRngListsBase::default_for_encoding_and_file(encoding, kind),
+        }
+    }
+}
+
 /// Reads the root of a unit.
 pub(crate) fn read_root(image: &Image, entry: &UnitEntry) -> Result<Root, SymbolError> {
     let mut size = FIRST_READ;
@@ -90,41 +136,50 @@ pub(crate) fn read_root(image: &Image, entry: &UnitEntry) -> Result<Root, Symbol
 /// Reads the root from the first `size` bytes of the unit, by telling the parser that the unit ends there.
 fn try_read(image: &Image, entry: &UnitEntry, size: usize) -> gimli::Result<Root> {
     let mut bytes = Vec::new();
-    image.sections().read_into(SectionId::DebugInfo, entry.offset, size, &mut bytes);
+    let sections = image.sections_of(entry.origin);
+    sections.read_into(entry.origin.section(), entry.offset, size, &mut bytes);
     shorten(&mut bytes);
-    let info = gimli::DebugInfo::new(&bytes, LittleEndian);
-    let header = info.header_from_offset(DebugInfoOffset(0))?;
+    let header = parse_header(entry.origin.section(), EndianSlice::new(&bytes, LittleEndian))?;
     let mut rest = EndianSlice::new(&bytes, LittleEndian);
     rest.skip(header.header_size())?;
     let code = rest.read_uleb128()?;
-    let declaration = root_abbreviation(image.sections(), header.debug_abbrev_offset().0, code)?;
+    let declaration = root_abbreviation(sections, header.debug_abbrev_offset().0, code)?;
     let abbreviations = gimli::DebugAbbrev::new(&declaration, LittleEndian);
     let abbreviations = Arc::new(abbreviations.abbreviations(gimli::DebugAbbrevOffset(0))?);
-    parse(image, header, abbreviations)
+    parse(sections, entry.origin, header, abbreviations)
 }
 
-fn parse(image: &Image, header: gimli::UnitHeader<Slice<'_>>, table: Arc<Abbreviations>) -> gimli::Result<Root> {
-    let (encoding, kind) = (header.encoding(), gimli::DwarfFileType::Main);
+fn parse(
+    sections: &Sections,
+    origin: Origin,
+    header: gimli::UnitHeader<Slice<'_>>,
+    table: Arc<Abbreviations>,
+) -> gimli::Result<Root> {
+    let mut entries = header.entries_raw(&table, None)?;
+    let abbreviation = entries.read_abbreviation()?.ok_or(gimli::Error::MissingUnitDie)?;
     let mut root = Root {
         low_pc: 0,
         line_program: None,
         directory: None,
-        bases: Bases {
-            str_offsets: DebugStrOffsetsBase::default_for_encoding_and_file(encoding, kind),
-            addr: DebugAddrBase(0),
-            loclists: DebugLocListsBase::default_for_encoding_and_file(encoding, kind),
-            rnglists: DebugRngListsBase::default_for_encoding_and_file(encoding, kind),
-        },
+        split: None,
+        is_whole: matches!(abbreviation.tag(), gimli::DW_TAG_compile_unit | gimli::DW_TAG_skeleton_unit),
+        origin,
+        bases: Bases::new(header.encoding(), gimli::DwarfFileType::Main),
     };
     let mut low_pc = None;
-    let mut entries = header.entries_raw(&table, None)?;
-    let abbreviation = entries.read_abbreviation()?.ok_or(gimli::Error::MissingUnitDie)?;
+    let mut split_path = None;
+    let mut split_id = match header.type_() {
+        gimli::UnitType::Skeleton(id) => Some(id),
+        _ => None,
+    };
     for spec in abbreviation.attributes() {
         let attribute = entries.read_attribute(*spec)?;
         match (attribute.name(), attribute.value()) {
             (gimli::DW_AT_low_pc, value) => low_pc = Some(value),
             (gimli::DW_AT_stmt_list, AttributeValue::DebugLineRef(offset)) => root.line_program = Some(offset),
             (gimli::DW_AT_comp_dir, value) => root.directory = string_ref(value),
+            (gimli::DW_AT_dwo_name | gimli::DW_AT_GNU_dwo_name, value) => split_path = string_ref(value),
+            (gimli::DW_AT_GNU_dwo_id, AttributeValue::DwoId(id)) => split_id = Some(id),
             (_, AttributeValue::DebugStrOffsetsBase(base)) => root.bases.str_offsets = base,
             (_, AttributeValue::DebugAddrBase(base)) => root.bases.addr = base,
             (_, AttributeValue::DebugLocListsBase(base)) => root.bases.loclists = base,
@@ -132,8 +187,9 @@ fn parse(image: &Image, header: gimli::UnitHeader<Slice<'_>>, table: Arc<Abbrevi
             _ => {}
         }
     }
+    root.split = split_id.zip(split_path).map(|(id, path)| SplitName { id, path });
     if let Some(value) = low_pc {
-        root.low_pc = image.sections().dwarf().attr_address(&root.unit(header, table), value)?.unwrap_or(0);
+        root.low_pc = sections.dwarf().attr_address(&root.unit(header, table), value)?.unwrap_or(0);
     }
     Ok(root)
 }
@@ -199,23 +255,27 @@ pub(crate) fn string_ref(value: AttributeValue<Slice<'_>>) -> Option<StringRef> 
         AttributeValue::DebugStrRef(offset) => Some(StringRef::Str(offset.0)),
         AttributeValue::DebugLineStrRef(offset) => Some(StringRef::LineStr(offset.0)),
         AttributeValue::DebugStrOffsetsIndex(index) => Some(StringRef::Index(index.0)),
+        AttributeValue::DebugStrRefSup(offset) => Some(StringRef::Supplementary(offset.0)),
         _ => None,
     }
 }
 
 impl Image {
-    /// The string itself, read without touching the mapping. `root` is of the unit that uses it.
+    /// The string itself, read without touching the mapping. `root` is of the unit that uses it; without one it is of the
+    /// image's own file.
     pub(crate) fn read_string(&self, root: Option<&Root>, string: &StringRef) -> Option<Vec<u8>> {
+        let sections = root.map_or(self.sections(), |root| self.sections_of(root.origin));
         match string {
             StringRef::Inline(bytes) => Some(bytes.to_vec()),
-            StringRef::Str(offset) => read_c_string(self.sections(), SectionId::DebugStr, *offset),
-            StringRef::LineStr(offset) => read_c_string(self.sections(), SectionId::DebugLineStr, *offset),
+            StringRef::Str(offset) => read_c_string(sections, SectionId::DebugStr, *offset),
+            StringRef::LineStr(offset) => read_c_string(sections, SectionId::DebugLineStr, *offset),
+            StringRef::Supplementary(offset) => read_c_string(self.supplementary()?, SectionId::DebugStr, *offset),
             StringRef::Index(index) => {
                 let offset = root?.bases.str_offsets.0.checked_add(index.checked_mul(4)?)?;
                 let mut bytes = [0; 4];
-                let count = self.sections().read_at(SectionId::DebugStrOffsets, offset, &mut bytes);
+                let count = sections.read_at(SectionId::DebugStrOffsets, offset, &mut bytes);
                 let offset = (count == bytes.len()).then(|| u32::from_le_bytes(bytes))?;
-                read_c_string(self.sections(), SectionId::DebugStr, usize::try_from(offset).ok()?)
+                read_c_string(sections, SectionId::DebugStr, usize::try_from(offset).ok()?)
             }
         }
     }

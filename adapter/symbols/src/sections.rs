@@ -27,6 +27,7 @@ const WANTED: &[SectionId] = &[
     SectionId::DebugAbbrev,
     SectionId::DebugAddr,
     SectionId::DebugAranges,
+    SectionId::DebugCuIndex,
     SectionId::DebugInfo,
     SectionId::DebugLine,
     SectionId::DebugLineStr,
@@ -36,6 +37,8 @@ const WANTED: &[SectionId] = &[
     SectionId::DebugRngLists,
     SectionId::DebugStr,
     SectionId::DebugStrOffsets,
+    SectionId::DebugTuIndex,
+    SectionId::DebugTypes,
     SectionId::EhFrame,
     SectionId::EhFrameHdr,
 ];
@@ -70,7 +73,7 @@ pub(crate) struct Sections {
     own: Arc<MappedFile>,
     list: Vec<Section>,
     /// Where compressed sections are inflated to.
-    scratch: Scratch,
+    scratch: Arc<Scratch>,
     /// At units, so far.
     looks: AtomicU32,
 }
@@ -83,9 +86,8 @@ impl std::fmt::Debug for Sections {
 
 impl Sections {
     /// The sections of one file. Those that are not read are left out.
-    pub(crate) fn new(file: Arc<MappedFile>, found: &[Found]) -> Self {
-        let own = Arc::clone(&file);
-        let mut sections = Self { own, list: Vec::new(), scratch: Scratch::default(), looks: AtomicU32::new(0) };
+    pub(crate) fn new(file: Arc<MappedFile>, found: &[Found], scratch: Arc<Scratch>) -> Self {
+        let mut sections = Self { own: Arc::clone(&file), list: Vec::new(), scratch, looks: AtomicU32::new(0) };
         sections.add(&file, found, |_| true);
         sections
     }

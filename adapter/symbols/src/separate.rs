@@ -46,7 +46,7 @@ impl DebugFolders {
     }
 
     /// Where a debug file of a build-id may lie.
-    fn of_build_id(&self, build_id: &[u8]) -> Vec<PathBuf> {
+    pub(crate) fn of_build_id(&self, build_id: &[u8]) -> Vec<PathBuf> {
         let Some((first, rest)) = build_id.split_first().filter(|(_, rest)| !rest.is_empty()) else {
             return Vec::new();
         };
@@ -116,7 +116,7 @@ pub(crate) fn find(path: &Path, program: &Headers, folders: &DebugFolders) -> Se
 
 /// The folder of a program by the path it was opened as, and the one it really is in. A program that was deleted since it
 /// was started is opened through `/proc`, where the link still says where it was.
-fn folders_of(path: &Path) -> Vec<PathBuf> {
+pub(crate) fn folders_of(path: &Path) -> Vec<PathBuf> {
     let real = std::fs::canonicalize(path).or_else(|_| std::fs::read_link(path));
     let paths = std::path::absolute(path).into_iter().chain(real);
     let mut folders: Vec<PathBuf> = paths.filter_map(|path| path.parent().map(Path::to_owned)).collect();

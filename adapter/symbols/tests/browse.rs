@@ -6,11 +6,15 @@ mod support;
 
 use std::path::Path;
 
-use support::{COMPRESSED, DEBUG, DEBUG_DWARF_5, LINES_ONLY, OPTIMISED, image, line, source};
+use support::{
+    COMPRESSED, DEBUG, DEBUG_DWARF_5, LINES_ONLY, OPTIMISED, PACKED, PACKED_DWARF_5, UNPACKED, UNPACKED_DWARF_5, image,
+    line, source,
+};
 use weft_memory::{Bias, FileAddr, MemAddr};
 use weft_symbols::{CodePlace, Module, Modules};
 
-const ALL: [&[&str]; 5] = [DEBUG, DEBUG_DWARF_5, COMPRESSED, LINES_ONLY, OPTIMISED];
+const ALL: [&[&str]; 9] =
+    [DEBUG, DEBUG_DWARF_5, COMPRESSED, LINES_ONLY, OPTIMISED, PACKED, PACKED_DWARF_5, UNPACKED, UNPACKED_DWARF_5];
 
 fn loaded(flags: &'static [&'static str]) -> Modules {
     let range = MemAddr::new(0x5555_0000_0000)..MemAddr::new(0x5555_1000_0000);

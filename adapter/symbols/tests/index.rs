@@ -8,11 +8,25 @@ use std::collections::HashMap;
 use std::process::Command;
 use std::sync::Arc;
 
-use support::{COMPRESSED, DEBUG, DEBUG_DWARF_5, OPTIMISED, OPTIMISED_DWARF_5, WHOLE_PROGRAM, image, program};
+use support::{
+    COMPRESSED, DEBUG, DEBUG_DWARF_5, OPTIMISED, OPTIMISED_DWARF_5, PACKED, PACKED_DWARF_5, UNPACKED, UNPACKED_DWARF_5,
+    WHOLE_PROGRAM, image, program,
+};
 use weft_memory::{Bias, Bytes, FileAddr, MemAddr};
 use weft_symbols::{Image, Module, Modules};
 
-const ALL: [&[&str]; 6] = [DEBUG, DEBUG_DWARF_5, COMPRESSED, OPTIMISED, OPTIMISED_DWARF_5, WHOLE_PROGRAM];
+const ALL: [&[&str]; 10] = [
+    DEBUG,
+    DEBUG_DWARF_5,
+    COMPRESSED,
+    OPTIMISED,
+    OPTIMISED_DWARF_5,
+    WHOLE_PROGRAM,
+    PACKED,
+    PACKED_DWARF_5,
+    UNPACKED,
+    UNPACKED_DWARF_5,
+];
 
 /// What the program printed, and its image.
 fn run(flags: &'static [&'static str]) -> (Arc<Image>, HashMap<String, u64>) {

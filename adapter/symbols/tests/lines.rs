@@ -6,11 +6,25 @@ mod support;
 
 use std::path::Path;
 
-use support::{COMPRESSED, DEBUG, DEBUG_DWARF_5, LINES_ONLY, OPTIMISED, OPTIMISED_DWARF_5, image, line, source};
+use support::{
+    COMPRESSED, DEBUG, DEBUG_DWARF_5, LINES_ONLY, OPTIMISED, OPTIMISED_DWARF_5, PACKED, PACKED_DWARF_5, UNPACKED,
+    UNPACKED_DWARF_5, image, line, source,
+};
 use weft_symbols::{Image, LineMatch};
 
-const UNOPTIMISED: [&[&str]; 3] = [DEBUG, DEBUG_DWARF_5, COMPRESSED];
-const ALL: [&[&str]; 6] = [DEBUG, DEBUG_DWARF_5, COMPRESSED, LINES_ONLY, OPTIMISED, OPTIMISED_DWARF_5];
+const UNOPTIMISED: [&[&str]; 5] = [DEBUG, DEBUG_DWARF_5, COMPRESSED, PACKED, UNPACKED_DWARF_5];
+const ALL: [&[&str]; 10] = [
+    DEBUG,
+    DEBUG_DWARF_5,
+    COMPRESSED,
+    LINES_ONLY,
+    OPTIMISED,
+    OPTIMISED_DWARF_5,
+    PACKED,
+    PACKED_DWARF_5,
+    UNPACKED,
+    UNPACKED_DWARF_5,
+];
 
 fn find(image: &Image, mark: &str) -> LineMatch {
     image.find_line(&source(), line(mark)).unwrap().unwrap_or_else(|| panic!("{mark} has no code"))
@@ -57,7 +71,7 @@ fn a_closure_on_the_line_has_its_own_place() {
 
 #[test]
 fn an_inlined_function_has_a_place_in_every_copy() {
-    for flags in [OPTIMISED, OPTIMISED_DWARF_5] {
+    for flags in [OPTIMISED, OPTIMISED_DWARF_5, PACKED_DWARF_5, UNPACKED] {
         assert_eq!(find(&image(flags), "inlined").addresses.len(), 2, "{flags:?}");
     }
 }

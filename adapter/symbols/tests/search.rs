@@ -7,10 +7,23 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use support::{DEBUG, DEBUG_DWARF_5, OPTIMISED, OPTIMISED_DWARF_5, WHOLE_PROGRAM, image, line, source};
+use support::{
+    DEBUG, DEBUG_DWARF_5, OPTIMISED, OPTIMISED_DWARF_5, PACKED, PACKED_DWARF_5, UNPACKED, UNPACKED_DWARF_5,
+    WHOLE_PROGRAM, image, line, source,
+};
 use weft_symbols::{Fit, FoundFunction, FunctionQuery, FunctionStart, Image};
 
-const ALL: [&[&str]; 5] = [DEBUG, DEBUG_DWARF_5, OPTIMISED, OPTIMISED_DWARF_5, WHOLE_PROGRAM];
+const ALL: [&[&str]; 9] = [
+    DEBUG,
+    DEBUG_DWARF_5,
+    OPTIMISED,
+    OPTIMISED_DWARF_5,
+    WHOLE_PROGRAM,
+    PACKED,
+    PACKED_DWARF_5,
+    UNPACKED,
+    UNPACKED_DWARF_5,
+];
 
 fn search(image: &Arc<Image>, query: &str) -> Vec<FoundFunction> {
     image.find_functions(&FunctionQuery::parse(query).unwrap())
@@ -65,7 +78,7 @@ fn an_async_function_is_its_body() {
 
 #[test]
 fn every_instantiation_is_stopped_behind_its_prologue() {
-    for flags in [DEBUG, DEBUG_DWARF_5] {
+    for flags in [DEBUG, DEBUG_DWARF_5, PACKED, UNPACKED_DWARF_5] {
         let image = image(flags);
         assert_eq!(stops(&image, "generic"), BTreeMap::from([(line("generic"), 4)]), "{flags:?}");
         assert_eq!(stops(&image, "calls_inlined"), BTreeMap::from([(line("first call"), 1)]));
@@ -79,7 +92,7 @@ fn every_instantiation_is_stopped_behind_its_prologue() {
 
 #[test]
 fn inlined_copies_are_stopped_at_too() {
-    for flags in [OPTIMISED, OPTIMISED_DWARF_5, WHOLE_PROGRAM] {
+    for flags in [OPTIMISED, OPTIMISED_DWARF_5, WHOLE_PROGRAM, PACKED_DWARF_5, UNPACKED] {
         let image = image(flags);
         let found = search(&image, "fixture::inlined");
         let starts = image.starts_of(&found.iter().collect::<Vec<_>>(), 1000);

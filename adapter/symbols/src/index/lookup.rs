@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gimli::SectionId;
+use rustc_hash::FxHashSet;
 
 use super::blocks::Damaged;
 use super::interned::{INLINE, Node, NodeId, ROOT};
@@ -49,7 +50,10 @@ impl Image {
 
     fn types_like(self: &Arc<Self>, path: &str, how: Match) -> Vec<Type> {
         let found = self.ask(|index| Query::new(self.sections(), index, path, how).entries(&index.types));
-        found.into_iter().filter_map(|entry| self.type_at(entry.die)).collect()
+        // A name of another file's is kept beside the same name of the image's own.
+        let mut seen = FxHashSet::default();
+        let types = found.into_iter().filter_map(|entry| self.type_at(entry.die));
+        types.filter(|ty| seen.insert(ty.path().to_owned())).collect()
     }
 
     /// Functions with code of this path, whatever their generic arguments (`tokio::runtime::task::raw::poll`).

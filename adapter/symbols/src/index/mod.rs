@@ -184,9 +184,10 @@ impl Image {
         index
     }
 
-    /// Writes an index into the folder for them. `None` if that is not possible.
+    /// Writes an index into the folder for them. `None` if that is not possible, or if files were missing that may be there
+    /// the next time.
     fn stored(&self, lists: &Lists) -> Option<Index> {
-        let store = self.index_cell().store()?;
+        let store = self.index_cell().store().filter(|_| self.missing().is_empty())?;
         let identity = Identity::of(self)?;
         let write = |file: &File| lists.write(&identity, BufWriter::new(file)).map(|_| ());
         match store.keep(&identity, write) {

@@ -7,13 +7,13 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use gimli::{Abbreviation, AttributeValue, DebugInfoOffset, EntriesRaw, LittleEndian, SectionId};
+use gimli::{Abbreviation, AttributeValue, EntriesRaw, LittleEndian, SectionId};
 
 use super::interned::{INLINE, Names, Node, NodeId, ROOT, Strings};
 use crate::sections::Slice;
 use crate::space::UnitPlace;
 use crate::statics;
-use crate::units::UnitSource;
+use crate::units::{UnitSource, parse_header};
 use crate::{DieOffset, Image};
 
 /// Threads at most: the pass is bound by memory long before.
@@ -142,7 +142,7 @@ fn read_units(
         }
         let Ok(source) = image.unit_source(index) else { continue };
         read_on(source.length)?;
-        source.sections.read_into(SectionId::DebugInfo, source.offset, source.length, &mut bytes);
+        source.sections.read_into(source.section, source.offset, source.length, &mut bytes);
         let mut unit = UnitNames::new();
         if let Err(error) = read_unit(image, &source, &bytes, &mut unit) {
             tracing::debug!(%error, unit = index, file = %image.name(), "a unit breaks off");
@@ -155,12 +155,12 @@ fn read_units(
 }
 
 fn read_unit(image: &Image, source: &UnitSource<'_>, bytes: &[u8], found: &mut UnitNames) -> gimli::Result<()> {
-    let info = gimli::DebugInfo::new(bytes, LittleEndian);
-    let header = info.header_from_offset(DebugInfoOffset(0))?;
+    let header = parse_header(source.section, Slice::new(bytes, LittleEndian))?;
     let abbreviations = source.dwarf.debug_abbrev.abbreviations(header.debug_abbrev_offset())?;
     let unit = source.root.unit(header, std::sync::Arc::new(abbreviations));
     let entries = unit.entries_raw(None)?;
-    UnitWalk { image, dwarf: &source.dwarf, unit: &unit, place: source.place, found, scopes: Vec::new() }.run(entries)
+    let (dwarf, own_strings) = (&source.dwarf, source.has_own_strings());
+    UnitWalk { image, dwarf, unit: &unit, place: source.place, own_strings, found, scopes: Vec::new() }.run(entries)
 }
 
 impl Whole {
@@ -264,6 +264,8 @@ struct UnitWalk<'a, 's> {
     unit: &'a gimli::Unit<Slice<'s>>,
     /// Its own bytes begin at 0 here.
     place: UnitPlace,
+    /// Its names are in the image's own `.debug_str`.
+    own_strings: bool,
     found: &'a mut UnitNames,
     /// Scopes around the DIE at hand: depth, node, and whether types in it count (not inside a type).
     scopes: Vec<(isize, NodeId, bool)>,
@@ -440,10 +442,14 @@ impl<'s> UnitWalk<'_, 's> {
 
     fn string(&mut self, value: AttributeValue<Slice<'s>>) -> Option<u32> {
         let offset = match value {
-            AttributeValue::DebugStrRef(offset) => offset.0,
-            AttributeValue::DebugStrOffsetsIndex(index) => self.dwarf.string_offset(self.unit, index).ok()?.0,
-            AttributeValue::String(bytes) => return Some(self.found.strings.intern(bytes.slice())),
-            _ => return None,
+            AttributeValue::DebugStrRef(offset) if self.own_strings => offset.0,
+            AttributeValue::DebugStrOffsetsIndex(index) if self.own_strings => {
+                self.dwarf.string_offset(self.unit, index).ok()?.0
+            }
+            value => {
+                let bytes = self.dwarf.attr_string(self.unit, value).ok()?;
+                return Some(self.found.strings.intern(bytes.slice()));
+            }
         };
         u32::try_from(offset).ok().filter(|offset| *offset & INLINE == 0)
     }

@@ -19,9 +19,25 @@ pub enum Build {
     Optimised,
     /// `-g`, DWARF 5, v0 mangling.
     Modern,
+    /// `-g`, the DIEs in a `.dwp` beside the program.
+    Packed,
+    /// `-g -O`, DWARF 5, the DIEs in a `.dwp` beside the program.
+    PackedModern,
+    /// `-g -O`, the DIEs in `.dwo` files.
+    Unpacked,
+    /// `-g`, DWARF 5, the DIEs in `.dwo` files.
+    UnpackedModern,
 }
 
-pub const BUILDS: [Build; 3] = [Build::Debug, Build::Optimised, Build::Modern];
+pub const BUILDS: [Build; 7] = [
+    Build::Debug,
+    Build::Optimised,
+    Build::Modern,
+    Build::Packed,
+    Build::PackedModern,
+    Build::Unpacked,
+    Build::UnpackedModern,
+];
 
 /// The fixture's source.
 pub fn source() -> PathBuf {
@@ -52,13 +68,20 @@ fn compile(build: Build) -> PathBuf {
         Build::Debug => &[],
         Build::Optimised => &["-O"],
         Build::Modern => &["-Csymbol-mangling-version=v0", "-Cdwarf-version=5"],
+        Build::Packed => &["-Csplit-debuginfo=packed"],
+        Build::PackedModern => &["-O", "-Cdwarf-version=5", "-Csplit-debuginfo=packed"],
+        Build::Unpacked => &["-O", "-Csplit-debuginfo=unpacked"],
+        Build::UnpackedModern => &["-Cdwarf-version=5", "-Csplit-debuginfo=unpacked"],
     };
-    // Several test programs build at the same time: the finished file is moved into place.
-    let own = out.with_extension(std::process::id().to_string());
+    // Several test programs build at the same time: the finished file is moved into place. Its `.dwo` files stay.
+    let own = out.with_file_name(format!("shapes-{build:?}-{}", std::process::id()));
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = Command::new(rustc);
     command.args(["--edition=2024", "--crate-name=shapes", "-g", "-o"]).arg(&own).args(arguments).arg(source());
     assert!(command.status().unwrap().success(), "{command:?}");
+    if arguments.contains(&"-Csplit-debuginfo=packed") {
+        std::fs::rename(own.with_added_extension("dwp"), out.with_added_extension("dwp")).unwrap();
+    }
     std::fs::rename(&own, &out).unwrap();
     out
 }

@@ -17,6 +17,11 @@ pub(crate) const WHOLE_PROGRAM: &[&str] = &["-g", "-O", "-Clto=fat"];
 pub(crate) const LINES_ONLY: &[&str] = &["-Cdebuginfo=line-tables-only"];
 pub(crate) const COMPRESSED: &[&str] = &["-g", "-Clink-arg=-Wl,--compress-debug-sections=zlib"];
 
+pub(crate) const PACKED: &[&str] = &["-g", "-Csplit-debuginfo=packed"];
+pub(crate) const PACKED_DWARF_5: &[&str] = &["-g", "-O", "-Cdwarf-version=5", "-Csplit-debuginfo=packed"];
+pub(crate) const UNPACKED: &[&str] = &["-g", "-O", "-Ccodegen-units=4", "-Csplit-debuginfo=unpacked"];
+pub(crate) const UNPACKED_DWARF_5: &[&str] = &["-g", "-Cdwarf-version=5", "-Csplit-debuginfo=unpacked"];
+
 /// The fixture's source.
 pub(crate) fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/lines.rs")
@@ -42,12 +47,15 @@ pub(crate) fn program(flags: &'static [&'static str]) -> PathBuf {
         if newer(&out).is_some_and(|built| newer(&source()).is_some_and(|source| built > source)) {
             return out;
         }
-        // Several test programs build at the same time: the finished file is moved into place.
-        let own = out.with_extension(std::process::id().to_string());
+        // Several test programs build at the same time: the finished file is moved into place. Its `.dwo` files stay.
+        let own = out.with_file_name(format!("lines-{name}-{}", std::process::id()));
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let mut command = Command::new(rustc);
         command.args(["--edition=2024", "--crate-name=fixture", "-o"]).arg(&own).args(flags).arg(source());
         assert!(command.status().unwrap().success(), "{command:?}");
+        if flags.contains(&"-Csplit-debuginfo=packed") {
+            std::fs::rename(own.with_added_extension("dwp"), out.with_added_extension("dwp")).unwrap();
+        }
         std::fs::rename(&own, &out).unwrap();
         out
     })

@@ -1,0 +1,240 @@
+//! Split debug information: what is said, and what still works, when the other half is not there or not the right one.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use support::{DEBUG, PACKED, PACKED_DWARF_5, UNPACKED, UNPACKED_DWARF_5, line, program, source};
+use weft_memory::FileAddr;
+use weft_symbols::Image;
+
+const PACKAGES: [&[&str]; 2] = [PACKED, PACKED_DWARF_5];
+const OBJECTS: [&[&str]; 2] = [UNPACKED, UNPACKED_DWARF_5];
+
+/// A folder that is gone when the test is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("split-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// A copy of a file.
+    fn with(&self, file: &Path, name: &str) -> PathBuf {
+        let to = self.0.join(name);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(file, &to).unwrap();
+        to
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn package_of(program: &Path) -> PathBuf {
+    program.with_added_extension("dwp")
+}
+
+/// The `.dwo` files of a program.
+fn objects_of(program: &Path) -> Vec<PathBuf> {
+    let bytes = std::fs::read(program).unwrap();
+    let folder = program.parent().unwrap();
+    let all = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    // Those of other builds of the fixture lie there too.
+    let named = |path: &Path| memchr::memmem::find(&bytes, path.file_name().unwrap().as_encoded_bytes()).is_some();
+    let found: Vec<PathBuf> =
+        all.filter(|path| path.extension().is_some_and(|tail| tail == "dwo") && named(path)).collect();
+    assert!(!found.is_empty(), "{}", program.display());
+    found
+}
+
+/// The program as if all folders of its build were gone: the paths of its `.dwo` files lead nowhere.
+fn moved(program: &Path, to: &Path) {
+    let folder = program.parent().unwrap().as_os_str().as_encoded_bytes();
+    let mut bytes = std::fs::read(program).unwrap();
+    let places: Vec<usize> = memchr::memmem::find_iter(&bytes, folder).collect();
+    assert!(!places.is_empty());
+    for place in places {
+        bytes[place + 1] = b'?';
+    }
+    std::fs::write(to, bytes).unwrap();
+}
+
+/// A function of the fixture, and whether its variables are known.
+fn knows_variables(image: &Arc<Image>) -> bool {
+    let entry = image.find_line(&source(), line("generic")).unwrap().unwrap().addresses[0];
+    assert_eq!(image.line_at(entry).unwrap().unwrap().line, line("generic"));
+    let frames = image.frames_at(entry).unwrap();
+    frames.first().is_some_and(|frame| !frame.variables_at(entry).unwrap().is_empty())
+}
+
+/// What works without the other half.
+fn only_lines(image: &Arc<Image>, path: &Path, word: &str) {
+    assert!(!knows_variables(image));
+    let main = image.symbols_containing("fixture4main").first().unwrap().address;
+    assert!(image.code_name(main).is_some_and(|name| name.name.contains("main")));
+    assert_eq!(image.frames_at(main).unwrap().len(), 0);
+    assert!(image.line_at(FileAddr::new(main.raw())).unwrap().is_some());
+    image.index().unwrap();
+    let said = image.missing();
+    assert_eq!(said.len(), 1);
+    let (name, path) = (image.name(), path.display().to_string());
+    for part in [name.as_str(), path.as_str(), word, "types and variables", &format!("{name}.dwp")] {
+        assert!(said[0].contains(part), "{part:?} is not in {:?}", said[0]);
+    }
+}
+
+#[test]
+fn what_is_there_is_used_and_nothing_is_said() {
+    for flags in PACKAGES.into_iter().chain(OBJECTS) {
+        let image = Image::open(&program(flags)).unwrap();
+        assert!(knows_variables(&image), "{flags:?}");
+        image.index().unwrap();
+        assert_eq!(image.missing(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_missing_package_is_named() {
+    let folder = Folder::new("package");
+    for flags in PACKAGES {
+        let path = folder.with(&program(flags), "program");
+        only_lines(&Image::open(&path).unwrap(), Path::new(".dwo"), "is missing");
+        folder.with(&package_of(&program(flags)), "program.dwp");
+        assert!(knows_variables(&Image::open(&path).unwrap()));
+        std::fs::remove_file(package_of(&path)).unwrap();
+    }
+}
+
+#[test]
+fn a_package_of_another_build_is_not_used() {
+    let folder = Folder::new("other-package");
+    let path = folder.with(&program(PACKED), "program");
+    folder.with(&package_of(&program(PACKED_DWARF_5)), "program.dwp");
+    only_lines(&Image::open(&path).unwrap(), Path::new("program.dwp"), "is of another build");
+}
+
+#[test]
+fn a_package_that_is_written_to_is_not_read_any_more() {
+    let folder = Folder::new("rewritten");
+    let path = folder.with(&program(PACKED), "program");
+    let package = folder.with(&package_of(&program(PACKED)), "program.dwp");
+    let image = Image::open(&path).unwrap();
+    let entry = image.find_line(&source(), line("generic")).unwrap().unwrap().addresses[0];
+    std::fs::write(&package, b"cut short").unwrap();
+    assert_eq!(image.frames_at(entry).unwrap().len(), 0);
+    assert!(image.line_at(entry).unwrap().is_some());
+}
+
+#[test]
+fn objects_are_found_where_the_build_was_moved_to() {
+    for flags in OBJECTS {
+        let folder = Folder::new("moved");
+        let path = folder.0.join("program");
+        moved(&program(flags), &path);
+        only_lines(&Image::open(&path).unwrap(), Path::new(".dwo"), "is missing");
+        let objects = objects_of(&program(flags));
+        for place in ["", "deps/"] {
+            for object in &objects {
+                let name = object.file_name().unwrap().to_str().unwrap();
+                folder.with(object, &format!("{place}{name}"));
+            }
+            let image = Image::open(&path).unwrap();
+            assert!(knows_variables(&image), "{place} {flags:?}");
+            // The mapping is of a copy: a build may write to the file.
+            for object in &objects {
+                let copy = folder.0.join(place).join(object.file_name().unwrap());
+                std::fs::write(&copy, b"cut short").unwrap();
+                std::fs::remove_file(&copy).unwrap();
+            }
+            assert!(knows_variables(&image));
+            assert_eq!(image.missing(), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn objects_of_another_build_are_not_used() {
+    let folder = Folder::new("other-object");
+    let path = folder.0.join("program");
+    moved(&program(UNPACKED), &path);
+    let other = &objects_of(&program(UNPACKED_DWARF_5))[0];
+    for object in objects_of(&program(UNPACKED)) {
+        folder.with(other, object.file_name().unwrap().to_str().unwrap());
+    }
+    only_lines(&Image::open(&path).unwrap(), &folder.0, "is of another build");
+}
+
+#[test]
+fn many_objects_take_no_descriptors() {
+    let image = Image::open(&program(UNPACKED)).unwrap();
+    image.index().unwrap();
+    assert!(knows_variables(&image));
+    let open = Path::new("/proc/self/fd").read_dir().unwrap().filter_map(|entry| entry.ok()?.path().read_link().ok());
+    let open: Vec<PathBuf> = open.filter(|path| path.to_string_lossy().contains(".dwo")).collect();
+    assert!(open.is_empty(), "{open:?}");
+}
+
+/// Numbers that are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % below
+    }
+}
+
+#[test]
+fn broken_packages_and_objects_break_nothing_else() {
+    let folder = Folder::new("broken");
+    let mut numbers = Numbers(1);
+    let packed = folder.with(&program(PACKED_DWARF_5), "packed");
+    let unpacked = folder.0.join("unpacked");
+    moved(&program(UNPACKED), &unpacked);
+    let objects = objects_of(&program(UNPACKED));
+    let entry = {
+        let image = Image::open(&packed).unwrap();
+        image.find_line(&source(), line("generic")).unwrap().unwrap().addresses[0]
+    };
+    let ask = |path: &Path| {
+        let image = Image::open(path).unwrap();
+        image.index().unwrap();
+        for frame in image.frames_at(entry).unwrap_or_default() {
+            let _ = frame.variables_at(entry);
+        }
+        for ty in image.types_of_any_arguments("fixture::outer::inner::Pair") {
+            let _ = ty.members();
+        }
+        let _ = image.missing();
+    };
+    for round in 0..60 {
+        let (good, to) = match round % 2 {
+            0 => (package_of(&program(PACKED_DWARF_5)), package_of(&packed)),
+            _ => (objects[0].clone(), folder.0.join(objects[0].file_name().unwrap())),
+        };
+        let mut bytes = std::fs::read(good).unwrap();
+        if round % 3 == 0 {
+            bytes.truncate(1 + numbers.next(bytes.len()));
+        }
+        for _ in 0..numbers.next(60) {
+            let at = numbers.next(bytes.len());
+            bytes[at] = numbers.next(256) as u8;
+        }
+        std::fs::write(&to, &bytes).unwrap();
+        ask(if round % 2 == 0 { &packed } else { &unpacked });
+    }
+    // Devices and folders are no files.
+    std::fs::remove_file(package_of(&packed)).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", package_of(&packed)).unwrap();
+    ask(&packed);
+    assert!(knows_variables(&Image::open(&program(DEBUG)).unwrap()));
+}
