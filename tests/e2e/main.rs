@@ -15,6 +15,7 @@ mod ends;
 mod functions;
 mod hostile;
 mod killed;
+mod libraries;
 mod logical;
 mod matrix;
 mod mini_redis;
