@@ -26,16 +26,16 @@ fn main() {
             println!("{}", tool(20));
             dlclose(library);
         }
-        println!("closed"); // line 21
+        println!("closed"); // line 20
     }
 }
 "#;
-const CLOSED: i64 = 21;
+const CLOSED: i64 = 20;
 
 const RUST: &str = "#[unsafe(no_mangle)]
 pub extern \"C\" fn tool(number: i32) -> i32 {
-    let more = number.wrapping_add(1);
-    more.wrapping_mul(2) // line 4
+    let more = number + 1;
+    more * 2 // line 4
 }
 ";
 const C: &str = "int tool(int number)

@@ -76,6 +76,8 @@ pub(crate) struct Breakpoint {
     remark: Option<String>,
     /// The source file that may be the one asked for, under another path.
     similar: Option<Arc<Path>>,
+    /// The library that it was in and that was unloaded, while it is bound nowhere.
+    lost: Option<String>,
     /// What is wrong with its terms.
     objection: Option<String>,
 }
@@ -122,7 +124,7 @@ impl Breakpoint {
             self.landings.push(landing);
         }
         let lost = was_in.iter().find(|old| old.is_found() && modules.of(&old.image).is_none());
-        let lost = lost.map(|old| old.image.name());
+        let lost = lost.map(|old| old.image.name()).or_else(|| self.lost.take());
         let landed = match &self.asked {
             Asked::Line { file, line, column } => lines::settle(&self.landings, (file, *line, *column), modules),
             Asked::Function { name } => functions::settle(&self.landings, name, modules),
@@ -133,6 +135,7 @@ impl Breakpoint {
         if let (true, Some(library)) = (self.locations.is_empty(), lost) {
             self.remark =
                 Some(format!("{library}, where it was, is not loaded any more; it waits for the file to come back"));
+            self.lost = Some(library);
         }
     }
 }
@@ -238,6 +241,7 @@ impl Breakpoints {
             locations: Vec::new(),
             remark: None,
             similar: None,
+            lost: None,
             objection: None,
         }
     }
