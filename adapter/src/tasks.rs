@@ -11,7 +11,7 @@ use weft_process::{Core, Tracee, executable_path, mappings};
 use weft_protocol::async_dap::AsyncTasksArguments;
 use weft_runtimes::Runtimes;
 use weft_session::{Numbering, Places, tasks_body};
-use weft_symbols::{DebugInfo, Modules};
+use weft_symbols::{DebugFolders, DebugInfo, Modules};
 use weft_tasks::Snapshot;
 
 use crate::{Failure, tree};
@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// The program that the core file is of
     #[arg(long, value_name = "FILE", requires = "core")]
     exe: Option<PathBuf>,
+    /// A folder with separate debug files, looked into before the usual ones; may be given several times
+    #[arg(long = "debug-directory", value_name = "DIR")]
+    debug_directories: Vec<PathBuf>,
     /// Print the body of an `asyncTasks` response
     #[arg(long)]
     json: bool,
@@ -43,18 +46,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let images = ImageCache::with_debug_files_in(DebugFolders::and_usual(arguments.debug_directories.iter().cloned()));
     let Some(pid) = arguments.pid else {
         let core = arguments.core.as_deref().ok_or("name a process with --pid, or a core file with --core")?;
-        print(&look_at_core(core, arguments.exe.as_deref())?, arguments.json);
+        print(&look_at_core(core, arguments.exe.as_deref(), &images)?, arguments.json);
         return Ok(());
     };
-    let viewer = Viewer {
-        pid,
-        images: ImageCache::new(),
-        runtimes: Runtimes::new(),
-        numbering: Mutex::default(),
-        looks: AtomicU64::new(1),
-    };
+    let viewer =
+        Viewer { pid, images, runtimes: Runtimes::new(), numbering: Mutex::default(), looks: AtomicU64::new(1) };
     print(&viewer.look()?, arguments.json);
     while let Some(pause) = arguments.watch {
         std::thread::sleep(pause);
@@ -72,9 +71,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// The tasks in a core file.
-fn look_at_core(path: &Path, program: Option<&Path>) -> Result<Value, Failure> {
+fn look_at_core(path: &Path, program: Option<&Path>, images: &ImageCache) -> Result<Value, Failure> {
     let core = Core::open(path, program).map_err(|error| error.to_string())?;
-    let stop = core_stop(&core, &ImageCache::new()).map_err(|error| error.to_string())?;
+    let stop = core_stop(&core, images).map_err(|error| error.to_string())?;
     let mut snapshot = Runtimes::new().list(&stop).snapshot.as_ref().clone();
     snapshot.notes.extend(core.remarks());
     body(&snapshot, 1, &mut Numbering::default())
@@ -151,10 +150,9 @@ impl Viewer {
         let modules = modules_of(self.pid, &program, &mapped, &self.images);
         match modules.iter().next() {
             None => Err(format!("process {} executes {}, whose symbols cannot be read", self.pid, program.display())),
-            Some(module) if module.image.debug_info() == DebugInfo::Absent => Err(format!(
-                "{} has no debug information, so its tasks cannot be found; build it with `debug = true` in its cargo profile",
-                program.display()
-            )),
+            Some(module) if module.image.debug_info() == DebugInfo::Absent => {
+                Err(format!("tasks cannot be found: {}", module.image.missing().join("; ")))
+            }
             Some(_) => Ok(modules),
         }
     }

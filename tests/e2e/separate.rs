@@ -7,7 +7,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use weft_tests::{Client, Launch, list};
+use weft_tests::programs::{Profile, program};
+use weft_tests::{Client, Launch, list, process, weft};
 
 use crate::builds::{build, check_built, line};
 
@@ -50,13 +51,15 @@ impl Separated {
         assert_eq!(client.exited(), 0);
         (set[0].message.clone(), client.output("console"))
     }
+}
 
-    fn build_id(&self) -> String {
-        let notes = Command::new("readelf").arg("-n").arg(&self.program).output().expect("readelf runs");
-        let notes = String::from_utf8(notes.stdout).expect("text");
-        let (_, rest) = notes.split_once("Build ID: ").expect("it has a build-id");
-        rest.split_whitespace().next().expect("it is there").to_owned()
-    }
+/// Where the debug file of a program lies, by its build-id, in a folder of them.
+fn by_build_id(program: &Path) -> String {
+    let notes = Command::new("readelf").arg("-n").arg(program).output().expect("readelf runs");
+    let notes = String::from_utf8(notes.stdout).expect("text");
+    let (_, rest) = notes.split_once("Build ID: ").expect("it has a build-id");
+    let id = rest.split_whitespace().next().expect("it is there");
+    format!(".build-id/{}/{}.debug", &id[..2], &id[2..])
 }
 
 fn moved(from: &Path, to: &Path) {
@@ -89,8 +92,7 @@ fn in_a_folder_of_debug_files() {
     let built = separated(true);
     let symbols = tempfile::tempdir().expect("a folder");
     let more = json!({"debugDirectories": [symbols.path()]});
-    let id = built.build_id();
-    let by_id = symbols.path().join(format!(".build-id/{}/{}.debug", &id[..2], &id[2..]));
+    let by_id = symbols.path().join(by_build_id(&built.program));
     moved(&built.debug, &by_id);
     built.work_with(&built.program, more.clone());
     let real = built.folder.path().canonicalize().expect("it is there");
@@ -139,16 +141,40 @@ fn where_it_was_looked_for_is_said() {
     let built = separated(true);
     fs::remove_file(&built.debug).expect("removed");
     let (message, console) = built.told(json!({"debugDirectories": ["/nowhere"]}));
-    let id = built.build_id();
+    let by_id = by_build_id(&built.program);
     let expected = [
-        format!("/nowhere/.build-id/{}/{}.debug", &id[..2], &id[2..]),
-        format!("/usr/lib/debug/.build-id/{}/{}.debug", &id[..2], &id[2..]),
+        format!("/nowhere/{by_id}"),
+        format!("/usr/lib/debug/{by_id}"),
         built.debug.display().to_string(),
         built.folder.path().join(".debug/shop.debug").display().to_string(),
     ];
     for place in expected {
         assert!(message.contains(&place) && console.contains(&place), "{place}: {message}; {console}");
     }
+}
+
+#[test]
+fn tasks_of_a_process_are_listed_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (whole, stripped) = (program("spawner", Profile::Debug), folder.path().join("spawner"));
+    let debug = folder.path().join(by_build_id(&whole));
+    fs::create_dir_all(debug.parent().expect("a folder")).expect("made");
+    objcopy(&["--only-keep-debug"], &[&whole, &debug]);
+    objcopy(&["--strip-all"], &[&whole, &stripped]);
+    let mut spawner = process::Guarded::start(&stripped, &["5"], &[]);
+    spawner.wait_for("ready 5");
+    let tasks = |more: &[&str]| {
+        let done = Command::new(weft()).args(["tasks", "--pid", &spawner.pid().to_string()]).args(more).output();
+        let done = done.expect("weft runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        (done.status.code(), text(done.stdout), text(done.stderr))
+    };
+    let (status, _, told) = tasks(&[]);
+    assert!(status == Some(1) && told.contains("tasks cannot be found: spawner has no debug information"), "{told}");
+    let (status, tree, told) = tasks(&["--debug-directory", folder.path().to_str().expect("text")]);
+    assert_eq!((status, told.as_str()), (Some(0), ""));
+    assert!(tree.starts_with("tokio-multi-thread, 6 tasks, "), "{tree}");
+    assert_eq!(tree.lines().filter(|line| line.contains("spawner::handle waiting")).count(), 5, "{tree}");
 }
 
 /// Builds and takes out the debug information (`--strip-debug`) or the symbols as well (`--strip-all`).

@@ -18,6 +18,11 @@ use crate::mapped::MappedFile;
 
 /// Bytes read at a time for a check sum.
 const WINDOW: usize = 256 * 1024;
+/// Longest file whose check sum is worked out; the check has to end.
+const MAX_CHECKED: usize = 16 << 30;
+/// Longest build-id (SHA-1 has 20 bytes) and longest file name (`NAME_MAX`) that are believed.
+const MAX_BUILD_ID: usize = 64;
+const MAX_NAME: usize = 255;
 
 /// Where separate debug files lie, apart from beside their programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +52,8 @@ impl DebugFolders {
 
     /// Where a debug file of a build-id may lie.
     pub(crate) fn of_build_id(&self, build_id: &[u8]) -> Vec<PathBuf> {
-        let Some((first, rest)) = build_id.split_first().filter(|(_, rest)| !rest.is_empty()) else {
-            return Vec::new();
-        };
+        let believed = build_id.split_first().filter(|(_, rest)| (1..MAX_BUILD_ID).contains(&rest.len()));
+        let Some((first, rest)) = believed else { return Vec::new() };
         let (first, rest) = (hexadecimal(&[*first]), hexadecimal(rest));
         let global = self.global.iter().map(|folder| folder.join(format!(".build-id/{first}/{rest}.debug")));
         let fetched = self.debuginfod.iter().map(|folder| folder.join(format!("{first}{rest}/debuginfo")));
@@ -58,6 +62,9 @@ impl DebugFolders {
 
     /// Where the debug file that a program names may lie, by the folders that the program is in.
     fn of_link(&self, link: &DebugLink, folders: &[PathBuf]) -> Vec<PathBuf> {
+        if link.name.len() > MAX_NAME {
+            return Vec::new();
+        }
         let beside = folders.iter().flat_map(|folder| [folder.clone(), folder.join(".debug")]);
         let below = self.global.iter().flat_map(|global| {
             folders.iter().filter_map(move |folder| Some(global.join(folder.strip_prefix("/").ok()?)))
@@ -152,6 +159,9 @@ fn check(
             return Err(format!("{shown} was made for another build of {name}: their build-ids differ"));
         }
         (None, None) => return Err(format!("{shown} has no build-id, so it may be of another build of {name}")),
+        (_, Some(_)) if mapped.bytes().len() > MAX_CHECKED => {
+            return Err(format!("{shown} is too large for its CRC-32 to be checked"));
+        }
         (_, Some(link)) if crc32(&mapped) != link.crc => {
             return Err(match same_build {
                 Some(_) => format!("{shown} was changed since it was made for {name}: its CRC-32 is another"),

@@ -124,6 +124,11 @@ fn a_link_is_followed_only_to_what_it_was_made_for() {
     assert_eq!(told(), format!("{debug} was changed since it was made for program: its CRC-32 is another"));
     std::fs::write(&files.debug, &bytes[..bytes.len() / 2]).unwrap();
     assert!(told().starts_with(&debug.to_string()), "{}", told());
+    std::fs::File::create(&files.debug).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(told(), format!("{debug} is no debug file: it is not an ELF file"));
+    std::fs::write(&files.debug, &bytes).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&files.debug).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(told(), format!("{debug} is too large for its CRC-32 to be checked"));
     std::fs::remove_file(&files.debug).unwrap();
     assert!(Command::new("mkfifo").arg(&files.debug).status().unwrap().success());
     assert_eq!(told(), format!("{debug} cannot be read: it is empty or no file"));
