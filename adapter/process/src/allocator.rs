@@ -1,7 +1,7 @@
 //! How our own process takes memory.
 
 /// What is larger is taken from the system by itself, and given back when it is freed.
-const LARGE: libc::c_int = 64 << 10;
+const LARGE: libc::c_int = 128 << 10;
 /// Free memory at the end of a heap that is kept.
 const SPARE: libc::c_int = 128 << 10;
 /// Heaps. Left alone, glibc makes up to eight for each core, and what threads free in one of them no other one uses.

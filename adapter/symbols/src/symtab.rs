@@ -1,7 +1,8 @@
 //! The symbol table, read in windows and kept only where it is asked about by address.
 
+use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use memchr::memmem;
 use object::elf;
@@ -14,6 +15,8 @@ use crate::{Image, Symbol};
 const ENTRY: usize = 24;
 /// Entries read at a time.
 const WINDOW: usize = ENTRY * 4096;
+/// Bytes of names searched at a time: all of them are tens of megabytes in a large program.
+const STRINGS: usize = 1 << 17;
 /// Longest name that is read (Rust's mangled names reach a few kilobytes).
 const MAX_NAME: usize = 64 * 1024;
 
@@ -50,11 +53,13 @@ struct Placed {
 pub(crate) struct SymbolTable {
     range: Option<TableRange>,
     by_address: OnceLock<Vec<Placed>>,
+    /// What was found under names that were asked for: the same few at every stop.
+    by_name: Mutex<HashMap<String, Option<Symbol>>>,
 }
 
 impl SymbolTable {
     pub(crate) fn new(range: Option<TableRange>) -> Self {
-        Self { range, by_address: OnceLock::new() }
+        Self { range, by_address: OnceLock::new(), by_name: Mutex::default() }
     }
 
     /// Hands every defined symbol to `each` until it returns false.
@@ -80,12 +85,33 @@ impl SymbolTable {
         }
     }
 
-    fn strings(&self) -> Vec<u8> {
-        let Some(range) = &self.range else { return Vec::new() };
-        let mut bytes = vec![0; range.strings.len()];
-        let count = range.file.read_at(range.strings.start, &mut bytes);
-        bytes.truncate(count);
-        bytes
+    /// Hands every place where a text is found in the names to `each`, in order: where the string begins that it is in, and
+    /// where it is itself.
+    fn each_hit(&self, text: &[u8], mut each: impl FnMut(usize, usize)) {
+        let Some(range) = &self.range else { return };
+        let finder = memmem::Finder::new(text);
+        // What a window ends with may be the beginning of a hit.
+        let overlap = text.len().saturating_sub(1);
+        let mut window = vec![0; STRINGS.saturating_add(overlap).min(range.strings.len())];
+        let (mut at, mut string) = (0_usize, 0);
+        loop {
+            let length = window.len().min(range.strings.len().saturating_sub(at));
+            let count = window
+                .get_mut(..length)
+                .map_or(0, |buffer| range.file.read_at(range.strings.start.saturating_add(at), buffer));
+            let bytes = window.get(..count).unwrap_or(&[]);
+            let string_at = |place: usize| {
+                let nul = bytes.get(..place).and_then(|before| memchr::memrchr(0, before));
+                nul.map_or(string, |nul| at.saturating_add(nul).saturating_add(1))
+            };
+            finder.find_iter(bytes).for_each(|hit| each(string_at(hit), at.saturating_add(hit)));
+            let step = count.saturating_sub(overlap);
+            if step == 0 {
+                return;
+            }
+            string = string_at(step);
+            at = at.saturating_add(step);
+        }
     }
 
     fn name_at(&self, name: u32) -> Option<String> {
@@ -107,11 +133,21 @@ impl SymbolTable {
     }
 
     fn named(&self, name: &str) -> Option<Symbol> {
+        let known = || self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(name) {
+            return found.clone();
+        }
+        let found = self.find_named(name);
+        known().insert(name.to_owned(), found.clone());
+        found
+    }
+
+    fn find_named(&self, name: &str) -> Option<Symbol> {
         let mut pattern = name.as_bytes().to_vec();
         pattern.push(0);
-        let strings = self.strings();
         // A symbol's name may be the tail of another's; then it starts in the middle of that string.
-        let starts: Vec<usize> = memmem::find_iter(&strings, &pattern).collect();
+        let mut starts = Vec::new();
+        self.each_hit(&pattern, |_, hit| starts.push(hit));
         if starts.is_empty() {
             return None;
         }
@@ -143,17 +179,12 @@ impl SymbolTable {
     }
 
     fn each_containing(&self, part: &str, mut each: impl FnMut(Entry, String)) {
-        let strings = self.strings();
         // (where the string begins, where the part is last found in it): a symbol that starts between them has it.
         let mut hits: Vec<(usize, usize)> = Vec::new();
-        for hit in memmem::find_iter(&strings, part.as_bytes()) {
-            let start =
-                strings.get(..hit).and_then(|before| memchr::memrchr(0, before)).map_or(0, |nul| nul.saturating_add(1));
-            match hits.last_mut() {
-                Some((last_start, last_hit)) if *last_start == start => *last_hit = hit,
-                _ => hits.push((start, hit)),
-            }
-        }
+        self.each_hit(part.as_bytes(), |start, hit| match hits.last_mut() {
+            Some((last_start, last_hit)) if *last_start == start => *last_hit = hit,
+            _ => hits.push((start, hit)),
+        });
         if hits.is_empty() {
             return;
         }
@@ -161,9 +192,8 @@ impl SymbolTable {
             if let Ok(at) = usize::try_from(entry.name) {
                 let next = hits.partition_point(|(start, _)| *start <= at);
                 let in_it = next.checked_sub(1).and_then(|index| hits.get(index)).is_some_and(|(_, hit)| at <= *hit);
-                let bytes = strings.get(at..).filter(|_| in_it).unwrap_or(&[]);
-                if let Some(name) = memchr::memchr(0, bytes).and_then(|end| bytes.get(..end)) {
-                    each(entry, String::from_utf8_lossy(name).into_owned());
+                if let Some(name) = in_it.then(|| self.name_at(entry.name)).flatten() {
+                    each(entry, name);
                 }
             }
             true
@@ -250,5 +280,47 @@ impl Image {
     /// The function or object symbol that covers an address.
     pub fn symbol_at(&self, address: FileAddr) -> Option<Symbol> {
         self.symbol_table().at(address.raw())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// Names of a table without entries.
+    fn names(strings: &[u8]) -> SymbolTable {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(strings).unwrap();
+        let file = Arc::new(MappedFile::map(file).unwrap());
+        SymbolTable::new(Some(TableRange { file, full: true, entries: 0..0, strings: 0..strings.len() }))
+    }
+
+    fn hits(table: &SymbolTable, text: &str) -> Vec<(usize, usize)> {
+        let mut hits = Vec::new();
+        table.each_hit(text.as_bytes(), |string, hit| hits.push((string, hit)));
+        hits
+    }
+
+    #[test]
+    fn a_text_is_found_wherever_windows_meet() {
+        for before in STRINGS - 12..STRINGS + 4 {
+            let mut strings = vec![b'x'; before];
+            strings[before - 3] = 0;
+            strings.extend(b"needle\0other\0needle\0");
+            let table = names(&strings);
+            assert_eq!(hits(&table, "needle"), [(before - 2, before), (before + 13, before + 13)], "{before}");
+            assert_eq!(hits(&table, "needle\0o"), [(before - 2, before)], "{before}");
+            assert_eq!(hits(&table, "absent"), []);
+        }
+    }
+
+    #[test]
+    fn a_string_longer_than_windows_keeps_its_beginning() {
+        let mut strings = vec![0];
+        strings.extend(vec![b'x'; 3 * STRINGS]);
+        strings.extend(b"needle\0");
+        assert_eq!(hits(&names(&strings), "needle"), [(1, 1 + 3 * STRINGS)]);
     }
 }
