@@ -97,7 +97,12 @@ fn read_headers(bytes: &[u8], names: Names, identity: Option<&Identity>) -> io::
         let name = names.known(section.name_bytes().ok()?)?.to_vec();
         Some(Found { name, address: 0, range: section.compressed_file_range().map_err(|error| error.to_string()) })
     });
-    Ok(found.collect())
+    let mut found: Vec<Found> = found.collect();
+    if names == Names::Split {
+        // GCC gives each type unit of an object a section of its own; that of the compile unit is the last.
+        found.reverse();
+    }
+    Ok(found)
 }
 
 /// Opens a regular file with something in it: the path stands in a file that nobody vouches for, and may lead to a device.

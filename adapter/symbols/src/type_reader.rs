@@ -29,7 +29,14 @@ pub(crate) fn read(image: &Image, die: DieOffset) -> Option<TypeInfo> {
     }
 }
 
+/// The DIE in a type unit that defines the type which is declared at a DIE; else the DIE itself.
+fn defined(image: &Image, die: DieOffset) -> Result<DieOffset, SymbolError> {
+    let (reader, entry) = DieReader::read(image, die)?;
+    Ok(reader.reference(&entry, gimli::DW_AT_signature).unwrap_or(die))
+}
+
 fn read_type(image: &Image, die: DieOffset) -> Result<Option<TypeInfo>, SymbolError> {
+    let die = defined(image, die)?;
     let (own, own_entry) = DieReader::read(image, die)?;
     if !is_type(own_entry.tag()) {
         return Ok(None);

@@ -36,6 +36,15 @@ impl Image {
         vtables
     }
 
+    /// The containing type of a type that is not in the unit at hand: parts of units are moved into units of their own.
+    fn containing_elsewhere(&self, unit: &DieReader<'_>, ty: DieOffset) -> Option<DieOffset> {
+        if unit.local(ty).is_some() {
+            return None;
+        }
+        let (reader, entry) = DieReader::read(self, ty).ok()?;
+        reader.reference(&entry, gimli::DW_AT_containing_type)
+    }
+
     /// Finds `DW_TAG_variable`s with an address whose type has a containing type. All vtables that the linker dropped
     /// pile up at address 0 and are left out.
     fn read_vtables(&self, index: UnitIndex, vtables: &mut UnitVtables) -> Result<(), crate::SymbolError> {
@@ -77,7 +86,8 @@ impl Image {
                     variables.push((address, ty));
                 }
             }
-            vtables.extend(variables.into_iter().filter_map(|(address, ty)| Some((address, *containing.get(&ty)?))));
+            let of = |ty: DieOffset| containing.get(&ty).copied().or_else(|| self.containing_elsewhere(&reader, ty));
+            vtables.extend(variables.into_iter().filter_map(|(address, ty)| Some((address, of(ty)?))));
             Ok(())
         };
         read().map_err(|error| self.malformed(error))

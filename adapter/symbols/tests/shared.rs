@@ -11,6 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use support::{DEBUG, OPTIMISED, line, program, source};
+use weft_memory::FileAddr;
 use weft_symbols::{DebugFolders, Image, Type};
 
 /// A folder that is gone when the test is over.
@@ -84,8 +85,13 @@ fn everything(image: &Arc<Image>) -> String {
             }
         }
         writeln!(text, "{:?}", image.line_at(symbol.address).unwrap()).unwrap();
-        writeln!(text, "{:?}", image.vtable_type(symbol.address).map(|ty| ty.path().to_owned())).unwrap();
     }
+    // Vtables have no symbols; they are in data that is relocated when the program is loaded.
+    let data = image.segments().iter().filter(|segment| segment.writable).map(|segment| segment.addresses.clone());
+    let words = data.flat_map(|range| (range.start.raw()..range.end.raw()).step_by(8));
+    let vtables = words.filter_map(|at| Some((at, image.vtable_type(FileAddr::new(at))?.path().to_owned())));
+    let vtables: Vec<_> = vtables.collect();
+    writeln!(text, "{vtables:?}").unwrap();
     for path in [
         "fixture::outer::inner::Pair",
         "core::task::poll::Poll",
@@ -118,6 +124,7 @@ fn compare(changed: &Path, flags: &'static [&'static str]) {
     let (before, after) = (Image::open(&program(flags)).unwrap(), Image::open(changed).unwrap());
     let (before, text) = (everything(&before), everything(&after));
     assert!(before.len() > 10_000, "{}", before.len());
+    assert!(before.contains("\"fixture::Droppable\")"), "no vtable was found");
     for (before, after) in before.lines().zip(text.lines()) {
         assert_eq!(before, after);
     }

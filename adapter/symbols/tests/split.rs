@@ -238,3 +238,48 @@ fn broken_packages_and_objects_break_nothing_else() {
     ask(&packed);
     assert!(knows_variables(&Image::open(&program(DEBUG)).unwrap()));
 }
+
+/// A C program with everything that GCC can split off.
+#[test]
+fn what_gcc_splits_is_read() {
+    let folder = Folder::new("gcc");
+    let source = folder.0.join("points.c");
+    let text = "struct point { int x; long y; };\nstruct point origin = { 1, 2 };\n\
+                int sum(struct point *at) { int total = at->x + (int)at->y; return total; }\n\
+                int main(void) { return sum(&origin) - 3; }\n";
+    std::fs::write(&source, text).unwrap();
+    let sets: [&[&str]; 6] = [
+        &["-gdwarf-4", "-gsplit-dwarf"],
+        &["-gdwarf-5", "-gsplit-dwarf"],
+        &["-gdwarf-4", "-gsplit-dwarf", "-gz"],
+        &["-gdwarf-5", "-gsplit-dwarf", "-fdebug-types-section"],
+        &["-gdwarf-4", "-fdebug-types-section"],
+        &["-gdwarf-5", "-fdebug-types-section"],
+    ];
+    for flags in sets {
+        let path = folder.0.join("points");
+        let mut gcc = std::process::Command::new("gcc");
+        let done = gcc.args(flags).args(["-g", "-o"]).arg(&path).arg(&source).current_dir(&folder.0).status().unwrap();
+        assert!(done.success());
+        let image = Image::open(&path).unwrap();
+        let sum = image.functions("sum").first().unwrap_or_else(|| panic!("{flags:?} {:?}", image.missing())).address;
+        let frames = image.frames_at(sum).unwrap();
+        assert_eq!(frames[0].function.declared.as_ref().map(|at| at.line), Some(3), "{flags:?}");
+        let variables = frames[0].variables_at(sum).unwrap();
+        let names: Vec<_> = variables.iter().filter_map(|variable| variable.name.as_deref()).collect();
+        assert_eq!(names, ["at", "total"], "{flags:?}");
+        assert_eq!(variables[1].ty.as_ref().map(|ty| (ty.path(), ty.size())), Some(("int", 4)));
+        assert_eq!(image.statics("origin").len(), 1);
+        assert_eq!(image.missing(), [""; 0], "{flags:?}");
+        if flags.contains(&"-gsplit-dwarf") && flags.contains(&"-fdebug-types-section") {
+            // Type units of split files are not read.
+            continue;
+        }
+        let members = |ty: &weft_symbols::Type| {
+            ty.members().iter().map(|member| (member.name.clone(), member.offset)).collect::<Vec<_>>()
+        };
+        let expected = [(String::from("x"), 0), (String::from("y"), 8)];
+        assert_eq!(members(&image.types("point")[0]), expected, "{flags:?}");
+        assert_eq!(members(image.statics("origin")[0].ty.as_ref().unwrap()), expected, "{flags:?}");
+    }
+}
