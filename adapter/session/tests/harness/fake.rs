@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::said::{Said, line, terms};
@@ -49,6 +50,7 @@ impl FakeFactory {
             given: Mutex::default(),
             memory: Mutex::new((0..=255).collect()),
             libraries: Mutex::default(),
+            gone: AtomicBool::new(false),
         });
         fake.events.send(DebuggeeEvent::ThreadStarted(100));
         *self.made.lock().unwrap() = Some(Arc::clone(&fake));
@@ -123,6 +125,8 @@ pub(crate) struct Fake {
     memory: Mutex<Vec<u8>>,
     /// How many libraries are loaded.
     pub(crate) libraries: Mutex<u64>,
+    /// The program has ended, and nobody was told yet.
+    pub(crate) gone: AtomicBool,
     /// What the next resumes lead to.
     pub(crate) on_resume: Mutex<Vec<DebuggeeEvent>>,
 }
@@ -159,6 +163,11 @@ pub(crate) fn stopped(reason: StopReason) -> Stopped {
 const MEMORY: u64 = 0x1000;
 
 impl Fake {
+    fn is_there(&self) -> Answer<()> {
+        let gone = || Error::new(ErrorId::NoDebuggee, "the program has ended");
+        if self.gone.load(Ordering::SeqCst) { Err(gone()) } else { Ok(()) }
+    }
+
     /// Numbers for that many breakpoints.
     fn take_ids(&self, count: usize) -> Vec<i64> {
         let mut given = self.given.lock().unwrap();
@@ -207,6 +216,7 @@ impl Debuggee for Fake {
     }
 
     fn set_breakpoints(&self, file: &Path, wanted: &[BreakpointSpec]) -> Answer<Vec<Bound>> {
+        self.is_there()?;
         self.note(format!("breakpoints {} {:?}", file.display(), wanted.iter().map(line).collect::<Said>()));
         Ok(wanted
             .iter()
@@ -367,6 +377,7 @@ impl Debuggee for Fake {
     }
 
     fn threads(&self) -> Answer<Vec<ThreadInfo>> {
+        self.is_there()?;
         Ok(vec![ThreadInfo { id: 100, name: "main".into() }, ThreadInfo { id: 101, name: "worker".into() }])
     }
 

@@ -1,5 +1,7 @@
 //! Breakpoints of every kind, moves, memory, files, restarts, and what the client is asked.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::{Value, json};
 use weft_session::ServeOptions;
 use weft_session::debuggee::{DebuggeeEvent, StopReason, Stopped};
@@ -353,6 +355,20 @@ async fn what_is_set_after_the_end_is_there_after_a_restart() {
     let asked = json!({"source": {"path": "/build/src/main.rs"}, "breakpoints": [{"line": 9}]});
     let set = client.body("setBreakpoints", asked).await["breakpoints"][0].clone();
     assert_eq!((&set["verified"], &set["reason"]), (&json!(false), &json!("pending")), "{set}");
+    client.body("restart", json!({})).await;
+    let now = client.until_event("breakpoint").await["body"]["breakpoint"].clone();
+    assert_eq!((&now["id"], &now["verified"]), (&set["id"], &json!(true)), "{now}");
+}
+
+async fn what_is_asked_for_just_at_the_end_comes_after_it() {
+    let mut client = Client::launched().await;
+    client.fake().gone.store(true, Ordering::SeqCst);
+    assert_eq!(client.body("threads", json!({})).await["threads"], json!([]));
+    let asked = json!({"source": {"path": "/build/src/main.rs"}, "breakpoints": [{"line": 9}]});
+    let set = client.body("setBreakpoints", asked).await["breakpoints"][0].clone();
+    assert_eq!((&set["verified"], &set["reason"]), (&json!(false), &json!("pending")), "{set}");
+    client.fake().events.send(DebuggeeEvent::Exited(0));
+    client.until_event("terminated").await;
     client.body("restart", json!({})).await;
     let now = client.until_event("breakpoint").await["body"]["breakpoint"].clone();
     assert_eq!((&now["id"], &now["verified"]), (&set["id"], &json!(true)), "{now}");
