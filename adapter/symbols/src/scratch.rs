@@ -4,12 +4,13 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use memmap2::MmapMut;
 
+use crate::index::cache_folder;
 use crate::mapped::MappedFile;
 
 /// Bytes of disk that are used for one program.
@@ -149,7 +150,9 @@ impl Write for Piece<'_> {
 
 /// A file without a name, in the user's cache or, where that cannot be written to, among the temporary files.
 fn unnamed_file() -> Result<File, String> {
-    let in_cache = cache_folder().ok_or_else(|| ErrorKind::NotFound.into()).and_then(|folder| make(&folder));
+    let in_cache = cache_folder(|name| std::env::var_os(name))
+        .ok_or_else(|| ErrorKind::NotFound.into())
+        .and_then(|folder| make(&folder));
     let made = in_cache.or_else(|_| tempfile::tempfile());
     made.map_err(|error| format!("no temporary file can be made: {error}"))
 }
@@ -157,12 +160,6 @@ fn unnamed_file() -> Result<File, String> {
 fn make(folder: &Path) -> io::Result<File> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     tempfile::tempfile_in(folder)
-}
-
-fn cache_folder() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
-    cache.is_absolute().then(|| cache.join("weft"))
 }
 
 #[cfg(test)]

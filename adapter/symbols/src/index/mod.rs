@@ -34,6 +34,7 @@ use layout::Lists;
 
 pub(crate) use layout::Index;
 pub(crate) use lookup::Group;
+pub(crate) use store::cache_folder;
 pub use store::{CACHE_VARIABLE, IndexStore, MOST_KEPT};
 pub use work::{Cancelled, Watcher, Work};
 

@@ -29,6 +29,20 @@ const STALE: Duration = Duration::from_secs(3600);
 /// The time of last use is noted as often as this.
 const NOTED: Duration = Duration::from_secs(3600);
 
+/// The user's folder for what can be made again: `$WEFT_CACHE_DIR`, else `$XDG_CACHE_HOME/weft`, else `~/.cache/weft`.
+/// `None` if that is switched off, or there is no such place. `variable` reads the environment.
+pub(crate) fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    match variable(CACHE_VARIABLE) {
+        Some(folder) if folder.is_empty() || folder == "off" => None,
+        Some(folder) => std::path::absolute(folder).ok(),
+        None => {
+            let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+            cache.map(|cache| cache.join("weft"))
+        }
+    }
+}
+
 /// A folder with indexes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexStore {
@@ -37,18 +51,9 @@ pub struct IndexStore {
 }
 
 impl IndexStore {
-    /// The user's: `names` below `$WEFT_CACHE_DIR`, else `$XDG_CACHE_HOME/weft`, else `~/.cache/weft`. `None` if that is
-    /// switched off, or there is no such place. `variable` reads the environment.
+    /// The user's: `names` in their [`cache_folder`].
     pub fn of_user(variable: impl Fn(&str) -> Option<OsString>) -> Option<Self> {
-        let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let folder = match variable(CACHE_VARIABLE) {
-            Some(folder) if folder.is_empty() || folder == "off" => return None,
-            Some(folder) => std::path::absolute(folder).ok()?,
-            None => {
-                absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?.join("weft")
-            }
-        };
-        Some(Self::in_folder(folder.join("names"), MOST_KEPT))
+        Some(Self::in_folder(cache_folder(variable)?.join("names"), MOST_KEPT))
     }
 
     /// One with a limit of its own, in bytes.
