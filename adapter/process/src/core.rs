@@ -269,7 +269,7 @@ impl Core {
 /// compared with those in memory. What cannot be compared has not changed as far as we know.
 fn has_changed(dumped: &CoreMemory, mapping: &Mapping) -> bool {
     let differ = || {
-        let file = File::open(mapping.path.as_ref()?).ok()?;
+        let file = open_mapped(mapping.path.as_ref()?)?;
         let begin = dumped.read_bytes(mapping.start, 64).ok()?;
         let table = mapping.start.checked_add(word64(&begin, 32)?)?;
         let count = usize::from(word16(&begin, 56)?);
@@ -303,6 +303,13 @@ fn vdso_mapping(load: &Header) -> Mapping {
         deleted: false,
         label: VDSO.to_owned(),
     }
+}
+
+/// Opens a file that a core file names. Regular files only: the core file may name anything, and opening a pipe waits for
+/// its other end.
+fn open_mapped(path: &Path) -> Option<File> {
+    let regular = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    if regular { File::open(path).ok() } else { None }
 }
 
 /// The mapped files of an `NT_FILE` note. Protections are not in it.
@@ -452,7 +459,7 @@ impl CoreMemory {
             let source = match opened.iter().find(|(known, _)| *known == path) {
                 Some((_, source)) => source.clone(),
                 None => {
-                    let source = File::open(path).ok().map(Arc::new);
+                    let source = open_mapped(path).map(Arc::new);
                     opened.push((path, source.clone()));
                     source
                 }
@@ -563,6 +570,17 @@ mod tests {
         assert_eq!(core.memory.read(MemAddr::new(0x1000), &mut buffer), Ok(8));
         assert_eq!(&buffer[..8], b"memory!!");
         assert!(core.memory.read(MemAddr::new(0x1008), &mut buffer).is_err(), "it was not dumped");
+    }
+
+    #[test]
+    fn a_pipe_that_a_core_file_names_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(open_mapped(&pipe).is_none());
+        assert!(open_mapped(directory.path()).is_none());
+        std::fs::write(directory.path().join("file"), b"").unwrap();
+        assert!(open_mapped(&directory.path().join("file")).is_some());
     }
 
     #[test]

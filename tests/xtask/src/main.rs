@@ -1,5 +1,7 @@
-//! The project's chores: `cargo xtask test`, `cargo xtask bench`.
+//! The project's chores: `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz`.
 
+mod fuzz;
+mod seeds;
 mod stage;
 mod test;
 
@@ -12,6 +14,7 @@ cargo xtask test [NAME..]    everything that must hold, or only the stages of th
 cargo xtask bench [NAME]     weft beside other debuggers: symbols (time and memory to a first stop, showing it; builds
                              a program of more than 500 MB once), run_control (false conditions, steps, attaching);
                              and task_list (`weft tasks`); all, or the one named
+cargo xtask fuzz [SECONDS]   torn files and streams for everything that reads them, for so long in all (120)
 ";
 
 fn main() -> ExitCode {
@@ -19,6 +22,7 @@ fn main() -> ExitCode {
     let done = match arguments.split_first() {
         Some((chore, names)) if chore == "test" => test::run(names),
         Some((chore, rest)) if chore == "bench" => bench(rest),
+        Some((chore, rest)) if chore == "fuzz" => fuzz::run(rest),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

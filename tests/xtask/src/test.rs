@@ -27,6 +27,7 @@ const STAGES: &[(&str, Stage)] = &[
     ("rooms", rooms),
     ("adapter", adapter),
     ("sessions", sessions),
+    ("fuzz", crate::fuzz::stage),
     ("extension", extension),
     ("package", package),
     ("workbench", workbench),
