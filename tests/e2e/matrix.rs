@@ -220,3 +220,23 @@ fn separate_file_by_build_id() {
 fn stripped() {
     nothing(Variant::Stripped);
 }
+
+#[test]
+fn split_packed() {
+    whole(Variant::Profile("split-packed"));
+}
+
+#[test]
+fn split_unpacked() {
+    whole(Variant::Profile("split-unpacked"));
+}
+
+#[test]
+fn dwarf_5_split_packed() {
+    whole(Variant::Dwarf5("dwarf-5-packed"));
+}
+
+#[test]
+fn dwarf_5_split_unpacked() {
+    whole(Variant::Dwarf5("dwarf-5-unpacked"));
+}
