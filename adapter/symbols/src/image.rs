@@ -218,8 +218,8 @@ impl Image {
         self.search.wrong.iter().cloned().chain([self.no_debug_info()]).collect()
     }
 
-    /// Bytes that compressed debug information will have which was not asked for yet: asking takes about a second for every
-    /// 300 MB.
+    /// Bytes that compressed debug information will have which was not asked for yet: whoever asks
+    /// first waits for it.
     pub fn to_inflate(&self) -> u64 {
         self.sections.to_inflate()
     }
