@@ -107,7 +107,12 @@ fn over_dap(adapter: &Adapter, target: &Target, is_weft: bool) -> Looks {
         client.refused("evaluate", nothing);
     }
     let memory = peak_memory(client.adapter_pid());
-    client.ask("disconnect", json!({"terminateDebuggee": true}));
+    if is_weft {
+        client.ask("disconnect", json!({"terminateDebuggee": true}));
+    } else {
+        // Not all of them take what they launched along.
+        process::descendants(client.adapter_pid()).into_iter().for_each(process::kill);
+    }
     Looks { first_stop, first, later, memory }
 }
 

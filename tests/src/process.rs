@@ -26,6 +26,12 @@ pub fn wait_gone(pid: i32, longest: Duration) -> bool {
     unsafe { libc::poll(&raw mut poll, 1, milliseconds) == 1 }
 }
 
+/// Ends a process at once.
+pub fn kill(pid: i32) {
+    // SAFETY: kill takes two numbers.
+    unsafe { libc::kill(pid, libc::SIGKILL) };
+}
+
 /// Whether a process is there and has not ended.
 pub fn lives(pid: i32) -> bool {
     state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))
