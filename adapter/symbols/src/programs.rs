@@ -93,24 +93,25 @@ impl Image {
         }
     }
 
-    /// All programs that name the wanted file.
-    pub(crate) fn programs_naming(&self, wanted: &Wanted) -> Vec<NamingProgram> {
+    /// All programs that name the wanted file, and whether any names a file with its last component.
+    pub(crate) fn programs_naming(&self, wanted: &Wanted) -> (Vec<NamingProgram>, bool) {
         let mut pattern = wanted.basename().to_vec();
         pattern.push(0);
         let finder = memmem::Finder::new(&pattern);
         let mut found = Vec::new();
+        let mut called_so = false;
         let mut strings = Strings::default();
         self.walk_program_headers(|place, version, bytes| {
             if version < 5 && finder.find(bytes).is_none() {
                 return true;
             }
-            let files = self.files_like(place, bytes, wanted, &mut strings);
+            let files = self.files_like(place, bytes, wanted, &mut strings, &mut called_so);
             if !files.is_empty() {
                 found.push(NamingProgram { place, files });
             }
             true
         });
-        found
+        (found, called_so)
     }
 
     /// The files of one program that are the wanted one.
@@ -120,6 +121,7 @@ impl Image {
         header: &mut [u8],
         wanted: &Wanted,
         strings: &mut Strings,
+        called_so: &mut bool,
     ) -> Vec<(u64, Arc<std::path::Path>)> {
         let mut found = Vec::new();
         let mut unit = None;
@@ -127,6 +129,7 @@ impl Image {
             if !strings.ends_with(self, &file.name, wanted.basename()) {
                 continue;
             }
+            *called_so = true;
             let Some(tail) = self.file_tail(&file, None) else { continue };
             if !wanted.may_match(&tail) {
                 continue;

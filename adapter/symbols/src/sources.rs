@@ -50,13 +50,7 @@ impl Image {
     }
 
     fn look_for_source(&self, path: &Path) -> SourceFiles {
-        let exactly = |path: &Path| Wanted::new(path).map_or_else(Vec::new, |wanted| self.programs_naming(&wanted));
-        let called = |path: &Path| match path.to_string_lossy() {
-            // Rust's compiler puts U+FFFD where a name is no UTF-8.
-            Cow::Owned(replaced) => [exactly(path), exactly(Path::new(&replaced))].concat(),
-            Cow::Borrowed(_) => exactly(path),
-        };
-        let mut files = by_file(called(path));
+        let (mut files, mut called_so) = self.files_named(path);
         if !paths::is_whole(path) && files.iter().any(|(file, _)| **file == *path) {
             files.retain(|(file, _)| **file == *path);
         }
@@ -64,16 +58,32 @@ impl Image {
             return files;
         }
         let Ok(real) = path.canonicalize() else { return files };
-        if real != path {
-            files = by_file(called(&real));
-        }
-        if files.is_empty() {
+        let renamed = real.file_name() != path.file_name();
+        // Most libraries have no file of that name at all: they are not walked through again.
+        if called_so {
             files = self.linked(path);
         }
-        if files.is_empty() && real.file_name() != path.file_name() {
+        if files.is_empty() && real != path && (called_so || renamed) {
+            (files, called_so) = self.files_named(&real);
+        }
+        if files.is_empty() && renamed && called_so {
             files = self.linked(&real);
         }
         files
+    }
+
+    /// The files that are called so, and whether there are any with the last component.
+    fn files_named(&self, path: &Path) -> (SourceFiles, bool) {
+        let exactly =
+            |path: &Path| Wanted::new(path).map_or_else(Default::default, |wanted| self.programs_naming(&wanted));
+        let (mut programs, mut called_so) = exactly(path);
+        if let Cow::Owned(replaced) = path.to_string_lossy() {
+            // Rust's compiler puts U+FFFD where a name is no UTF-8.
+            let (more, any) = exactly(Path::new(&replaced));
+            programs.extend(more);
+            called_so |= any;
+        }
+        (by_file(programs), called_so)
     }
 
     /// Files of the same name that are this file on this machine.
@@ -88,7 +98,7 @@ impl Image {
     /// The files with the last component of a path.
     fn files_called(&self, path: &Path) -> SourceFiles {
         let wanted = path.file_name().and_then(|name| Wanted::new(Path::new(name)));
-        wanted.map_or_else(Vec::new, |wanted| by_file(self.programs_naming(&wanted)))
+        wanted.map_or_else(Vec::new, |wanted| by_file(self.programs_naming(&wanted).0))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where a breakpoint landed in one file.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use weft_memory::FileAddr;
 use weft_symbols::{Image, SourceLine};
@@ -56,7 +56,7 @@ pub(crate) enum Instead {
 pub(crate) struct Landing {
     pub(crate) image: Arc<Image>,
     pub(crate) search: Search,
-    pub(crate) instead: Instead,
+    instead: OnceLock<Instead>,
 }
 
 impl Landing {
@@ -67,11 +67,13 @@ impl Landing {
             // An address says by itself which file it is in.
             Asked::Instruction { .. } => Ok(None),
         };
-        let instead = match (asked, &search) {
-            (Asked::Line { file, .. }, Ok(None)) => super::lines::instead(image, file),
-            _ => Instead::Nothing,
-        };
-        Self { image: image.clone(), search, instead }
+        Self { image: image.clone(), search, instead: OnceLock::new() }
+    }
+
+    /// What the file has instead of a line of a source file. It takes a walk through the file, so it is asked only of
+    /// a breakpoint that is set nowhere.
+    pub(super) fn instead(&self, source: &Path) -> &Instead {
+        self.instead.get_or_init(|| super::lines::instead(&self.image, source))
     }
 
     pub(super) fn is_found(&self) -> bool {

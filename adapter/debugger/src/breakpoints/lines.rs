@@ -77,7 +77,7 @@ pub(super) fn settle(
                 .map(|column| format!("nothing begins at column {column}; stops where the line does")),
         ),
         None => {
-            settled.similar = landings.iter().find_map(|landing| match &landing.instead {
+            settled.similar = landings.iter().find_map(|landing| match landing.instead(file) {
                 Instead::Similar(source) => Some(source.clone()),
                 _ => None,
             });
@@ -93,7 +93,7 @@ pub(super) fn settle(
 fn unbound_because(landings: &[Landing], modules: &Modules, file: &Path, line: u32) -> String {
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     let program = modules.iter().next().map(|module| module.image.name()).unwrap_or_default();
-    if landings.iter().any(|landing| landing.instead == Instead::OtherLines) {
+    if landings.iter().any(|landing| *landing.instead(file) == Instead::OtherLines) {
         return format!("{name} has no code at or after line {line}");
     }
     let missing = modules.iter().next().map(|module| module.image.missing()).unwrap_or_default();
