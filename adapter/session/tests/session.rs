@@ -292,6 +292,31 @@ async fn a_read_can_be_cancelled_and_blocks_nobody() {
     assert!(!client.rest().await.contains(&"evaluate".to_owned()));
 }
 
+async fn work_that_takes_long_is_shown_and_given_up() {
+    let mut client = Client::connect();
+    let mut capable = initialize();
+    capable["supportsProgressReporting"] = json!(true);
+    client.body("initialize", capable).await;
+    client.send("launch", json!({"program": "/bin/true"})).await;
+    client.until_event("initialized").await;
+    let slow = json!({"breakpoints": [{"name": "slow"}]});
+    let request = client.send("setFunctionBreakpoints", slow.clone()).await;
+    let start = client.until_event("progressStart").await["body"].clone();
+    let id = start["progressId"].clone();
+    assert_eq!(start, json!({"progressId": id, "title": "Reading names", "cancellable": true, "percentage": 40}));
+    client.body("cancel", json!({"progressId": id})).await;
+    let response = client.response(request).await;
+    assert_eq!((&response["success"], &response["message"]), (&json!(false), &json!("cancelled")));
+    assert_eq!(client.until_event("progressEnd").await["body"], json!({"progressId": id}));
+    // The request's own number does as well.
+    let request = client.send("setFunctionBreakpoints", slow).await;
+    client.until_event("progressStart").await;
+    client.body("cancel", json!({"requestId": request})).await;
+    assert_eq!(client.response(request).await["message"], "cancelled");
+    client.until_event("progressEnd").await;
+    client.body("setFunctionBreakpoints", json!({"breakpoints": []})).await;
+}
+
 async fn a_panic_is_an_error_of_one_request() {
     let mut client = Client::stopped().await;
     let (id, message) = client.error("evaluate", json!({"expression": "panic"})).await;

@@ -13,6 +13,30 @@ use weft_session::debuggee::*;
 use weft_session::{EventSender, Factory, Terminal, TerminalCommand};
 use weft_tasks::{FrameKind, Location, RuntimeKey, RuntimeKind, Snapshot, State, TaskKey, TaskKind, Wait, WaitKind};
 
+/// Work that is over when it is given up.
+#[derive(Default)]
+struct SlowWork {
+    given_up: Gate,
+}
+
+impl Work for SlowWork {
+    fn title(&self) -> String {
+        "Reading names".into()
+    }
+
+    fn percentage(&self) -> Option<u64> {
+        Some(40)
+    }
+
+    fn wait(&self, at_most: std::time::Duration) -> bool {
+        self.given_up.wait_for(at_most)
+    }
+
+    fn cancel(&self) {
+        self.given_up.open();
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct FakeFactory {
     made: Mutex<Option<Arc<Fake>>>,
@@ -105,6 +129,12 @@ impl Gate {
 
     pub(crate) fn wait(&self) {
         drop(self.changed.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());
+    }
+
+    /// Waits for so long at most; says whether it is open.
+    fn wait_for(&self, at_most: std::time::Duration) -> bool {
+        let closed = self.open.lock().unwrap();
+        *self.changed.wait_timeout_while(closed, at_most, |open| !*open).unwrap().0
     }
 }
 
@@ -232,6 +262,12 @@ impl Debuggee for Fake {
     }
 
     fn set_function_breakpoints(&self, wanted: &[FunctionSpec]) -> Answer<Vec<Bound>> {
+        if wanted.iter().any(|spec| spec.name == "slow") {
+            let work = Arc::new(SlowWork::default());
+            self.events.work(Arc::clone(&work) as Arc<dyn Work>);
+            work.given_up.wait();
+            return Err(Error::new(ErrorId::Cancelled, "it was given up"));
+        }
         let said: Said = wanted.iter().map(|spec| terms(spec.name.clone(), &spec.terms)).collect();
         self.note(format!("functions {said:?}"));
         Ok(self.bound(wanted.len()))
