@@ -156,7 +156,7 @@ impl Session {
                 Event::ThreadExited(tid) => assert!(self.dead.insert(tid)),
                 Event::Note(text) => eprintln!("note: {text}"),
                 Event::BreakpointChanged(bound) => self.changed.push(bound),
-                Event::ModulesChanged => {}
+                Event::ModulesChanged | Event::Working(_) => {}
                 event => return event,
             }
         }
