@@ -16,7 +16,17 @@ pub(crate) struct MappedFile {
     file: Option<Arc<File>>,
     /// Where in it the mapping begins.
     start: u64,
+    /// Size and time of last change when it was mapped; none if nobody else can change it.
+    stamp: Option<Stamp>,
     map: Mmap,
+}
+
+/// A file's size and the time of its last change (seconds, nanoseconds), which tell whether it is still the same.
+pub(crate) type Stamp = [i64; 3];
+
+fn stamp_of(file: &File) -> io::Result<Stamp> {
+    let metadata = file.metadata()?;
+    Ok([metadata.len().cast_signed(), metadata.mtime(), metadata.mtime_nsec()])
 }
 
 impl MappedFile {
@@ -25,8 +35,8 @@ impl MappedFile {
         // SAFETY: the mapping is read-only, and the bytes are treated as untrusted data throughout. A file that is
         // truncated by somebody while it is mapped raises SIGBUS, as it would in the program that runs from it; linkers
         // and package managers replace files instead of writing into them for that reason.
-        let map = unsafe { Mmap::map(&file)? };
-        Ok(Self { file: Some(Arc::new(file)), start: 0, map })
+        let (stamp, map) = (stamp_of(&file)?, unsafe { Mmap::map(&file)? });
+        Ok(Self { file: Some(Arc::new(file)), start: 0, stamp: Some(stamp), map })
     }
 
     /// Maps a part of a file that nobody else can open.
@@ -34,12 +44,12 @@ impl MappedFile {
         let size = usize::try_from(length).map_err(io::Error::other)?;
         // SAFETY: the mapping is read-only, and nobody else has the file: it keeps its length, and this part its bytes.
         let map = unsafe { MmapOptions::new().offset(start).len(size).map(&**file)? };
-        Ok(Self { file: Some(Arc::clone(file)), start, map })
+        Ok(Self { file: Some(Arc::clone(file)), start, stamp: None, map })
     }
 
     /// Memory that is filled.
     pub(crate) fn memory(bytes: MmapMut) -> io::Result<Self> {
-        Ok(Self { file: None, start: 0, map: bytes.make_read_only()? })
+        Ok(Self { file: None, start: 0, stamp: None, map: bytes.make_read_only()? })
     }
 
     /// Opens a file that somebody else's words led to: only a regular one with something in it.
@@ -56,11 +66,15 @@ impl MappedFile {
         &self.map
     }
 
-    /// The file's size and the time of its last change (seconds, nanoseconds), which tell whether it is still the same.
-    /// `None` for memory.
-    pub(crate) fn stamp(&self) -> Option<[i64; 3]> {
-        let metadata = self.file.as_ref()?.metadata().ok()?;
-        Some([metadata.len().cast_signed(), metadata.mtime(), metadata.mtime_nsec()])
+    /// What the file was like when it was mapped. `None` for one that nobody else can change.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.stamp
+    }
+
+    /// Whether nobody wrote into the file since it was mapped.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        let now = self.file.as_ref().and_then(|file| stamp_of(file).ok());
+        self.stamp.is_none() || self.stamp == now
     }
 
     /// Copies bytes without touching the mapping; says how many there were. An error of the disk reads as the end of the

@@ -205,6 +205,11 @@ impl<'a> UnitSource<'a> {
         matches!(self.origin, Some(Origin::Own | Origin::Types))
     }
 
+    /// Whether it is the other half of a split unit, in another file.
+    pub(crate) fn is_split(&self) -> bool {
+        self.origin.is_none()
+    }
+
     /// A unit ready to be read. It lacks name, directory and line program, which need other sections.
     pub(crate) fn unit(&self, image: &Image) -> Result<gimli::Unit<Slice<'a>>, SymbolError> {
         let end = self.offset.saturating_add(self.length);
@@ -291,6 +296,11 @@ impl Image {
             abbreviations: &entry.abbreviations,
             origin: Some(entry.origin),
         })
+    }
+
+    /// Whether the other half of a split unit is there.
+    pub(crate) fn has_split(&self, index: UnitIndex) -> bool {
+        matches!(self.split_source(index), Ok(Some(_)))
     }
 
     fn split_source(&self, index: UnitIndex) -> Result<Option<UnitSource<'_>>, SymbolError> {

@@ -63,7 +63,7 @@ impl Facts for PathFacts<'_> {
         let component = Component::parse(component);
         let exists = |number: &u32| {
             component.sibling(*number).is_some_and(|(function, environment)| {
-                !self.image.types_of_any_arguments(&join(scope, &environment)).is_empty()
+                self.image.types_of_any_arguments(&join(scope, &environment)).next().is_some()
                     || !self.image.functions(&join(scope, &function)).is_empty()
             })
         };
@@ -86,7 +86,7 @@ impl PathFacts<'_> {
         let name = environment_name(self.components.get(at)?);
         let near = self.near(scope, |tag| tag == gimli::DW_TAG_structure_type, &name);
         let near = near.and_then(|die| self.image.type_at(die));
-        near.or_else(|| self.image.types_of_any_arguments(&join(scope, &name)).into_iter().next())
+        near.or_else(|| self.image.types_of_any_arguments(&join(scope, &name)).next())
     }
 
     /// The function that encloses the block at a place of the path: the nearest `async fn` body or named function.

@@ -91,8 +91,11 @@ fn ask_everything(image: &Arc<Image>) {
     let _ = image.line_at(image.entry());
     let _ = (image.breakpoint_locations(Path::new("lines.rs"), 1..=100), image.sources());
     let _ = (image.types("u32"), image.functions("fixture::main"), image.statics("fixture::COUNTER"));
-    let _ =
-        (image.types_of_any_arguments("core::option::Option"), image.symbol("main"), image.symbols_containing("main"));
+    let _ = (
+        image.types_of_any_arguments("core::option::Option").count(),
+        image.symbol("main"),
+        image.symbols_containing("main"),
+    );
     let _ = image.vtable_type(FileAddr::new(u64::MAX));
 }
 

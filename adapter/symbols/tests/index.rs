@@ -69,11 +69,11 @@ fn types_are_found_whatever_their_arguments() {
     for flags in ALL {
         let image = image(flags);
         let mut names: Vec<_> =
-            image.types_of_any_arguments("fixture::outer::inner::Pair").iter().map(|ty| ty.name().to_owned()).collect();
+            image.types_of_any_arguments("fixture::outer::inner::Pair").map(|ty| ty.name().to_owned()).collect();
         names.sort();
         assert_eq!(names, ["Pair<u32, &str>", "Pair<u8, u16>"]);
-        assert_eq!(image.types_of_any_arguments("fixture::generic_await::{async_fn_env#0}").len(), 2);
-        assert_eq!(image.types_of_any_arguments("fixture::Droppable").len(), 1);
+        assert_eq!(image.types_of_any_arguments("fixture::generic_await::{async_fn_env#0}").count(), 2);
+        assert_eq!(image.types_of_any_arguments("fixture::Droppable").count(), 1);
     }
 }
 

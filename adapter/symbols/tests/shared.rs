@@ -99,7 +99,7 @@ fn everything(image: &Arc<Image>) -> String {
         "u32",
         "alloc::string::String",
     ] {
-        let mut types = image.types_of_any_arguments(path);
+        let mut types: Vec<_> = image.types_of_any_arguments(path).collect();
         types.sort_by_key(|ty| ty.path().to_owned());
         for ty in types {
             describe(&ty, 1, &mut text);

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use support::{COMPRESSED, DEBUG, OPTIMISED, OPTIMISED_DWARF_5, WHOLE_PROGRAM, program};
+use support::{COMPRESSED, DEBUG, OPTIMISED, OPTIMISED_DWARF_5, PACKED, WHOLE_PROGRAM, program};
 use weft_symbols::{FunctionQuery, Image, IndexStore, MOST_KEPT};
 
 /// A folder for indexes.
@@ -49,7 +49,7 @@ fn answers(image: &Arc<Image>) -> String {
         note(&image.types(path).iter().map(|ty| (ty.path().to_owned(), ty.size())).collect::<Vec<_>>());
     }
     for path in ["fixture::outer::inner::Pair", "core::option::Option"] {
-        let mut paths: Vec<_> = image.types_of_any_arguments(path).iter().map(|ty| ty.path().to_owned()).collect();
+        let mut paths: Vec<_> = image.types_of_any_arguments(path).map(|ty| ty.path().to_owned()).collect();
         paths.sort();
         note(&paths);
     }
@@ -165,4 +165,62 @@ fn many_write_at_once() {
         }
     });
     assert_eq!(folder.files().len(), 1);
+}
+
+/// A copy of a split program, and its package beside it.
+fn split_program(folder: &Folder) -> (PathBuf, PathBuf) {
+    let (copy, from) = (folder.0.path().join("program"), program(PACKED));
+    let package = copy.with_added_extension("dwp");
+    std::fs::copy(&from, &copy).unwrap();
+    std::fs::copy(from.with_added_extension("dwp"), &package).unwrap();
+    (copy, package)
+}
+
+#[test]
+fn what_is_not_whole_is_not_kept() {
+    let folder = Folder::new();
+    let (program, package) = split_program(&folder);
+    let elsewhere = folder.0.path().join("elsewhere");
+    std::fs::rename(&package, &elsewhere).unwrap();
+    let lacking = answers(&folder.open(&program));
+    assert_eq!(folder.files(), [""; 0].map(PathBuf::from));
+    std::fs::rename(&elsewhere, &package).unwrap();
+    let whole = answers(&folder.open(&program));
+    assert_eq!(whole, answers(&Image::open(&program).unwrap()));
+    assert_ne!(whole, lacking);
+    // An index of the whole does not make up for what is missing now.
+    folder.only_file();
+    std::fs::remove_file(&package).unwrap();
+    assert_eq!(answers(&folder.open(&program)), lacking);
+}
+
+#[test]
+fn a_file_that_changes_meanwhile_is_not_taken_for_the_new_one() {
+    let folder = Folder::new();
+    let copy = folder.0.path().join("program");
+    std::fs::copy(program(DEBUG), &copy).unwrap();
+    let touch = |time| std::fs::File::options().append(true).open(&copy).unwrap().set_modified(time).unwrap();
+    let image = folder.open(&copy);
+    touch(std::time::SystemTime::UNIX_EPOCH);
+    image.index().unwrap();
+    assert_eq!(folder.files(), [""; 0].map(PathBuf::from), "it was written into since it was opened");
+    folder.open(&copy).index().unwrap();
+    let kept = std::fs::read(folder.only_file()).unwrap();
+    // Nor is what was kept before used by one that sees the change.
+    let image = folder.open(&copy);
+    touch(std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1));
+    assert_eq!(answers(&image), answers(&Image::open(&copy).unwrap()));
+    assert_eq!(std::fs::read(folder.only_file()).unwrap(), kept);
+}
+
+#[test]
+fn names_that_cannot_be_read_are_not_kept() {
+    let folder = Folder::new();
+    let copy = folder.0.path().join("program");
+    let mut objcopy = std::process::Command::new("objcopy");
+    let done = objcopy.arg("--remove-section=.debug_str").arg(program(DEBUG)).arg(&copy).status();
+    let Ok(done) = done else { return eprintln!("there is no objcopy here") };
+    assert!(done.success());
+    folder.open(&copy).index().unwrap();
+    assert_eq!(folder.files(), [""; 0].map(PathBuf::from));
 }

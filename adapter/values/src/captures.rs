@@ -63,10 +63,14 @@ impl WideCaptures {
     }
 }
 
+/// Instances of one closure that are looked at; of a function that has more, some variables stay as they are described.
+const MOST_ENVIRONMENTS: usize = 1024;
+
 fn closure_environments(code: &CodeFrame) -> Vec<Type> {
     match code.function.path.rsplit_once("{closure#") {
         Some((before, after)) if after.ends_with('}') => {
-            code.image.types_of_any_arguments(&format!("{before}{{closure_env#{after}"))
+            let path = format!("{before}{{closure_env#{after}");
+            code.image.types_of_any_arguments(&path).take(MOST_ENVIRONMENTS).collect()
         }
         _ => Vec::new(),
     }

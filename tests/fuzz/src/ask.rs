@@ -39,7 +39,7 @@ fn whole(image: &Arc<Image>) -> Module {
 }
 
 fn ask_names(image: &Arc<Image>) {
-    let _ = (image.functions("main"), image.types("core::option::Option"), image.types_of_any_arguments("int"));
+    let _ = (image.functions("main"), image.types("core::option::Option"), image.types_of_any_arguments("int").count());
     let _ = image.symbols_containing("main");
     for name in image.statics_of("seed", MOST) {
         let _ = name;

@@ -318,6 +318,9 @@ fn layout(future: &Type, scheduler: &Type) -> Option<Layout> {
     Some(Layout { id, stage: from_header(stage.checked_add(inner)?)?, stages: choice(&stage_type, part, &|_| true) })
 }
 
+/// Kinds of tasks that are looked through for one; each place that spawns makes one.
+const MOST_CELLS: usize = 16 * 1024;
+
 /// `Cell<T, S>` of exactly these arguments.
 fn cell_type(future: &Type, scheduler: &Type) -> Option<Type> {
     let path = format!("tokio::runtime::task::core::Cell<{}, {}>", future.path(), scheduler.path());
@@ -328,7 +331,7 @@ fn cell_type(future: &Type, scheduler: &Type) -> Option<Type> {
         };
         image
             .types_of_any_arguments("tokio::runtime::task::core::Cell")
-            .into_iter()
+            .take(MOST_CELLS)
             .find(|cell| same(cell, "T", future) && same(cell, "S", scheduler))
     })
 }

@@ -16,19 +16,22 @@ const WINDOW: usize = 256 * 1024;
 pub(crate) struct Identity {
     /// The build-id in hexadecimal digits, or the hash of the content.
     pub(crate) key: String,
-    /// Of the key, the sizes, times and sections of all files, and of the version of weft that reads them.
+    /// Of the key, the sizes, times and sections of all files, and of the code that reads them.
     pub(crate) hash: u128,
 }
 
 impl Identity {
-    /// Reads it off the files. One without a build-id is read from begin to end. `None` if that fails.
+    /// Reads it off the files, as they were when they were opened. One without a build-id is read from begin to end. `None`
+    /// if that fails.
     pub(crate) fn of(image: &Image) -> Option<Self> {
         let key = match image.build_id().filter(|id| !id.is_empty() && id.len() <= MOST_BUILD_ID) {
             Some(id) => id.iter().map(|byte| format!("{byte:02x}")).collect(),
             None => format!("content-{:032x}", content(image.sections().files().first()?)?),
         };
         let mut hasher = XxHash3_128::new();
+        // The version of weft, and of this crate's sources what the build script worked out.
         hasher.write(env!("CARGO_PKG_VERSION").as_bytes());
+        hasher.write(env!("WEFT_SYMBOLS_SOURCES").as_bytes());
         hasher.write(&FORMAT.to_le_bytes());
         hasher.write(key.as_bytes());
         for file in image.sections().files() {
@@ -42,6 +45,11 @@ impl Identity {
             hasher.write(&length.to_le_bytes());
         }
         Some(Self { key, hash: hasher.finish_128() })
+    }
+
+    /// Whether the files still are what they were when they were opened.
+    pub(crate) fn holds(image: &Image) -> bool {
+        image.sections().files().iter().all(|file| file.is_unchanged())
     }
 
     /// What the stored index is called.

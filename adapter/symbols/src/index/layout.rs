@@ -2,7 +2,8 @@
 //! the check sums of both. All numbers are little-endian.
 //!
 //! ```text
-//! 0     magic, format, identity, length of the tables, sum of the sums, place and count of each table, sum of all this
+//! 0     magic, format, identity, length of the tables, sum of the sums, place and count of each table, number of the first
+//!       unit that another file holds plus one (0: none does), sum of all this
 //! 4096  the tables, one after the other, in blocks of 4096 bytes
 //! …     a sum (8 bytes) for each block
 //! ```
@@ -15,12 +16,13 @@ use super::blocks::{BLOCK_LENGTH, BlockWriter, Blocks, Damaged, Source, sum};
 use super::identity::Identity;
 use super::interned::{Node, NodeId};
 use crate::DieOffset;
+use crate::units::UnitIndex;
 
 const MAGIC: [u8; 8] = *b"weft\0idx";
 /// Changes whenever what is written does.
-pub(crate) const FORMAT: u32 = 1;
-/// Bytes of the header: three fixed fields, the identity, two lengths, the tables, its own sum.
-const HEADER: usize = 8 + 8 + 16 + 16 + TABLES * 16 + 8;
+pub(crate) const FORMAT: u32 = 2;
+/// Bytes of the header: three fixed fields, the identity, two lengths, the tables, a unit, its own sum.
+const HEADER: usize = 8 + 8 + 16 + 16 + TABLES * 16 + 8 + 8;
 const TABLES: usize = 8;
 /// The tables' blocks begin here.
 const BODY: u64 = BLOCK_LENGTH;
@@ -222,6 +224,10 @@ pub(crate) struct Lists {
     pub(crate) statics: Vec<Entry>,
     pub(crate) anchors: Vec<Anchor>,
     pub(crate) strings: Vec<Box<[u8]>>,
+    /// Whether nothing was missing that may be there the next time. Not written: only what is whole is kept.
+    pub(crate) is_whole: bool,
+    /// The first unit that was read from another file, if there is one.
+    pub(crate) split: Option<UnitIndex>,
 }
 
 impl Lists {
@@ -248,7 +254,7 @@ impl Lists {
         let sums: Vec<u8> = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
         out.write_all(&sums)?;
         out.seek(SeekFrom::Start(0))?;
-        out.write_all(&header(identity, length, &sums, &places))?;
+        out.write_all(&header(identity, length, &sums, &places, self.split))?;
         out.flush()?;
         Ok(out)
     }
@@ -269,7 +275,7 @@ fn table<W: Write, R: Record>(
     Ok(())
 }
 
-fn header(identity: &Identity, length: u64, sums: &[u8], places: &[[u64; 2]]) -> Vec<u8> {
+fn header(identity: &Identity, length: u64, sums: &[u8], places: &[[u64; 2]], split: Option<UnitIndex>) -> Vec<u8> {
     let mut header = Vec::with_capacity(HEADER);
     header.extend_from_slice(&MAGIC);
     header.extend_from_slice(&FORMAT.to_le_bytes());
@@ -280,6 +286,8 @@ fn header(identity: &Identity, length: u64, sums: &[u8], places: &[[u64; 2]]) ->
     for number in places.iter().flatten() {
         header.extend_from_slice(&number.to_le_bytes());
     }
+    let split = split.map_or(0, |unit| (unit as u64).saturating_add(1));
+    header.extend_from_slice(&split.to_le_bytes());
     header.extend_from_slice(&sum(&header).to_le_bytes());
     header
 }
@@ -296,6 +304,8 @@ pub(crate) struct Index {
     pub(crate) anchors: Table<Anchor>,
     string_ends: Table<u64>,
     strings: Table<u8>,
+    /// The first unit that was read from another file, if there is one.
+    pub(crate) split: Option<UnitIndex>,
 }
 
 impl Index {
@@ -334,6 +344,7 @@ impl Index {
             anchors: table_at(&mut fields, length).ok_or(outside)?,
             string_ends: table_at(&mut fields, length).ok_or(outside)?,
             strings: table_at(&mut fields, length).ok_or(outside)?,
+            split: fields.u64().checked_sub(1).and_then(|unit| UnitIndex::try_from(unit).ok()),
             blocks: Blocks::new(source, BODY, length, sums),
         })
     }

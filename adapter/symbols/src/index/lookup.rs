@@ -40,20 +40,22 @@ impl Image {
     /// Types of exactly this path (`tokio::runtime::task::core::Header`, `tokio::sync::mutex::MutexGuard<u32>`), one
     /// DIE per distinct path.
     pub fn types(self: &Arc<Self>, path: &str) -> Vec<Type> {
-        self.types_like(path, Match::Exact)
+        self.types_like(path, Match::Exact).collect()
     }
 
-    /// Types of this path whatever their generic arguments (`tokio::runtime::task::core::Cell`).
-    pub fn types_of_any_arguments(self: &Arc<Self>, path: &str) -> Vec<Type> {
+    /// Types of this path whatever their generic arguments (`tokio::runtime::task::core::Cell`). Each is read when it is
+    /// asked for: there are 12,000 `Option` in a large program, so whoever goes on to the end sets a bound.
+    pub fn types_of_any_arguments(self: &Arc<Self>, path: &str) -> impl Iterator<Item = Type> + use<> {
         self.types_like(path, Match::AnyArguments)
     }
 
-    fn types_like(self: &Arc<Self>, path: &str, how: Match) -> Vec<Type> {
+    fn types_like(self: &Arc<Self>, path: &str, how: Match) -> impl Iterator<Item = Type> + use<> {
         let found = self.ask(|index| Query::new(self.sections(), index, path, how).entries(&index.types));
         // A name of another file's is kept beside the same name of the image's own.
         let mut seen = FxHashSet::default();
-        let types = found.into_iter().filter_map(|entry| self.type_at(entry.die));
-        types.filter(|ty| seen.insert(ty.path().to_owned())).collect()
+        let image = Arc::clone(self);
+        let types = found.into_iter().filter_map(move |entry| image.type_at(entry.die));
+        types.filter(move |ty| seen.insert(ty.path().to_owned()))
     }
 
     /// Functions with code of this path, whatever their generic arguments (`tokio::runtime::task::raw::poll`).

@@ -76,8 +76,9 @@ pub fn keep_indexes(store: IndexStore) {
 pub(crate) struct IndexCell {
     store: OnceLock<Arc<IndexStore>>,
     watcher: OnceLock<Watcher>,
+    identity: OnceLock<Option<Identity>>,
     first: OnceLock<Index>,
-    /// Made when the first one turned out to be damaged.
+    /// Made, in memory, when the first one turned out to be damaged.
     second: OnceLock<Option<Index>>,
     /// Held by the one who makes the first.
     making: Mutex<()>,
@@ -150,24 +151,44 @@ impl Image {
         let Some(first) = self.needed_index() else { return T::default() };
         question(first).unwrap_or_else(|Damaged| {
             tracing::warn!(file = %self.name(), "the stored index of names is damaged and made anew");
-            let anew = || self.make_index(&Work::new(self.name()));
-            let second = self.index_cell().second.get_or_init(anew).as_ref();
+            let second = self.index_cell().second.get_or_init(|| self.undamaged_index()).as_ref();
             second.and_then(|second| question(second).ok()).unwrap_or_default()
         })
     }
 
-    /// The index that is kept of this program.
+    /// The index that is kept of this program. It was made when nothing was missing. Of split units the first is looked for,
+    /// since a package holds all of them; where a single object's file is missing now, what the index tells of it leads to
+    /// DIEs that cannot be read.
     fn find_index(&self) -> Option<Index> {
         let start = Instant::now();
         let store = self.index_cell().store()?;
-        let identity = Identity::of(self)?;
-        let found = Index::open(Source::File(store.open(&identity)?), &identity);
+        let identity = self.identity()?;
+        let found = Index::open(Source::File(store.open(identity)?), identity);
         tracing::debug!(file = %self.name(), error = found.as_ref().err(), elapsed = ?start.elapsed(), "a stored index");
-        found.ok()
+        let found = found.ok().filter(|index| index.split.is_none_or(|unit| self.has_split(unit)));
+        found.filter(|_| self.missing().is_empty() && Identity::holds(self))
+    }
+
+    /// What it was when it was opened; worked out once.
+    fn identity(&self) -> Option<&Identity> {
+        self.index_cell().identity.get_or_init(|| Identity::of(self)).as_ref()
     }
 
     /// Reads all units, and keeps what was found. `None` if that was given up.
     fn make_index(&self, work: &Work) -> Option<Index> {
+        let lists = self.read_names(work)?;
+        self.stored(&lists).or_else(|| in_memory(&lists))
+    }
+
+    /// One that nothing on the disk can damage; the stored one is replaced.
+    fn undamaged_index(&self) -> Option<Index> {
+        let lists = self.read_names(&Work::new(self.name()))?;
+        drop(self.stored(&lists));
+        in_memory(&lists)
+    }
+
+    /// Reads all units. `None` if that was given up.
+    fn read_names(&self, work: &Work) -> Option<Lists> {
         let start = Instant::now();
         work.expect(self.sections().len(SectionId::DebugInfo) as u64);
         let needed = &self.index_cell().needed;
@@ -179,20 +200,22 @@ impl Image {
         let passed = start.elapsed();
         let lists = prepare::lists(found, self.sections());
         let prepared = start.elapsed();
-        let index = self.stored(&lists).or_else(|| in_memory(&lists));
         let (types, functions) = (lists.types.len(), lists.functions.len());
         tracing::debug!(file = %self.name(), types, functions, ?passed, ?prepared, elapsed = ?start.elapsed(), "indexed");
-        index
+        Some(lists)
     }
 
-    /// Writes an index into the folder for them. `None` if that is not possible, or if files were missing that may be there
-    /// the next time.
+    /// Writes an index into the folder for them. `None` if that is not possible, if something was missing that may be there
+    /// the next time, or if somebody wrote into a file since it was opened.
     fn stored(&self, lists: &Lists) -> Option<Index> {
-        let store = self.index_cell().store().filter(|_| self.missing().is_empty())?;
-        let identity = Identity::of(self)?;
-        let write = |file: &File| lists.write(&identity, BufWriter::new(file)).map(|_| ());
-        match store.keep(&identity, write) {
-            Ok(file) => Index::open(Source::File(file), &identity).ok(),
+        let store = self.index_cell().store()?;
+        let identity = self.identity()?;
+        if !lists.is_whole || !self.missing().is_empty() || !Identity::holds(self) {
+            return None;
+        }
+        let write = |file: &File| lists.write(identity, BufWriter::new(file)).map(|_| ());
+        match store.keep(identity, write) {
+            Ok(file) => Index::open(Source::File(file), identity).ok(),
             Err(error) => {
                 tracing::debug!(%error, file = %self.name(), "the index is not kept");
                 None

@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gimli::{Abbreviation, AttributeValue, EntriesRaw, LittleEndian, SectionId};
 
@@ -13,7 +13,7 @@ use super::interned::{INLINE, Names, Node, NodeId, ROOT, Strings};
 use crate::sections::Slice;
 use crate::space::UnitPlace;
 use crate::statics;
-use crate::units::{UnitSource, parse_header};
+use crate::units::{UnitIndex, UnitSource, parse_header};
 use crate::{DieOffset, Image};
 
 /// Threads at most: the pass is bound by memory long before.
@@ -44,6 +44,10 @@ pub(crate) struct Found {
     /// Abstract DIEs of functions that were inlined somewhere.
     pub(crate) inlined: Vec<(NodeId, DieOffset)>,
     pub(crate) statics: Vec<(NodeId, DieOffset)>,
+    /// Whether every unit was there to be read.
+    pub(crate) is_whole: bool,
+    /// The first unit that was read from another file, if there is one.
+    pub(crate) split: Option<UnitIndex>,
 }
 
 /// A function's name, or where to look for it.
@@ -103,6 +107,8 @@ struct Whole {
     forwards: Vec<(DieOffset, DieOffset)>,
     pending: Vec<(u64, DieOffset, DieOffset)>,
     inlined: Vec<DieOffset>,
+    is_whole: bool,
+    split: Option<UnitIndex>,
 }
 
 /// Reads all units. A unit that breaks off gives what was read of it. `None` if `read_on`, which is told of each unit how
@@ -119,13 +125,17 @@ pub(crate) fn run(image: &Image, read_on: impl Fn(usize) -> ControlFlow<()> + Sy
         let own = read();
         spawned
             .into_iter()
-            .filter_map(|thread| thread.join().ok())
+            .map(|thread| thread.join().unwrap_or_else(|_| lock(&whole).torn()))
             .fold(own, |all, flow| if all.is_break() { all } else { flow })
     });
     for section in [SectionId::DebugAbbrev, SectionId::DebugStrOffsets, SectionId::DebugAddr, SectionId::DebugRanges] {
         image.sections().release(section);
     }
     flow.is_continue().then(|| whole.into_inner().unwrap_or_else(PoisonError::into_inner).finish())
+}
+
+fn lock(whole: &Mutex<Whole>) -> MutexGuard<'_, Whole> {
+    whole.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read_units(
@@ -140,9 +150,15 @@ fn read_units(
         if index >= image.units().list().len() {
             return ControlFlow::Continue(());
         }
-        let Ok(source) = image.unit_source(index) else { continue };
+        let Ok(source) = image.unit_source(index) else {
+            lock(whole).torn()?;
+            continue;
+        };
         read_on(source.length)?;
         source.sections.read_into(source.section, source.offset, source.length, &mut bytes);
+        if bytes.len() != source.length {
+            lock(whole).torn()?;
+        }
         let mut unit = UnitNames::new();
         if let Err(error) = read_unit(image, &source, &bytes, &mut unit) {
             tracing::debug!(%error, unit = index, file = %image.name(), "a unit breaks off");
@@ -150,7 +166,11 @@ fn read_units(
         if bytes.capacity() > KEPT_BUFFER {
             bytes = Vec::new();
         }
-        whole.lock().unwrap_or_else(PoisonError::into_inner).take(unit);
+        let mut whole = lock(whole);
+        if source.is_split() {
+            whole.split = Some(whole.split.map_or(index, |first| first.min(index)));
+        }
+        whole.take(unit);
     }
 }
 
@@ -174,7 +194,15 @@ impl Whole {
             forwards: Vec::new(),
             pending: Vec::new(),
             inlined: Vec::new(),
+            is_whole: true,
+            split: None,
         }
+    }
+
+    /// Something could not be read that may be there the next time; the rest is read all the same.
+    fn torn(&mut self) -> ControlFlow<()> {
+        self.is_whole = false;
+        ControlFlow::Continue(())
     }
 
     /// Takes in what is in one unit.
@@ -235,7 +263,15 @@ impl Whole {
         }
         self.names.seal();
         let types = (0..).zip(self.types).filter(|(_, die)| *die != NO_TYPE).collect();
-        Found { names: self.names, types, functions: self.functions, inlined, statics: self.statics }
+        Found {
+            names: self.names,
+            types,
+            functions: self.functions,
+            inlined,
+            statics: self.statics,
+            is_whole: self.is_whole,
+            split: self.split,
+        }
     }
 
     /// The name of a function without code of its own.
@@ -442,15 +478,16 @@ impl<'s> UnitWalk<'_, 's> {
 
     fn string(&mut self, value: AttributeValue<Slice<'s>>) -> Option<u32> {
         let offset = match value {
-            AttributeValue::DebugStrRef(offset) if self.own_strings => offset.0,
+            AttributeValue::DebugStrRef(offset) if self.own_strings => Some(offset.0),
             AttributeValue::DebugStrOffsetsIndex(index) if self.own_strings => {
-                self.dwarf.string_offset(self.unit, index).ok()?.0
+                Some(self.dwarf.string_offset(self.unit, index).ok()?.0)
             }
-            value => {
-                let bytes = self.dwarf.attr_string(self.unit, value).ok()?;
-                return Some(self.found.strings.intern(bytes.slice()));
-            }
+            _ => None,
         };
-        u32::try_from(offset).ok().filter(|offset| *offset & INLINE == 0)
+        let short = offset.and_then(|offset| u32::try_from(offset).ok()).filter(|offset| *offset & INLINE == 0);
+        short.or_else(|| {
+            let bytes = self.dwarf.attr_string(self.unit, value).ok()?;
+            Some(self.found.strings.intern(bytes.slice()))
+        })
     }
 }

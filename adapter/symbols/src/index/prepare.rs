@@ -16,8 +16,8 @@ const WINDOW: usize = 1 << 20;
 
 /// Puts what was found in order.
 pub(crate) fn lists(found: Found, sections: &Sections) -> Lists {
-    let Found { names, types, functions, inlined, statics } = found;
-    let Hashes { paths, anchors } = Hashes::of(&names, sections);
+    let Found { names, types, functions, inlined, statics, is_whole, split } = found;
+    let Hashes { paths, anchors, all_read } = Hashes::of(&names, sections);
     let path = |node: NodeId| value(&paths, node);
     let entry = |(node, die): (NodeId, DieOffset)| Entry { hash: path(node), die, node };
     let mut types: Vec<Entry> = types.into_iter().map(entry).collect();
@@ -37,7 +37,17 @@ pub(crate) fn lists(found: Found, sections: &Sections) -> Lists {
     anchors.sort_unstable();
     anchors.dedup();
     let Names { nodes, strings, .. } = names;
-    Lists { nodes, types, functions, inlined, statics, anchors, strings: strings.list }
+    Lists {
+        nodes,
+        types,
+        functions,
+        inlined,
+        statics,
+        anchors,
+        strings: strings.list,
+        is_whole: is_whole && all_read,
+        split,
+    }
 }
 
 fn value(values: &[u32], node: NodeId) -> u32 {
@@ -49,6 +59,8 @@ struct Hashes {
     paths: Vec<u32>,
     /// Of the innermost name of the path that stands in the source.
     anchors: Vec<u32>,
+    /// Whether every name could be read.
+    all_read: bool,
 }
 
 impl Hashes {
@@ -77,7 +89,7 @@ impl Hashes {
         // The outermost scope has no name, and 0 for its hash.
         let mut order: Vec<NodeId> = (1..).take(count.saturating_sub(1)).collect();
         order.sort_unstable_by_key(|node| string(*node));
-        let mut hashes = Self { paths: vec![0; count], anchors: vec![0; count] };
+        let mut hashes = Self { paths: vec![0; count], anchors: vec![0; count], all_read: true };
         let mut window = StringWindow { sections, bytes: Vec::new(), start: 0 };
         let (mut known, mut hash, mut inside) = (None, 0, false);
         for node in order {
@@ -87,6 +99,7 @@ impl Hashes {
                     Ok(own) => Some(own),
                     Err(offset) => window.at(offset),
                 };
+                hashes.all_read &= name.is_some();
                 let bare = without_arguments(name.unwrap_or_default());
                 (hash, inside) = (name_hash(bare), is_inside(bare));
             }

@@ -66,7 +66,7 @@ impl IndexStore {
         let nofollow = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).clone();
         let file = nofollow.open(self.path_of(identity)).ok()?;
         let metadata = file.metadata().ok()?;
-        if !metadata.is_file() || !is_ours(&metadata) {
+        if !metadata.is_file() || !is_ours(&metadata) || metadata.len() > self.most {
             return None;
         }
         let now = SystemTime::now();
@@ -197,6 +197,11 @@ mod tests {
         assert!(store.open(&identity("first")).is_some());
         keep(&store, "fourth", 1000).unwrap();
         assert_eq!(names(&store.folder), ["first", "fourth", "third"]);
+        let grown = OpenOptions::new().write(true).open(store.path_of(&identity("third"))).unwrap();
+        grown.set_len(3001).unwrap();
+        assert!(store.open(&identity("third")).is_none(), "no index is so large");
+        grown.set_len(1000).unwrap();
+        assert!(store.open(&identity("third")).is_some());
         assert_eq!(keep(&store, "huge", 3001).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(names(&store.folder), ["first", "fourth", "third"]);
     }
