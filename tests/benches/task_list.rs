@@ -2,7 +2,6 @@
 //!
 //! `cargo xtask bench task_list [RUNS]`.
 
-use std::process::Command;
 use std::time::Instant;
 
 use weft_tests::{process, programs};
@@ -27,8 +26,7 @@ fn main() {
 /// Milliseconds.
 fn tasks(pid: i32) -> f64 {
     let started = Instant::now();
-    let output =
-        Command::new(weft_tests::weft()).args(["tasks", "--pid", &pid.to_string()]).output().expect("weft runs");
+    let output = weft_tests::weft_command(&["tasks", "--pid", &pid.to_string()]).output().expect("weft runs");
     let took = started.elapsed();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).contains("1001 tasks"));

@@ -1,13 +1,13 @@
 //! `weft` in a terminal.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::{Value, json};
 use weft_tests::programs::{Profile, line, program};
-use weft_tests::{list, process, schema, weft};
+use weft_tests::{list, process, schema, weft_command};
 
 fn run(args: &[&str]) -> Output {
-    Command::new(weft()).args(args).output().expect("weft runs")
+    weft_command(args).output().expect("weft runs")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -144,7 +144,7 @@ fn an_address_that_others_can_reach_needs_a_word() {
 #[test]
 fn the_demo_shows_the_main_job() {
     let cache = tempfile::tempdir().expect("a folder");
-    let output = Command::new(weft()).arg("demo").env("XDG_CACHE_HOME", cache.path()).output().expect("weft runs");
+    let output = weft_command(&["demo"]).env("XDG_CACHE_HOME", cache.path()).output().expect("weft runs");
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{shown}\n{}", text(&output.stderr));
     assert!(!shown.contains('\u{1b}'), "no colours into a pipe");

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use weft_tests::programs::{Profile, line, program};
-use weft_tests::{Client, process, weft};
+use weft_tests::{Client, process, weft_command};
 
 /// A program that stands (by SIGSTOP), and a picture of it by `gcore`.
 struct Pictured {
@@ -37,7 +37,7 @@ impl Pictured {
 }
 
 fn tasks(args: &[&str]) -> Value {
-    let output = Command::new(weft()).arg("tasks").args(args).arg("--json").output().expect("weft runs");
+    let output = weft_command(&["tasks"]).args(args).arg("--json").output().expect("weft runs");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let mut body: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     body["notes"] = json!([]);
@@ -124,14 +124,14 @@ fn a_core_file_says_what_the_program_did() {
 #[test]
 fn what_is_no_core_file_is_told_in_one_sentence() {
     for (file, expected) in [("/no/such/core", "cannot be read"), ("/etc/passwd", "not a core file")] {
-        let output = Command::new(weft()).args(["tasks", "--core", file]).output().expect("weft runs");
+        let output = weft_command(&["tasks", "--core", file]).output().expect("weft runs");
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!((output.status.code(), told.lines().count()), (Some(1), 1), "{told}");
         assert!(told.contains(expected) && told.contains(file), "{told}");
     }
     let pictured = Pictured::new();
     let (core, other) = (pictured.core(), program("ends", Profile::Debug));
-    let output = Command::new(weft()).args(["tasks", "--core"]).arg(core).arg("--exe").arg(&other).output();
+    let output = weft_command(&["tasks", "--core"]).arg(core).arg("--exe").arg(&other).output();
     let told = String::from_utf8_lossy(&output.expect("weft runs").stderr).into_owned();
     assert!(told.contains("build-ids differ") && told.contains(other.to_str().expect("plain")), "{told}");
 }

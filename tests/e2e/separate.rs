@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use weft_tests::programs::{Profile, program};
-use weft_tests::{Client, Launch, list, process, weft};
+use weft_tests::{Client, Launch, list, process, weft_command};
 
 use crate::builds::{build, check_built, line};
 
@@ -164,7 +164,7 @@ fn tasks_of_a_process_are_listed_with_it() {
     let mut spawner = process::Guarded::start(&stripped, &["5"], &[]);
     spawner.wait_for("ready 5");
     let tasks = |more: &[&str]| {
-        let done = Command::new(weft()).args(["tasks", "--pid", &spawner.pid().to_string()]).args(more).output();
+        let done = weft_command(&["tasks", "--pid", &spawner.pid().to_string()]).args(more).output();
         let done = done.expect("weft runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         (done.status.code(), text(done.stdout), text(done.stderr))

@@ -39,6 +39,13 @@ fn cache() -> PathBuf {
     target().join("weft-cache")
 }
 
+/// `weft` with these arguments, its cache not the user's.
+pub fn weft_command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(weft());
+    command.args(arguments).env("WEFT_CACHE_DIR", cache());
+    command
+}
+
 /// What to speak to.
 #[derive(Clone, Debug)]
 pub enum Adapter {
@@ -55,21 +62,13 @@ pub enum Adapter {
 impl Adapter {
     pub(crate) fn command(&self) -> Command {
         match self {
-            Self::Stdio => {
-                let mut command = Command::new(weft());
-                command.arg("dap").env("WEFT_CACHE_DIR", cache());
-                command
-            }
+            Self::Stdio => weft_command(&["dap"]),
             Self::Apart(cache) => {
-                let mut command = Command::new(weft());
-                command.arg("dap").env("WEFT_CACHE_DIR", cache);
+                let mut command = weft_command(&["dap"]);
+                command.env("WEFT_CACHE_DIR", cache);
                 command
             }
-            Self::Tcp => {
-                let mut command = Command::new(weft());
-                command.args(["dap", "--listen", "127.0.0.1:0"]).env("WEFT_CACHE_DIR", cache());
-                command
-            }
+            Self::Tcp => weft_command(&["dap", "--listen", "127.0.0.1:0"]),
             Self::Other(program, arguments) => {
                 let mut command = Command::new(program);
                 command.args(arguments);

@@ -21,7 +21,7 @@ mod transcript;
 mod transport;
 pub mod variants;
 
-pub use adapter::{Adapter, weft};
+pub use adapter::{Adapter, weft, weft_command};
 pub use client::{Client, Failure, Reply};
 pub use control::{DataInfo, Instruction, address};
 pub use installed::Installed;
