@@ -39,6 +39,10 @@ impl Dispatch {
             Command::Cancel(asked) => self.cancel(&asked, ticket),
             command if is_read(&command) => self.read(command, ticket),
             command => {
+                if matches!(command, Command::Disconnect(_)) {
+                    // A request before it may be waiting for it.
+                    self.shared.works.close();
+                }
                 // A lane that is over drops the ticket, which answers.
                 let _ = self.lane.send(Input::Request(Box::new(command), ticket));
             }

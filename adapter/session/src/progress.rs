@@ -3,7 +3,7 @@
 //! The debuggee tells of every piece of work; most are over before anybody would want to know. Of the others a client that
 //! shows progress is told, and can cancel them; one that does not gets a line in its console if it takes very long.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ const PACE: Duration = Duration::from_millis(250);
 pub(crate) struct Works {
     last: AtomicU64,
     open: Mutex<Vec<(String, Arc<dyn Work>)>>,
+    /// The session ends, and nobody wants any of it any more.
+    over: AtomicBool,
 }
 
 impl Works {
@@ -31,6 +33,9 @@ impl Works {
         let number = self.last.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let id = format!("work-{number}");
         lock(&self.open).push((id.clone(), Arc::clone(work)));
+        if self.over.load(Ordering::Acquire) {
+            work.cancel();
+        }
         id
     }
 
@@ -41,6 +46,12 @@ impl Works {
     /// Gives up one piece of work, by its `progressId`.
     pub(crate) fn cancel(&self, id: &str) {
         lock(&self.open).iter().filter(|(open, _)| open == id).for_each(|(_, work)| work.cancel());
+    }
+
+    /// Gives up all of it, and what still comes: a session that ends waits for none.
+    pub(crate) fn close(&self) {
+        self.over.store(true, Ordering::Release);
+        self.cancel_all();
     }
 
     /// Gives up all of it.

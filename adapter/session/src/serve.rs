@@ -46,10 +46,11 @@ pub enum Runtime {
 }
 
 /// Says that the client is gone, however the session's future ends.
-struct Departure(UnboundedSender<Input>);
+struct Departure(UnboundedSender<Input>, Arc<Shared>);
 
 impl Drop for Departure {
     fn drop(&mut self) {
+        self.1.works.close();
         let _ = self.0.send(Input::Gone);
     }
 }
@@ -84,7 +85,7 @@ where
         said_before: Vec::new(),
         ending: false,
     };
-    let departure = Departure(sender.clone());
+    let departure = Departure(sender.clone(), Arc::clone(&shared));
     let mut writer = tokio::spawn(outbox::write(items, writer, Arc::clone(&shared)));
     let mut lane = tokio::task::spawn_blocking(move || lane.run(inputs));
     let dispatch = Dispatch::new(Arc::clone(&shared), sender);

@@ -317,6 +317,20 @@ async fn work_that_takes_long_is_shown_and_given_up() {
     client.body("setFunctionBreakpoints", json!({"breakpoints": []})).await;
 }
 
+async fn a_session_that_ends_waits_for_no_work() {
+    let mut client = Client::connect();
+    client.body("initialize", initialize()).await;
+    client.send("launch", json!({"program": "/bin/true"})).await;
+    client.until_event("initialized").await;
+    let slow = json!({"breakpoints": [{"name": "slow"}]});
+    let first = client.send("setFunctionBreakpoints", slow.clone()).await;
+    let second = client.send("setFunctionBreakpoints", slow).await;
+    let last = client.send("disconnect", json!({})).await;
+    assert_eq!(client.response(first).await["message"], "cancelled");
+    assert_eq!(client.response(second).await["message"], "cancelled");
+    assert_eq!(client.response(last).await["success"], true);
+}
+
 async fn a_panic_is_an_error_of_one_request() {
     let mut client = Client::stopped().await;
     let (id, message) = client.error("evaluate", json!({"expression": "panic"})).await;
