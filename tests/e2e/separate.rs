@@ -112,7 +112,7 @@ fn a_client_is_told_where_it_is() {
     let program = list(&body["modules"]).next().expect("the program");
     assert_eq!(program["symbolStatus"], "debug information");
     assert_eq!(program["symbolFilePath"], json!(built.debug));
-    assert_eq!(client.output("console"), "");
+    assert!(!client.output("console").contains("debug information"), "{}", client.output("console"));
     client.disconnect();
 }
 
@@ -333,7 +333,8 @@ fn static_programs() {
     let ways: [(&str, &[&str]); 4] =
         [("cc", &["-static"]), ("cc", &["-static-pie"]), ("musl-gcc", &["-static"]), ("musl-gcc", &movable)];
     for (index, (compiler, how)) in ways.into_iter().enumerate() {
-        if compiler == "musl-gcc" && !Path::new(start).exists() {
+        let is_here = Command::new(compiler).arg("--version").output().is_ok() && Path::new(start).exists();
+        if compiler == "musl-gcc" && !is_here {
             eprintln!("there is no musl-gcc here (Debian: musl-tools)");
             continue;
         }

@@ -100,6 +100,18 @@ fn stubs_of_the_linkage_table_are_left_through_their_jump() {
 }
 
 #[test]
+fn a_jump_through_a_register_leaves_only_what_was_called() {
+    // jmp rax: to another function, or on in this one.
+    let code = [0xff, 0xe0];
+    assert_eq!(found(&code, 0, 99, &[RETURN]), (Found::Code, 8));
+    // What is on top of the stack belongs to a call of other code: it was left there.
+    let elsewhere = CALLER + 0x105;
+    let memory = memory(&code, &[elsewhere]).with_code(MemAddr::new(CALLER + 0x100), [0xe8, 0, 0, 0, 0]);
+    let outcome = Modules::default().caller(&registers(CODE, 99), false, &memory);
+    assert_eq!(outcome, Err(UnwindError::NoRule(MemAddr::new(CODE))));
+}
+
+#[test]
 fn the_frame_pointer_leads_on_where_it_is_one() {
     // mov rsp, [rip+…]; hlt: where the stack pointer comes from is not to be seen.
     let code = [0x48, 0x8b, 0x25, 0, 1, 0, 0, 0xf4];

@@ -120,6 +120,11 @@ impl Way {
             _ => return None,
         }
         let pc = MemAddr::new(self.load(sp.raw(), memory)?);
+        // It may as well lead on inside the function (a `match`), and what is on top of the stack then is anything.
+        let leaves = last.mnemonic() == Mnemonic::Ret || last.is_ip_rel_memory_operand();
+        if !leaves && !modules.may_have_called(pc, self.registers.pc(), memory) {
+            return None;
+        }
         let cfa = sp.checked_add(8)?;
         if cfa <= below || !modules.follows_a_call(pc, memory) {
             return None;

@@ -23,7 +23,7 @@ fn main() {
         "lost" => assembly::lost(),
         "stub" => assembly::stub(),                // BP: stub
         "deep" => println!("{}", descend(number)), // BP: deep
-        "overflow" => println!("{}", descend(u64::MAX)),
+        "overflow" => overflow(),
         "clock" => watch_the_clock(),
         other => panic!("no such way: {other:?}"),
     }
@@ -51,6 +51,19 @@ fn descend(depth: u64) -> u64 {
         return 0;
     }
     black_box(descend(black_box(depth - 1))) + 1 // BP: descend
+}
+
+/// Needs a stack that has an end, whatever the shell allows.
+fn overflow() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes and reads a structure of ours.
+    let set = unsafe {
+        libc::getrlimit(libc::RLIMIT_STACK, &mut limit);
+        limit.rlim_cur = 4 << 20;
+        libc::setrlimit(libc::RLIMIT_STACK, &limit)
+    };
+    assert_eq!(set, 0);
+    println!("{}", descend(u64::MAX));
 }
 
 #[inline(never)]
