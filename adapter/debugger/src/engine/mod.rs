@@ -16,7 +16,7 @@ mod writes;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use weft_memory::MemAddr;
@@ -37,6 +37,10 @@ use crate::{
     AttachSpec, Console, EndKind, Event, FunctionSpec, ImageCache, InstructionSpec, LaunchSpec, LineSpec, Reason,
     Refused, Settings, Stream, entry, images::open_program,
 };
+
+/// How long a program that was let run has the processors to itself before names are read in the background. Most first
+/// stops come sooner.
+const HEAD_START: Duration = Duration::from_millis(100);
 
 /// How a debuggee comes to be.
 pub(crate) enum Start {
@@ -111,6 +115,8 @@ pub(crate) struct Engine {
     own_traps: BTreeSet<i32>,
     /// The process's first thread has ended; an exec by another one would bring it back.
     first_thread_ended: bool,
+    /// Who waits for the first stop, or for a while, to read names.
+    first_stop: Option<Sender<()>>,
     state: State,
     pumps: Option<Pumps>,
     events: Reporter,
@@ -179,6 +185,7 @@ impl Engine {
             fault: None,
             own_traps: BTreeSet::new(),
             first_thread_ended: false,
+            first_stop: None,
             state: State::Held,
             pumps,
             events,
@@ -344,10 +351,16 @@ impl Engine {
         self.admit_job_stop();
     }
 
-    /// Names are wanted as soon as somebody asks for tasks; a first stop does not wait for them.
-    fn index_in_background(&self) {
+    /// Names are wanted as soon as somebody asks for tasks. A first stop neither waits for them nor shares the processors with
+    /// whoever reads them.
+    fn index_in_background(&mut self) {
         let Some(image) = self.modules.iter().next().map(|module| module.image.clone()) else { return };
+        let (stopped, first_stop) = channel();
+        self.first_stop = Some(stopped);
         let body = move || {
+            if first_stop.recv_timeout(HEAD_START) == Err(RecvTimeoutError::Disconnected) {
+                return tracing::debug!("the program is gone before its names were wanted");
+            }
             if let Err(cancelled) = image.index() {
                 tracing::debug!(%cancelled, "names are read when they are asked for");
             }
