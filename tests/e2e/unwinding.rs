@@ -78,6 +78,17 @@ fn code_without_unwinding_information_is_left_and_the_frame_marked() {
     }
 }
 
+/// It would set registers by what was not proven.
+#[test]
+fn no_frame_is_restarted_behind_code_without_unwinding_information() {
+    let (mut client, stop) = run(Profile::Debug, &["framed"], Some((MAIN, "called back")));
+    let frames = client.stack(stop.thread);
+    let framed = frames.iter().find(|frame| frame.name.contains("framed (found")).expect("it is on the stack");
+    let failure = client.refused("restartFrame", json!({"frameId": framed.id}));
+    assert!(format!("{failure:?}").contains("leads through code without unwinding information"), "{failure:?}");
+    client.disconnect();
+}
+
 #[test]
 fn code_without_a_file_is_left_too() {
     for profile in PROFILES {

@@ -10,7 +10,7 @@ use iced_x86::{
     Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, OpAccess, OpKind, Register,
 };
 use weft_memory::{DwarfRegister, MemAddr};
-use weft_symbols::{CodeFrame, Role};
+use weft_symbols::{CodeFrame, Found, Role};
 use weft_values::{Frame, Stop, frames, variables};
 
 use crate::FrameIdentity;
@@ -51,6 +51,13 @@ pub(crate) fn to_entry(stop: &Stop, identity: FrameIdentity) -> Result<Entry, St
     let frame = walk.get(at).ok_or("this frame is not on the thread's stack any more")?;
     let caller = walk.get(at.saturating_add(1)).ok_or_else(|| format!("nothing called {}", frame.name))?;
     let code = frame.code.clone().ok_or_else(|| format!("{} has no debug information", frame.name))?;
+    // What was found without rules is good to be looked at; to set registers by it, it would have to be proven.
+    if walk.iter().take(at.saturating_add(2)).any(|frame| frame.found != Found::Rules) {
+        return Err(format!(
+            "{} cannot be restarted: the way to it leads through code without unwinding information",
+            frame.name
+        ));
+    }
     refuse_kind(stop, &code, frame)?;
     refuse_inner(walk.get(..at).unwrap_or_default())?;
     let module = stop.modules.of(&code.image).ok_or("the function's file is not loaded any more")?;
