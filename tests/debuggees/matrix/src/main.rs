@@ -2,6 +2,10 @@
 //! function, values that are still there in an optimised build. It is built in every way that programs are built.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The first thread is in `block_on`, and counts as a task.
+static BLOCKS: AtomicBool = AtomicBool::new(false);
 
 struct Order {
     item: String,
@@ -30,6 +34,9 @@ async fn deliver(order: Order) -> u32 {
 }
 
 async fn shop() -> u32 {
+    while !BLOCKS.load(Ordering::SeqCst) {
+        tokio::task::yield_now().await;
+    }
     let order = Order { item: "lamp".to_owned(), count: 3 };
     tokio::spawn(deliver(order)).await.unwrap_or(0) // BP: shop awaits
 }
@@ -37,6 +44,9 @@ async fn shop() -> u32 {
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let shop = runtime.spawn(shop());
-    let total = runtime.block_on(shop).unwrap_or(0);
+    let total = runtime.block_on(async {
+        BLOCKS.store(true, Ordering::SeqCst);
+        shop.await.unwrap_or(0)
+    });
     println!("total {total}");
 }
