@@ -35,8 +35,11 @@ pub(crate) fn stack_trace(shared: &Shared, asked: &StackTraceArguments) -> Answe
     let stack = shared.need_debuggee()?.stack(target, start..start.saturating_add(levels))?;
     let reader = Reader { shared, epoch };
     let rows = stack.rows.iter().zip(start..);
-    let stack_frames = rows.map(|(row, at)| reader.row(target, at, row)).collect::<Answer<_>>()?;
-    Ok(StackTraceResponse { stack_frames, total_frames: stack.total.map(number) })
+    let stack_frames: Vec<_> = rows.map(|(row, at)| reader.row(target, at, row)).collect::<Answer<_>>()?;
+    // Of a stack that was not walked to its end there are more rows than these: the specification lets a client ask until
+    // it gets fewer than it asked for, and editors offer more only if they are told of more.
+    let more = start.saturating_add(stack_frames.len()).saturating_add(levels);
+    Ok(StackTraceResponse { stack_frames, total_frames: Some(number(stack.total.unwrap_or(more))) })
 }
 
 /// Serves `scopes`.

@@ -8,7 +8,31 @@ use weft_memory::FileAddr;
 use crate::flow::Flow;
 use crate::{CodeFrame, Image};
 
+/// Files of the system's own runtime, by how their names begin: glibc's libraries and loader, musl's, GCC's support library
+/// and the kernel's.
+const SYSTEM_RUNTIME: [&str; 12] = [
+    "libc.so",
+    "libc-2.",
+    "libm.so",
+    "libpthread.so",
+    "libdl.so",
+    "librt.so",
+    "libresolv.so",
+    "libgcc_s.so",
+    "ld-linux",
+    "ld-musl",
+    "libc.musl",
+    "[vdso]",
+];
+
 impl Image {
+    /// Whether this is the C library or what comes with it: what every program stands on, as on the standard library.
+    /// Its debug information may be installed, and is nobody's own code for that.
+    pub fn is_system_runtime(&self) -> bool {
+        let name = self.name();
+        SYSTEM_RUNTIME.iter().any(|beginning| name.starts_with(beginning))
+    }
+
     /// Whether the code at an address came compiled with the toolchain: the standard library's units say that they were
     /// built in `/rustc/<commit>` or `/rust/deps` (both are how rust-lang's builds rename their folders). Generic code of
     /// the standard library is compiled with whoever uses it, and does not.

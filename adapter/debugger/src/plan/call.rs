@@ -3,7 +3,7 @@
 //! A step into passes over what is not the user's, but ends in functions of the user's that are called from there:
 //! closures, implementations of traits. Which those can be is read from the machine code: generic functions are compiled
 //! for the types they are used with, so whatever they call, or take the address of, is written in them. What came
-//! compiled with the toolchain knows nothing of the user, but what it is handed.
+//! compiled with the toolchain or the system knows nothing of the user, but what it is handed.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
@@ -196,7 +196,7 @@ impl<'a> Search<'a> {
 
     fn enter(&mut self, entry: MemAddr, by_runtime: bool) {
         let Some((module, address)) = self.stop.modules.to_file(entry) else { return };
-        if module.image.came_with_the_toolchain(address) {
+        if module.image.came_with_the_toolchain(address) || module.image.is_system_runtime() {
             return;
         }
         let Some(code) = function_at(self.stop, entry) else { return };

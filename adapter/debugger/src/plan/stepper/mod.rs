@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
+use weft_symbols::CodeFrame;
 use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine, environment, frames};
 
 use super::call::{callbacks_of, calls_in, tail_calls_in};
@@ -394,9 +395,10 @@ fn krate_of(frame: &Frame) -> &str {
 }
 
 /// Whether steps end in this function: it is the user's, or theirs by wish, or written in another language (which has no
-/// crates).
+/// crates) and not the system's own.
 fn is_stop(frame: &Frame, way: Way) -> bool {
-    let foreign = || frame.code.as_ref().is_some_and(|code| code.function.krate.is_empty());
+    let is_foreign = |code: &CodeFrame| code.function.krate.is_empty() && !code.image.is_system_runtime();
+    let foreign = || frame.code.as_ref().is_some_and(is_foreign);
     frame.user_code || (frame.code.is_some() && way.into_runtime) || foreign()
 }
 
