@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 
 use gimli::{EndianSlice, LittleEndian, SectionId};
 use object::read::{CompressedFileRange, CompressionFormat};
-use rayon::prelude::*;
 
 use crate::inflate::inflate;
 use crate::mapped::MappedFile;
@@ -167,12 +166,24 @@ impl Sections {
 
     /// Inflates whatever is compressed, several at a time, for somebody who will ask for most of it.
     pub(crate) fn inflate_all(&self) {
-        let waiting: Vec<_> = self.waiting().collect();
-        if !waiting.is_empty() {
-            waiting.into_par_iter().for_each(|(section, _)| {
+        let waiting: Vec<&Section> = self.waiting().map(|(section, _)| section).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        // Threads of its own and not a shared pool: the caller may be making something that jobs of that pool wait for,
+        // and a pool's thread that waits for its turn here would take up such a job. Whatever no thread can be had for,
+        // the caller inflates itself.
+        std::thread::scope(|scope| {
+            for section in waiting.iter().skip(1) {
+                let inflate = || {
+                    self.inflated(section);
+                };
+                let _ = std::thread::Builder::new().spawn_scoped(scope, inflate);
+            }
+            waiting.iter().for_each(|section| {
                 self.inflated(section);
             });
-        }
+        });
     }
 
     /// Names of sections that turned out not to be readable, and why: a sentence without a subject.

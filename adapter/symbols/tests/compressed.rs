@@ -6,8 +6,8 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 
 use object::{Object, ObjectSection};
 use support::{DEBUG, DEBUG_DWARF_5, line, program, source};
@@ -63,6 +63,34 @@ fn it_answers_like_any_other() {
             assert_eq!(image.sources(), plain.sources(), "{how}");
             assert_eq!(image.missing(), Vec::<String>::new(), "{how}");
         }
+    }
+}
+
+/// Whoever is first inflates, and others wait for it, some of them in jobs of a shared pool.
+#[test]
+fn many_may_ask_first_at_once() {
+    let Some(made) = compressed(DEBUG, "zlib") else { return };
+    let plain = Image::open(&program(DEBUG)).unwrap();
+    let (sources, found) = (plain.sources(), plain.find_line(&source(), line("await")));
+    let types = plain.types("u32").len();
+    for _ in 0..6 {
+        let image = made.open();
+        let start = Barrier::new(4);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                image.index().unwrap();
+                assert_eq!(image.types("u32").len(), types);
+            });
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    start.wait();
+                    assert_eq!(image.sources(), sources);
+                });
+            }
+            start.wait();
+            assert_eq!(image.find_line(&source(), line("await")), found);
+        });
     }
 }
 
