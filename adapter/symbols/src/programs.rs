@@ -101,8 +101,11 @@ impl Image {
         let mut found = Vec::new();
         let mut called_so = false;
         let mut strings = Strings::default();
+        let mut elsewhere = None;
         self.walk_program_headers(|place, version, bytes| {
-            if version < 5 && finder.find(bytes).is_none() {
+            // Names stand in the header itself or, since version 5, in one of the sections of strings.
+            let mut is_elsewhere = || version >= 5 && *elsewhere.get_or_insert_with(|| self.has_string(&finder));
+            if finder.find(bytes).is_none() && !is_elsewhere() {
                 return true;
             }
             let files = self.files_like(place, bytes, wanted, &mut strings, &mut called_so);
@@ -112,6 +115,14 @@ impl Image {
             true
         });
         (found, called_so)
+    }
+
+    /// Whether one of the sections that headers take strings from has a text.
+    fn has_string(&self, text: &memmem::Finder<'_>) -> bool {
+        let has = |sections: &Sections, id| sections.contains(id, text);
+        has(self.sections(), SectionId::DebugLineStr)
+            || has(self.sections(), SectionId::DebugStr)
+            || self.supplementary().is_some_and(|sections| has(sections, SectionId::DebugStr))
     }
 
     /// The files of one program that are the wanted one.

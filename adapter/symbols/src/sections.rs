@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use gimli::{EndianSlice, LittleEndian, SectionId};
+use memchr::memmem;
 use object::read::{CompressedFileRange, CompressionFormat};
 
 use crate::inflate::inflate;
@@ -20,6 +21,9 @@ pub(crate) type Slice<'a> = EndianSlice<'a, LittleEndian>;
 /// After how many looks at units the pages they touched are given back. A look touches a few places, and for each the
 /// kernel maps the 64 KB around it.
 const LOOKS: u32 = 16;
+
+/// Bytes that are held of a section that is searched.
+const WINDOW: usize = 1 << 17;
 
 /// The sections this room reads, by the ids `gimli` gives them.
 const WANTED: &[SectionId] = &[
@@ -272,6 +276,24 @@ impl Sections {
         buffer.resize(length, 0);
         let count = self.read_at(id, offset, buffer);
         buffer.truncate(count);
+    }
+
+    /// Whether a section has a text somewhere. Reads it in windows.
+    pub(crate) fn contains(&self, id: SectionId, text: &memmem::Finder<'_>) -> bool {
+        // What a window ends with may be the beginning of the text.
+        let overlap = text.needle().len().saturating_sub(1);
+        let (mut window, mut at) = (Vec::new(), 0_usize);
+        loop {
+            self.read_into(id, at, WINDOW.saturating_add(overlap), &mut window);
+            if text.find(&window).is_some() {
+                return true;
+            }
+            let step = window.len().saturating_sub(overlap);
+            if step == 0 {
+                return false;
+            }
+            at = at.saturating_add(step);
+        }
     }
 
     /// Copies bytes of the program's own file; says how many there were.
