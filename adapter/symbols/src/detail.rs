@@ -62,7 +62,8 @@ impl Image {
         let root = reader.entry(reader.unit().header.root_offset())?;
         // rustc calls a unit `src/main.rs/@/shop.1234-cgu.0`.
         let krate = reader.name(&root).and_then(|name| Some(name.split_once("/@/")?.0.to_owned()));
-        let split = root.has_attr(gimli::DW_AT_dwo_name) || root.has_attr(gimli::DW_AT_GNU_dwo_name);
+        // Both halves of a split unit may name the file; this is the half that stayed if the other one is not there.
+        let split = self.unit_root(unit)?.split.is_some() && !self.has_split(unit);
         let language = root.attr_value(gimli::DW_AT_language);
         let assembled = language == Some(gimli::AttributeValue::Language(gimli::DW_LANG_Mips_Assembler));
         if split || assembled {

@@ -16,6 +16,9 @@ use crate::sections::Found;
 use crate::symtab::TableRange;
 use crate::{OpenError, Segment, TlsSegment};
 
+/// How every ELF file begins.
+pub(crate) const MAGIC: [u8; 4] = elf::ELFMAG;
+
 /// What the headers say.
 #[derive(Debug, Default)]
 pub(crate) struct Headers {
@@ -80,7 +83,8 @@ pub(crate) fn read(path: &Path, mapped: &Arc<MappedFile>) -> Result<(Headers, Ve
         ..Headers::default()
     };
     read_segments(&file, &mut headers);
-    if headers.segments.iter().any(|segment| segment.executable && segment.file_range.is_empty()) {
+    let mut code = headers.segments.iter().filter(|segment| segment.executable).peekable();
+    if code.peek().is_some() && code.all(|segment| segment.file_range.is_empty()) {
         let reason = "it is a debug file, which has no code: name the program that it was made for".to_owned();
         return Err(OpenError::NotElf { path: path.to_owned(), reason });
     }
@@ -123,7 +127,7 @@ pub(crate) fn supplementary_link<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]
     if let Some((name, id)) = file.gnu_debugaltlink().ok().flatten() {
         return Some(SupplementaryLink { path: path(name), identity: Identity::BuildId(id.to_vec()) });
     }
-    let (name, sum) = debug_sup(file).filter(|(name, _)| !name.is_empty())?;
+    let DebugSup { name, sum, .. } = debug_sup(file).filter(|sup| !sup.is_supplementary && !sup.name.is_empty())?;
     Some(SupplementaryLink { path: path(name), identity: Identity::CheckSum(sum.to_vec()) })
 }
 
@@ -131,18 +135,31 @@ pub(crate) fn supplementary_link<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]
 pub(crate) fn has_identity<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>, identity: &Identity) -> bool {
     match identity {
         Identity::BuildId(id) => !id.is_empty() && build_id(file).as_ref() == Some(id),
-        Identity::CheckSum(sum) => debug_sup(file).is_some_and(|(_, own)| own == sum),
+        Identity::CheckSum(sum) => {
+            !sum.is_empty() && debug_sup(file).is_some_and(|own| own.is_supplementary && own.sum == sum)
+        }
     }
 }
 
-/// `.debug_sup` (DWARF 5, 7.3.6): version, whether this is the shared file, the shared file's path, its check sum.
-fn debug_sup<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>) -> Option<(&'a [u8], &'a [u8])> {
-    let rest = file.section_by_name(".debug_sup")?.data().ok()?.get(3..)?;
+/// `.debug_sup` (DWARF 5, 7.3.6).
+struct DebugSup<'a> {
+    /// This is the shared file.
+    is_supplementary: bool,
+    /// The shared file's path; in that file itself empty.
+    name: &'a [u8],
+    /// The shared file's check sum.
+    sum: &'a [u8],
+}
+
+/// Two bytes of version, one for whether this is the shared file, path, check sum.
+fn debug_sup<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>) -> Option<DebugSup<'a>> {
+    let section = file.section_by_name(".debug_sup")?.data().ok()?;
+    let (is_supplementary, rest) = (*section.get(2)? == 1, section.get(3..)?);
     let end = memchr::memchr(0, rest)?;
     let (name, rest) = (rest.get(..end)?, rest.get(end.checked_add(1)?..)?);
     // The length of a check sum takes one byte of LEB128 in every file there is.
     let (length, sum) = rest.split_first().filter(|(length, _)| **length < 0x80)?;
-    Some((name, sum.get(..usize::from(*length))?))
+    Some(DebugSup { is_supplementary, name, sum: sum.get(..usize::from(*length))? })
 }
 
 fn build_id<'a>(file: &ElfFile64<'a, LittleEndian, &'a [u8]>) -> Option<Vec<u8>> {
@@ -222,7 +239,7 @@ fn check_identity(path: &Path, bytes: &[u8]) -> Result<(), OpenError> {
     let not_elf = |reason: &str| Err(OpenError::NotElf { path: path.to_owned(), reason: reason.to_owned() });
     match bytes {
         [] => return not_elf("the file is empty"),
-        [0x7f, b'E', b'L', b'F', ..] => {}
+        [m0, m1, m2, m3, ..] if [*m0, *m1, *m2, *m3] == MAGIC => {}
         [b'#', b'!', ..] => return not_elf("it is a script"),
         [b'M', b'Z', ..] => return not_elf("it is a Windows program"),
         [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => return not_elf("it is a macOS program"),

@@ -11,6 +11,7 @@ use weft_memory::FileAddr;
 
 use crate::addresses::Addresses;
 use crate::cache::Cache;
+use crate::companion::Companion;
 use crate::elf::{self, Headers};
 use crate::got::{Got, GotPlace};
 use crate::index::IndexCell;
@@ -139,7 +140,8 @@ impl Image {
             Some(separate) => (separate.path.as_path(), separate.contents.supplementary.as_ref()),
             None => (path, headers.supplementary.as_ref()),
         };
-        let supplementary = link.map_or_else(Supplementary::default, |link| supplementary::find(holder, link, folders));
+        let find = |link| supplementary::find(holder, link, folders, sections.scratch());
+        let supplementary = link.map_or_else(Supplementary::default, find);
         let symbols = SymbolTable::new(headers.symbols.clone());
         Ok(Arc::new(Self {
             path: path.to_owned(),
@@ -208,10 +210,17 @@ impl Image {
     /// split units are looked for when their units are read, so more may be missing later.
     pub fn missing(&self) -> Vec<String> {
         let owner = self.debug_file().unwrap_or(&self.path).display();
-        let broken = self.sections.broken().map(|(section, reason)| {
-            format!("{section} of {owner} cannot be read: {reason}; build {} again", self.name())
-        });
-        let broken: Vec<String> = broken.collect();
+        let mut broken: Vec<String> = self
+            .sections
+            .broken()
+            .map(|(section, reason)| {
+                format!("{section} of {owner} cannot be read: {reason}; build {} again", self.name())
+            })
+            .collect();
+        if let Some(((section, reason), file)) = self.shared().and_then(|shared| Some((shared.broken()?, shared))) {
+            let file = file.path().display();
+            broken.push(format!("{section} of {file} cannot be read: {reason}; install or make that file again"));
+        }
         if self.debug_info() == DebugInfo::Present || !broken.is_empty() {
             return broken.into_iter().chain(self.supplementary.lack.clone()).chain(self.missing_split()).collect();
         }
@@ -304,9 +313,14 @@ impl Image {
         &self.split
     }
 
-    /// The sections of the supplementary file, if the image has one and it is there.
+    /// The supplementary file, if the image has one and it is there.
+    pub(crate) fn shared(&self) -> Option<&Companion> {
+        self.supplementary.found.as_ref()
+    }
+
+    /// Its sections.
     pub(crate) fn supplementary(&self) -> Option<&Sections> {
-        self.supplementary.found.as_ref().map(|companion| &companion.sections)
+        self.shared().map(|companion| &companion.sections)
     }
 
     pub(crate) fn cache(&self) -> &Cache {

@@ -1,9 +1,9 @@
 //! One file's bytes: mapped for what is walked in order, read in pieces for a look here and there.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +24,28 @@ pub(crate) struct MappedFile {
 /// A file's size and the time of its last change (seconds, nanoseconds), which tell whether it is still the same.
 pub(crate) type Stamp = [i64; 3];
 
-fn stamp_of(file: &File) -> io::Result<Stamp> {
+/// Opens a file that somebody else's words led to: only a regular one with something in it. `None`: there is no such file.
+pub(crate) fn open_regular(path: &Path) -> io::Result<Option<File>> {
+    let check = |metadata: Metadata| match metadata.is_file() && metadata.len() > 0 {
+        true => Ok(()),
+        false => Err(io::Error::new(ErrorKind::InvalidData, "it is empty or no file")),
+    };
+    // To open a device may do something, so it is looked at before; what was put there meanwhile is at least not waited for.
+    let open = || -> io::Result<File> {
+        check(path.metadata()?)?;
+        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+        check(file.metadata()?)?;
+        Ok(file)
+    };
+    match open() {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A file's [`Stamp`] now.
+pub(crate) fn stamp_of(file: &File) -> io::Result<Stamp> {
     let metadata = file.metadata()?;
     Ok([metadata.len().cast_signed(), metadata.mtime(), metadata.mtime_nsec()])
 }
@@ -50,15 +71,6 @@ impl MappedFile {
     /// Memory that is filled.
     pub(crate) fn memory(bytes: MmapMut) -> io::Result<Self> {
         Ok(Self { file: None, start: 0, stamp: None, map: bytes.make_read_only()? })
-    }
-
-    /// Opens a file that somebody else's words led to: only a regular one with something in it.
-    pub(crate) fn open_regular(path: &Path) -> io::Result<Self> {
-        let metadata = path.metadata()?;
-        if !metadata.is_file() || metadata.len() == 0 {
-            return Err(io::Error::new(ErrorKind::InvalidData, "it is empty or no file"));
-        }
-        Self::map(File::open(path)?)
     }
 
     /// All of it.

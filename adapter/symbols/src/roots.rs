@@ -60,6 +60,7 @@ pub(crate) struct SplitName {
 
 #[derive(Clone, Copy, Debug)]
 struct Bases {
+    format: gimli::Format,
     str_offsets: DebugStrOffsetsBase<usize>,
     addr: DebugAddrBase<usize>,
     loclists: DebugLocListsBase<usize>,
@@ -111,6 +112,7 @@ impl Root {
 impl Bases {
     fn new(encoding: gimli::Encoding, kind: gimli::DwarfFileType) -> Self {
         Self {
+            format: encoding.format,
             str_offsets: DebugStrOffsetsBase::default_for_encoding_and_file(encoding, kind),
             addr: DebugAddrBase(0),
             loclists: DebugLocListsBase::default_for_encoding_and_file(encoding, kind),
@@ -271,10 +273,12 @@ impl Image {
             StringRef::LineStr(offset) => read_c_string(sections, SectionId::DebugLineStr, *offset),
             StringRef::Supplementary(offset) => read_c_string(self.supplementary()?, SectionId::DebugStr, *offset),
             StringRef::Index(index) => {
-                let offset = root?.bases.str_offsets.0.checked_add(index.checked_mul(4)?)?;
-                let mut bytes = [0; 4];
-                let count = sections.read_at(SectionId::DebugStrOffsets, offset, &mut bytes);
-                let offset = (count == bytes.len()).then(|| u32::from_le_bytes(bytes))?;
+                let bases = &root?.bases;
+                let size = usize::from(bases.format.word_size());
+                let offset = bases.str_offsets.0.checked_add(index.checked_mul(size)?)?;
+                let mut bytes = [0; 8];
+                let count = sections.read_at(SectionId::DebugStrOffsets, offset, bytes.get_mut(..size)?);
+                let offset = (count == size).then(|| u64::from_le_bytes(bytes))?;
                 read_c_string(sections, SectionId::DebugStr, usize::try_from(offset).ok()?)
             }
         }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use memmap2::MmapMut;
+use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
 
 use crate::index::cache_folder;
 use crate::mapped::MappedFile;
@@ -148,13 +149,21 @@ impl Write for Piece<'_> {
     }
 }
 
-/// A file without a name, in the user's cache or, where that cannot be written to, among the temporary files.
+/// A file without a name, in the user's cache or, where that cannot be written to, among the temporary files. What lies in
+/// memory (tmpfs) is no disk.
 fn unnamed_file() -> Result<File, String> {
     let in_cache = cache_folder(|name| std::env::var_os(name))
         .ok_or_else(|| ErrorKind::NotFound.into())
         .and_then(|folder| make(&folder));
-    let made = in_cache.or_else(|_| tempfile::tempfile());
+    let made = in_cache.and_then(on_disk).or_else(|_| tempfile::tempfile().and_then(on_disk));
     made.map_err(|error| format!("no temporary file can be made: {error}"))
+}
+
+fn on_disk(file: File) -> io::Result<File> {
+    match fstatfs(&file)?.filesystem_type() {
+        TMPFS_MAGIC => Err(io::Error::other("the cache and temporary files are kept in memory (tmpfs)")),
+        _ => Ok(file),
+    }
 }
 
 fn make(folder: &Path) -> io::Result<File> {
@@ -190,6 +199,14 @@ mod tests {
         assert_eq!(kept.bytes(), b"abc");
         let error = scratch.keep(MAX_IN_MEMORY, |_| unreachable!()).unwrap_err();
         assert_eq!(error, "no disk, and of memory at most 256 MiB are used instead");
+    }
+
+    #[test]
+    fn memory_that_looks_like_a_disk_is_none() {
+        let Ok(file) = tempfile::tempfile_in("/dev/shm") else { return };
+        if fstatfs(&file).unwrap().filesystem_type() == TMPFS_MAGIC {
+            assert!(on_disk(file).unwrap_err().to_string().contains("tmpfs"));
+        }
     }
 
     #[test]

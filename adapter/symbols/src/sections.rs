@@ -117,6 +117,11 @@ impl Sections {
         self.list.iter().find(|section| section.id == id)
     }
 
+    /// Where what is made of the image's files is kept: one room for all of them.
+    pub(crate) fn scratch(&self) -> &Arc<Scratch> {
+        &self.scratch
+    }
+
     /// Whether there is that section, as far as is known: a compressed one may turn out not to be readable.
     pub(crate) fn has(&self, id: SectionId) -> bool {
         let readable = |section: &Section| match &section.place {

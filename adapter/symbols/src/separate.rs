@@ -7,14 +7,13 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::OpenError;
 use crate::elf::{self, DebugLink, Headers, Separate};
-use crate::mapped::MappedFile;
+use crate::mapped::{MappedFile, open_regular};
 
 /// Bytes read at a time for a check sum.
 const WINDOW: usize = 256 * 1024;
@@ -144,11 +143,9 @@ fn check(
     link: Option<&DebugLink>,
 ) -> Result<Option<DebugFile>, String> {
     let (shown, name) = (candidate.display(), path.file_name().unwrap_or(path.as_os_str()).display());
-    let mapped = match MappedFile::open_regular(candidate) {
-        Ok(mapped) => Arc::new(mapped),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-        Err(error) => return Err(format!("{shown} cannot be read: {error}")),
-    };
+    let unreadable = |error| format!("{shown} cannot be read: {error}");
+    let Some(file) = open_regular(candidate).map_err(unreadable)? else { return Ok(None) };
+    let mapped = Arc::new(MappedFile::map(file).map_err(unreadable)?);
     let contents = elf::read_separate(candidate, &mapped).map_err(|error| match error {
         OpenError::NotElf { reason, .. } => format!("{shown} is no debug file: {reason}"),
         error => error.to_string(),

@@ -7,8 +7,8 @@
 //!
 //! A `.dwo` is looked for when its unit is first read. Compilers write these files in place, so a build during a session
 //! would cut them short under a mapping: a private copy is mapped. All copies are in one file ([`Scratch`]), since there
-//! may be thousands, and take no memory but for what is being looked at. A package may be large and is mapped where it
-//! lies; it is not read any more once it was written to.
+//! may be thousands, and take no memory but for what is being looked at. Of a package too, unless it is too large for that:
+//! then it is mapped where it lies, and not read any more once it was written to.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -19,7 +19,6 @@ use rustc_hash::FxHashMap;
 use crate::companion::{Companion, Names};
 use crate::paths;
 use crate::roots::{Root, SplitName};
-use crate::scratch::Scratch;
 use crate::sections::{Sections, Slice};
 use crate::units::{parse_header, unit_ranges};
 use crate::{Image, SymbolError};
@@ -52,14 +51,14 @@ impl SplitUnit {
         &self.file.companion.sections
     }
 
-    /// `gimli`'s view of what the unit is read with. `None`: the file was written to meanwhile.
-    pub(crate) fn dwarf<'a>(&'a self, parent: &gimli::Dwarf<Slice<'a>>) -> Option<gimli::Dwarf<Slice<'a>>> {
+    /// `gimli`'s view of what the unit is read with. It may have been there and be gone: the file was written to meanwhile.
+    pub(crate) fn dwarf<'a>(&'a self, parent: &gimli::Dwarf<Slice<'a>>) -> Result<gimli::Dwarf<Slice<'a>>, Lack> {
         if self.file.is_package {
-            return self.file.package()?.cu_sections(self.row, parent).ok();
+            return self.file.package()?.cu_sections(self.row, parent).map_err(|error| self.file.is_broken(error));
         }
         let mut dwarf = self.sections().dwarf();
         dwarf.make_dwo(parent);
-        Some(dwarf)
+        Ok(dwarf)
     }
 
     /// Where the unit begins in the `.debug_info` that references in it count from.
@@ -79,7 +78,6 @@ struct Found {
 /// A package, or the file of one object.
 #[derive(Debug)]
 struct SplitFile {
-    path: PathBuf,
     companion: Companion,
     is_package: bool,
     /// Of an object's file: whole-program optimisation puts many units into one.
@@ -87,28 +85,40 @@ struct SplitFile {
 }
 
 impl SplitFile {
-    fn new(path: PathBuf, companion: Companion, is_package: bool) -> Arc<Self> {
-        Arc::new(Self { path, companion, is_package, units: OnceLock::new() })
+    fn new(companion: Companion, is_package: bool) -> Arc<Self> {
+        Arc::new(Self { companion, is_package, units: OnceLock::new() })
     }
 
-    fn package(&self) -> Option<gimli::DwarfPackage<Slice<'_>>> {
+    fn package(&self) -> Result<gimli::DwarfPackage<Slice<'_>>, Lack> {
         if !self.companion.is_unchanged() {
-            return None;
+            return Err(Lack::Rewritten(self.companion.path().to_owned()));
         }
         let sections = &self.companion.sections;
+        if !sections.has(SectionId::DebugCuIndex) {
+            return Err(self.broken_section().unwrap_or_else(|| self.is_broken("it has no .debug_cu_index")));
+        }
         let empty = Slice::new(&[], gimli::LittleEndian);
-        gimli::DwarfPackage::load(|id| Ok::<_, gimli::Error>(sections.slice(id)), empty).ok()
+        gimli::DwarfPackage::load(|id| Ok::<_, gimli::Error>(sections.slice(id)), empty)
+            .map_err(|error| self.broken_section().unwrap_or_else(|| self.is_broken(error)))
     }
 
-    fn find(&self, id: DwoId) -> Option<Found> {
-        if !self.is_package {
-            return self.units.get_or_init(|| self.read_units()).get(&id).copied();
-        }
-        let package = self.package()?;
-        let row = package.cu_index.find(id.0)?;
-        let mut parts = package.cu_index.sections(row).ok()?;
-        let info = parts.find(|part| part.section == gimli::IndexSectionId::DebugInfo)?;
-        Some(Found { row, offset: usize::try_from(info.offset).ok()?, length: usize::try_from(info.size).ok()? })
+    /// Looks for a unit; says why it is not there.
+    fn find(&self, id: DwoId) -> Result<Found, Lack> {
+        let found = match self.is_package {
+            true => find_in_package(&self.package()?, id),
+            false => self.units.get_or_init(|| self.read_units()).get(&id).copied(),
+        };
+        let other_build = || Lack::OtherBuild(self.companion.path().to_owned());
+        found.ok_or_else(|| self.broken_section().unwrap_or_else(other_build))
+    }
+
+    fn is_broken(&self, reason: impl std::fmt::Display) -> Lack {
+        Lack::Broken(self.companion.path().to_owned(), reason.to_string())
+    }
+
+    /// That a section turned out not to be readable, if one did.
+    fn broken_section(&self) -> Option<Lack> {
+        self.companion.broken().map(|(section, reason)| self.is_broken(format!("its {section}: {reason}")))
     }
 
     fn read_units(&self) -> FxHashMap<DwoId, Found> {
@@ -135,6 +145,13 @@ impl SplitFile {
     }
 }
 
+fn find_in_package(package: &gimli::DwarfPackage<Slice<'_>>, id: DwoId) -> Option<Found> {
+    let row = package.cu_index.find(id.0)?;
+    let mut parts = package.cu_index.sections(row).ok()?;
+    let info = parts.find(|part| part.section == gimli::IndexSectionId::DebugInfo)?;
+    Some(Found { row, offset: usize::try_from(info.offset).ok()?, length: usize::try_from(info.size).ok()? })
+}
+
 /// A file, if there is one.
 type Opened = Result<Option<Arc<SplitFile>>, Lack>;
 
@@ -144,8 +161,15 @@ pub(crate) struct SplitFiles {
     package: OnceLock<Opened>,
     objects: Mutex<FxHashMap<PathBuf, Opened>>,
     missing: Mutex<Missing>,
-    /// Where copies of objects' files are.
-    scratch: Arc<Scratch>,
+}
+
+impl SplitFiles {
+    /// Those that were opened.
+    fn opened(&self) -> Vec<Arc<SplitFile>> {
+        let objects: Vec<Opened> = lock(&self.objects).values().cloned().collect();
+        let all = self.package.get().cloned().into_iter().chain(objects);
+        all.filter_map(|opened| opened.ok().flatten()).collect()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -164,7 +188,7 @@ impl Missing {
 
 /// Why a unit's other half is not there.
 #[derive(Clone, Debug)]
-enum Lack {
+pub(crate) enum Lack {
     /// No such file where it was looked for.
     NoFile(PathBuf),
     /// The file is there, but not the unit that belongs to the program.
@@ -179,15 +203,21 @@ impl Image {
     /// Looks for the other half of a unit: in the package, then in the file of its object.
     pub(crate) fn find_split(&self, skeleton: &Root, name: &SplitName) -> Option<SplitUnit> {
         let paths = self.split_paths(skeleton, name);
-        let package = std::iter::once_with(|| self.split_package());
+        let package = std::iter::once_with(|| self.opened_package().clone());
         let mut lack = None;
         for file in package.chain(paths.iter().map(|path| self.split_object(path))) {
             match file {
                 Ok(None) => {}
-                Ok(Some(file)) => match file.find(name.id).and_then(|found| SplitUnit::new(&file, found, skeleton)) {
-                    Some(unit) => return Some(unit),
-                    None => lack = lack.or(Some(Lack::OtherBuild(file.path.clone()))),
-                },
+                Ok(Some(file)) => {
+                    let unit = file.find(name.id).and_then(|found| {
+                        let unit = SplitUnit::new(&file, found, skeleton);
+                        unit.ok_or_else(|| file.is_broken("a unit has no header"))
+                    });
+                    match unit {
+                        Ok(unit) => return Some(unit),
+                        Err(error) => lack = lack.or(Some(error)),
+                    }
+                }
                 Err(error) => lack = lack.or(Some(error)),
             }
         }
@@ -196,37 +226,43 @@ impl Image {
         None
     }
 
-    fn split_package(&self) -> Opened {
+    /// The package, if there is one. Opens it.
+    pub(crate) fn package(&self) -> Option<&Companion> {
+        let opened = self.opened_package().as_ref().ok()?.as_ref();
+        opened.map(|file| &file.companion)
+    }
+
+    fn opened_package(&self) -> &Opened {
         let open = || {
             let real = std::fs::canonicalize(self.path()).ok();
             let names = [Some(self.path()), real.as_deref(), self.debug_file()].into_iter().flatten();
             let names = names.flat_map(|path| [path.with_added_extension("dwp"), path.with_extension("dwp")]);
             for path in names {
-                match Companion::map(&path, Names::Split, None) {
+                match Companion::package(&path, self.sections().scratch()) {
                     Ok(None) => {}
-                    Ok(Some(companion)) => return Ok(Some(SplitFile::new(path, companion, true))),
+                    Ok(Some(companion)) => return Ok(Some(SplitFile::new(companion, true))),
                     Err(error) => return Err(Lack::Broken(path, error.to_string())),
                 }
             }
             Ok(None)
         };
-        self.split_files().package.get_or_init(open).clone()
+        self.split_files().package.get_or_init(open)
     }
 
     fn split_object(&self, path: &Path) -> Opened {
         if let Some(known) = lock(&self.split_files().objects).get(path) {
             return known.clone();
         }
-        let opened = match Companion::copy(path, Names::Split, &self.split_files().scratch) {
-            Ok(companion) => Ok(companion.map(|companion| SplitFile::new(path.to_owned(), companion, false))),
+        let opened = match Companion::copy(path, Names::Split, self.sections().scratch()) {
+            Ok(companion) => Ok(companion.map(|companion| SplitFile::new(companion, false))),
             Err(error) => Err(Lack::Broken(path.to_owned(), error.to_string())),
         };
         lock(&self.split_files().objects).entry(path.to_owned()).or_insert(opened).clone()
     }
 
-    /// Notes that a package was written to after it was opened.
-    pub(crate) fn note_rewritten(&self, unit: &SplitUnit) {
-        lock(&self.split_files().missing).first.get_or_insert_with(|| Lack::Rewritten(unit.file.path.clone()));
+    /// Notes why a unit that was found cannot be read any more.
+    pub(crate) fn note_lack(&self, lack: Lack) {
+        lock(&self.split_files().missing).first.get_or_insert(lack);
     }
 
     /// Where the `.dwo` of a unit may be: where the compiler wrote it; if the build was moved, beside the program or in the
@@ -251,9 +287,14 @@ impl Image {
 
     /// What to tell the user about split units whose other half was looked for and not found.
     pub(crate) fn missing_split(&self) -> Option<String> {
-        let missing = lock(&self.split_files().missing);
-        let (name, units) = (self.name(), missing.units);
-        let why = match missing.first.as_ref()? {
+        let files = self.split_files();
+        let (units, first) = {
+            let missing = lock(&files.missing);
+            (missing.units, missing.first.clone())
+        };
+        let broken = || files.opened().iter().find_map(|file| file.broken_section());
+        let name = self.name();
+        let why = match first.or_else(broken)? {
             Lack::NoFile(path) => format!("{} is missing", path.display()),
             Lack::OtherBuild(path) => format!("{} is of another build", path.display()),
             Lack::Broken(path, error) => format!("{} cannot be read ({error})", path.display()),

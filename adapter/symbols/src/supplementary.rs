@@ -6,10 +6,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::DebugFolders;
 use crate::companion::{Companion, Names};
 use crate::elf::{Identity, SupplementaryLink};
+use crate::scratch::Scratch;
 use crate::separate::folders_of;
 
 /// What a search came to.
@@ -21,11 +23,16 @@ pub(crate) struct Supplementary {
 }
 
 /// Looks for the supplementary file that the file `holder` names.
-pub(crate) fn find(holder: &Path, link: &SupplementaryLink, folders: &DebugFolders) -> Supplementary {
+pub(crate) fn find(
+    holder: &Path,
+    link: &SupplementaryLink,
+    folders: &DebugFolders,
+    scratch: &Arc<Scratch>,
+) -> Supplementary {
     let mut wrong = None;
     let candidates = candidates(holder, link, folders);
     for path in &candidates {
-        match Companion::map(path, Names::Plain, Some(&link.identity)) {
+        match Companion::map(path, Names::Plain, Some(&link.identity), scratch) {
             Ok(None) => {}
             Ok(found) => return Supplementary { found, lack: None },
             Err(error) => wrong = wrong.or(Some((path, error))),

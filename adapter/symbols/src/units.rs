@@ -309,9 +309,12 @@ impl Image {
         let Some(name) = &root.split else { return Ok(None) };
         let Some(split) = entry.split.get_or_init(|| self.find_split(&root, name)) else { return Ok(None) };
         let parent = self.listed_source(index)?.dwarf;
-        let Some(dwarf) = split.dwarf(&parent) else {
-            self.note_rewritten(split);
-            return Ok(None);
+        let dwarf = match split.dwarf(&parent) {
+            Ok(dwarf) => dwarf,
+            Err(lack) => {
+                self.note_lack(lack);
+                return Ok(None);
+            }
         };
         let place = UnitPlace::split(index, split.offset_in_view(), split.length, self.units().supplementary);
         Ok(Some(UnitSource {

@@ -7,9 +7,9 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use support::{DEBUG, PACKED, PACKED_DWARF_5, UNPACKED, UNPACKED_DWARF_5, line, program, source};
+use support::{DEBUG, PACKED, PACKED_DWARF_5, UNPACKED, UNPACKED_DWARF_5, UNPACKED_FUNCTIONS, line, program, source};
 use weft_memory::FileAddr;
-use weft_symbols::Image;
+use weft_symbols::{Detail, Image, IndexStore, MOST_KEPT};
 
 const PACKAGES: [&[&str]; 2] = [PACKED, PACKED_DWARF_5];
 const OBJECTS: [&[&str]; 2] = [UNPACKED, UNPACKED_DWARF_5];
@@ -123,15 +123,79 @@ fn a_package_of_another_build_is_not_used() {
 }
 
 #[test]
-fn a_package_that_is_written_to_is_not_read_any_more() {
+fn a_package_may_be_written_to_while_it_is_read() {
     let folder = Folder::new("rewritten");
     let path = folder.with(&program(PACKED), "program");
     let package = folder.with(&package_of(&program(PACKED)), "program.dwp");
     let image = Image::open(&path).unwrap();
-    let entry = image.find_line(&source(), line("generic")).unwrap().unwrap().addresses[0];
+    assert!(knows_variables(&image));
     std::fs::write(&package, b"cut short").unwrap();
-    assert_eq!(image.frames_at(entry).unwrap().len(), 0);
+    assert!(knows_variables(&image));
+    assert_eq!(image.missing(), [""; 0]);
+}
+
+#[test]
+fn a_huge_package_that_is_written_to_is_not_read_any_more() {
+    let folder = Folder::new("huge");
+    let path = folder.with(&program(PACKED), "program");
+    let package = folder.with(&package_of(&program(PACKED)), "program.dwp");
+    // Nothing is behind its sections but a hole.
+    std::fs::File::options().write(true).open(&package).unwrap().set_len((1 << 30) + 1).unwrap();
+    let image = Image::open(&path).unwrap();
+    assert!(knows_variables(&image));
+    std::fs::write(&package, b"cut short").unwrap();
+    let entry = image.find_line(&source(), line("generic")).unwrap().unwrap().addresses[0];
+    assert!(image.frames_at(entry).is_err());
     assert!(image.line_at(entry).unwrap().is_some());
+    assert!(image.missing()[0].contains(&format!("{} was written to since", package.display())));
+}
+
+#[test]
+fn a_broken_package_is_not_said_to_be_of_another_build() {
+    let folder = Folder::new("no-index");
+    let path = folder.with(&program(PACKED), "program");
+    let mut bytes = std::fs::read(package_of(&program(PACKED))).unwrap();
+    let at = memchr::memmem::find(&bytes, b".debug_cu_index").unwrap();
+    bytes[at + 1] = b'?';
+    std::fs::write(package_of(&path), bytes).unwrap();
+    only_lines(&Image::open(&path).unwrap(), &package_of(&path), "cannot be read (it has no .debug_cu_index)");
+}
+
+#[test]
+fn a_section_that_cannot_be_inflated_is_said_and_its_index_is_not_kept() {
+    let folder = Folder::new("uninflatable");
+    let path = folder.with(&program(PACKED), "program");
+    let package = package_of(&path);
+    let option = "--compress-debug-sections=zlib";
+    let mut objcopy = std::process::Command::new("objcopy");
+    let done = objcopy.arg(option).arg(package_of(&program(PACKED))).arg(&package).status();
+    assert!(done.is_ok_and(|done| done.success()), "objcopy (package binutils) is needed");
+    let mut bytes = std::fs::read(&package).unwrap();
+    let (start, size) = {
+        let file = object::File::parse(&*bytes).unwrap();
+        object::ObjectSection::file_range(&object::Object::section_by_name(&file, ".debug_str.dwo").unwrap()).unwrap()
+    };
+    let (start, size) = (usize::try_from(start).unwrap(), usize::try_from(size).unwrap());
+    bytes[start + 24..start + size].fill(0x5a);
+    std::fs::write(&package, bytes).unwrap();
+    let image = Image::open(&path).unwrap();
+    let store = folder.0.join("store");
+    image.keep_index(Arc::new(IndexStore::in_folder(store.clone(), MOST_KEPT)));
+    image.index().unwrap();
+    let said = image.missing();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains(&format!("{} cannot be read (its .debug_str: ", package.display())), "{said:?}");
+    assert!(!store.exists());
+}
+
+#[test]
+fn how_much_was_kept_is_read_off_the_other_half() {
+    let image = Image::open(&program(UNPACKED_FUNCTIONS)).unwrap();
+    let entry = image.find_line(&source(), line("generic")).unwrap().unwrap().addresses[0];
+    assert_eq!(image.detail_at(entry), Some(Detail::Functions));
+    let image = Image::open(&program(UNPACKED)).unwrap();
+    let entry = image.find_line(&source(), line("generic")).unwrap().unwrap().addresses[0];
+    assert_eq!(image.detail_at(entry), Some(Detail::Full));
 }
 
 #[test]
@@ -248,9 +312,10 @@ fn what_gcc_splits_is_read() {
                 int sum(struct point *at) { int total = at->x + (int)at->y; return total; }\n\
                 int main(void) { return sum(&origin) - 3; }\n";
     std::fs::write(&source, text).unwrap();
-    let sets: [&[&str]; 6] = [
+    let sets: [&[&str]; 7] = [
         &["-gdwarf-4", "-gsplit-dwarf"],
         &["-gdwarf-5", "-gsplit-dwarf"],
+        &["-gdwarf-5", "-gdwarf64", "-gsplit-dwarf"],
         &["-gdwarf-4", "-gsplit-dwarf", "-gz"],
         &["-gdwarf-5", "-gsplit-dwarf", "-fdebug-types-section"],
         &["-gdwarf-4", "-fdebug-types-section"],

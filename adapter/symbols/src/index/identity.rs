@@ -4,6 +4,7 @@ use twox_hash::{XxHash3_64, XxHash3_128};
 
 use super::layout::FORMAT;
 use crate::Image;
+use crate::companion::Companion;
 use crate::mapped::MappedFile;
 
 /// Longest build-id that is believed; real ones have 8 to 32 bytes.
@@ -39,6 +40,12 @@ impl Identity {
                 hasher.write(&number.to_le_bytes());
             }
         }
+        for companion in [image.shared(), image.package()].into_iter().flatten() {
+            hasher.write(companion.path().as_os_str().as_encoded_bytes());
+            for number in companion.stamp() {
+                hasher.write(&number.to_le_bytes());
+            }
+        }
         for (id, start, length) in image.sections().table() {
             hasher.write(id.name().as_bytes());
             hasher.write(&start.to_le_bytes());
@@ -49,7 +56,9 @@ impl Identity {
 
     /// Whether the files still are what they were when they were opened.
     pub(crate) fn holds(image: &Image) -> bool {
+        let companions = [image.shared(), image.package()];
         image.sections().files().iter().all(|file| file.is_unchanged())
+            && companions.into_iter().flatten().all(Companion::is_unchanged)
     }
 
     /// What the stored index is called.

@@ -21,6 +21,7 @@ pub(crate) const PACKED: &[&str] = &["-g", "-Csplit-debuginfo=packed"];
 pub(crate) const PACKED_DWARF_5: &[&str] = &["-g", "-O", "-Cdwarf-version=5", "-Csplit-debuginfo=packed"];
 pub(crate) const UNPACKED: &[&str] = &["-g", "-O", "-Ccodegen-units=4", "-Csplit-debuginfo=unpacked"];
 pub(crate) const UNPACKED_DWARF_5: &[&str] = &["-g", "-Cdwarf-version=5", "-Csplit-debuginfo=unpacked"];
+pub(crate) const UNPACKED_FUNCTIONS: &[&str] = &["-Cdebuginfo=1", "-Csplit-debuginfo=unpacked"];
 
 /// The fixture's source.
 pub(crate) fn source() -> PathBuf {
