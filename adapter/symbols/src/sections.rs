@@ -230,10 +230,15 @@ impl Sections {
     }
 
     /// Without this, looks here and there would add up to the whole file.
-    fn note_look(&self) {
+    pub(crate) fn note_look(&self) {
         if self.looks.fetch_add(1, Ordering::Relaxed) % LOOKS == LOOKS - 1 {
-            self.list.iter().for_each(|section| self.release(section.id));
+            self.release_all();
         }
+    }
+
+    /// Gives the pages of all sections back.
+    pub(crate) fn release_all(&self) {
+        self.list.iter().for_each(|section| self.release(section.id));
     }
 
     /// How long a section is.

@@ -54,6 +54,7 @@ impl SplitUnit {
     /// `gimli`'s view of what the unit is read with. It may have been there and be gone: the file was written to meanwhile.
     pub(crate) fn dwarf<'a>(&'a self, parent: &gimli::Dwarf<Slice<'a>>) -> Result<gimli::Dwarf<Slice<'a>>, Lack> {
         if self.file.is_package {
+            self.sections().note_look();
             return self.file.package()?.cu_sections(self.row, parent).map_err(|error| self.file.is_broken(error));
         }
         let mut dwarf = self.sections().dwarf();

@@ -40,6 +40,7 @@ fn compressed(flags: &'static [&'static str], how: &str) -> Option<Made> {
     let option = format!("--compress-debug-sections={how}");
     let done = Command::new("objcopy").arg(option).arg(program(flags)).arg(&made.0).output();
     let done = done.is_ok_and(|done| done.status.success());
+    assert!(done || how != "zlib", "objcopy (package binutils) is needed");
     if !done {
         eprintln!("objcopy does not know {how}");
     }

@@ -166,6 +166,10 @@ fn read_units(
         if bytes.capacity() > KEPT_BUFFER {
             bytes = Vec::new();
         }
+        if source.is_split() {
+            // There may be thousands of such files, each of which is looked at once.
+            source.sections.release_all();
+        }
         let mut whole = lock(whole);
         if source.is_split() {
             whole.split = Some(whole.split.map_or(index, |first| first.min(index)));
