@@ -116,6 +116,11 @@ impl Breakpoint {
         let was_in = std::mem::take(&mut self.landings);
         let mut known: Vec<Landing> = was_in.clone();
         for module in modules {
+            // What the program itself has is not the C library's, whose debug information may be long to read.
+            let is_line = matches!(self.asked, Asked::Line { .. });
+            if is_line && module.image.is_system_runtime() && self.landings.iter().any(Landing::is_found) {
+                continue;
+            }
             let at = known.iter().position(|landing| Arc::ptr_eq(&landing.image, &module.image));
             let landing = match at {
                 Some(at) => known.swap_remove(at),
