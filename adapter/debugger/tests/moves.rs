@@ -325,7 +325,7 @@ fn job_control_is_told_and_ended_by_a_continue() {
     while session.notes.is_empty() {
         match session.any() {
             Event::Note(text) => session.notes.push(text),
-            Event::ThreadExited(_) | Event::ThreadStarted(_) => {}
+            Event::ThreadExited(_) | Event::ThreadStarted(_) | Event::Working(_) => {}
             _ => panic!("not a note"),
         }
     }
