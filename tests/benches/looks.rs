@@ -10,8 +10,6 @@ use crate::peers::Gdb;
 
 /// Rows of the stack that are asked for.
 const FRAMES: usize = 20;
-/// Steps after the first stop, after each of which an editor asks again. (A third one in mini-redis would wait for a client.)
-const STEPS: usize = 2;
 
 /// What is debugged.
 pub(crate) struct Target {
@@ -21,6 +19,8 @@ pub(crate) struct Target {
     pub(crate) line: i64,
     /// Whether there are 20 frames at the breakpoint.
     pub(crate) deep: bool,
+    /// How often one can step from there, until the program waits for somebody; an editor asks again after each.
+    pub(crate) steps: usize,
 }
 
 /// A debugger.
@@ -95,7 +95,7 @@ fn over_dap(adapter: &Adapter, target: &Target, is_weft: bool) -> Looks {
         (client, stop.thread)
     });
     let (first, frame) = shown_over_dap(&mut client, thread, target);
-    let later = (0..STEPS).map(|_| {
+    let later = (0..target.steps).map(|_| {
         client.ask("next", json!({"threadId": thread}));
         client.any_stop();
         shown_over_dap(&mut client, thread, target).0
@@ -143,7 +143,7 @@ fn under_gdb(gdb: &Path, target: &Target) -> Looks {
         gdb
     });
     let first = shown_under_gdb(&mut gdb);
-    let later = (0..STEPS).map(|_| {
+    let later = (0..target.steps).map(|_| {
         gdb.send("-exec-next");
         gdb.until(&["*stopped"]);
         shown_under_gdb(&mut gdb)
