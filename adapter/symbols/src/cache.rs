@@ -10,7 +10,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::DieOffset;
 use crate::detail::Detail;
-use crate::functions::{CodeTable, Function};
+use crate::functions::{CodeTable, Function, KeptFrame};
 use crate::scopes::Scopes;
 use crate::types::TypeInfo;
 use crate::units::UnitIndex;
@@ -101,6 +101,8 @@ pub(crate) struct Cache {
     pub(crate) scopes: Memo<UnitIndex, Option<Arc<Scopes>>>,
     pub(crate) code: Memo<UnitIndex, Option<Arc<CodeTable>>>,
     pub(crate) details: Memo<UnitIndex, Detail>,
+    /// Functions, by address.
+    pub(crate) frames: Recent<Arc<[KeptFrame]>>,
     /// How to unwind, by address; `None`: nothing is said about it.
     pub(crate) rules: Recent<Option<Arc<Rule>>>,
 }

@@ -76,6 +76,31 @@ pub struct CodeFrame {
     pub inline_depth: u32,
 }
 
+/// A [`CodeFrame`] as its image keeps it: without the image.
+#[derive(Clone, Debug)]
+pub(crate) struct KeptFrame {
+    function: Arc<Function>,
+    ranges: Vec<Range<FileAddr>>,
+    entry: FileAddr,
+    call_site: Option<SourceLine>,
+    die: DieOffset,
+    inline_depth: u32,
+}
+
+impl From<CodeFrame> for KeptFrame {
+    fn from(frame: CodeFrame) -> Self {
+        let CodeFrame { image: _, function, ranges, entry, call_site, die, inline_depth } = frame;
+        Self { function, ranges, entry, call_site, die, inline_depth }
+    }
+}
+
+impl KeptFrame {
+    fn of(self, image: &Arc<Image>) -> CodeFrame {
+        let Self { function, ranges, entry, call_site, die, inline_depth } = self;
+        CodeFrame { image: image.clone(), function, ranges, entry, call_site, die, inline_depth }
+    }
+}
+
 impl CodeFrame {
     /// Template parameters of the concrete function or copy, by name (`T`, `S`).
     pub fn template_argument(&self, name: &str) -> Option<Type> {
@@ -156,6 +181,14 @@ impl Image {
     /// The functions at an address, innermost inlined copy first, the concrete function last. Empty where there is no
     /// debug information for the address.
     pub fn frames_at(self: &Arc<Self>, pc: FileAddr) -> Result<Vec<CodeFrame>, SymbolError> {
+        let kept = self.cache().frames.get_or_try(pc.raw(), || {
+            let frames = self.read_frames_at(pc)?;
+            Ok::<_, SymbolError>(frames.into_iter().map(KeptFrame::from).collect::<Arc<[KeptFrame]>>())
+        })?;
+        Ok(kept.iter().cloned().map(|kept| kept.of(self)).collect())
+    }
+
+    fn read_frames_at(self: &Arc<Self>, pc: FileAddr) -> Result<Vec<CodeFrame>, SymbolError> {
         let Some(die) = self.concrete_at(pc) else { return Ok(Vec::new()) };
         let (reader, entry) = DieReader::read(self, die)?;
         let Some(outermost) = self.frame(&reader, &entry, 0)? else { return Ok(Vec::new()) };
