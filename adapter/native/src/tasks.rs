@@ -42,7 +42,7 @@ impl Tasks {
             return Ok(snapshot);
         }
         // Symbols are read before the program has to stand still.
-        for module in debugger.modules().iter() {
+        for module in debugger.modules().iter().filter(|module| !module.image.is_system_runtime()) {
             module.image.index().map_err(|cancelled| Error::new(ErrorId::Cancelled, cancelled))?;
         }
         let runtimes = self.runtimes.clone();

@@ -49,8 +49,14 @@ impl Image {
         self.types_like(path, Match::AnyArguments)
     }
 
+    /// Whether a path cannot be here: the C library has no crates, and its names need not be read to know that.
+    fn lacks(&self, path: &str) -> bool {
+        path.contains("::") && self.is_system_runtime()
+    }
+
     fn types_like(self: &Arc<Self>, path: &str, how: Match) -> impl Iterator<Item = Type> + use<> {
-        let found = self.ask(|index| Query::new(self.sections(), index, path, how).entries(&index.types));
+        let look = || self.ask(|index| Query::new(self.sections(), index, path, how).entries(&index.types));
+        let found = if self.lacks(path) { Vec::new() } else { look() };
         // A name of another file's is kept beside the same name of the image's own.
         let mut seen = FxHashSet::default();
         let image = Arc::clone(self);
@@ -60,6 +66,9 @@ impl Image {
 
     /// Functions with code of this path, whatever their generic arguments (`tokio::runtime::task::raw::poll`).
     pub fn functions(self: &Arc<Self>, path: &str) -> Vec<FunctionEntry> {
+        if self.lacks(path) {
+            return Vec::new();
+        }
         let found = self.ask(|index| {
             let query = Query::new(self.sections(), index, path, Match::AnyArguments);
             let near = index.range(&index.functions, &query.hash, |code| code.hash)?;
@@ -80,6 +89,9 @@ impl Image {
 
     /// Statics of this path.
     pub fn statics(self: &Arc<Self>, path: &str) -> Vec<Static> {
+        if self.lacks(path) {
+            return Vec::new();
+        }
         let found =
             self.ask(|index| Query::new(self.sections(), index, path, Match::AnyArguments).entries(&index.statics));
         let found = found.into_iter().filter_map(|entry| self.static_at(entry.die, path.to_owned()));
