@@ -3,7 +3,7 @@
 use weft_protocol::async_dap::{
     AsyncTasksArguments, AsyncTasksResponse, AwaitedBy, Problem, Resource, Runtime, Task, TaskFilter, TaskState, Wait,
 };
-use weft_tasks::{ProblemKind, Severity, Snapshot, State, WaitKind};
+use weft_tasks::{Severity, Snapshot, State, WaitKind};
 
 use crate::numbering::{FIRST_TASK_THREAD, Numbering};
 use crate::places::Places;
@@ -79,7 +79,7 @@ fn task_body(task: &weft_tasks::Task, numbering: &mut Numbering, places: &Places
         location: task.location.as_ref().map(|location| places.location(location)),
         entry: task.entry.as_ref().map(|location| places.location(location)),
         spawned_at: task.spawned_at.as_ref().map(|location| places.location(location)),
-        spawned_by: None,
+        spawned_by: task.spawned_by.map(|key| numbering.task(key)),
         os_thread: task.os_thread.map(i64::from),
         waiting_on: task.waiting_on.as_ref().map(|wait| wait_body(wait, numbering)),
         awaited_by: task
@@ -115,18 +115,13 @@ fn wait_body(wait: &weft_tasks::Wait, numbering: &mut Numbering) -> Wait {
 }
 
 fn problem_body(problem: &weft_tasks::Problem, numbering: &mut Numbering) -> Problem {
-    let kind = match problem.kind {
-        ProblemKind::Deadlock => "deadlock",
-        ProblemKind::PanickedTask => "panicked-task",
-        _ => "other",
-    };
     let severity = match problem.severity {
         Severity::Info => "info",
         Severity::Warning => "warning",
         Severity::Error => "error",
     };
     Problem {
-        kind: kind.into(),
+        kind: problem.kind.as_str().into(),
         severity: severity.into(),
         text: numbering.fill(&problem.text),
         tasks: problem.tasks.iter().map(|key| numbering.task(*key)).collect(),

@@ -1,6 +1,6 @@
 //! All tasks of a program at one moment.
 
-use crate::{Location, Problem, Wait};
+use crate::{Held, Location, Problem, Wait};
 
 /// What a task is, across snapshots: where its header lies and the runtime's own number for it, which tells
 /// two tasks apart that lived at one address one after the other.
@@ -24,6 +24,16 @@ pub enum RuntimeKind {
     TokioMultiThread,
     /// Tokio's single-threaded scheduler.
     TokioCurrentThread,
+    /// Tokio's set of tasks that are bound to a thread.
+    TokioLocalSet,
+    /// `async-executor`, behind smol and async-std.
+    Smol,
+    /// `futures`' pool of one thread.
+    FuturesLocalPool,
+    /// `futures`' pool of threads.
+    FuturesThreadPool,
+    /// An executor that weft does not know: its tasks are found by what futures look like, as well as that goes.
+    Unknown,
 }
 
 impl RuntimeKind {
@@ -32,6 +42,11 @@ impl RuntimeKind {
         match self {
             Self::TokioMultiThread => "tokio-multi-thread",
             Self::TokioCurrentThread => "tokio-current-thread",
+            Self::TokioLocalSet => "tokio-local-set",
+            Self::Smol => "smol",
+            Self::FuturesLocalPool => "futures-local-pool",
+            Self::FuturesThreadPool => "futures-thread-pool",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -170,10 +185,14 @@ pub struct Task {
     pub entry: Option<Location>,
     /// Where it was spawned, if that is recorded.
     pub spawned_at: Option<Location>,
+    /// Which task spawned it, if that is recorded.
+    pub spawned_by: Option<TaskKey>,
     /// The thread that polls it, while running.
     pub os_thread: Option<i32>,
     /// What it waits for, while waiting.
     pub waiting_on: Option<Wait>,
+    /// What it holds, as far as that is found.
+    pub holds: Vec<Held>,
     /// Who awaits it.
     pub awaited_by: Vec<Awaiter>,
     /// How many frames its own logical stack has.

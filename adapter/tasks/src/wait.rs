@@ -1,6 +1,6 @@
 //! What tasks wait for, and what is wrong with that.
 
-use crate::TaskKey;
+use crate::{Location, TaskKey};
 
 /// What kind of thing a task waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +74,8 @@ pub struct Wait {
     pub holders: Vec<TaskKey>,
     /// The tasks it waits for.
     pub tasks: Vec<TaskKey>,
+    /// The waits of its branches: one of them ends a [`WaitKind::Select`], only all of them a [`WaitKind::Group`].
+    pub branches: Vec<Wait>,
 }
 
 impl Wait {
@@ -88,8 +90,43 @@ impl Wait {
             peer: None,
             holders: Vec::new(),
             tasks: Vec::new(),
+            branches: Vec::new(),
         }
     }
+}
+
+/// How something is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hold {
+    /// An asynchronous lock, alone: a mutex, or an rwlock for writing.
+    Lock,
+    /// An asynchronous rwlock, for reading.
+    Read,
+    /// So many permits of a semaphore.
+    Permits(u64),
+    /// A lock whose waiters block their thread: `std`'s, `parking_lot`'s.
+    BlockingLock,
+    /// The sending half of a channel.
+    Sender,
+    /// The receiving half of a channel.
+    Receiver,
+}
+
+/// Something that a task holds: in the environment of a suspended coroutine of its, or on the stack of the thread that
+/// polls it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// What is held; its id is the id that a [`Wait`] for it names.
+    pub resource: Resource,
+    /// How.
+    pub how: Hold,
+    /// The frame name of the coroutine or function that has it.
+    pub frame: String,
+    /// Where that one awaits or executes.
+    pub location: Option<Location>,
+    /// Whether the future that has it is polled when the task is: one that was left behind by a `select!`, or is not
+    /// awaited at the moment, is not.
+    pub polled: bool,
 }
 
 /// How bad a problem is.
@@ -103,12 +140,33 @@ pub enum Severity {
 
 /// What kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum ProblemKind {
     /// Tasks that wait for each other in a circle.
     Deadlock,
+    /// A future holds a lock or a permit and is not polled any more, while its own task waits for it.
+    Futurelock,
+    /// A worker is inside a blocking call while tasks of its runtime are ready.
+    BlockingInAsync,
+    /// A lock that blocks its waiters' threads is held over an await.
+    GuardAcrossAwait,
     /// A task whose output is a caught panic.
     PanickedTask,
+    /// A future that nobody ever polled.
+    NeverPolled,
+}
+
+impl ProblemKind {
+    /// The word of the protocol.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deadlock => "deadlock",
+            Self::Futurelock => "futurelock",
+            Self::BlockingInAsync => "blocking-in-async",
+            Self::GuardAcrossAwait => "guard-across-await",
+            Self::PanickedTask => "panicked-task",
+            Self::NeverPolled => "never-polled",
+        }
+    }
 }
 
 /// Something that a check concluded from a snapshot.

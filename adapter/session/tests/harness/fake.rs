@@ -466,6 +466,8 @@ impl Debuggee for Fake {
             } else {
                 Wait::new(WaitKind::Join, "waits for {task:2000:2}")
             }),
+            spawned_by: None,
+            holds: Vec::new(),
             awaited_by: vec![weft_tasks::Awaiter { task: key(1), via: weft_tasks::Via::Join }],
             frames: 1,
             error: Some("half of it".into()),
