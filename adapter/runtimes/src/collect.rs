@@ -6,71 +6,62 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use weft_memory::MemAddr;
-use weft_symbols::{DebugInfo, Image, Type};
-use weft_tasks::{Awaiter, Location, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via};
-use weft_values::{Place, Stop, environment};
+use weft_symbols::{DebugInfo, Type};
+use weft_tasks::{Awaiter, Location, RuntimeKey, Snapshot, State, Task, TaskKey, TaskKind, Via};
+use weft_values::{Place, Stop};
 
 use crate::chain::{Chain, Node, joined, wait_of};
+use crate::describe::{concrete, describe};
 use crate::listing::{Details, EntryFuture, Listing};
+use crate::matching::{assign, polled};
+use crate::roster::{Executor, Found, Inside, Progress};
 use crate::runtimes::Runtimes;
-use crate::shape::find_member;
-use crate::text::string;
 use crate::threads::{Activation, Driven, ThreadView, view};
-use crate::tokio::{Context, Entry, HeaderPlan, Outcome, TaskState, concrete, contexts, describe, owned_tasks};
+use crate::tokio::{LOCAL_SET, Tokio, has_code};
 
 /// Most tasks that are added because somebody joins them although no runtime owns them.
 const MAX_JOINED: usize = 10_000;
-
-/// What is not seen of tasks that are bound to a thread.
-const LOCAL_SET: &str = "tasks of a LocalSet are listed only while they run or somebody joins them";
 
 /// Collects the tasks of one stop.
 pub(crate) struct Collector<'a> {
     runtimes: &'a Runtimes,
     stop: &'a Stop,
-    contexts: Vec<Context>,
+    executors: Vec<Box<dyn Executor + 'a>>,
+    inside: Vec<Inside>,
     threads: Vec<ThreadView>,
     snapshot: Snapshot,
     tasks: FxHashMap<TaskKey, Details>,
     by_header: FxHashMap<MemAddr, (TaskKey, Arc<str>)>,
-    plan: Option<HeaderPlan>,
     /// Who joins whom, and whether through a set.
     joins: Vec<(TaskKey, TaskKey, bool)>,
 }
 
-/// A task found, before anything is known of what it does.
-struct Found {
-    entry: Entry,
-    runtime: RuntimeKey,
-}
-
 impl<'a> Collector<'a> {
     pub(crate) fn new(runtimes: &'a Runtimes, stop: &'a Stop) -> Self {
+        let tokio = Tokio::find(stop, &runtimes.cells).map(|tokio| Box::new(tokio) as Box<dyn Executor>);
         Self {
             runtimes,
             stop,
-            contexts: Vec::new(),
+            executors: tokio.into_iter().collect(),
+            inside: Vec::new(),
             threads: Vec::new(),
             snapshot: Snapshot::default(),
             tasks: FxHashMap::default(),
             by_header: FxHashMap::default(),
-            plan: None,
             joins: Vec::new(),
         }
     }
 
     pub(crate) fn run(mut self) -> Listing {
-        let (contexts, has_tokio) = contexts(self.stop);
-        self.contexts = contexts;
-        self.note_blindness(has_tokio);
-        let tids: FxHashSet<i32> = self.contexts.iter().map(|context| context.tid).collect();
+        self.note_blindness();
+        let mut found = self.rosters();
+        let tids: FxHashSet<i32> = self.inside.iter().map(|thread| thread.tid).collect();
         let threads = self.stop.threads.iter().filter(|thread| tids.contains(&thread.tid));
         self.threads = threads.map(|thread| view(self.stop, thread.tid)).collect();
-        let mut found = self.owned();
         let beside = self.beside(&found);
         found.extend(beside);
-        self.name(&found);
-        self.match_threads(&found);
+        self.by_header.extend(found.iter().map(|task| (task.header(), (task.key, Arc::clone(&task.name)))));
+        assign(self.stop, &mut self.threads, &self.inside, &found);
         for task in found {
             self.task(task);
         }
@@ -80,7 +71,7 @@ impl<'a> Collector<'a> {
     }
 
     /// What keeps everything from being seen, in plain words.
-    fn note_blindness(&mut self, has_tokio: bool) {
+    fn note_blindness(&mut self) {
         let Some(program) = self.stop.modules.iter().next() else {
             self.note("the files that the program consists of are not known".to_owned());
             return;
@@ -88,18 +79,12 @@ impl<'a> Collector<'a> {
         let name = program.image.name();
         if program.image.debug_info() == DebugInfo::Absent {
             self.note(format!("{name} has no debug information: build it with `debug = true` to see its tasks"));
-        } else if !has_tokio && has_tokio_code(&program.image) {
+        } else if self.executors.is_empty() && has_code(&program.image) {
             self.note(format!(
                 "the debug information of {name} has no types: build it with `debug = true` to see its tasks"
             ));
-        } else if !has_tokio {
+        } else if self.executors.is_empty() {
             self.note(format!("{name} has no async runtime that is supported; Tokio is"));
-        } else if self.contexts.is_empty() {
-            self.note(
-                "no thread is inside a Tokio runtime at the moment; tasks of a current-thread runtime that nobody \
-                 drives cannot be seen"
-                    .to_owned(),
-            );
         }
     }
 
@@ -109,172 +94,75 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// The tasks that runtimes own, runtime by runtime.
-    fn owned(&mut self) -> Vec<Found> {
+    /// What the executors know of themselves, united.
+    fn rosters(&mut self) -> Vec<Found> {
         let mut found = Vec::new();
-        let mut seen: FxHashSet<MemAddr> = FxHashSet::default();
-        for context in self.contexts.clone() {
-            let Some(address) = context.address() else { continue };
-            if !seen.insert(address) {
-                continue;
+        let rosters: Vec<_> = self.executors.iter_mut().map(|executor| executor.roster()).collect();
+        for roster in rosters {
+            self.snapshot.runtimes.extend(roster.runtimes);
+            self.inside.extend(roster.threads);
+            found.extend(roster.tasks);
+            for note in roster.notes {
+                self.note(note);
             }
-            let key = RuntimeKey(address.raw());
-            let owned = owned_tasks(self.stop, &context.handle);
-            let before = found.len();
-            if let Some((_, plan)) = &owned.header {
-                found.extend(
-                    owned.headers.iter().map(|header| Found {
-                        entry: self.runtimes.cells.read(self.stop, plan, *header),
-                        runtime: key,
-                    }),
-                );
-                self.plan.get_or_insert_with(|| plan.clone());
-            }
-            let task_count = found.len().saturating_sub(before);
-            for error in owned.errors {
-                self.note(error);
-            }
-            if let Some(count) = owned.count.filter(|count| usize::try_from(*count) != Ok(task_count)) {
-                self.note(format!("the runtime counts {count} tasks, {task_count} were found in its lists"));
-            }
-            self.snapshot.runtimes.push(Runtime {
-                key,
-                kind: kind_of(&context.handle),
-                name: runtime_name(self.stop, &context.handle),
-                os_threads: self.threads_of(address),
-                task_count: 0,
-            });
         }
         found
     }
 
-    fn threads_of(&self, handle: MemAddr) -> Vec<i32> {
-        let mine = self.contexts.iter().filter(|context| context.address() == Some(handle));
-        mine.map(|context| context.tid).collect()
+    fn runtime_of_thread(&self, tid: i32) -> Option<RuntimeKey> {
+        self.inside.iter().find(|thread| thread.tid == tid).map(|thread| thread.runtime)
     }
 
-    fn runtime_of_thread(&self, tid: i32) -> Option<RuntimeKey> {
-        let context = self.contexts.iter().find(|context| context.tid == tid)?;
-        context.address().map(|address| RuntimeKey(address.raw()))
+    /// The task with this header, whichever executor's it is.
+    fn task_at(&self, header: MemAddr, near: RuntimeKey) -> Option<Found> {
+        self.executors.iter().find_map(|executor| executor.task_at(header, near))
     }
 
     /// Tasks that threads run at the moment although no runtime owns them: jobs on threads made for blocking, tasks of a
-    /// thread-bound set. Those that launch workers are no tasks of the user's.
+    /// thread-bound set.
     fn beside(&mut self, owned: &[Found]) -> Vec<Found> {
-        let Some(plan) = self.plan.clone() else { return Vec::new() };
-        let mut seen: FxHashSet<MemAddr> = owned.iter().map(|found| found.entry.header).collect();
+        let mut seen: FxHashSet<MemAddr> = owned.iter().map(Found::header).collect();
         let mut found = Vec::new();
         for view in &self.threads {
             let Some(runtime) = self.runtime_of_thread(view.tid) else { continue };
             for activation in &view.activations {
                 let Driven::Task { header: Some(header), .. } = activation.what else { continue };
-                let entry = self.runtimes.cells.read(self.stop, &plan, header);
-                let is_task = entry.cell.as_ref().is_some_and(|cell| !cell.is_worker);
-                if is_task && seen.insert(header) {
-                    found.push(Found { entry, runtime });
-                }
+                found.extend(self.task_at(header, runtime).filter(|task| seen.insert(task.header())));
             }
         }
-        let is_local = |found: &Found| found.entry.cell.as_ref().is_some_and(|cell| cell.kind == TaskKind::Local);
-        if found.iter().any(is_local) {
+        if found.iter().any(|task| task.kind == TaskKind::Local) {
             self.note(LOCAL_SET.to_owned());
         }
         found
     }
 
-    fn name(&mut self, found: &[Found]) {
-        for task in found {
-            self.by_header.insert(task.entry.header, (key_of(&task.entry), task.entry.name()));
-        }
-    }
-
-    /// Which task each activation is: by the header in its frames, else by where its outermost coroutine lies, else by the
-    /// id the thread says it runs, else because only one running task has such a future.
-    fn match_threads(&mut self, found: &[Found]) {
-        let running: Vec<&Entry> = found
-            .iter()
-            .map(|task| &task.entry)
-            .filter(|entry| entry.state.is_some_and(|state| state.is_running()))
-            .collect();
-        for view in &mut self.threads {
-            let current = self.contexts.iter().find(|context| context.tid == view.tid).and_then(|it| it.current_task);
-            for activation in &mut view.activations {
-                let Driven::Task { header, future } = &activation.what else { continue };
-                let same_future =
-                    |entry: &&&Entry| match (entry.cell.as_ref().and_then(|cell| cell.future.as_ref()), future) {
-                        (Some(of_entry), Some(future)) => of_entry.path() == future.path(),
-                        _ => true,
-                    };
-                let by_header = running.iter().find(|entry| Some(entry.header) == *header);
-                let environment = view
-                    .frames
-                    .get(activation.own.clone())
-                    .and_then(|own| own.last())
-                    .and_then(|frame| environment(self.stop, frame)?.address());
-                let by_environment =
-                    || running.iter().find(|entry| environment.is_some() && entry.future == environment);
-                let by_id =
-                    || running.iter().filter(same_future).find(|entry| current.is_some() && entry.id == current);
-                let alone = || {
-                    let mut candidates = running.iter().filter(same_future);
-                    candidates.next().filter(|_| candidates.next().is_none() && header.is_none())
-                };
-                activation.key =
-                    by_header.or_else(by_environment).or_else(by_id).or_else(alone).map(|entry| key_of(entry));
-            }
-        }
-    }
-
-    /// The thread and activation that poll a task.
-    fn polled(&self, key: TaskKey) -> Option<(usize, usize)> {
-        self.threads.iter().enumerate().find_map(|(thread, view)| {
-            let position = view.activations.iter().position(|activation| activation.key == Some(key))?;
-            Some((thread, position))
-        })
-    }
-
     fn task(&mut self, found: Found) {
-        let Found { entry, runtime } = found;
-        let key = key_of(&entry);
-        if self.tasks.contains_key(&key) {
+        if self.tasks.contains_key(&found.key) {
             return;
         }
-        let running = entry.state.is_some_and(|state| state.is_running());
-        let polled = if running { self.polled(key) } else { None };
-        let future = entry.cell.as_ref().and_then(|cell| {
-            Some(EntryFuture { ty: cell.future.clone()?, address: entry.future?, poller: cell.poller(self.stop) })
-        });
-        let blocking = entry.cell.as_ref().is_some_and(|cell| cell.kind == TaskKind::Blocking);
-        let chain = match (&polled, &future) {
+        let polled = found.running.then(|| polled(&self.threads, found.key)).flatten();
+        let chain = match (&polled, &found.future) {
             (Some(polled), _) => Chain { nodes: self.physical(*polled), ..Chain::default() },
             // A job is a closure: before it runs there is nothing in it to walk.
-            (None, Some(future)) if !running && !blocking => self.walk(future),
+            (None, Some(future)) if !found.running && found.kind != TaskKind::Blocking => {
+                self.walk(future, found.runtime)
+            }
             _ => Chain::default(),
         };
-        let message = match &entry.outcome {
-            Some(Outcome::Panic(Some(message))) => Some(format!("panicked: {message}")),
-            _ => None,
-        };
-        let mut error = message.or_else(|| entry.error.clone()).or_else(|| chain.error.clone());
-        if running && polled.is_none() {
+        let mut error = found.error.clone().or_else(|| chain.error.clone());
+        if found.running && polled.is_none() {
             error.get_or_insert_with(|| "the thread that runs it was not found".to_owned());
         }
-        let state = match entry.state {
-            // A job that waits for a thread was never run.
-            Some(state) => state.state(chain.unresumed || blocking, entry.outcome.as_ref()),
-            None => State::Waiting,
-        };
-        let cell = entry.cell.as_deref();
         let task = Task {
-            key,
-            runtime_task_id: entry.id,
-            name: entry.name().to_string(),
-            kind: cell.map_or(TaskKind::Task, |cell| cell.kind),
-            runtime,
-            state,
-            ended: entry.state.is_some_and(TaskState::is_complete),
+            key: found.key,
+            runtime_task_id: found.id,
+            name: found.name.to_string(),
+            kind: found.kind,
+            runtime: found.runtime,
+            state: found.state(chain.unresumed),
+            ended: matches!(found.progress, Progress::Ended(_)),
             location: None,
-            entry: entry.declared(),
+            entry: found.entry,
             spawned_at: None,
             spawned_by: None,
             os_thread: polled.and_then(|(thread, _)| self.threads.get(thread)).map(|view| view.tid),
@@ -284,7 +172,7 @@ impl<'a> Collector<'a> {
             frames: 0,
             error,
         };
-        self.push(task, &chain.nodes, Details { index: 0, future, polled });
+        self.push(task, &chain.nodes, Details { index: 0, future: found.future, polled });
     }
 
     /// The futures that threads drive themselves.
@@ -312,7 +200,7 @@ impl<'a> Collector<'a> {
             .and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()?, poller: *poller }));
         let chain = match &future {
             _ if root.running => Chain { nodes: self.physical(polled), ..Chain::default() },
-            Some(future) => self.walk(future),
+            Some(future) => self.walk(future, runtime),
             None => Chain {
                 error: Some("the compiler kept no pointer to this future: what it awaits is not known".to_owned()),
                 ..Chain::default()
@@ -369,15 +257,15 @@ impl<'a> Collector<'a> {
         crate::stack::physical(own.unwrap_or_default())
     }
 
-    fn walk(&mut self, future: &EntryFuture) -> Chain {
+    /// The chain of a future at rest that belongs to this runtime.
+    fn walk(&mut self, future: &EntryFuture, runtime: RuntimeKey) -> Chain {
         let met = RefCell::new(Vec::new());
         let key_of = |header: MemAddr| {
             if let Some(known) = self.by_header.get(&header) {
                 return Some(known.clone());
             }
-            let entry = self.runtimes.cells.read(self.stop, self.plan.as_ref()?, header);
-            entry.cell.as_ref()?;
-            let known = (key_of(&entry), entry.name());
+            let task = self.task_at(header, runtime)?;
+            let known = (task.key, task.name);
             met.borrow_mut().push((header, known.clone()));
             Some(known)
         };
@@ -391,7 +279,6 @@ impl<'a> Collector<'a> {
 
     /// Tasks that no runtime owns but somebody joins: jobs that wait for a thread, tasks that have ended.
     fn joined_outside(&mut self) {
-        let Some(plan) = self.plan.clone() else { return };
         for _ in 0..8 {
             let outside: Vec<(TaskKey, TaskKey)> = self
                 .joins
@@ -406,8 +293,9 @@ impl<'a> Collector<'a> {
             for (awaiter, target) in outside {
                 let runtime = self.tasks.get(&awaiter).and_then(|details| self.snapshot.tasks.get(details.index));
                 let Some(runtime) = runtime.map(|task| task.runtime) else { continue };
-                let entry = self.runtimes.cells.read(self.stop, &plan, MemAddr::new(target.address));
-                self.task(Found { entry, runtime });
+                if let Some(task) = self.task_at(MemAddr::new(target.address), runtime) {
+                    self.task(task);
+                }
             }
         }
     }
@@ -450,38 +338,12 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// Whether a program that says nothing of Tokio's types has its code. Line tables alone leave only the symbols.
-fn has_tokio_code(image: &Arc<Image>) -> bool {
-    const POLL: &str = "tokio::runtime::task::raw::poll";
-    !image.functions(POLL).is_empty() || !image.symbols_containing("5tokio7runtime4task3raw4poll").is_empty()
-}
-
-fn key_of(entry: &Entry) -> TaskKey {
-    TaskKey { address: entry.header.raw(), id: entry.id.unwrap_or(0) }
-}
-
 /// A root has no header and no number: its future's address and type stand in, because the next `block_on` of a thread
 /// puts its future where the last one's was.
 fn root_key(address: MemAddr, future: Option<&str>) -> TaskKey {
     let mut hasher = FxHasher::default();
     future.hash(&mut hasher);
     TaskKey { address: address.raw(), id: hasher.finish() }
-}
-
-fn kind_of(handle: &Place) -> RuntimeKind {
-    let path = handle.ty.path();
-    if path.contains("::current_thread") || path.contains("::basic_scheduler") {
-        RuntimeKind::TokioCurrentThread
-    } else {
-        RuntimeKind::TokioMultiThread
-    }
-}
-
-/// The name given to a runtime's builder (Tokio 1.51 and later keep it).
-fn runtime_name(stop: &Stop, handle: &Place) -> Option<String> {
-    let (offset, option) = find_member(&handle.ty, &["name"], 1)?;
-    let some = Place::at(option, handle.at.plus(offset)).variant(stop).ok().filter(|active| active.name == "Some")?;
-    string(stop, &some.place.peel(), 200)
 }
 
 fn count(node: &Node) -> usize {

@@ -18,9 +18,12 @@
 mod await_line;
 mod chain;
 mod collect;
+mod describe;
 mod leaves;
 mod listing;
+mod matching;
 mod names;
+mod roster;
 mod runtimes;
 mod shape;
 mod stack;

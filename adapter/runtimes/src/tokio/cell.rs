@@ -11,7 +11,8 @@ use weft_values::{Place, Stop};
 use super::header::HeaderPlan;
 use super::outcome::Outcome;
 use super::state::TaskState;
-use crate::names::{base, krate, location, within};
+use crate::describe::{concrete, describe};
+use crate::names::{base, within};
 use crate::shape::{Choice, choice, find_member, peel};
 
 /// What all tasks with one vtable have in common.
@@ -249,60 +250,6 @@ pub(crate) fn is_worker_launch(job: &str) -> bool {
         || within(job, "tokio::runtime::thread_pool::worker")
 }
 
-/// What a user calls a task with this entry future, and where it is declared. Boxes are looked through.
-pub(crate) fn describe(future: &Type) -> (String, Option<Location>) {
-    let mut ty = future.clone();
-    for _ in 0..8 {
-        if let Some(function) = ty.coroutine_function() {
-            let declared = function.declared.as_ref().or_else(|| ty.declared()).map(location);
-            return (function.name.clone(), declared);
-        }
-        let Some(inner) = wrapped(&ty) else { break };
-        ty = inner;
-    }
-    if let Some(name) = closure_name(ty.path()) {
-        return (name, ty.declared().map(location));
-    }
-    let name = if krate(ty.path()).is_empty() { ty.path().to_owned() } else { base(ty.path()).to_owned() };
-    (name, ty.declared().map(location))
-}
-
-/// What is to be said of the future behind a trait object; none where the type itself tells which future it is.
-pub(crate) fn concrete(stop: &Stop, future: &Place) -> Option<(String, Option<Location>)> {
-    let mut place = future.clone();
-    for _ in 0..8 {
-        match base(place.ty.path()) {
-            "core::pin::Pin" | "alloc::boxed::Box" => place = place.deref(stop).ok()?,
-            _ => break,
-        }
-    }
-    future.ty.path().contains("dyn ").then(|| describe(&place.ty))
-}
-
-/// A closure by the function it is in: `prog::load::{async_fn#0}::{closure_env#1}<u8>` → `prog::load {closure}`.
-fn closure_name(path: &str) -> Option<String> {
-    let path = base(path);
-    path.rsplit("::").next().filter(|last| last.starts_with("{closure_env#"))?;
-    // What the compiler made up begins with a brace; an impl's block has no name of its own.
-    let named: Vec<&str> = path.split("::").filter(|component| !component.starts_with('{')).collect();
-    Some(format!("{} {{closure}}", named.join("::")))
-}
-
-/// The future inside a wrapper that has no name of its own in a user's eyes.
-fn wrapped(ty: &Type) -> Option<Type> {
-    let path = base(ty.path());
-    if let Some(target) = crate::shape::pointee(ty) {
-        return Some(target);
-    }
-    match path {
-        "core::pin::Pin" => find_member(ty, &["pointer", "__pointer"], 1).map(|(_, inner)| inner),
-        "tracing::instrument::Instrumented" | "tokio::runtime::blocking::task::BlockingTask" => {
-            ty.template_argument("T")
-        }
-        _ => None,
-    }
-}
-
 fn layout(future: &Type, scheduler: &Type) -> Option<Layout> {
     let cell = cell_type(future, scheduler)?;
     let (core, core_type) = find_member(&cell, &["core"], 1)?;
@@ -339,19 +286,6 @@ fn cell_type(future: &Type, scheduler: &Type) -> Option<Type> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn closures_are_named_by_their_function() {
-        assert_eq!(
-            closure_name("prog::load::{async_fn#0}::{closure_env#1}<u8>").as_deref(),
-            Some("prog::load {closure}")
-        );
-        assert_eq!(
-            closure_name("tokio::fs::file::{impl#3}::poll_write::{closure_env#0}").as_deref(),
-            Some("tokio::fs::file::poll_write {closure}")
-        );
-        assert_eq!(closure_name("prog::Job"), None);
-    }
 
     #[test]
     fn workers_are_told_from_jobs() {

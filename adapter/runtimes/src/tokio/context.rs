@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use weft_memory::MemAddr;
 use weft_symbols::{Image, Module, Static, TypeKind};
+use weft_tasks::RuntimeKey;
 use weft_values::{Place, Stop, ThreadState};
 
 use crate::names::base;
@@ -129,8 +129,8 @@ fn current_task(stop: &Stop, storage: &Place) -> Option<u64> {
 }
 
 impl Context {
-    /// Where the handle lies: the runtime's identity.
-    pub(crate) fn address(&self) -> Option<MemAddr> {
-        self.handle.address()
+    /// Which runtime: where its handle lies.
+    pub(crate) fn runtime(&self) -> Option<RuntimeKey> {
+        self.handle.address().map(|address| RuntimeKey(address.raw()))
     }
 }

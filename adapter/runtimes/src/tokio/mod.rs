@@ -9,11 +9,8 @@ mod context;
 mod header;
 mod outcome;
 mod owned;
+mod roster;
 mod state;
 
-pub(crate) use cell::{Cells, Entry, concrete, describe};
-pub(crate) use context::{Context, contexts};
-pub(crate) use header::HeaderPlan;
-pub(crate) use outcome::Outcome;
-pub(crate) use owned::owned_tasks;
-pub(crate) use state::TaskState;
+pub(crate) use cell::Cells;
+pub(crate) use roster::{LOCAL_SET, Tokio, has_code};

@@ -3,6 +3,7 @@
 use weft_tasks::State;
 
 use super::outcome::Outcome;
+use crate::roster::Progress;
 
 /// `Header.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,20 +23,17 @@ impl TaskState {
         self.0 & Self::COMPLETE != 0
     }
 
-    /// What a user reads. `unresumed`: the future was never polled. A result that was taken, or cannot be read, says
-    /// no more than that the task is done.
-    pub(crate) fn state(self, unresumed: bool, outcome: Option<&Outcome>) -> State {
+    /// How far the task is. A result that was taken, or cannot be read, says no more than that the task is done.
+    pub(crate) fn progress(self, outcome: Option<&Outcome>) -> Progress {
         match self {
-            _ if self.is_complete() => match outcome {
+            _ if self.is_complete() => Progress::Ended(match outcome {
                 Some(Outcome::Panic(_)) => State::Failed,
                 Some(Outcome::Cancelled) => State::Cancelled,
                 Some(Outcome::Value) | None => State::Done,
-            },
-            _ if self.0 & Self::CANCELLED != 0 => State::Cancelled,
-            _ if self.is_running() => State::Running,
-            _ if unresumed => State::Created,
-            _ if self.0 & Self::NOTIFIED != 0 => State::Ready,
-            _ => State::Waiting,
+            }),
+            _ if self.0 & Self::CANCELLED != 0 => Progress::Aborted,
+            _ if self.0 & Self::NOTIFIED != 0 => Progress::Woken,
+            _ => Progress::Idle,
         }
     }
 }
@@ -46,18 +44,20 @@ mod tests {
 
     #[test]
     fn words_of_real_tasks_are_understood() {
-        for (word, unresumed, state) in [
-            (0xcc, true, State::Created),
-            (0x80, false, State::Waiting),
-            (0xd8, false, State::Waiting),
-            (0x81, false, State::Running),
-            (0x84, false, State::Ready),
-            (0x4a, false, State::Done),
-            (0xf8, false, State::Cancelled),
+        for (word, running, progress) in [
+            (0xcc, false, Progress::Woken),
+            (0x80, false, Progress::Idle),
+            (0xd8, false, Progress::Idle),
+            (0x81, true, Progress::Idle),
+            (0x84, false, Progress::Woken),
+            (0x4a, false, Progress::Ended(State::Done)),
+            (0xf8, false, Progress::Aborted),
         ] {
-            assert_eq!(TaskState(word).state(unresumed, None), state, "{word:#x}");
+            assert_eq!(TaskState(word).progress(None), progress, "{word:#x}");
+            assert_eq!(TaskState(word).is_running(), running, "{word:#x}");
         }
     }
+
     #[test]
     fn a_result_tells_how_a_task_ended() {
         for (outcome, state) in [
@@ -65,7 +65,7 @@ mod tests {
             (Outcome::Cancelled, State::Cancelled),
             (Outcome::Panic(None), State::Failed),
         ] {
-            assert_eq!(TaskState(0x4a).state(false, Some(&outcome)), state, "{outcome:?}");
+            assert_eq!(TaskState(0x4a).progress(Some(&outcome)), Progress::Ended(state), "{outcome:?}");
         }
     }
 }
