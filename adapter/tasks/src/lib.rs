@@ -13,4 +13,4 @@ mod wait;
 
 pub use frame::{Frame, FrameBody, FrameKind, Location};
 pub use snapshot::{Awaiter, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via};
-pub use wait::{Held, Hold, Problem, ProblemKind, Resource, Severity, Wait, WaitKind};
+pub use wait::{Held, Hold, Polled, Problem, ProblemKind, Resource, Severity, Wait, WaitKind, Want};

@@ -55,6 +55,27 @@ pub struct Resource {
     pub type_name: String,
 }
 
+/// What of its resource a wait wants: what others have to do before it ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Want {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// A lock for itself: a mutex, or an rwlock for writing.
+    Alone,
+    /// An rwlock for reading.
+    Shared,
+    /// So many permits of a semaphore.
+    Permits(u64),
+    /// A message, or the end of all senders.
+    Message {
+        /// How many sending halves the channel itself counts.
+        senders: u64,
+    },
+    /// Room in a bounded channel, or the end of its receiver.
+    Room,
+}
+
 /// What one task waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
@@ -64,6 +85,8 @@ pub struct Wait {
     pub text: String,
     /// The object itself, where there is one.
     pub resource: Option<Resource>,
+    /// What of it is wanted.
+    pub want: Want,
     /// Milliseconds until a timer fires; zero if it is due.
     pub remaining_ms: Option<u64>,
     /// A socket's or file's descriptor.
@@ -85,6 +108,7 @@ impl Wait {
             kind,
             text: text.into(),
             resource: None,
+            want: Want::Unknown,
             remaining_ms: None,
             fd: None,
             peer: None,
@@ -112,6 +136,17 @@ pub enum Hold {
     Receiver,
 }
 
+/// Whether the future that has something is polled when its task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Polled {
+    /// It is: the task awaits it, or runs it.
+    Active,
+    /// It is not: it was left behind by a `select!`, or is kept and not awaited at the moment.
+    Left,
+    /// It is not, and never was.
+    Never,
+}
+
 /// Something that a task holds: in the environment of a suspended coroutine of its, or on the stack of the thread that
 /// polls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,9 +159,8 @@ pub struct Held {
     pub frame: String,
     /// Where that one awaits or executes.
     pub location: Option<Location>,
-    /// Whether the future that has it is polled when the task is: one that was left behind by a `select!`, or is not
-    /// awaited at the moment, is not.
-    pub polled: bool,
+    /// Whether the future that has it is polled when the task is.
+    pub polled: Polled,
 }
 
 /// How bad a problem is.
