@@ -394,6 +394,7 @@ pub(crate) fn wait_of(nodes: &[Node]) -> Option<Wait> {
     let mut wait = Wait::new(kind, format!("{} of {}: {}{more}", node.name, waits.len(), texts.join(", ")));
     wait.tasks = waits.iter().flat_map(|wait| wait.tasks.iter().copied()).collect();
     wait.remaining_ms = waits.iter().filter_map(|wait| wait.remaining_ms).min().filter(|_| group == Group::Any);
+    wait.branches = waits;
     Some(wait)
 }
 

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use weft_memory::MemAddr;
 use weft_symbols::{DebugInfo, Type};
-use weft_tasks::{Awaiter, Location, RuntimeKey, Snapshot, State, Task, TaskKey, TaskKind, Via};
+use weft_tasks::{Awaiter, Held, Location, RuntimeKey, Snapshot, State, Task, TaskKey, TaskKind, Via};
 use weft_values::{Place, Stop};
 
 use crate::chain::{Chain, Node, joined, wait_of};
 use crate::describe::{concrete, describe};
+use crate::holds;
 use crate::listing::{Details, EntryFuture, Listing};
 use crate::matching::{assign, polled};
 use crate::roster::{Executor, Found, Inside, Progress};
@@ -153,7 +154,7 @@ impl<'a> Collector<'a> {
         if found.running && polled.is_none() {
             error.get_or_insert_with(|| "the thread that runs it was not found".to_owned());
         }
-        let task = Task {
+        let mut task = Task {
             key: found.key,
             runtime_task_id: found.id,
             name: found.name.to_string(),
@@ -172,6 +173,9 @@ impl<'a> Collector<'a> {
             frames: 0,
             error,
         };
+        if !found.running && !task.ended && task.kind != TaskKind::Blocking {
+            task.holds = self.held(found.future.as_ref(), &chain);
+        }
         self.push(task, &chain.nodes, Details { index: 0, future: found.future, polled });
     }
 
@@ -213,6 +217,7 @@ impl<'a> Collector<'a> {
         if let Some(activation) = self.threads.get_mut(polled.0).and_then(|view| view.activations.get_mut(polled.1)) {
             activation.key = Some(key);
         }
+        let holds = self.held(future.as_ref().filter(|_| !root.running), &chain);
         let task = Task {
             key,
             runtime_task_id: None,
@@ -227,7 +232,7 @@ impl<'a> Collector<'a> {
             spawned_by: None,
             os_thread: root.running.then_some(tid),
             waiting_on: None,
-            holds: Vec::new(),
+            holds,
             awaited_by: Vec::new(),
             frames: 0,
             error: chain.error.clone(),
@@ -247,6 +252,11 @@ impl<'a> Collector<'a> {
         self.joins.extend(targets.into_iter().map(|(target, set)| (task.key, target, set)));
         self.tasks.insert(task.key, Details { index: self.snapshot.tasks.len(), ..details });
         self.snapshot.tasks.push(task);
+    }
+
+    /// What a task holds whose entry future is at rest.
+    fn held(&self, future: Option<&EntryFuture>, chain: &Chain) -> Vec<Held> {
+        future.map_or_else(Vec::new, |future| self.runtimes.holds(self.stop, future, &chain.nodes))
     }
 
     fn physical(&self, (thread, activation): (usize, usize)) -> Vec<Node> {
@@ -312,6 +322,7 @@ impl<'a> Collector<'a> {
                 }
             }
         }
+        holds::unite(&mut self.snapshot.tasks);
         let order: FxHashMap<RuntimeKey, usize> =
             self.snapshot.runtimes.iter().enumerate().map(|(index, runtime)| (runtime.key, index)).collect();
         self.snapshot.tasks.sort_by_key(|task| (order.get(&task.runtime).copied(), task.runtime_task_id, task.key));

@@ -19,6 +19,7 @@ mod await_line;
 mod chain;
 mod collect;
 mod describe;
+mod holds;
 mod leaves;
 mod listing;
 mod matching;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
-use weft_tasks::TaskKey;
+use weft_tasks::{Held, TaskKey};
 use weft_values::Stop;
 
 use crate::chain::{Chain, KeyOf, Node, Walk};
 use crate::collect::Collector;
+use crate::holds;
 use crate::listing::{EntryFuture, Listing, LogicalStack, Stack};
 use crate::shape::Shapes;
 use crate::tokio::Cells;
@@ -17,6 +18,7 @@ use crate::tokio::Cells;
 #[derive(Debug, Default)]
 pub struct Runtimes {
     pub(crate) shapes: Shapes,
+    pub(crate) plans: holds::Plans,
     pub(crate) cells: Cells,
 }
 
@@ -53,6 +55,11 @@ impl Runtimes {
     /// What a future that is at rest waits for.
     pub(crate) fn chain(&self, stop: &Stop, key_of: &KeyOf<'_>, future: &EntryFuture) -> Chain {
         Walk::new(stop, &self.shapes, key_of, future.poller).entry(&future.ty, future.address)
+    }
+
+    /// What a task whose entry future is at rest holds; `chain` is that future's.
+    pub(crate) fn holds(&self, stop: &Stop, future: &EntryFuture, chain: &[Node]) -> Vec<Held> {
+        holds::of_task(stop, &self.shapes, &self.plans, future, chain)
     }
 
     /// The chain of a listed task: its coroutine's state, or its thread's stack while it runs.

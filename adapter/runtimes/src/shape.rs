@@ -291,7 +291,7 @@ fn names_future(path: &str) -> bool {
 }
 
 /// A wide pointer, by the names of its halves.
-fn wide(ty: &Type) -> Option<Kind> {
+pub(crate) fn wide(ty: &Type) -> Option<Kind> {
     let TypeKind::Struct { members, variants: None } = ty.kind() else { return None };
     let [first, second] = members.as_slice() else { return None };
     let named = |name: &str| [first, second].into_iter().find(|member| member.name == name);
@@ -304,7 +304,7 @@ fn wide(ty: &Type) -> Option<Kind> {
 }
 
 /// `Vec<T>`: pointer and length are searched by name, the element is the generic argument.
-fn vector(ty: &Type) -> Option<Kind> {
+pub(crate) fn vector(ty: &Type) -> Option<Kind> {
     if base(ty.path()) != "alloc::vec::Vec" {
         return None;
     }
@@ -322,7 +322,7 @@ pub(crate) fn pointee(ty: &Type) -> Option<Type> {
     }
 }
 
-fn part(ty: &Type, member: &Member) -> Option<Part> {
+pub(crate) fn part(ty: &Type, member: &Member) -> Option<Part> {
     let inner = ty.at(member.ty?)?;
     // An awaited future counts even if it has no size, as `std::future::pending` has none.
     (inner.size() > 0 || member.name == "__awaitee").then(|| Part {
