@@ -1,5 +1,7 @@
 //! Memory made by hand, for tests of everything above.
 
+use std::ops::Range;
+
 use crate::{MemAddr, Memory, MemoryError, Region};
 
 /// Pieces of memory that were written down in a test.
@@ -64,7 +66,15 @@ impl Memory for Bytes {
     fn region(&self, address: MemAddr) -> Option<Region> {
         let piece = self.pieces.iter().find(|piece| piece.from(address).is_some())?;
         let end = piece.start.checked_add(piece.bytes.len() as u64)?;
-        Some(Region { range: piece.start..end, executable: piece.executable })
+        Some(Region { range: piece.start..end, executable: piece.executable, writable: !piece.executable })
+    }
+
+    fn writable(&self) -> Vec<Range<MemAddr>> {
+        let written = self.pieces.iter().filter(|piece| !piece.executable);
+        let range = |piece: &Piece| Some(piece.start..piece.start.checked_add(piece.bytes.len() as u64)?);
+        let mut ranges: Vec<_> = written.filter_map(range).collect();
+        ranges.sort_by_key(|range| range.start);
+        ranges
     }
 }
 

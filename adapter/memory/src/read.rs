@@ -30,6 +30,8 @@ pub struct Region {
     pub range: Range<MemAddr>,
     /// What lies there can be executed.
     pub executable: bool,
+    /// The program can write there and shares it with no other.
+    pub writable: bool,
 }
 
 /// A program's memory as it is at one moment. Little-endian, 64-bit addresses.
@@ -43,6 +45,12 @@ pub trait Memory: Send + Sync {
     /// The region around an address; `None` where nothing is mapped, or where that is not known.
     fn region(&self, _address: MemAddr) -> Option<Region> {
         None
+    }
+
+    /// Where the program keeps what it has made: all that it can write to and shares with no other program, stacks
+    /// included. By rising address; empty where that is not known.
+    fn writable(&self) -> Vec<Range<MemAddr>> {
+        Vec::new()
     }
 
     /// Fills the whole buffer or fails.

@@ -10,6 +10,7 @@ use std::{
     ffi::OsStr,
     fs::File,
     io,
+    ops::Range,
     os::unix::{ffi::OsStrExt, fs::FileExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -19,7 +20,7 @@ use weft_memory::{DwarfRegister, MemAddr, Memory, MemoryError, Region, Registers
 
 use crate::{
     Mapping, Pid, Tid,
-    memory::region_at,
+    memory::{region_at, writable},
     proc::{VDSO, parse_auxv},
 };
 
@@ -297,6 +298,7 @@ fn vdso_mapping(load: &Header) -> Mapping {
         readable: load.flags & 4 != 0,
         writable: load.flags & 2 != 0,
         executable: load.flags & 1 != 0,
+        shared: false,
         offset: 0,
         inode: 0,
         path: None,
@@ -328,6 +330,7 @@ fn files(note: &[u8]) -> Option<Vec<Mapping>> {
                 readable: false,
                 writable: false,
                 executable: false,
+                shared: false,
                 offset: word64(range, 16)?.checked_mul(page)?,
                 inode: 0,
                 path: Some(PathBuf::from(OsStr::from_bytes(bare.unwrap_or(name)))),
@@ -441,7 +444,8 @@ impl CoreMemory {
         };
         let region = |load: &Header| {
             let end = load.address.saturating_add(load.in_memory);
-            Region { range: MemAddr::new(load.address)..MemAddr::new(end), executable: load.flags & 1 != 0 }
+            let (executable, writable) = (load.flags & 1 != 0, load.flags & 2 != 0);
+            Region { range: MemAddr::new(load.address)..MemAddr::new(end), executable, writable }
         };
         let mut regions: Vec<Region> = loads.iter().map(region).collect();
         regions.sort_by_key(|region| region.range.start);
@@ -495,6 +499,10 @@ impl Memory for CoreMemory {
         region_at(&self.regions, address).cloned()
     }
 
+    fn writable(&self) -> Vec<Range<MemAddr>> {
+        writable(&self.regions)
+    }
+
     fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
         let mut done: usize = 0;
         while let Some(at) = address.raw().checked_add(done as u64) {
@@ -544,6 +552,7 @@ mod tests {
             [(64, PT_NOTE, 176, 0u64, size, 0u64), (120, PT_LOAD, 176 + size, 0x1000, 8, 16)]
         {
             put(&mut bytes, at, &kind.to_le_bytes());
+            put(&mut bytes, at + 4, &6u32.to_le_bytes());
             for (field, value) in [(8, offset), (16, address), (32, size), (40, memory)] {
                 put(&mut bytes, at + field, &value.to_le_bytes());
             }
@@ -570,6 +579,7 @@ mod tests {
         assert_eq!(core.memory.read(MemAddr::new(0x1000), &mut buffer), Ok(8));
         assert_eq!(&buffer[..8], b"memory!!");
         assert!(core.memory.read(MemAddr::new(0x1008), &mut buffer).is_err(), "it was not dumped");
+        assert_eq!(core.memory.writable(), [MemAddr::new(0x1000)..MemAddr::new(0x1010)]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs::{File, OpenOptions},
     io,
+    ops::Range,
     os::unix::fs::FileExt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -303,7 +304,11 @@ impl LiveMemory {
     /// What is mapped now, by rising address; nothing if it cannot be found out.
     fn regions(&self) -> Vec<Region> {
         let mapped = self.0.process.and_then(|process| crate::mappings(process).ok()).unwrap_or_default();
-        let region = |it: crate::Mapping| Region { range: it.start..it.end, executable: it.executable };
+        let region = |it: crate::Mapping| Region {
+            range: it.start..it.end,
+            executable: it.executable,
+            writable: it.readable && it.writable && !it.shared,
+        };
         mapped.into_iter().map(region).collect()
     }
 }
@@ -311,6 +316,10 @@ impl LiveMemory {
 impl Memory for LiveMemory {
     fn region(&self, address: MemAddr) -> Option<Region> {
         region_at(&self.regions(), address).cloned()
+    }
+
+    fn writable(&self) -> Vec<Range<MemAddr>> {
+        writable(&self.regions())
     }
 
     fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
@@ -329,6 +338,11 @@ impl Memory for LiveMemory {
 pub(crate) fn region_at(regions: &[Region], address: MemAddr) -> Option<&Region> {
     let index = regions.partition_point(|region| region.range.start <= address).checked_sub(1)?;
     regions.get(index).filter(|region| region.range.contains(&address))
+}
+
+/// Those that can be written to.
+pub(crate) fn writable(regions: &[Region]) -> Vec<Range<MemAddr>> {
+    regions.iter().filter(|region| region.writable).map(|region| region.range.clone()).collect()
 }
 
 /// How far `address` lies behind `start`.
@@ -454,6 +468,11 @@ impl Memory for StoppedMemory {
         region.filter(|_| self.is_current())
     }
 
+    fn writable(&self) -> Vec<Range<MemAddr>> {
+        let ranges = writable(self.regions.get_or_init(|| self.live.regions()));
+        if self.is_current() { ranges } else { Vec::new() }
+    }
+
     fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
         self.check()?;
         // Long reads are read once by their nature; keeping them would only fill the cache.
@@ -485,6 +504,15 @@ mod tests {
     fn really(bytes: &[u8], at: usize) -> u8 {
         // SAFETY: a reference into the slice is valid for reading one byte.
         unsafe { std::ptr::from_ref(&bytes[at]).read_volatile() }
+    }
+
+    #[test]
+    fn what_a_program_made_is_writable_and_its_code_is_not() {
+        let (memory, bytes, start) = own();
+        let ranges = memory.writable();
+        let has = |address: MemAddr| ranges.iter().any(|range| range.contains(&address));
+        assert!(has(start) && has(MemAddr::new(std::ptr::from_ref(&bytes) as u64)));
+        assert!(!has(MemAddr::new(own as *const () as u64)));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Mapping {
     pub writable: bool,
     /// Mapped executable.
     pub executable: bool,
+    /// Other processes see what is written there.
+    pub shared: bool,
     /// Where in the file the range begins, in bytes.
     pub offset: u64,
     /// The file's inode number; 0 for no file.
@@ -120,6 +122,7 @@ fn parse_mapping(line: &[u8]) -> Option<Mapping> {
         readable: permissions.first() == Some(&b'r'),
         writable: permissions.get(1) == Some(&b'w'),
         executable: permissions.get(2) == Some(&b'x'),
+        shared: permissions.get(3) == Some(&b's'),
         offset: u64::from_str_radix(offset, 16).ok()?,
         inode,
         path: is_path.then(|| PathBuf::from(OsStr::from_bytes(bare))),

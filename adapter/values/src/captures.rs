@@ -4,6 +4,7 @@
 //! captures are variables typed as the place itself. For an unsized place behind a reference (`s: &str` captured by
 //! reference) rustc 1.70 to 1.97 types that variable as one element: `s: u8`, at the first byte.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use weft_memory::{MemAddr, Memory, MemoryError, Region};
@@ -120,6 +121,10 @@ struct LastRead<'a> {
 impl Memory for LastRead<'_> {
     fn region(&self, address: MemAddr) -> Option<Region> {
         self.memory.region(address)
+    }
+
+    fn writable(&self) -> Vec<Range<MemAddr>> {
+        self.memory.writable()
     }
 
     fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {

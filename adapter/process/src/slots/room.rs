@@ -67,6 +67,7 @@ mod tests {
             readable: true,
             writable: false,
             executable: true,
+            shared: false,
             offset: 0,
             inode: u64::from(path.is_some()),
             path: path.map(Into::into),
