@@ -7,10 +7,12 @@
 //! **Invariant:** plain data; this room depends on nothing.
 //! **Invariant:** a task is identified by its [`TaskKey`]; the numbers that a user sees are given by `session`.
 
+mod checks;
 mod frame;
 mod snapshot;
 mod wait;
 
+pub use checks::check;
 pub use frame::{Frame, FrameBody, FrameKind, Location};
 pub use snapshot::{Awaiter, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via};
 pub use wait::{Held, Hold, Polled, Problem, ProblemKind, Resource, Severity, Wait, WaitKind, Want};
