@@ -335,6 +335,7 @@ impl<'a> Collector<'a> {
             let live = self.snapshot.tasks.iter().filter(|task| task.runtime == runtime.key && !task.ended);
             runtime.task_count = live.count();
         }
+        self.snapshot.problems = weft_tasks::check(&self.snapshot);
         let broken = |view: &ThreadView| Some(format!("thread {}: {}", view.tid, view.broken.as_ref()?));
         for note in self.threads.iter().filter_map(broken).collect::<Vec<_>>() {
             self.note(note);
