@@ -1,18 +1,17 @@
 //! From a stopped program to the list of its tasks.
 
 use std::cell::RefCell;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::MemAddr;
-use weft_symbols::{DebugInfo, Type};
+use weft_symbols::DebugInfo;
 use weft_tasks::{Awaiter, Held, Location, RuntimeKey, Snapshot, State, Task, TaskKey, TaskKind, Via};
-use weft_values::{Place, Stop};
+use weft_values::Stop;
 
 use crate::chain::{Chain, Node, joined, wait_of};
-use crate::describe::{concrete, describe};
 use crate::holds;
+use crate::labels::RootName;
 use crate::listing::{Details, EntryFuture, Listing};
 use crate::matching::{assign, polled};
 use crate::roster::{Executor, Found, Inside, Progress};
@@ -196,9 +195,8 @@ impl<'a> Collector<'a> {
     }
 
     fn root(&mut self, polled: (usize, usize), tid: i32, runtime: RuntimeKey, root: &Activation) {
-        let Driven::Root { future: ty, place, cfa, poller } = &root.what else { return };
-        let Some(address) = place.as_ref().and_then(Place::address).or(*cfa) else { return };
-        let key = root_key(address, ty.as_ref().map(Type::path));
+        let Driven::Root { place, poller, .. } = &root.what else { return };
+        let Some(RootName { key, name, entry }) = RootName::of(self.stop, &root.what) else { return };
         let future = place
             .as_ref()
             .and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()?, poller: *poller }));
@@ -210,9 +208,6 @@ impl<'a> Collector<'a> {
                 ..Chain::default()
             },
         };
-        let behind = place.as_ref().and_then(|place| concrete(self.stop, place));
-        let described = behind.or_else(|| ty.as_ref().map(describe));
-        let (name, entry) = described.unwrap_or_else(|| ("block_on".to_owned(), None));
         let state = if root.running { State::Running } else { State::Waiting };
         if let Some(activation) = self.threads.get_mut(polled.0).and_then(|view| view.activations.get_mut(polled.1)) {
             activation.key = Some(key);
@@ -350,14 +345,6 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// A root has no header and no number: its future's address and type stand in, because the next `block_on` of a thread
-/// puts its future where the last one's was.
-fn root_key(address: MemAddr, future: Option<&str>) -> TaskKey {
-    let mut hasher = FxHasher::default();
-    future.hash(&mut hasher);
-    TaskKey { address: address.raw(), id: hasher.finish() }
-}
-
 fn count(node: &Node) -> usize {
     node.children.iter().map(count).fold(1, usize::saturating_add)
 }
@@ -370,17 +357,4 @@ fn innermost(nodes: &[Node]) -> Option<Location> {
         })
     }
     last(nodes, true).or_else(|| last(nodes, false)).map(|found| Location::clone(found))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn roots_that_follow_each_other_at_one_address_are_two() {
-        let at = MemAddr::new(0x7ffc_0000_1000);
-        let first = root_key(at, Some("prog::first::{async_fn_env#0}"));
-        assert_ne!(first, root_key(at, Some("prog::second::{async_fn_env#0}")));
-        assert_eq!(first, root_key(at, Some("prog::first::{async_fn_env#0}")));
-    }
 }

@@ -20,6 +20,7 @@ mod chain;
 mod collect;
 mod describe;
 mod holds;
+mod labels;
 mod leaves;
 mod listing;
 mod matching;

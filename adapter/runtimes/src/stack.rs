@@ -6,13 +6,14 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 use weft_memory::MemAddr;
 use weft_tasks::{FrameBody, FrameKind, TaskKey};
-use weft_values::{Frame, Stop, WalkEnd, frames_in};
+use weft_values::{Frame, FrameWalk, Stop, WalkEnd, frames, frames_above_foot, frames_in};
 
 use crate::chain::Node;
+use crate::labels::{self, Label};
 use crate::listing::{Body, Listing, LogicalFrame, LogicalStack, Stack, StackFrame};
 use crate::names::location;
 use crate::runtimes::Runtimes;
-use crate::threads::{MAX_FRAMES, ThreadView, near, polls, view_of};
+use crate::threads::{MAX_FRAMES, ThreadView, polls, view_of};
 
 /// How many awaiters one stack shows.
 const MAX_AWAITERS: usize = 64;
@@ -118,7 +119,27 @@ pub(crate) fn of_thread(
     rows: usize,
     listing: &dyn Fn() -> Arc<Listing>,
 ) -> LogicalStack {
-    let near = near(stop, tid);
+    let near = frames_above_foot(stop, tid, MAX_FRAMES);
+    if near.end != WalkEnd::Foot {
+        return of_frames(runtimes, stop, tid, rows, near, listing);
+    }
+    let mut stack = of_frames(runtimes, stop, tid, rows, near, listing);
+    if stack.frames.len() < rows {
+        return of_frames(runtimes, stop, tid, rows, frames(stop, tid, MAX_FRAMES), listing);
+    }
+    stack.goes_on = true;
+    stack
+}
+
+/// The stack of a thread with these innermost frames.
+fn of_frames(
+    runtimes: &Runtimes,
+    stop: &Stop,
+    tid: i32,
+    rows: usize,
+    near: FrameWalk,
+    listing: &dyn Fn() -> Arc<Listing>,
+) -> LogicalStack {
     let mut stack = LogicalStack::default();
     if near.end == WalkEnd::Limit && rows <= NEAR && !polls(stop, &near.frames) {
         push_frames(&mut stack, near.frames.get(..NEAR).unwrap_or_default(), false, &(0..0));
@@ -128,15 +149,29 @@ pub(crate) fn of_thread(
     let view = view_of(stop, tid, near);
     if !view.activations.iter().any(|activation| activation.running && !activation.own.is_empty()) {
         push_frames(&mut stack, &view.frames, false, &view.skipped);
-        push_end(&mut stack, &view);
-        return stack;
+    } else if let Some(labels) = labels::of_stack(stop, &view) {
+        thread_rows(&view, labels, |_, _| {}, &mut stack);
+    } else {
+        let listing = listing();
+        let listed =
+            listing.threads.iter().find(|listed| listed.tid == tid).filter(|_| listing.generation == stop.generation);
+        let view = listed.unwrap_or(&view);
+        let await_task = |key, stack: &mut LogicalStack| {
+            let mut seen = FxHashSet::from_iter([key]);
+            push_awaiters(runtimes, stop, &listing, key, &mut seen, stack);
+        };
+        thread_rows(view, listed_labels(view, &listing), await_task, &mut stack);
     }
-    let listing = listing();
-    let listed =
-        listing.threads.iter().find(|listed| listed.tid == tid).filter(|_| listing.generation == stop.generation);
-    thread_rows(runtimes, stop, listed.unwrap_or(&view), &listing, &mut stack);
     push_end(&mut stack, &view);
     stack
+}
+
+/// The labels of a thread's activations, of which a listing knows which tasks they are.
+fn listed_labels(view: &ThreadView, listing: &Listing) -> Vec<Option<Label>> {
+    let label = |key| Some(Label { key, name: listing.task(key)?.name.clone() });
+    // Of the executor's own launch tasks there is nothing to say; of a root that waits neither.
+    let keys = view.activations.iter().map(|activation| activation.key.filter(|_| activation.running));
+    keys.map(|key| key.and_then(label)).collect()
 }
 
 impl LogicalStack {
@@ -168,21 +203,23 @@ fn push_end(stack: &mut LogicalStack, view: &ThreadView) {
     stack.frames.extend(view.broken.clone().map(LogicalFrame::Cut));
 }
 
-fn thread_rows(runtimes: &Runtimes, stop: &Stop, view: &ThreadView, listing: &Listing, stack: &mut LogicalStack) {
+/// Rows of a thread's frames: those of each activation, its label, those who await the innermost that has one, the
+/// executor's.
+fn thread_rows(
+    view: &ThreadView,
+    labels: Vec<Option<Label>>,
+    push_awaiters: impl Fn(TaskKey, &mut LogicalStack),
+    stack: &mut LogicalStack,
+) {
     let mut innermost = true;
     let mut from = 0;
-    for activation in &view.activations {
+    for (activation, label) in view.activations.iter().zip(labels) {
         let own = view.frames.get(from..activation.own.end).unwrap_or_default();
         push_frames(stack, own, false, &view.skipped);
-        if let Some((key, task)) = activation.key.and_then(|key| Some((key, listing.task(key)?))) {
-            // Of the executor's own launch tasks there is nothing to say; of a root that waits neither.
-            if activation.running {
-                stack.frames.push(LogicalFrame::Task(key, task.name.clone()));
-            }
-            if activation.running && innermost {
-                let mut seen = FxHashSet::from_iter([key]);
-                push_awaiters(runtimes, stop, listing, key, &mut seen, stack);
-                innermost = false;
+        if let Some(Label { key, name }) = label {
+            stack.frames.push(LogicalFrame::Task(key, name));
+            if std::mem::take(&mut innermost) {
+                push_awaiters(key, stack);
             }
         }
         let executor = view.frames.get(activation.executor.clone()).unwrap_or_default();

@@ -84,7 +84,7 @@ pub(crate) fn view_of(stop: &Stop, tid: i32, near: FrameWalk) -> ThreadView {
         end => (near.frames, end, 0..0),
     };
     let broken = match end {
-        WalkEnd::Outermost => None,
+        WalkEnd::Outermost | WalkEnd::Foot => None,
         WalkEnd::Limit => Some("the stack goes on: it has more frames than can be shown".to_owned()),
         WalkEnd::Broken(why) => Some(format!("the stack cannot be followed further: {why}")),
     };

@@ -91,6 +91,11 @@ impl Image {
         self.address_table().get_or_init(|| Addresses::read(self)).find(self, address.raw())
     }
 
+    /// Whether there is debug information for the code (or static data) at an address.
+    pub fn has_unit_at(&self, address: FileAddr) -> bool {
+        self.unit_at(address).is_some()
+    }
+
     /// Whether an address lies in a part of the file that is loaded; that of a dropped static is 0.
     pub(crate) fn is_loaded(&self, address: u64) -> bool {
         address != 0 && self.segments().iter().any(|segment| segment.addresses.contains(&FileAddr::new(address)))

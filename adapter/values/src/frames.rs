@@ -17,6 +17,9 @@ const MAX_DEPTH: usize = 1 << 20;
 /// Frames between two places that are kept of a walk: each takes some 350 bytes.
 const DISTANCE: usize = 128;
 
+/// Frames that are walked past to see what a stack begins with.
+const MAX_BARE: usize = 256;
+
 /// Most signal handlers of one stack. Behind each of them a stack may begin that lies below the one before; there are 64
 /// signals, and hardly any is blocked in its own handler.
 const MAX_SIGNALS: usize = 128;
@@ -65,6 +68,8 @@ pub enum WalkEnd {
     Outermost,
     /// As many frames as were asked for; there may be more.
     Limit,
+    /// What called these is what every program begins with, and what it is called would have to be unpacked first.
+    Foot,
     /// The stack cannot be followed, and why; the frames before are right.
     Broken(String),
 }
@@ -83,12 +88,21 @@ pub fn frames(stop: &Stop, tid: i32, limit: usize) -> FrameWalk {
     frames_in(stop, tid, 0..limit.min(MAX_FRAMES))
 }
 
+/// The same, but for what every stack begins with in the C library, if its debug information lies packed in a file and
+/// nobody has asked for it so far: unpacking it takes longer than all the rest. See [`WalkEnd::Foot`].
+pub fn frames_above_foot(stop: &Stop, tid: i32, limit: usize) -> FrameWalk {
+    let foot = Cursor::innermost(stop, tid).and_then(|innermost| innermost.foot(stop));
+    let mut frames = Vec::new();
+    let end = walk(stop, tid, &(0..limit.min(MAX_FRAMES)), foot, &mut frames);
+    FrameWalk { frames, end }
+}
+
 /// Some frames of a thread's stack, by their numbers (up to 2^20). The stop keeps places on the way, so that only what lies
 /// between the nearest of them and the last frame asked for is walked.
 pub fn frames_in(stop: &Stop, tid: i32, wanted: Range<usize>) -> FrameWalk {
     let wanted = wanted.start..wanted.end.min(MAX_DEPTH);
     let mut frames = Vec::new();
-    let end = walk(stop, tid, &wanted, &mut frames);
+    let end = walk(stop, tid, &wanted, None, &mut frames);
     FrameWalk { frames, end }
 }
 
@@ -97,11 +111,11 @@ pub fn depth(stop: &Stop, tid: i32) -> (usize, WalkEnd) {
     if let Some(known) = lock(&stop.stacks.walked(tid)).end.clone() {
         return known;
     }
-    let end = walk(stop, tid, &(MAX_DEPTH..MAX_DEPTH), &mut Vec::new());
+    let end = walk(stop, tid, &(MAX_DEPTH..MAX_DEPTH), None, &mut Vec::new());
     lock(&stop.stacks.walked(tid)).end.clone().unwrap_or((MAX_DEPTH, end))
 }
 
-fn walk(stop: &Stop, tid: i32, wanted: &Range<usize>, frames: &mut Vec<Frame>) -> WalkEnd {
+fn walk(stop: &Stop, tid: i32, wanted: &Range<usize>, foot: Option<Registers>, frames: &mut Vec<Frame>) -> WalkEnd {
     let Some(innermost) = Cursor::innermost(stop, tid) else {
         return WalkEnd::Broken(format!("there is no thread {tid}"));
     };
@@ -109,6 +123,9 @@ fn walk(stop: &Stop, tid: i32, wanted: &Range<usize>, frames: &mut Vec<Frame>) -
     let mut walked = lock(&walked);
     let mut cursor = walked.before(wanted.start).unwrap_or(innermost);
     while cursor.index < wanted.end {
+        if foot.is_some_and(|foot| cursor.registers == foot) {
+            return WalkEnd::Foot;
+        }
         walked.pass(&cursor);
         if let Some(end) = cursor.step(stop, wanted, frames) {
             walked.end = Some((cursor.index, end.clone()));
@@ -162,6 +179,30 @@ impl Cursor {
     fn innermost(stop: &Stop, tid: i32) -> Option<Self> {
         let registers = stop.thread(tid)?.registers;
         Some(Self { tid, index: 0, registers, is_return_address: false, found: Found::Rules, below: None, signals: 0 })
+    }
+
+    /// The outer end of the stack that is nothing but the C library's and what has no debug information, from the first frame
+    /// of the C library on whose debug information is packed. None if there is no such end nearby.
+    fn foot(mut self, stop: &Stop) -> Option<Registers> {
+        let mut foot = None;
+        for _ in 0..MAX_BARE {
+            let pc = self.registers.pc();
+            let code = stop.modules.to_file(if self.is_return_address { pc.offset(-1) } else { pc });
+            match code {
+                Some((module, _)) if module.image.is_system_runtime() && module.image.to_inflate() > 0 => {
+                    foot = foot.or(Some(self.registers));
+                }
+                Some((module, address)) if module.image.has_unit_at(address) => foot = None,
+                _ => {}
+            }
+            let Ok(Some(caller)) = stop.modules.caller(&self.registers, self.is_return_address, &*stop.memory) else {
+                return foot;
+            };
+            if self.move_to(&caller).is_some() {
+                return foot;
+            }
+        }
+        None
     }
 
     /// Adds the frames at this place that are wanted and goes on to the caller; says why if there is none.

@@ -36,7 +36,7 @@ mod watching;
 pub use coroutine::{CoroutinePhase, CoroutineState, coroutine};
 pub use error::ValueError;
 pub use expression::{Compiled, EvaluateError, Message, Quick, Scope, Variables, Within, evaluate, typed_name};
-pub use frames::{Frame, FrameWalk, WalkEnd, depth, frames, frames_in};
+pub use frames::{Frame, FrameWalk, WalkEnd, depth, frames, frames_above_foot, frames_in};
 pub use names::{short_type_name, type_name};
 pub use navigate::{ActiveVariant, FieldPlace};
 pub use place::{At, Meta, Place};

@@ -41,6 +41,8 @@ use crate::{
 /// How long a program that was let run has the processors to itself before names are read in the background. Most first
 /// stops come sooner.
 const HEAD_START: Duration = Duration::from_millis(100);
+/// For how long after its first stop they are left to those who show it.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
 
 /// How a debuggee comes to be.
 pub(crate) enum Start {
@@ -115,8 +117,8 @@ pub(crate) struct Engine {
     own_traps: BTreeSet<i32>,
     /// The process's first thread has ended; an exec by another one would bring it back.
     first_thread_ended: bool,
-    /// Who waits for the first stop, or for a while, to read names.
-    first_stop: Option<Sender<()>>,
+    /// Who reads names in the background is told of stops.
+    stops: Option<Sender<()>>,
     state: State,
     pumps: Option<Pumps>,
     events: Reporter,
@@ -185,7 +187,7 @@ impl Engine {
             fault: None,
             own_traps: BTreeSet::new(),
             first_thread_ended: false,
-            first_stop: None,
+            stops: None,
             state: State::Held,
             pumps,
             events,
@@ -351,14 +353,18 @@ impl Engine {
         self.admit_job_stop();
     }
 
-    /// Names are wanted as soon as somebody asks for tasks. A first stop neither waits for them nor shares the processors with
-    /// whoever reads them.
+    /// Names are wanted as soon as somebody asks for tasks. Neither a first stop nor showing it shares the processors with
+    /// whoever reads them; who cannot do without them has them read at once.
     fn index_in_background(&mut self) {
         let Some(image) = self.modules.iter().next().map(|module| module.image.clone()) else { return };
-        let (stopped, first_stop) = channel();
-        self.first_stop = Some(stopped);
+        let (stopped, stops) = channel();
+        self.stops = Some(stopped);
         let body = move || {
-            if first_stop.recv_timeout(HEAD_START) == Err(RecvTimeoutError::Disconnected) {
+            let mut waited = stops.recv_timeout(HEAD_START);
+            if waited.is_ok() {
+                waited = stops.recv_timeout(FIRST_LOOK);
+            }
+            if waited == Err(RecvTimeoutError::Disconnected) {
                 return tracing::debug!("the program is gone before its names were wanted");
             }
             if let Err(cancelled) = image.index() {

@@ -294,7 +294,7 @@ impl Engine {
         self.shared.set_ending(self.tracee.ending());
         self.shared.set_current(Some(stop.clone()));
         (self.events)(Event::Stopped(Stopped { stop, reason, tid, interrupted }));
-        if let Some(waiting) = self.first_stop.take() {
+        if let Some(waiting) = &self.stops {
             // It may have waited long enough.
             let _ = waiting.send(());
         }

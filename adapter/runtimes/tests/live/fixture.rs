@@ -76,6 +76,21 @@ impl Drop for Stopped {
     }
 }
 
+impl Stopped {
+    /// The same stop, with images that nobody has asked anything so far.
+    pub(crate) fn afresh(&self) -> Stop {
+        let again = |module: &Module| Image::open(module.image.path()).expect("a file that is mapped");
+        let list = self.stop.modules.iter().map(|module| Module { image: again(module), ..module.clone() });
+        Stop {
+            memory: self.stop.memory.clone(),
+            modules: Arc::new(Modules::new(list.collect())),
+            threads: self.stop.threads.clone(),
+            stacks: Stacks::default(),
+            ..self.stop
+        }
+    }
+}
+
 /// Starts a program, waits for the line that begins with "ready", and stops it.
 pub(crate) fn stopped(program: &str, profile: Profile, args: &[&str]) -> Stopped {
     let path = built(profile).join(program);

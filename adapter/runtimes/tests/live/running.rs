@@ -1,8 +1,10 @@
 //! A task that runs: its truth is its thread's stack.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use weft_runtimes::{LogicalFrame, Runtimes};
+use weft_symbols::Watcher;
 use weft_tasks::{FrameKind, State};
 
 use crate::fixture::{PROFILES, line, stopped};
@@ -55,5 +57,42 @@ fn a_thread_without_a_task_has_its_plain_stack() {
     for thread in &program.stop.threads {
         let stack = runtimes.thread_stack(&program.stop, thread.tid, usize::MAX, &unasked);
         assert!(stack.frames.len() > 3, "{} {:?}", thread.name, rows(&stack));
+    }
+}
+
+/// The first stack is asked for at a first stop, when no name has been read yet.
+#[test]
+fn the_stack_of_a_running_root_needs_neither_the_tasks_nor_the_names() {
+    for profile in PROFILES {
+        let program = stopped("spawner", profile, &["1", "multi", "spin"]);
+        let stop = program.afresh();
+        let image = &stop.modules.iter().next().expect("the program").image;
+        let begun = Arc::new(AtomicUsize::new(0));
+        let counted = begun.clone();
+        image.watch(Watcher::new(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }));
+        let runtimes = Runtimes::new();
+        let unasked = || -> Arc<weft_runtimes::Listing> { panic!("nobody can await the future of a `block_on`") };
+        let packed = || stop.modules.iter().filter(|module| module.image.to_inflate() > 0).count();
+        let before = packed();
+        let first = runtimes.thread_stack(&stop, stop.pid, 8, &unasked);
+        assert_eq!(packed(), before, "{profile:?}: the C library's debug information is not unpacked for this");
+        let whole = runtimes.thread_stack(&stop, stop.pid, usize::MAX, &unasked);
+        assert_eq!(first.goes_on, before > 0, "{profile:?}");
+        assert_eq!(first.frames.len() < whole.frames.len(), first.goes_on, "{profile:?}");
+        assert!(!whole.goes_on && rows(&whole).starts_with(&rows(&first)), "{profile:?} {:?}", rows(&first));
+        assert_eq!(begun.load(Ordering::Relaxed), 0, "{profile:?}");
+
+        let listing = Arc::new(runtimes.list(&stop));
+        assert_eq!(begun.load(Ordering::Relaxed), 1, "{profile:?}: who lists needs the names");
+        let root = listing.running_on(stop.pid).and_then(|key| listing.task(key)).expect("a root");
+        let text = rows(&whole);
+        let label = whole.frames.iter().position(|row| matches!(row, LogicalFrame::Task(..))).expect("a label");
+        assert_eq!(text[label], format!("task {}", root.name), "{profile:?} {text:?}");
+        assert!(matches!(&whole.frames[label], LogicalFrame::Task(key, _) if *key == root.key), "{profile:?}");
+        let outer = format!("spawner::run:{}", line("spawner", "root spins"));
+        assert_eq!(text[label - 1], outer, "{profile:?} {text:?}");
+        assert!(matches!(&whole.frames[label + 1], LogicalFrame::Frame(frame) if frame.subtle), "{profile:?} {text:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! Spawns N tasks, each suspended three calls deep on one gate, and says `ready` when every one of them is.
 //!
-//! `spawner N [multi|current]`. A line on standard input opens the gate; then the program ends with `sum S`.
+//! `spawner N [multi|current] [spin]`. A line on standard input opens the gate; then the program ends with `sum S`. With
+//! `spin` the root computes and never ends once it has said `ready`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,12 +57,22 @@ async fn run(count: usize, current: bool) {
         settled(count, &gate).await;
     }
     announce(count); // BP: announces
+    if std::env::args().nth(3).is_some_and(|flag| flag == "spin") {
+        turn_for_ever().await; // BP: root spins
+    }
     std::thread::spawn(move || open_on_line(&gate));
     let mut sum = 0;
     for handle in handles {
         sum += handle.await.expect("no task fails"); // BP: join
     }
     println!("sum {sum}");
+}
+
+async fn turn_for_ever() {
+    let mut turns = 0u64;
+    loop {
+        turns = std::hint::black_box(turns.wrapping_add(1)); // BP: turns
+    }
 }
 
 #[inline(never)]
