@@ -74,9 +74,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn look_at_core(path: &Path, program: Option<&Path>, images: &ImageCache) -> Result<Value, Failure> {
     let core = Core::open(path, program).map_err(|error| error.to_string())?;
     let stop = core_stop(&core, images).map_err(|error| error.to_string())?;
-    let mut snapshot = Runtimes::new().list(&stop).snapshot.as_ref().clone();
-    snapshot.notes.extend(core.remarks());
-    body(&snapshot, 1, &mut Numbering::default())
+    let mut listing = Runtimes::new().list(&stop);
+    listing.note(core.remarks());
+    body(&listing.snapshot, 1, &mut Numbering::default())
 }
 
 /// An `asyncTasks` response's body.
@@ -117,15 +117,14 @@ impl Viewer {
         let rehearsed = if generation == 1 { self.rehearse(Arc::clone(&modules))? } else { Duration::ZERO };
         let begun = Instant::now();
         let mut tracee = Tracee::attach(self.pid).map_err(|error| error.to_string())?;
-        let snapshot = stop_of(&tracee, modules)
-            .map(|stop| self.runtimes.list(&stop).snapshot.as_ref().clone())
-            .map_err(|error| error.to_string());
+        let listing =
+            stop_of(&tracee, modules).map(|stop| self.runtimes.list(&stop)).map_err(|error| error.to_string());
         tracee.detach().map_err(|error| error.to_string())?;
         let stood = begun.elapsed().saturating_add(rehearsed);
-        let mut snapshot: Snapshot = snapshot?;
-        snapshot.notes.push(format!("stopped for {} ms", stood.as_millis().max(1)));
+        let mut listing = listing?;
+        listing.note([format!("stopped for {} ms", stood.as_millis().max(1))]);
         let mut numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
-        body(&snapshot, generation, &mut numbering)
+        body(&listing.snapshot, generation, &mut numbering)
     }
 
     /// Looks for the first time, at a program that goes on running: it stands only until its registers are read. What is

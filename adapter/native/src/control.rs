@@ -230,7 +230,7 @@ impl Debuggee for Native {
         stack::rows(&self.tasks, &self.current()?, of, rows)
     }
 
-    fn tasks(&self) -> Answer<Snapshot> {
+    fn tasks(&self) -> Answer<Arc<Snapshot>> {
         self.tasks.snapshot(&self.debugger)
     }
 

@@ -34,7 +34,8 @@ pub(crate) fn open(
     let core = Core::open(core, program).map_err(failed)?;
     let images = ImageCache::with_debug_files_in(DebugFolders::and_usual(settings.debug_directories.iter().cloned()));
     let stop = Arc::new(core_stop(&core, &images).map_err(failed)?);
-    Ok(Arc::new(PostMortem { core, stop, tasks: Tasks::default(), sources: SourceList::default(), events }))
+    let tasks = Tasks::with_remarks(core.remarks());
+    Ok(Arc::new(PostMortem { core, stop, tasks, sources: SourceList::default(), events }))
 }
 
 /// What is left of a program.
@@ -166,10 +167,8 @@ impl Debuggee for PostMortem {
         stack::rows(&self.tasks, &self.stop, of, rows)
     }
 
-    fn tasks(&self) -> Answer<Snapshot> {
-        let mut snapshot = self.tasks.listing(&self.stop).snapshot.as_ref().clone();
-        snapshot.notes.extend(self.core.remarks());
-        Ok(snapshot)
+    fn tasks(&self) -> Answer<Arc<Snapshot>> {
+        Ok(Arc::clone(&self.tasks.listing(&self.stop).snapshot))
     }
 
     fn async_stack(&self, task: TaskKey) -> Answer<AsyncStack> {

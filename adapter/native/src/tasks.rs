@@ -18,10 +18,17 @@ use crate::words::refused;
 #[derive(Default)]
 pub(crate) struct Tasks {
     pub(crate) runtimes: Arc<Runtimes>,
+    /// What there is to say of every list.
+    remarks: Vec<String>,
     listed: Mutex<(u64, Arc<OnceLock<Arc<Listing>>>)>,
 }
 
 impl Tasks {
+    /// Of a program of which this is to be said with every list.
+    pub(crate) fn with_remarks(remarks: Vec<String>) -> Self {
+        Self { remarks, ..Self::default() }
+    }
+
     /// The tasks at a stop. The first caller looks, others wait for what it finds.
     pub(crate) fn listing(&self, stop: &Stop) -> Arc<Listing> {
         let cell = {
@@ -31,13 +38,18 @@ impl Tasks {
             }
             listed.1.clone()
         };
-        cell.get_or_init(|| Arc::new(self.runtimes.list(stop))).clone()
+        let list = || {
+            let mut listing = self.runtimes.list(stop);
+            listing.note(self.remarks.iter().cloned());
+            Arc::new(listing)
+        };
+        cell.get_or_init(list).clone()
     }
 
     /// Every task now, from the current stop or from a glance at the running program.
-    pub(crate) fn snapshot(&self, debugger: &Debugger) -> Answer<Snapshot> {
+    pub(crate) fn snapshot(&self, debugger: &Debugger) -> Answer<Arc<Snapshot>> {
         if let Some(stop) = debugger.current() {
-            let snapshot = self.listing(&stop).snapshot.as_ref().clone();
+            let snapshot = Arc::clone(&self.listing(&stop).snapshot);
             still(&stop)?;
             return Ok(snapshot);
         }
@@ -46,9 +58,9 @@ impl Tasks {
             module.image.index().map_err(|cancelled| Error::new(ErrorId::Cancelled, cancelled))?;
         }
         let runtimes = self.runtimes.clone();
-        let (snapshot, stood) =
-            debugger.glance(move |stop| runtimes.list(stop).snapshot.as_ref().clone()).map_err(refused)?;
-        Ok(with_pause(snapshot, stood))
+        let (mut listing, stood) = debugger.glance(move |stop| runtimes.list(stop)).map_err(refused)?;
+        listing.note(pause(stood));
+        Ok(listing.snapshot)
     }
 
     /// One task's logical stack.
@@ -81,9 +93,6 @@ impl Tasks {
 }
 
 /// Says for how long the program stood because somebody looked.
-fn with_pause(mut snapshot: Snapshot, stood: Duration) -> Snapshot {
-    if !stood.is_zero() {
-        snapshot.notes.push(format!("stopped for {} ms", stood.as_millis().max(1)));
-    }
-    snapshot
+fn pause(stood: Duration) -> Option<String> {
+    (!stood.is_zero()).then(|| format!("stopped for {} ms", stood.as_millis().max(1)))
 }

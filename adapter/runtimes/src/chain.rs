@@ -389,7 +389,7 @@ pub(crate) fn wait_of(nodes: &[Node]) -> Option<Wait> {
         return timed(waits);
     }
     let kind = if group == Group::Any { WaitKind::Select } else { WaitKind::Group };
-    let texts: Vec<&str> = waits.iter().take(4).map(|wait| wait.text.as_str()).collect();
+    let texts: Vec<&str> = waits.iter().take(4).map(|wait| &*wait.text).collect();
     let more = if waits.len() > texts.len() { ", …" } else { "" };
     let mut wait = Wait::new(kind, format!("{} of {}: {}{more}", node.name, waits.len(), texts.join(", ")));
     wait.tasks = waits.iter().flat_map(|wait| wait.tasks.iter().copied()).collect();
@@ -408,7 +408,7 @@ fn timed(waits: Vec<Wait>) -> Option<Wait> {
         second => (first, second),
     };
     if let Some(milliseconds) = timer.and_then(|timer| timer.remaining_ms) {
-        wait.text = format!("{}; timeout in {}", wait.text, crate::waits::duration(milliseconds));
+        wait.text = format!("{}; timeout in {}", wait.text, crate::waits::duration(milliseconds)).into();
         wait.remaining_ms = Some(wait.remaining_ms.map_or(milliseconds, |own| own.min(milliseconds)));
     }
     Some(wait)

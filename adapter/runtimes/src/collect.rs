@@ -156,7 +156,7 @@ impl<'a> Collector<'a> {
         let mut task = Task {
             key: found.key,
             runtime_task_id: found.id,
-            name: found.name.to_string(),
+            name: Arc::clone(&found.name),
             kind: found.kind,
             runtime: found.runtime,
             state: found.state(chain.unresumed),
@@ -350,11 +350,11 @@ fn count(node: &Node) -> usize {
 }
 
 /// Where the innermost frame of user code is, else the innermost of all that is anywhere.
-fn innermost(nodes: &[Node]) -> Option<Location> {
+fn innermost(nodes: &[Node]) -> Option<Arc<Location>> {
     fn last(nodes: &[Node], user: bool) -> Option<&Arc<Location>> {
         nodes.iter().find_map(|node| {
             last(&node.children, user).or_else(|| node.location.as_ref().filter(|_| !user || node.user_code))
         })
     }
-    last(nodes, true).or_else(|| last(nodes, false)).map(|found| Location::clone(found))
+    last(nodes, true).or_else(|| last(nodes, false)).cloned()
 }

@@ -1,5 +1,7 @@
 //! What a user calls a task: by the future it was made of.
 
+use std::sync::Arc;
+
 use weft_symbols::Type;
 use weft_tasks::Location;
 use weft_values::{Place, Stop};
@@ -7,26 +9,29 @@ use weft_values::{Place, Stop};
 use crate::names::{base, krate, location};
 use crate::shape::find_member;
 
+/// A name, and where what it names is declared.
+pub(crate) type Described = (Arc<str>, Option<Arc<Location>>);
+
 /// What a user calls a task with this entry future, and where it is declared. Boxes are looked through.
-pub(crate) fn describe(future: &Type) -> (String, Option<Location>) {
+pub(crate) fn describe(future: &Type) -> Described {
     let mut ty = future.clone();
     for _ in 0..8 {
         if let Some(function) = ty.coroutine_function() {
             let declared = function.declared.as_ref().or_else(|| ty.declared()).map(location);
-            return (function.name.clone(), declared);
+            return (function.name.as_str().into(), declared);
         }
         let Some(inner) = wrapped(&ty) else { break };
         ty = inner;
     }
     if let Some(name) = closure_name(ty.path()) {
-        return (name, ty.declared().map(location));
+        return (name.into(), ty.declared().map(location));
     }
-    let name = if krate(ty.path()).is_empty() { ty.path().to_owned() } else { base(ty.path()).to_owned() };
-    (name, ty.declared().map(location))
+    let name = if krate(ty.path()).is_empty() { ty.path() } else { base(ty.path()) };
+    (name.into(), ty.declared().map(location))
 }
 
 /// What is to be said of the future behind a trait object; none where the type itself tells which future it is.
-pub(crate) fn concrete(stop: &Stop, future: &Place) -> Option<(String, Option<Location>)> {
+pub(crate) fn concrete(stop: &Stop, future: &Place) -> Option<Described> {
     let mut place = future.clone();
     for _ in 0..8 {
         match base(place.ty.path()) {

@@ -210,10 +210,10 @@ impl Walk<'_> {
             return;
         }
         self.found.push(Held {
-            resource: Resource { id: identity.raw(), type_name: guard.type_name.clone() },
+            resource: Resource { id: identity.raw(), type_name: Arc::clone(&guard.type_name) },
             how,
-            frame: self.owner.frame.to_string(),
-            location: self.owner.location.as_deref().cloned(),
+            frame: Arc::clone(&self.owner.frame),
+            location: self.owner.location.clone(),
             polled: self.owner.polled,
         });
     }

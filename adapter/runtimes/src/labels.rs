@@ -1,6 +1,7 @@
 //! What a thread's stack alone says of the tasks on it, without a list of all tasks.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use rustc_hash::FxHasher;
 use weft_memory::MemAddr;
@@ -16,15 +17,15 @@ use crate::threads::{Activation, Driven, ThreadView};
 #[derive(Clone, Debug)]
 pub(crate) struct Label {
     pub(crate) key: TaskKey,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
 }
 
 /// What is to be said of a future that a thread drives itself.
 pub(crate) struct RootName {
     pub(crate) key: TaskKey,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// Where its function is declared.
-    pub(crate) entry: Option<Location>,
+    pub(crate) entry: Option<Arc<Location>>,
 }
 
 impl RootName {
@@ -34,7 +35,7 @@ impl RootName {
         let address = place.as_ref().and_then(Place::address).or(*cfa)?;
         let behind = place.as_ref().and_then(|place| concrete(stop, place));
         let described = behind.or_else(|| future.as_ref().map(describe));
-        let (name, entry) = described.unwrap_or_else(|| ("block_on".to_owned(), None));
+        let (name, entry) = described.unwrap_or_else(|| ("block_on".into(), None));
         Some(Self { key: root_key(address, future.as_ref().map(Type::path)), name, entry })
     }
 }

@@ -45,6 +45,11 @@ pub(crate) struct EntryFuture {
 }
 
 impl Listing {
+    /// Adds what else there is to say of the whole. For a listing that nobody else has seen yet.
+    pub fn note(&mut self, notes: impl IntoIterator<Item = String>) {
+        Arc::make_mut(&mut self.snapshot).notes.extend(notes);
+    }
+
     /// A task's row.
     pub fn task(&self, key: TaskKey) -> Option<&Task> {
         let details = self.tasks.get(&key)?;
@@ -91,9 +96,9 @@ pub enum LogicalFrame {
     /// A frame.
     Frame(StackFrame),
     /// Above this row are this task's frames; the name is the task's.
-    Task(TaskKey, String),
+    Task(TaskKey, Arc<str>),
     /// Below this row are the suspended frames of an awaiter; the name is the awaiter's.
-    AwaitedBy(TaskKey, String),
+    AwaitedBy(TaskKey, Arc<str>),
     /// Frames of a thread that stand for themselves and were not worked out; see [`LogicalStack::rows`].
     Skipped {
         /// The thread.
@@ -111,7 +116,7 @@ pub struct StackFrame {
     /// The source's name for it.
     pub name: String,
     /// Where it executes or awaits.
-    pub location: Option<Location>,
+    pub location: Option<Arc<Location>>,
     /// Not the user's code.
     pub subtle: bool,
     /// Where execution goes on, for physical frames.

@@ -1,6 +1,7 @@
 //! Paths of types and functions, taken apart.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use weft_symbols::SourceLine;
 use weft_tasks::Location;
@@ -41,9 +42,9 @@ pub(crate) fn within(path: &str, module: &str) -> bool {
 }
 
 /// A place in source code in the words of `tasks`.
-pub(crate) fn location(source: &SourceLine) -> Location {
+pub(crate) fn location(source: &SourceLine) -> Arc<Location> {
     let file: &Path = &source.file;
-    Location { file: file.to_path_buf(), line: source.line, column: source.column }
+    Arc::new(Location { file: file.to_path_buf(), line: source.line, column: source.column })
 }
 
 /// Whether a source file can be one of that crate's own. Code that a macro of another crate made is declared in that

@@ -52,7 +52,7 @@ pub(crate) struct Found {
     pub(crate) id: Option<u64>,
     pub(crate) name: Arc<str>,
     /// Where its entry function is declared.
-    pub(crate) entry: Option<Location>,
+    pub(crate) entry: Option<Arc<Location>>,
     pub(crate) kind: TaskKind,
     /// A thread polls it at the moment.
     pub(crate) running: bool,

@@ -164,7 +164,7 @@ impl Shapes {
         if let Some(known) = self.macro_lines.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return known.clone();
         }
-        let found = await_line(stop, environment, awaitee, poller).map(|line| Arc::new(location(&line)));
+        let found = await_line(stop, environment, awaitee, poller).map(|line| location(&line));
         self.macro_lines.write().unwrap_or_else(PoisonError::into_inner).insert(key, found.clone());
         found
     }
@@ -350,7 +350,7 @@ pub(crate) fn choice(ty: &Type, part_of: &VariantPart, wanted: &dyn Fn(&Type) ->
             name: variant.member.name.clone(),
             selected_by: variant.discriminants.iter().map(|(low, high)| (low & mask, high & mask)).collect(),
             parts: members.into_iter().filter(|part| wanted(&part.ty)).map(moved).collect(),
-            location: variant.member.declared.as_ref().map(|declared| Arc::new(location(declared))),
+            location: variant.member.declared.as_ref().map(location),
             by_macro: false,
         }
     };
@@ -372,7 +372,7 @@ fn coroutine(ty: &Type) -> Option<Coroutine> {
     let mut states = choice(ty, part, &|_| true);
     // Unresumed is declared where the function is.
     let declared = declared
-        .map(|declared| Arc::new(location(&declared)))
+        .map(|declared| location(&declared))
         .or_else(|| states.variants.first().and_then(|state| state.location.clone()));
     // What a macro of another crate made is declared in that crate: no place of the user's. For an await the function
     // then stands in; for a function the first await that the user wrote.

@@ -50,7 +50,7 @@ impl TreeBuilder<'_> {
             if self.seen.len() > MAX_AWAITERS || self.seen.contains(&awaiter.task) {
                 continue;
             }
-            let Some(name) = self.listing.task(awaiter.task).map(|task| task.name.clone()) else { continue };
+            let Some(name) = self.listing.task(awaiter.task).map(|task| task.name.to_string()) else { continue };
             let children = self.task(awaiter.task);
             frames.push(weft_tasks::Frame {
                 name,
@@ -73,7 +73,7 @@ impl TreeBuilder<'_> {
         });
         weft_tasks::Frame {
             name: node.name.to_string(),
-            location: node.location.as_deref().cloned(),
+            location: node.location,
             kind: node.kind,
             user_code: node.user_code,
             body,
@@ -102,7 +102,7 @@ fn physical_node(frame: &Frame, children: Vec<Node>) -> Node {
     Node {
         kind: FrameKind::Physical,
         name: frame.name.as_str().into(),
-        location: frame.source.as_ref().filter(|source| source.line > 0).map(|source| Arc::new(location(source))),
+        location: frame.source.as_ref().filter(|source| source.line > 0).map(location),
         user_code: frame.user_code,
         body: Some(Body::Physical(Box::new(frame.clone()))),
         wait: None,
@@ -295,7 +295,7 @@ fn push_task(
         if let Some(body) = &node.body {
             stack.frames.push(LogicalFrame::Frame(StackFrame {
                 name: node.name.to_string(),
-                location: node.location.as_deref().cloned(),
+                location: node.location.clone(),
                 subtle: !node.user_code,
                 instruction: None,
                 body: body.clone(),

@@ -86,7 +86,7 @@ impl Walk<'_> {
         let mut wait = Wait::new(kind, text);
         wait.resource = semaphore.or(object).map(|address| Resource {
             id: address.raw(),
-            type_name: type_name.unwrap_or_else(|| "Semaphore".to_owned()),
+            type_name: type_name.map_or_else(|| "Semaphore".into(), Into::into),
         });
         wait
     }
@@ -104,7 +104,7 @@ impl Walk<'_> {
             WaitKind::Notify => "Notify",
             _ => "channel",
         };
-        wait.resource = object.map(|address| Resource { id: address.raw(), type_name: type_name.to_owned() });
+        wait.resource = object.map(|address| Resource { id: address.raw(), type_name: type_name.into() });
         wait
     }
 

@@ -76,10 +76,10 @@ impl TaskBook {
     }
 
     /// Keeps a snapshot taken while the program ran.
-    fn glance(&self, snapshot: Snapshot) -> (u64, Arc<Snapshot>) {
+    fn glance(&self, snapshot: Arc<Snapshot>) -> (u64, Arc<Snapshot>) {
         let mut state = lock(&self.state);
         state.last = state.last.saturating_add(1);
-        let (generation, snapshot) = (state.last, Arc::new(snapshot));
+        let generation = state.last;
         state.keep(generation, &snapshot);
         (generation, snapshot)
     }
@@ -100,7 +100,7 @@ impl TaskBook {
         if let Some(snapshot) = &*slot {
             return Ok(Arc::clone(snapshot));
         }
-        let snapshot = Arc::new(debuggee.tasks()?);
+        let snapshot = debuggee.tasks()?;
         let mut state = lock(&self.state);
         // If the program went on meanwhile, the debuggee may have glanced at a moving one.
         if state.here.as_ref().is_none_or(|here| here.generation != look.generation) {

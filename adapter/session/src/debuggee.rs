@@ -134,7 +134,7 @@ pub trait Debuggee: Send + Sync {
 
     /// Every task, from the current stop; or, while running, from a glance that stops the program for as long as it
     /// takes and says so in a note. The session asks once per stop.
-    fn tasks(&self) -> Answer<Snapshot>;
+    fn tasks(&self) -> Answer<Arc<Snapshot>>;
 
     /// One task's logical stack, as a tree.
     fn async_stack(&self, task: TaskKey) -> Answer<AsyncStack>;
@@ -321,9 +321,9 @@ pub enum Row {
     /// A frame.
     Frame(Frame),
     /// Below this row the stack is this task's: `task 12 handle_conn`.
-    Task(TaskKey, String),
+    Task(TaskKey, Arc<str>),
     /// Below this row are the frames of the awaiter: `awaited by task 7 serve`.
-    AwaitedBy(TaskKey, String),
+    AwaitedBy(TaskKey, Arc<str>),
     /// The stack cannot be followed further; a sentence says why.
     Cut(String),
 }
@@ -334,7 +334,7 @@ pub struct Frame {
     /// The source's name for it.
     pub name: String,
     /// Where it executes or awaits.
-    pub location: Option<Location>,
+    pub location: Option<Arc<Location>>,
     /// Not the user's code: a client shows it greyed.
     pub subtle: bool,
     /// The user's own code, as far as can be told.

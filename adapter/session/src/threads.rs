@@ -1,6 +1,7 @@
 //! Which threads a client sees: those of the operating system, and the tasks that are shown as threads.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use weft_protocol::ErrorId;
 use weft_protocol::launch::{AsyncArguments, TasksAsThreads};
@@ -59,7 +60,7 @@ impl Listing {
     }
 
     /// The tasks to list, in the snapshot's order, and what changed since the last time.
-    fn update(&mut self, snapshot: &Snapshot) -> (Vec<(TaskKey, String)>, Change) {
+    fn update(&mut self, snapshot: &Snapshot) -> (Vec<(TaskKey, Arc<str>)>, Change) {
         let live: BTreeSet<TaskKey> = snapshot.tasks.iter().filter(|task| !task.ended).map(|task| task.key).collect();
         self.focused.retain(|key| live.contains(key));
         let all = self.settings.tasks_as_threads == TasksAsThreads::All;
@@ -68,7 +69,7 @@ impl Listing {
         let mut cut = 0usize;
         for task in snapshot.tasks.iter().filter(|task| live.contains(&task.key)) {
             if self.focused.contains(&task.key) || (all && listed.len() < most) {
-                listed.push((task.key, task.name.clone()));
+                listed.push((task.key, Arc::clone(&task.name)));
             } else if all {
                 cut = cut.saturating_add(1);
             }

@@ -72,7 +72,7 @@ fn task_body(task: &weft_tasks::Task, numbering: &mut Numbering, places: &Places
         id,
         thread_id: id.saturating_add(FIRST_TASK_THREAD),
         runtime_task_id: task.runtime_task_id,
-        name: task.name.clone(),
+        name: task.name.to_string(),
         kind: task.kind.as_str().into(),
         runtime: numbering.runtime(task.runtime),
         state: state(task.state),
@@ -105,10 +105,10 @@ fn wait_body(wait: &weft_tasks::Wait, numbering: &mut Numbering) -> Wait {
         resource: wait
             .resource
             .as_ref()
-            .map(|resource| Resource { id: resource.id, type_name: resource.type_name.clone() }),
+            .map(|resource| Resource { id: resource.id, type_name: resource.type_name.to_string() }),
         remaining_ms: wait.remaining_ms,
         fd: wait.fd,
-        peer: wait.peer.clone(),
+        peer: wait.peer.as_deref().map(str::to_owned),
         holders,
         tasks,
     }

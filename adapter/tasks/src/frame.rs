@@ -1,6 +1,7 @@
 //! A task's logical stack.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A place in source code.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +39,7 @@ pub struct Frame {
     /// The source's name for it: `mini_redis::server::Listener::accept`.
     pub name: String,
     /// Where it awaits or executes.
-    pub location: Option<Location>,
+    pub location: Option<Arc<Location>>,
     /// What it is.
     pub kind: FrameKind,
     /// Whether it is code of the user (and not of the standard library or of a runtime).
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     fn frame(name: &str, line: u32, user_code: bool, children: Vec<Frame>) -> Frame {
-        let location = (line > 0).then(|| Location { file: PathBuf::from("/a.rs"), line, column: 0 });
+        let location = (line > 0).then(|| Arc::new(Location { file: PathBuf::from("/a.rs"), line, column: 0 }));
         Frame { name: name.into(), location, kind: FrameKind::Await, user_code, body: None, task: None, children }
     }
 

@@ -1,5 +1,7 @@
 //! All tasks of a program at one moment.
 
+use std::sync::Arc;
+
 use crate::{Held, Location, Problem, Wait};
 
 /// What a task is, across snapshots: where its header lies and the runtime's own number for it, which tells
@@ -170,7 +172,7 @@ pub struct Task {
     /// The runtime's own id, where it has one.
     pub runtime_task_id: Option<u64>,
     /// The user's name for it, else the frame name of its entry future.
-    pub name: String,
+    pub name: Arc<str>,
     /// What kind.
     pub kind: TaskKind,
     /// Whose it is.
@@ -180,11 +182,11 @@ pub struct Task {
     /// Whether it has ended: it is listed only because something still holds its result.
     pub ended: bool,
     /// Where its innermost frame of user code awaits or runs; without one, the innermost frame.
-    pub location: Option<Location>,
+    pub location: Option<Arc<Location>>,
     /// Where its entry function is declared.
-    pub entry: Option<Location>,
+    pub entry: Option<Arc<Location>>,
     /// Where it was spawned, if that is recorded.
-    pub spawned_at: Option<Location>,
+    pub spawned_at: Option<Arc<Location>>,
     /// Which task spawned it, if that is recorded.
     pub spawned_by: Option<TaskKey>,
     /// The thread that polls it, while running.

@@ -1,5 +1,7 @@
 //! What tasks wait for, and what is wrong with that.
 
+use std::sync::Arc;
+
 use crate::{Location, TaskKey};
 
 /// What kind of thing a task waits for.
@@ -52,7 +54,7 @@ pub struct Resource {
     /// Its address in the debuggee (or its identity, in Python).
     pub id: u64,
     /// The type's name.
-    pub type_name: String,
+    pub type_name: Arc<str>,
 }
 
 /// What of its resource a wait wants: what others have to do before it ends.
@@ -82,7 +84,7 @@ pub struct Wait {
     /// The kind.
     pub kind: WaitKind,
     /// In a user's words: `sleep, 1.2 s left`.
-    pub text: String,
+    pub text: Arc<str>,
     /// The object itself, where there is one.
     pub resource: Option<Resource>,
     /// What of it is wanted.
@@ -92,7 +94,7 @@ pub struct Wait {
     /// A socket's or file's descriptor.
     pub fd: Option<i32>,
     /// The other end of a socket.
-    pub peer: Option<String>,
+    pub peer: Option<Arc<str>>,
     /// Who holds the resource, where that can be known.
     pub holders: Vec<TaskKey>,
     /// The tasks it waits for.
@@ -103,7 +105,7 @@ pub struct Wait {
 
 impl Wait {
     /// A wait of which only the kind and a text are known.
-    pub fn new(kind: WaitKind, text: impl Into<String>) -> Self {
+    pub fn new(kind: WaitKind, text: impl Into<Arc<str>>) -> Self {
         Self {
             kind,
             text: text.into(),
@@ -156,9 +158,9 @@ pub struct Held {
     /// How.
     pub how: Hold,
     /// The frame name of the coroutine or function that has it.
-    pub frame: String,
+    pub frame: Arc<str>,
     /// Where that one awaits or executes.
-    pub location: Option<Location>,
+    pub location: Option<Arc<Location>>,
     /// Whether the future that has it is polled when the task is.
     pub polled: Polled,
 }

@@ -2,6 +2,8 @@
 //!
 //! The members read here are those of Tokio 1.0 to 1.54; each is searched by name.
 
+use std::sync::Arc;
+
 use weft_symbols::Type;
 
 use crate::leaves::find_pointer;
@@ -21,7 +23,7 @@ pub(crate) struct Guard {
     /// Of the resource's identity, from where the pointer leads.
     pub(crate) identity: u64,
     /// The resource's type, as a user reads it.
-    pub(crate) type_name: String,
+    pub(crate) type_name: Arc<str>,
     /// What tells whether it is held at all.
     pub(crate) proof: Proof,
 }
@@ -78,7 +80,7 @@ pub(crate) fn guard(ty: &Type) -> Option<Guard> {
         how,
         pointer: member.saturating_add(inner),
         identity,
-        type_name: resource_name(ty, path),
+        type_name: resource_name(ty, path).into(),
         proof: permits(&semaphore)?,
     })
 }

@@ -11,7 +11,7 @@ use weft_values::{Place, Stop};
 use super::header::HeaderPlan;
 use super::outcome::Outcome;
 use super::state::TaskState;
-use crate::describe::{concrete, describe};
+use crate::describe::{Described, concrete, describe};
 use crate::names::{base, within};
 use crate::shape::{Choice, choice, find_member, peel};
 
@@ -23,7 +23,7 @@ pub(crate) struct Cell {
     /// The task's name: its entry future's function, or its type.
     pub(crate) name: Arc<str>,
     /// Where the entry function is declared.
-    pub(crate) entry: Option<Location>,
+    pub(crate) entry: Option<Arc<Location>>,
     pub(crate) kind: TaskKind,
     /// One of the runtime's own worker-launch tasks.
     pub(crate) is_worker: bool,
@@ -73,7 +73,7 @@ pub(crate) struct Entry {
     /// How it ended, as long as nobody has taken its result.
     pub(crate) outcome: Option<Outcome>,
     /// What a trait object's concrete future is called and where it is declared: its cell does not know.
-    concrete: Option<(Arc<str>, Option<Location>)>,
+    concrete: Option<Described>,
     pub(crate) error: Option<String>,
 }
 
@@ -85,7 +85,7 @@ impl Entry {
     }
 
     /// Where its entry function is declared.
-    pub(crate) fn declared(&self) -> Option<Location> {
+    pub(crate) fn declared(&self) -> Option<Arc<Location>> {
         let of_cell = || self.cell.as_ref().and_then(|cell| cell.entry.clone());
         self.concrete.as_ref().map_or_else(of_cell, |(_, declared)| declared.clone())
     }
@@ -124,7 +124,7 @@ impl Cells {
             match layout.stage(stop, header) {
                 Ok(Stage::Running(future)) => {
                     entry.future = future.address();
-                    entry.concrete = concrete(stop, &future).map(|(name, declared)| (name.into(), declared));
+                    entry.concrete = concrete(stop, &future);
                 }
                 // Until the word says so it may still be being written.
                 Ok(Stage::Finished(result)) if entry.state.is_some_and(TaskState::is_complete) => {
@@ -212,7 +212,7 @@ fn resolve(stop: &Stop, poll: MemAddr) -> Result<Cell, String> {
     let job = future.template_argument("T").or_else(|| future.template_argument("F"));
     let is_worker = blocking && job.is_some_and(|job| is_worker_launch(job.path()));
     Ok(Cell {
-        name: name.into(),
+        name,
         entry,
         kind: match (blocking, local) {
             (true, _) => TaskKind::Blocking,

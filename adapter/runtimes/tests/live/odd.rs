@@ -16,7 +16,7 @@ fn trait_objects_are_named_by_what_they_are() {
         let program = stopped("odd_futures", profile, &[]);
         let runtimes = Runtimes::new();
         let listing = runtimes.list(&program.stop);
-        let named = |name: &str| listing.snapshot.tasks.iter().filter(|task| task.name == name).collect::<Vec<_>>();
+        let named = |name: &str| listing.snapshot.tasks.iter().filter(|task| *task.name == *name).collect::<Vec<_>>();
         let erased = named("odd_futures::erased {async block}");
         assert_eq!(erased.len(), 2, "{profile:?} {:?}", listing.snapshot.tasks);
         for task in &erased {
@@ -39,9 +39,9 @@ fn awaiting_a_future_without_a_size_is_a_wait() {
     for profile in PROFILES {
         let program = stopped("odd_futures", profile, &[]);
         let listing = Runtimes::new().list(&program.stop);
-        let task = listing.snapshot.tasks.iter().find(|task| task.name == "odd_futures::sizeless");
+        let task = listing.snapshot.tasks.iter().find(|task| *task.name == *"odd_futures::sizeless");
         let wait = task.and_then(|task| task.waiting_on.as_ref());
-        assert_eq!(wait.map(|wait| (wait.kind, wait.text.as_str())), Some((WaitKind::Future, "Pending<()>")));
+        assert_eq!(wait.map(|wait| (wait.kind, &*wait.text)), Some((WaitKind::Future, "Pending<()>")));
     }
 }
 

@@ -22,7 +22,7 @@ fn every_task_is_found_with_its_chain() {
             assert_eq!(ids.len(), count);
             for task in &tasks {
                 assert_eq!(task.error, None);
-                assert_eq!(task.name, "spawner::handle");
+                assert_eq!(&*task.name, "spawner::handle");
                 assert_eq!(task.state, State::Waiting);
                 assert_eq!(task.frames, 4);
                 assert_eq!(task.location.as_ref().expect("a location").line, line("spawner", "in wait"));
@@ -59,7 +59,7 @@ fn the_root_and_its_runtime_are_known() {
             assert_eq!(runtime.kind, kind);
             let roots: Vec<_> = listing.snapshot.tasks.iter().filter(|task| task.kind == TaskKind::Root).collect();
             let [root] = roots.as_slice() else { panic!("{profile:?} {flavor} {roots:?}") };
-            assert_eq!(root.name, "spawner::run");
+            assert_eq!(&*root.name, "spawner::run");
             assert_eq!(root.state, State::Waiting, "{profile:?} {flavor}");
             assert_eq!(root.location.as_ref().expect("a location").line, line("spawner", "join"));
             let wait = root.waiting_on.as_ref().expect("a wait");

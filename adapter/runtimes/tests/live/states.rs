@@ -20,7 +20,7 @@ fn states_are_told_apart() {
             .iter()
             .map(|task| {
                 let at = task.location.as_ref().map_or(0, |location| location.line);
-                (task.name.as_str(), task.kind, task.state, at)
+                (&*task.name, task.kind, task.state, at)
             })
             .collect();
         let at = |marker| line("states", marker);
@@ -63,7 +63,7 @@ fn results_tell_how_tasks_ended() {
         let listing = Runtimes::new().list(&program.stop);
         let task = |name: &str| {
             let name = format!("states::{name}");
-            let found = listing.snapshot.tasks.iter().find(|task| task.name == name);
+            let found = listing.snapshot.tasks.iter().find(|task| *task.name == *name);
             found.map(|task| (task.state, task.ended, task.error.as_deref()))
         };
         assert_eq!(task("aborted"), Some((State::Cancelled, true, None)), "{profile:?}");

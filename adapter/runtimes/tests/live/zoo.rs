@@ -7,7 +7,7 @@ use crate::fixture::{PROFILES, line, stopped};
 
 pub(crate) fn named<'a>(snapshot: &'a Snapshot, name: &str) -> &'a Task {
     let full = format!("tasks_zoo::{name}");
-    let found: Vec<_> = snapshot.tasks.iter().filter(|task| task.name == full).collect();
+    let found: Vec<_> = snapshot.tasks.iter().filter(|task| *task.name == *full).collect();
     let [task] = found.as_slice() else {
         panic!("{full}: {:?}", snapshot.tasks.iter().map(|task| &task.name).collect::<Vec<_>>())
     };
@@ -95,17 +95,17 @@ fn waits_say_what_they_can() {
         let snapshot = &listing.snapshot;
         let wait = |name: &str| named(snapshot, name).waiting_on.clone().expect("a wait");
         assert!(wait("hold_mutex").remaining_ms.is_some_and(|left| (3_500_000..=3_600_000).contains(&left)));
-        assert_eq!(wait("wait_mutex").text, "lock Mutex<u32>");
+        assert_eq!(&*wait("wait_mutex").text, "lock Mutex<u32>");
         let hold_mutex = named(snapshot, "hold_mutex");
-        let held: Vec<_> = hold_mutex.holds.iter().map(|held| (held.how, held.frame.as_str(), held.polled)).collect();
+        let held: Vec<_> = hold_mutex.holds.iter().map(|held| (held.how, &*held.frame, held.polled)).collect();
         assert_eq!(held, [(Hold::Lock, "tasks_zoo::hold_mutex", Polled::Active)], "{profile:?}");
         let at = hold_mutex.holds[0].location.as_ref().map(|location| location.line);
         assert_eq!(at, Some(line("tasks_zoo", "hold_mutex")), "{profile:?}");
         assert_eq!(wait("wait_mutex").resource.as_ref(), Some(&hold_mutex.holds[0].resource), "{profile:?}");
         assert_eq!(wait("wait_mutex").holders, [hold_mutex.key], "{profile:?}");
         assert_eq!(wait("wait_rwlock").holders, [named(snapshot, "hold_rwlock").key], "{profile:?}");
-        assert_eq!(wait("wait_rwlock").text, "write RwLock<String>");
-        assert_eq!(wait("wait_semaphore").text, "2 permits of Semaphore");
+        assert_eq!(&*wait("wait_rwlock").text, "write RwLock<String>");
+        assert_eq!(&*wait("wait_semaphore").text, "2 permits of Semaphore");
         assert!(wait("wait_accept").fd.is_some_and(|fd| fd > 2), "{profile:?} {:?}", wait("wait_accept"));
         assert!(wait("wait_read").fd.is_some_and(|fd| fd > 2), "{profile:?} {:?}", wait("wait_read"));
         assert_eq!(wait("wait_join").tasks, [named(snapshot, "hold_mutex").key]);

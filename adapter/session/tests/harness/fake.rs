@@ -420,7 +420,7 @@ impl Debuggee for Fake {
     fn stack(&self, of: Target, rows: Range<usize>) -> Answer<Stack> {
         let frame = |name: &str, line, subtle: bool| {
             let body: Arc<dyn FrameBody> = Arc::new(Body);
-            let (name, location) = (name.to_owned(), Some(at(line)));
+            let (name, location) = (name.to_owned(), Some(at(line).into()));
             let (own, instruction, restartable, body) = (!subtle, Some(0x4000), true, Some(body));
             Row::Frame(Frame { name, location, subtle, own, instruction, restartable, body })
         };
@@ -441,14 +441,14 @@ impl Debuggee for Fake {
         Ok(Stack { rows: all.into_iter().skip(rows.start).take(rows.len()).collect(), total })
     }
 
-    fn tasks(&self) -> Answer<Snapshot> {
+    fn tasks(&self) -> Answer<Arc<Snapshot>> {
         *self.looks.lock().unwrap() += 1;
         let runtime = RuntimeKey(7);
         let count = *self.tasks.lock().unwrap();
         let tasks = (1..=count).map(|number| weft_tasks::Task {
             key: key(number),
             runtime_task_id: Some(number),
-            name: format!("mine::task_{number}"),
+            name: format!("mine::task_{number}").into(),
             kind: TaskKind::Task,
             runtime,
             state: match number {
@@ -457,9 +457,9 @@ impl Debuggee for Fake {
                 _ => State::Waiting,
             },
             ended: number == ABORTED,
-            location: Some(at(u32::try_from(number).unwrap())),
-            entry: Some(at(1)),
-            spawned_at: Some(at(2)),
+            location: Some(at(u32::try_from(number).unwrap()).into()),
+            entry: Some(at(1).into()),
+            spawned_at: Some(at(2).into()),
             os_thread: Some(101),
             waiting_on: Some(if number == 1 {
                 everything()
@@ -472,7 +472,7 @@ impl Debuggee for Fake {
             frames: 1,
             error: Some("half of it".into()),
         });
-        Ok(Snapshot {
+        Ok(Arc::new(Snapshot {
             runtimes: vec![weft_tasks::Runtime {
                 key: runtime,
                 kind: RuntimeKind::TokioMultiThread,
@@ -489,13 +489,13 @@ impl Debuggee for Fake {
                 resources: vec![0x99],
             }],
             notes: vec!["seen {task:1000:1}".into()],
-        })
+        }))
     }
 
     fn async_stack(&self, _: TaskKey) -> Answer<AsyncStack> {
         let frame = |name: &str, kind, body, task, children| weft_tasks::Frame {
             name: name.into(),
-            location: Some(at(3)),
+            location: Some(at(3).into()),
             kind,
             user_code: true,
             body,

@@ -20,7 +20,7 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Problem> {
             text: format!(
                 "{} blocks its thread{} ({}) while {} of its runtime {are} ready: {}",
                 wording::task(task),
-                wording::at(task.location.as_ref()),
+                wording::at(task.location.as_deref()),
                 wait.text,
                 wording::count(kept.len(), "task"),
                 wording::list(kept.into_iter().map(wording::task)),

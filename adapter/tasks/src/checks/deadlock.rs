@@ -257,5 +257,5 @@ fn has(held: &Held) -> String {
 }
 
 fn location(task: &Task) -> String {
-    wording::at(task.location.as_ref())
+    wording::at(task.location.as_deref())
 }

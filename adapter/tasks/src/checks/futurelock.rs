@@ -25,7 +25,7 @@ pub(super) fn of(circle: &Circle<'_, '_>) -> Option<Problem> {
         text: format!(
             "{} waits{} for {}, {}{}",
             wording::task(task),
-            wording::at(task.location.as_ref()),
+            wording::at(task.location.as_deref()),
             wanted(wait),
             why(held),
             circle.others()

@@ -31,7 +31,7 @@ fn text(task: &Task, held: &Held) -> String {
         "{} holds {} {over}{} in {}: whoever locks it meanwhile blocks a thread, not just a task",
         wording::task(task),
         held.resource.type_name,
-        wording::at(held.location.as_ref()),
+        wording::at(held.location.as_deref()),
         held.frame,
     )
 }
