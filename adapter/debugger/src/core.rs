@@ -38,6 +38,7 @@ fn stop(core: &Core, modules: Modules) -> Stop {
         modules: Arc::new(modules),
         threads: core.threads.iter().map(thread).collect(),
         clock: None,
+        descriptors: None,
         stacks: Stacks::default(),
     }
 }

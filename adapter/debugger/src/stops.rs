@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use weft_process::{ProcessError, Tracee, thread_name};
+use weft_process::{ProcessError, Sockets, StoppedMemory, Tracee, thread_name};
 use weft_symbols::Modules;
-use weft_values::{Clock, Stacks, Stop, ThreadState};
+use weft_values::{Clock, Descriptors, Ends, Stacks, Stop, ThreadState};
 
 /// What can be read of a tracee whose threads are all stopped. Threads that are gone by now are left out.
 pub fn stop_of(tracee: &Tracee, modules: Arc<Modules>) -> Result<Stop, ProcessError> {
-    let memory = tracee.stopped_memory()?;
+    let memory = Arc::new(tracee.stopped_memory()?);
     let pid = tracee.pid();
     let mut tids = tracee.threads();
     tids.sort_by_key(|tid| (*tid != pid, *tid));
@@ -16,12 +16,27 @@ pub fn stop_of(tracee: &Tracee, modules: Arc<Modules>) -> Result<Stop, ProcessEr
     Ok(Stop {
         generation: memory.generation(),
         pid,
-        memory: Arc::new(memory),
+        memory: memory.clone(),
         modules,
         threads,
         clock: now(),
+        descriptors: Some(Arc::new(Live { sockets: Sockets::new(pid), memory })),
         stacks: Stacks::default(),
     })
+}
+
+/// The descriptors of a stopped program.
+struct Live {
+    sockets: Sockets,
+    memory: Arc<StoppedMemory>,
+}
+
+impl Descriptors for Live {
+    fn ends(&self, fd: i32) -> Option<Ends> {
+        let socket = self.sockets.of(fd)?;
+        // Once the program has run on, the descriptor may be another socket's.
+        self.memory.is_current().then_some(Ends { local: socket.local, peer: socket.peer })
+    }
 }
 
 /// A stopped thread of a tracee.

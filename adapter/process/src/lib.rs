@@ -34,6 +34,7 @@ mod ptrace;
 mod pty;
 mod registers;
 mod slots;
+mod sockets;
 mod spawn;
 mod terminal;
 mod tracee;
@@ -52,6 +53,7 @@ pub use proc::{
     Auxv, Mapping, ProcessState, VDSO, auxv, command_line, executable_path, mappings, process_state, thread_name,
 };
 pub use pty::OutputEnd;
+pub use sockets::{Socket, Sockets};
 pub use terminal::{Helper, Meeting, become_program};
 pub use tracee::Tracee;
 pub use wait::Waker;

@@ -74,7 +74,7 @@ pub struct ProcessState {
 }
 
 /// Reads a `/proc` file within bounds.
-fn read_bounded(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+pub(crate) fn read_bounded(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(LARGEST).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -12,6 +12,7 @@ use crate::leaves;
 use crate::listing::Body;
 use crate::names::{base, krate};
 use crate::shape::{Alternative, Choice, Coroutine, FIRST_AWAIT, Kind, Part, Shape, Shapes, TypeId, UNRESUMED};
+use crate::waits::Known;
 
 /// How many futures deep a chain goes.
 const MAX_DEPTH: usize = 256;
@@ -65,6 +66,7 @@ pub(crate) type KeyOf<'a> = dyn Fn(MemAddr) -> Option<(TaskKey, Arc<str>)> + 'a;
 pub(crate) struct Walk<'a> {
     pub(crate) stop: &'a Stop,
     pub(crate) shapes: &'a Shapes,
+    pub(crate) known: &'a Known,
     pub(crate) key_of: &'a KeyOf<'a>,
     visited: FxHashSet<(MemAddr, TypeId)>,
     /// The coroutines around, outermost first, with their active states.
@@ -93,11 +95,18 @@ impl Enclosing {
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(stop: &'a Stop, shapes: &'a Shapes, key_of: &'a KeyOf<'a>, poller: Option<MemAddr>) -> Self {
+    pub(crate) fn new(
+        stop: &'a Stop,
+        shapes: &'a Shapes,
+        known: &'a Known,
+        key_of: &'a KeyOf<'a>,
+        poller: Option<MemAddr>,
+    ) -> Self {
         Self {
             poller,
             stop,
             shapes,
+            known,
             key_of,
             visited: FxHashSet::default(),
             around: Vec::new(),

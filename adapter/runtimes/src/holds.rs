@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::MemAddr;
 use weft_symbols::Type;
-use weft_tasks::{Held, Hold, Location, Polled, Resource, Task, TaskKey, Wait};
+use weft_tasks::{Held, Hold, Location, Polled, Resource, Task, TaskKey, TaskKind, Wait, WaitKind, Want};
 use weft_values::Stop;
 
 use crate::chain::{Node, at};
@@ -201,6 +201,8 @@ impl Walk<'_> {
         let how = match guard.how {
             How::Lock => Hold::Lock,
             How::Read => Hold::Read,
+            How::Sender => Hold::Sender,
+            How::Receiver => Hold::Receiver,
             How::Permits(offset, size) => match self.number(at(address, offset), size) {
                 Some(count) if count > 0 => Hold::Permits(count),
                 _ => return,
@@ -208,6 +210,10 @@ impl Walk<'_> {
         };
         if !self.is_held(guard, identity, how) {
             return;
+        }
+        // A guard that was moved inwards leaves its bytes behind.
+        if how == Hold::Lock {
+            self.found.retain(|held| held.how != how || held.resource.id != identity.raw());
         }
         self.found.push(Held {
             resource: Resource { id: identity.raw(), type_name: Arc::clone(&guard.type_name) },
@@ -221,6 +227,7 @@ impl Walk<'_> {
     /// Whether the resource agrees that somebody holds it in this way.
     fn is_held(&self, guard: &Guard, identity: MemAddr, how: Hold) -> bool {
         match guard.proof {
+            Proof::Own => true,
             Proof::Permits(offset, size) => {
                 // The lowest bit says that the semaphore is closed.
                 let left = self.number(at(identity, offset), size).map(|word| word >> 1);
@@ -248,39 +255,109 @@ impl Walk<'_> {
     }
 }
 
+/// How many holders a wait's text names.
+const MAX_NAMED: usize = 3;
+
 /// Brings together who waits and who holds: candidates that exclude each other are nobody's any more, and each wait gets
-/// the holders of its resource.
+/// the holders of its resource. A join of a closure on a thread made for blocking is a wait for that job.
 pub(crate) fn unite(tasks: &mut [Task]) {
-    let mut alone: FxHashMap<u64, FxHashSet<TaskKey>> = FxHashMap::default();
-    for task in tasks.iter() {
-        for held in task.holds.iter().filter(|held| held.how == Hold::Lock) {
-            alone.entry(held.resource.id).or_default().insert(task.key);
-        }
-    }
-    let mut holders: FxHashMap<u64, Vec<TaskKey>> = FxHashMap::default();
+    let contested = contested(tasks);
+    let mut holders: FxHashMap<u64, Holders> = FxHashMap::default();
     for task in tasks.iter_mut() {
-        task.holds.retain(|held| {
-            let candidates = alone.get(&held.resource.id).map_or(0, FxHashSet::len);
-            candidates == 0 || (candidates == 1 && held.how == Hold::Lock)
-        });
+        task.holds.retain(|held| !contested.contains(&(held.resource.id, is_owner(held.how))));
         for held in &task.holds {
-            let found = holders.entry(held.resource.id).or_default();
-            if !found.contains(&task.key) {
-                found.push(task.key);
-            }
+            holders.entry(held.resource.id).or_default().add(task.key, held.how);
         }
     }
-    if holders.is_empty() {
+    let jobs: FxHashSet<TaskKey> =
+        tasks.iter().filter(|task| task.kind == TaskKind::Blocking).map(|task| task.key).collect();
+    if holders.is_empty() && jobs.is_empty() {
         return;
     }
-    for task in tasks {
-        task.waiting_on.iter_mut().for_each(|wait| fill(wait, &holders));
+    for wait in tasks.iter_mut().filter_map(|task| task.waiting_on.as_mut()) {
+        settle(wait, &holders, &jobs);
     }
 }
 
-fn fill(wait: &mut Wait, holders: &FxHashMap<u64, Vec<TaskKey>>) {
-    if let Some(found) = wait.resource.as_ref().and_then(|resource| holders.get(&resource.id)) {
-        wait.holders.clone_from(found);
+/// Resources that several tasks seem to hold although only one can: whether as their owners, or as a channel's receiver.
+fn contested(tasks: &[Task]) -> FxHashSet<(u64, bool)> {
+    let mut seen: FxHashMap<(u64, bool), (FxHashSet<TaskKey>, bool)> = FxHashMap::default();
+    for task in tasks {
+        for held in task.holds.iter().filter(|held| held.how != Hold::Sender) {
+            let (keys, alone) = seen.entry((held.resource.id, is_owner(held.how))).or_default();
+            keys.insert(task.key);
+            *alone |= matches!(held.how, Hold::Lock | Hold::BlockingLock)
+                || held.how == Hold::Receiver && !is_shared_channel(&held.resource.type_name);
+        }
     }
-    wait.branches.iter_mut().for_each(|branch| fill(branch, holders));
+    seen.into_iter().filter(|(_, (keys, alone))| *alone && keys.len() > 1).map(|(which, _)| which).collect()
+}
+
+/// Channels that have many receivers.
+fn is_shared_channel(name: &str) -> bool {
+    name.starts_with("broadcast::") || name.starts_with("watch::")
+}
+
+fn is_owner(how: Hold) -> bool {
+    !matches!(how, Hold::Sender | Hold::Receiver)
+}
+
+/// Who has a part in one resource.
+#[derive(Default)]
+struct Holders {
+    owners: Vec<TaskKey>,
+    senders: Vec<TaskKey>,
+    receivers: Vec<TaskKey>,
+    /// How many sending halves were found.
+    sending: u64,
+}
+
+impl Holders {
+    fn add(&mut self, task: TaskKey, how: Hold) {
+        let list = match how {
+            Hold::Sender => {
+                self.sending = self.sending.saturating_add(1);
+                &mut self.senders
+            }
+            Hold::Receiver => &mut self.receivers,
+            _ => &mut self.owners,
+        };
+        if list.last() != Some(&task) {
+            list.push(task);
+        }
+    }
+
+    /// Those whose move ends a wait that wants this.
+    fn of(&self, want: Want) -> &[TaskKey] {
+        match want {
+            // More halves than the channel counts: some of them have been given away.
+            Want::Message { senders } if self.sending > senders => &[],
+            Want::Message { .. } => &self.senders,
+            Want::Room => &self.receivers,
+            _ => &self.owners,
+        }
+    }
+}
+
+fn settle(wait: &mut Wait, holders: &FxHashMap<u64, Holders>, jobs: &FxHashSet<TaskKey>) {
+    if wait.kind == WaitKind::Join && wait.tasks.iter().any(|task| jobs.contains(task)) {
+        wait.kind = WaitKind::BlockingJob;
+    }
+    if let Some(found) = wait.resource.as_ref().and_then(|resource| holders.get(&resource.id)) {
+        wait.holders = found.of(wait.want).to_vec();
+        if !matches!(wait.want, Want::Message { .. } | Want::Room) && !wait.holders.is_empty() {
+            wait.text = format!("{}{}", wait.text, held_by(&wait.holders)).into();
+        }
+    }
+    wait.branches.iter_mut().for_each(|branch| settle(branch, holders, jobs));
+}
+
+/// `, held by task 3 and task 4`, in keys that are numbers only for the user.
+fn held_by(holders: &[TaskKey]) -> String {
+    let named: Vec<String> =
+        holders.iter().take(MAX_NAMED).map(|key| format!("{{task:{:x}:{}}}", key.address, key.id)).collect();
+    match holders.len().saturating_sub(named.len()) {
+        0 => format!(", held by {}", named.join(" and ")),
+        more => format!(", held by {} and {more} more", named.join(", ")),
+    }
 }

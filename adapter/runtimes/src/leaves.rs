@@ -5,10 +5,15 @@
 
 use std::sync::Arc;
 
+use weft_memory::MemAddr;
 use weft_symbols::{Type, TypeKind};
 use weft_tasks::WaitKind;
+use weft_values::Stop;
 
+use crate::chain::at;
+use crate::channels::{Half, half};
 use crate::names::{base, within};
+use crate::queues::{QueueLayout, queue_layout};
 use crate::shape::{find_by, find_member, peel, pointee};
 
 /// A primitive future.
@@ -21,30 +26,64 @@ pub(crate) struct Leaf {
 }
 
 /// What can be read of a primitive future. Numbers are offsets in bytes from its start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum LeafKind {
     /// A timer: the parts of its deadline on the monotonic clock.
     Sleep { deadline: Option<(u64, u64)> },
     /// A task's handle: the pointer to its header.
     Join { header: Option<u64> },
-    /// A place in a semaphore's queue: the pointer to the semaphore, the permits asked for (offset, size).
-    Acquire { semaphore: Option<u64>, permits: Option<(u64, u64)> },
+    /// A place in a semaphore's queue.
+    Acquire(Acquire),
     /// A place in a `Notify`'s queue: the pointer to it.
     Notified { notify: Option<u64> },
-    /// The receiving half of a channel: the pointer to what both halves share.
-    Receive { shared: Option<u64>, what: &'static str },
+    /// The receiving half of a channel, and the offset of the pointer to it if that is not the future itself.
+    Receive { half: Option<Half>, through: Option<u64> },
+    /// A wait for a `CancellationToken`: the pointer to its node in the tree of tokens.
+    Cancelled { node: Option<u64> },
     /// Readiness of a socket, pipe or terminal, or an operation that polls one.
     Io { operation: Option<String> },
+}
+
+/// A place in a semaphore's queue. Numbers are offsets in bytes, with sizes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Acquire {
+    /// Of the pointer to the semaphore.
+    pub(crate) semaphore: Option<u64>,
+    /// Of the number of permits asked for.
+    pub(crate) permits: Option<(u64, u64)>,
+    /// Of the waiter that is linked into the queue.
+    pub(crate) waiter: Option<u64>,
+    /// Of the number of permits that are still missing.
+    pub(crate) missing: Option<(u64, u64)>,
+    /// Of the flag that says that the waiter was linked in.
+    pub(crate) queued: Option<u64>,
+    /// How to read the queue.
+    pub(crate) queue: Option<QueueLayout>,
+}
+
+impl Acquire {
+    /// Whether the waiter that lies at `address` was given its permits and has not taken notice yet.
+    pub(crate) fn is_granted(&self, stop: &Stop, address: MemAddr) -> bool {
+        let number =
+            |(offset, size): (u64, u64)| stop.memory.read_uint(at(address, offset), usize::try_from(size).ok()?).ok();
+        let was_queued = self.queued.and_then(|offset| number((offset, 1))) == Some(1);
+        was_queued && self.missing.and_then(number) == Some(0)
+    }
 }
 
 const SLEEP: [&str; 2] = ["tokio::time::sleep::Sleep", "tokio::time::driver::sleep::Sleep"];
 const JOIN: &str = "tokio::runtime::task::join::JoinHandle";
 const ACQUIRE: &str = "tokio::sync::batch_semaphore::Acquire";
 const NOTIFIED: [&str; 2] = ["tokio::sync::notify::Notified", "tokio::sync::notify::OwnedNotified"];
-const RECEIVE: [(&str, &str); 3] = [
-    ("tokio::sync::oneshot::Receiver", "oneshot channel"),
-    ("tokio::sync::mpsc::chan::Rx", "channel"),
-    ("tokio::sync::broadcast::Recv", "broadcast channel"),
+/// The futures that receive, and whether they are the receiver themselves or refer to it.
+const RECEIVE: [(&str, bool); 3] = [
+    ("tokio::sync::oneshot::Receiver", true),
+    ("tokio::sync::mpsc::chan::Rx", true),
+    ("tokio::sync::broadcast::Recv", false),
+];
+const CANCELLED: [&str; 2] = [
+    "tokio_util::sync::cancellation_token::WaitForCancellationFuture",
+    "tokio_util::sync::cancellation_token::WaitForCancellationFutureOwned",
 ];
 const READINESS: [&str; 3] = [
     "tokio::runtime::io::scheduled_io::Readiness",
@@ -57,14 +96,15 @@ const JOIN_SET: &str = "tokio::task::join_set::JoinSet";
 /// Whether [`leaf`] knows this type.
 pub(crate) fn is_leaf(ty: &Type) -> bool {
     let path = base(ty.path());
-    path.starts_with("tokio::")
-        && (SLEEP.contains(&path)
-            || path == JOIN
-            || path == ACQUIRE
-            || NOTIFIED.contains(&path)
-            || RECEIVE.iter().any(|(known, _)| *known == path)
-            || READINESS.contains(&path)
-            || within(path, "tokio::io::util"))
+    CANCELLED.contains(&path)
+        || path.starts_with("tokio::")
+            && (SLEEP.contains(&path)
+                || path == JOIN
+                || path == ACQUIRE
+                || NOTIFIED.contains(&path)
+                || RECEIVE.iter().any(|(known, _)| *known == path)
+                || READINESS.contains(&path)
+                || within(path, "tokio::io::util"))
 }
 
 /// The primitive future of that type.
@@ -78,21 +118,50 @@ pub(crate) fn leaf(ty: &Type) -> Option<Leaf> {
     } else if path == JOIN {
         LeafKind::Join { header: pointer_to(ty, "tokio::runtime::task::core::Header") }
     } else if path == ACQUIRE {
-        let size = |(offset, ty): (u64, Type)| (offset, ty.size().clamp(1, 8));
-        LeafKind::Acquire {
-            semaphore: find_member(ty, &["semaphore"], 2).map(|(offset, _)| offset),
-            permits: find_member(ty, &["num_permits"], 2).map(size),
-        }
+        LeafKind::Acquire(acquire(ty))
     } else if NOTIFIED.contains(&path) {
         LeafKind::Notified { notify: find_member(ty, &["notify"], 2).map(|(offset, _)| offset) }
-    } else if let Some((_, what)) = RECEIVE.iter().find(|(known, _)| *known == path) {
-        LeafKind::Receive { shared: find_member(ty, &["inner", "shared"], 2).map(|(offset, _)| offset), what }
+    } else if let Some((_, itself)) = RECEIVE.iter().find(|(known, _)| *known == path) {
+        receive(ty, *itself)
+    } else if CANCELLED.contains(&path) {
+        let node = find_pointer(ty, 8, &|target| target.path().contains("cancellation_token::"));
+        LeafKind::Cancelled { node: node.map(|(offset, _)| offset) }
     } else {
         // `tokio::io::util::read_buf::ReadBuf` is the operation `read_buf`.
         let operation = path.strip_prefix("tokio::io::util::").and_then(|rest| rest.split("::").next());
         LeafKind::Io { operation: operation.map(str::to_owned) }
     };
     Some(Leaf { name: weft_values::short_type_name(ty.path()).into(), kind })
+}
+
+fn acquire(ty: &Type) -> Acquire {
+    let number = |(offset, ty): (u64, Type)| {
+        let (inner, number) = peel(&ty);
+        (offset.saturating_add(inner), number.size().clamp(1, 8))
+    };
+    let semaphore = find_member(ty, &["semaphore"], 2);
+    let waiter = find_member(ty, &["node"], 1);
+    let missing = waiter.as_ref().and_then(|(at, waiter)| {
+        let (offset, size) = number(find_member(waiter, &["state"], 1)?);
+        Some((at.saturating_add(offset), size))
+    });
+    Acquire {
+        queue: semaphore.as_ref().and_then(|(_, pointer)| queue_layout(&pointee(pointer)?)),
+        semaphore: semaphore.map(|(offset, _)| offset),
+        permits: find_member(ty, &["num_permits"], 2).map(number),
+        waiter: waiter.map(|(offset, _)| offset),
+        missing,
+        queued: find_member(ty, &["queued"], 1).map(|(offset, _)| offset),
+    }
+}
+
+fn receive(ty: &Type, itself: bool) -> LeafKind {
+    if itself {
+        return LeafKind::Receive { half: half(ty), through: None };
+    }
+    let receiver = find_member(ty, &["receiver"], 1);
+    let target = receiver.as_ref().and_then(|(_, pointer)| pointee(pointer));
+    LeafKind::Receive { half: target.and_then(|target| half(&target)), through: receiver.map(|(offset, _)| offset) }
 }
 
 /// Offsets of seconds and nanoseconds of a timer's deadline.
@@ -209,12 +278,18 @@ pub(crate) fn next_offset(pointers: &Type) -> u64 {
     find_member(pointers, &["next"], 6).map_or(8, |(offset, _)| offset)
 }
 
+/// Offset of `prev` in Tokio's intrusive `Pointers`; see [`next_offset`].
+pub(crate) fn previous_offset(pointers: &Type) -> u64 {
+    find_member(pointers, &["prev"], 6).map_or(0, |(offset, _)| offset)
+}
+
 /// What the module of a synchronisation primitive says about a wait inside it.
 pub(crate) fn wait_kind_of_module(path: &str) -> Option<WaitKind> {
-    const MODULES: [(&str, WaitKind); 10] = [
+    const MODULES: [(&str, WaitKind); 14] = [
         ("tokio::sync::mutex", WaitKind::Mutex),
         ("tokio::sync::rwlock", WaitKind::RwLock),
         ("tokio::sync::semaphore", WaitKind::Semaphore),
+        ("tokio::sync::once_cell", WaitKind::Semaphore),
         ("tokio::sync::mpsc", WaitKind::Channel),
         ("tokio::sync::watch", WaitKind::Channel),
         ("tokio::sync::broadcast", WaitKind::Channel),
@@ -222,6 +297,9 @@ pub(crate) fn wait_kind_of_module(path: &str) -> Option<WaitKind> {
         ("tokio::sync::barrier", WaitKind::Barrier),
         ("tokio::process", WaitKind::Process),
         ("tokio::net", WaitKind::Io),
+        ("tokio::signal", WaitKind::Notify),
+        ("tokio::fs", WaitKind::BlockingJob),
+        ("tokio::time::interval", WaitKind::Sleep),
     ];
     MODULES.iter().find(|(module, _)| within(path, module)).map(|(_, kind)| *kind)
 }

@@ -17,6 +17,7 @@
 
 mod await_line;
 mod chain;
+mod channels;
 mod collect;
 mod describe;
 mod holds;
@@ -25,6 +26,7 @@ mod leaves;
 mod listing;
 mod matching;
 mod names;
+mod queues;
 mod roster;
 mod runtimes;
 mod shape;

@@ -12,6 +12,7 @@ use crate::holds;
 use crate::listing::{EntryFuture, Listing, LogicalStack, Stack};
 use crate::shape::Shapes;
 use crate::tokio::Cells;
+use crate::waits::Known;
 
 /// Reads the tasks of one debuggee. What it works out about types it keeps for the next stop; so it lives as long as the
 /// debuggee, and is shared by all who read.
@@ -19,6 +20,7 @@ use crate::tokio::Cells;
 pub struct Runtimes {
     pub(crate) shapes: Shapes,
     pub(crate) plans: holds::Plans,
+    pub(crate) waits: Known,
     pub(crate) cells: Cells,
 }
 
@@ -54,7 +56,7 @@ impl Runtimes {
 
     /// What a future that is at rest waits for.
     pub(crate) fn chain(&self, stop: &Stop, key_of: &KeyOf<'_>, future: &EntryFuture) -> Chain {
-        Walk::new(stop, &self.shapes, key_of, future.poller).entry(&future.ty, future.address)
+        Walk::new(stop, &self.shapes, &self.waits, key_of, future.poller).entry(&future.ty, future.address)
     }
 
     /// What a task whose entry future is at rest holds; `chain` is that future's.

@@ -1,19 +1,22 @@
 //! What a primitive future waits for, read from it and from the coroutines around it.
 
-use std::sync::Arc;
+mod channels;
+mod io;
+mod locks;
 
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustc_hash::FxHashMap;
 use weft_memory::MemAddr;
-use weft_symbols::{Type, TypeKind};
+use weft_symbols::Type;
 use weft_tasks::{Resource, Wait, WaitKind};
 
 use crate::chain::{Node, Walk, at, leaf_node};
-use crate::leaves::{Leaf, LeafKind, wait_kind_of_module};
-use crate::names::{base, within};
-use crate::shape::pointee;
-
-/// How deep the search for a descriptor inside a stream goes, and how many places it looks at.
-const MAX_FD_DEPTH: usize = 24;
-const MAX_FD_PLACES: usize = 400;
+use crate::channels::{Half, half};
+use crate::leaves::{Leaf, LeafKind, find_pointer, wait_kind_of_module};
+use crate::names::base;
+use crate::queues::Queues;
+use crate::shape::{Alternative, TypeId, find_by, find_member};
 
 impl Walk<'_> {
     /// The node of a primitive future.
@@ -21,18 +24,17 @@ impl Walk<'_> {
         let wait = match &leaf.kind {
             LeafKind::Sleep { deadline } => self.sleep(*deadline, address),
             LeafKind::Join { header } => self.join_wait(header.and_then(|offset| self.pointer(at(address, offset)))),
-            LeafKind::Acquire { semaphore, permits } => {
-                let semaphore = semaphore.and_then(|offset| self.pointer(at(address, offset)));
-                let permits = permits.and_then(|(offset, size)| self.read(at(address, offset), size));
-                self.acquire(semaphore, permits)
+            LeafKind::Acquire(acquire) => self.acquire(acquire, address),
+            LeafKind::Notified { notify } => self.notified(notify.and_then(|offset| self.pointer(at(address, offset)))),
+            LeafKind::Receive { half, through } => {
+                let receiver = through.map_or(Some(address), |offset| self.pointer(at(address, offset)));
+                self.receive(half.as_ref().zip(receiver))
             }
-            LeafKind::Notified { notify } => {
-                let notify = notify.and_then(|offset| self.pointer(at(address, offset)));
-                self.shared(WaitKind::Notify, "notify".to_owned(), notify)
-            }
-            LeafKind::Receive { shared, what } => {
-                let shared = shared.and_then(|offset| self.pointer(at(address, offset)));
-                self.shared(WaitKind::Channel, format!("receive from {what}"), shared)
+            LeafKind::Cancelled { node } => {
+                let mut wait = Wait::new(WaitKind::Notify, "cancellation of CancellationToken");
+                let node = node.and_then(|offset| self.pointer(at(address, offset)));
+                wait.resource = node.map(|node| resource(node, "CancellationToken"));
+                wait
             }
             LeafKind::Io { operation } => self.io(operation.as_deref(), ty, address),
         };
@@ -48,10 +50,14 @@ impl Walk<'_> {
             let left = due.checked_sub(self.stop.clock?.total_nanoseconds())?;
             u64::try_from(left.max(0).checked_div(1_000_000)?).ok()
         };
+        let what = match self.kind_around() {
+            Some(WaitKind::Sleep) => self.called().unwrap_or_else(|| "sleep".to_owned()),
+            _ => "sleep".to_owned(),
+        };
         match read() {
-            None => Wait::new(WaitKind::Sleep, "sleep"),
+            None => Wait::new(WaitKind::Sleep, what),
             Some(milliseconds) => {
-                let mut wait = Wait::new(WaitKind::Sleep, format!("sleep, {} left", duration(milliseconds)));
+                let mut wait = Wait::new(WaitKind::Sleep, format!("{what}, {} left", duration(milliseconds)));
                 wait.remaining_ms = Some(milliseconds);
                 wait
             }
@@ -60,82 +66,65 @@ impl Walk<'_> {
 
     /// A wait for the task with its header there.
     pub(crate) fn join_wait(&self, header: Option<MemAddr>) -> Wait {
-        match header.and_then(|header| (self.key_of)(header)) {
-            Some((key, name)) => {
-                let mut wait = Wait::new(WaitKind::Join, format!("join {name}"));
-                wait.tasks.push(key);
+        // What the runtime's own functions leave to a thread made for blocking is known by the function.
+        let kind = self.kind_around().filter(|kind| *kind == WaitKind::BlockingJob);
+        let called = kind.and_then(|_| self.called());
+        let found = header.and_then(|header| (self.key_of)(header));
+        let text = match (&called, &found) {
+            (Some(called), _) => called.clone(),
+            (None, Some((_, name))) => format!("join {name}"),
+            (None, None) => "join".to_owned(),
+        };
+        let mut wait = Wait::new(kind.unwrap_or(WaitKind::Join), text);
+        wait.tasks.extend(found.map(|(key, _)| key));
+        wait
+    }
+
+    fn notified(&self, notify: Option<MemAddr>) -> Wait {
+        match self.kind_around() {
+            Some(WaitKind::Barrier) => self.barrier(),
+            Some(WaitKind::Channel) => self.change(),
+            kind => {
+                let called = kind.and_then(|_| self.called());
+                let mut wait =
+                    Wait::new(kind.unwrap_or(WaitKind::Notify), called.unwrap_or_else(|| "notify".to_owned()));
+                wait.resource = notify.map(|notify| resource(notify, "Notify"));
                 wait
             }
-            None => Wait::new(WaitKind::Join, "join"),
         }
     }
 
-    fn acquire(&self, semaphore: Option<MemAddr>, permits: Option<u128>) -> Wait {
-        let kind = self.kind_around().unwrap_or(WaitKind::Semaphore);
-        let (object, type_name) = self.object_around().unzip();
-        let what = type_name.clone().unwrap_or_else(|| "semaphore".to_owned());
-        let text = match (kind, permits) {
-            (WaitKind::Mutex, _) => format!("lock {what}"),
-            // Tokio's writers take all permits there can be, its readers one.
-            (WaitKind::RwLock, Some(1)) => format!("read {what}"),
-            (WaitKind::RwLock, _) => format!("write {what}"),
-            (WaitKind::Channel, _) => "room in channel".to_owned(),
-            (_, Some(count)) if count > 1 => format!("{count} permits of {what}"),
-            _ => format!("permit of {what}"),
+    fn barrier(&self) -> Wait {
+        let Some((barrier, ty)) = self.object_around(&["tokio::sync::barrier::Barrier"]) else {
+            return Wait::new(WaitKind::Barrier, "barrier");
         };
-        let mut wait = Wait::new(kind, text);
-        wait.resource = semaphore.or(object).map(|address| Resource {
-            id: address.raw(),
-            type_name: type_name.map_or_else(|| "Semaphore".into(), Into::into),
-        });
-        wait
-    }
-
-    fn shared(&self, kind: WaitKind, text: String, object: Option<MemAddr>) -> Wait {
-        let inner = self.kind_around();
-        let text = match inner {
-            Some(WaitKind::Barrier) => "barrier".to_owned(),
-            Some(WaitKind::Channel) if kind == WaitKind::Notify => "channel".to_owned(),
-            Some(WaitKind::Process) => "process".to_owned(),
-            _ => text,
+        let count = |name| {
+            let (offset, count) = find_member(&ty, &[name], 8)?;
+            self.read(at(barrier, offset), count.size().clamp(1, 8))
         };
-        let mut wait = Wait::new(inner.unwrap_or(kind), text);
-        let type_name = match kind {
-            WaitKind::Notify => "Notify",
-            _ => "channel",
+        let text = match (count("arrived"), count("n")) {
+            (Some(arrived), Some(wanted)) => format!("barrier, {arrived} of {wanted} arrived"),
+            _ => "barrier".to_owned(),
         };
-        wait.resource = object.map(|address| Resource { id: address.raw(), type_name: type_name.into() });
-        wait
-    }
-
-    fn io(&self, operation: Option<&str>, ty: &Type, address: MemAddr) -> Wait {
-        let inner = self.kind_around().filter(|kind| *kind == WaitKind::Process);
-        let called = operation.map(str::to_owned).or_else(|| self.called()).unwrap_or_else(|| "io".to_owned());
-        let mut budget = MAX_FD_PLACES;
-        let fd = self.find_fd(ty, address, MAX_FD_DEPTH, &mut budget).or_else(|| self.fd_around());
-        let text = fd.map_or_else(|| called.clone(), |fd| format!("{called}, fd {fd}"));
-        let mut wait = Wait::new(inner.unwrap_or(WaitKind::Io), text);
-        wait.fd = fd;
+        let mut wait = Wait::new(WaitKind::Barrier, text);
+        wait.resource = Some(resource(barrier, "Barrier"));
         wait
     }
 
     /// A future of which only the type is known. If it holds a stream, that is what it waits for, most likely; which of
     /// the stream's directions is not known.
     pub(crate) fn opaque_wait(&self, ty: &Type, address: MemAddr, name: &str) -> Wait {
-        let mut budget = MAX_FD_PLACES;
-        let streams = ["tokio::net::", "PollEvented", "AsyncFd"];
-        let has_stream = streams.iter().any(|stream| ty.path().contains(stream));
-        let fd = if has_stream { self.find_fd(ty, address, MAX_FD_DEPTH, &mut budget) } else { None };
-        let mut wait = match fd {
-            Some(fd) => Wait::new(WaitKind::Io, format!("{name}, fd {fd}")),
-            // Inside the runtime's own functions the user knows the function, not the future.
-            None => {
-                let kind = self.kind_around().unwrap_or(WaitKind::Future);
-                Wait::new(kind, self.called().unwrap_or_else(|| name.to_owned()))
-            }
-        };
-        wait.fd = fd;
-        wait
+        if let Some(wait) = self.stream_wait(ty, address, name) {
+            return wait;
+        }
+        // Inside the runtime's own functions the user knows the function, not the future.
+        let kind = self.kind_around();
+        let called = self.called();
+        match kind {
+            Some(WaitKind::Channel) => self.half_wait(called.as_deref().unwrap_or(name)),
+            Some(WaitKind::Process) => self.process(called.as_deref().unwrap_or(name)),
+            _ => Wait::new(kind.unwrap_or(WaitKind::Future), called.unwrap_or_else(|| name.to_owned())),
+        }
     }
 
     /// What kind of wait the runtime's own coroutines around say this is. The outermost of them is what the user
@@ -163,75 +152,93 @@ impl Walk<'_> {
         })
     }
 
-    /// The primitive that a runtime's coroutine around was called on: its address and its type's short name.
-    fn object_around(&self) -> Option<(MemAddr, String)> {
-        const PRIMITIVES: [&str; 3] =
-            ["tokio::sync::mutex::Mutex", "tokio::sync::rwlock::RwLock", "tokio::sync::semaphore::Semaphore"];
-        self.around.iter().rev().find_map(|enclosing| {
+    /// What of one of these types a runtime's coroutine around was called on, innermost first: its address and type. By
+    /// reference, in an `Arc` or by value.
+    fn object_around(&self, paths: Paths) -> Option<(MemAddr, Type)> {
+        let plumbing = self.around.iter().rev().map_while(|enclosing| {
             let (coroutine, active) = enclosing.saved()?;
-            if coroutine.user_code {
-                return None;
-            }
-            active.parts.iter().find_map(|part| {
-                let target = pointee(&part.ty).filter(|target| PRIMITIVES.contains(&base(target.path())))?;
-                let object = self.pointer(at(enclosing.address, part.offset))?;
-                Some((object, weft_values::short_type_name(target.path())))
-            })
+            (!coroutine.user_code).then_some((enclosing, active))
+        });
+        plumbing.into_iter().find_map(|(enclosing, active)| {
+            let key = (TypeId::of(&enclosing.shape.ty), enclosing.state, paths.as_ptr() as usize);
+            let way = self.known.way(key, || way(active, paths))?;
+            let place = at(enclosing.address, way.part);
+            let object = match way.behind {
+                None => place,
+                Some((pointer, offset)) => at(self.pointer(at(place, pointer))?, offset),
+            };
+            Some((object, way.object.clone()))
         })
     }
+}
 
-    /// The descriptor of the stream that a runtime's coroutine around was called on.
-    fn fd_around(&self) -> Option<i32> {
-        let mut budget = MAX_FD_PLACES;
-        self.around.iter().rev().find_map(|enclosing| {
-            let (coroutine, active) = enclosing.saved()?;
-            if coroutine.user_code {
-                return None;
-            }
-            active
-                .parts
-                .iter()
-                .filter(|part| part.name != "__awaitee")
-                .find_map(|part| self.find_fd(&part.ty, at(enclosing.address, part.offset), MAX_FD_DEPTH, &mut budget))
-        })
+/// The paths of types that are looked for together.
+type Paths = &'static [&'static str];
+
+/// An environment, its state, and where the paths lie that were looked for.
+type Sought = (TypeId, usize, usize);
+
+/// The way from a coroutine's environment to something that it was called on. Numbers are offsets in bytes.
+#[derive(Debug)]
+struct Way {
+    /// Of the saved variable.
+    part: u64,
+    /// Of the pointer in it, and of the object from where that leads.
+    behind: Option<(u64, u64)>,
+    object: Type,
+}
+
+/// What is worked out for waits, kept between them.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The queues of semaphores, of one stop.
+    queues: Queues,
+    ways: RwLock<FxHashMap<Sought, Option<Arc<Way>>>>,
+    halves: RwLock<FxHashMap<TypeId, Option<Arc<Half>>>>,
+}
+
+impl Known {
+    fn way(&self, key: Sought, make: impl Fn() -> Option<Way>) -> Option<Arc<Way>> {
+        if let Some(known) = self.ways.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return known.clone();
+        }
+        let made = make().map(Arc::new);
+        self.ways.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(made).clone()
     }
 
-    /// The first open descriptor inside a value: through structs, active variants, references and boxes.
-    fn find_fd(&self, ty: &Type, address: MemAddr, depth: usize, budget: &mut usize) -> Option<i32> {
-        let depth = depth.checked_sub(1)?;
-        *budget = budget.checked_sub(1)?;
-        let path = ty.path();
-        if path == "std::os::fd::owned::OwnedFd" {
-            let raw = self.stop.memory.read_u32(address).ok()?.cast_signed();
-            return (raw >= 0).then_some(raw);
+    /// The half of a channel that values of a type are. The type must be one that somebody keeps.
+    fn half(&self, ty: &Type) -> Option<Arc<Half>> {
+        let key = TypeId::of(ty);
+        if let Some(known) = self.halves.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return known.clone();
         }
-        // What the stream shares with its driver holds other streams' descriptors.
-        if within(path, "tokio::runtime") || path.starts_with("alloc::sync::Arc<") {
-            return None;
-        }
-        match ty.kind() {
-            TypeKind::Pointer(_) if path.starts_with('&') || path.starts_with("alloc::boxed::Box<") => {
-                self.find_fd(&pointee(ty)?, self.pointer(address)?, depth, budget)
-            }
-            TypeKind::Struct { members, variants: None } => members.iter().find_map(|member| {
-                let inner = ty.at(member.ty?)?;
-                if inner.size() < 4 {
-                    return None;
-                }
-                self.find_fd(&inner, at(address, member.offset), depth, budget)
-            }),
-            TypeKind::Struct { variants: Some(part), .. } if !ty.is_coroutine() => {
-                let choice = crate::shape::choice(ty, part, &|inner| inner.size() >= 4);
-                let active = match choice.tag {
-                    None => choice.select(None),
-                    Some((offset, size)) => choice.select(Some(self.read(at(address, offset), size)?)),
-                };
-                let (_, active) = active?;
-                active.parts.iter().find_map(|part| self.find_fd(&part.ty, at(address, part.offset), depth, budget))
-            }
-            _ => None,
-        }
+        let made = half(ty).map(Arc::new);
+        self.halves.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(made).clone()
     }
+}
+
+fn way(active: &Alternative, paths: Paths) -> Option<Way> {
+    let wanted = |ty: &Type| paths.contains(&base(ty.path()));
+    active.parts.iter().filter(|part| part.name != "__awaitee").find_map(|part| {
+        if wanted(&part.ty) {
+            return Some(Way { part: part.offset, behind: None, object: part.ty.clone() });
+        }
+        let (pointer, target) = find_pointer(&part.ty, 4, &|target| inside(target, &wanted).is_some())?;
+        let (offset, object) = inside(&target, &wanted)?;
+        Some(Way { part: part.offset, behind: Some((pointer, offset)), object })
+    })
+}
+
+/// What a pointer leads to: the wanted type itself, or an `Arc`'s allocation with it inside.
+fn inside(target: &Type, wanted: &dyn Fn(&Type) -> bool) -> Option<(u64, Type)> {
+    if wanted(target) {
+        return Some((0, target.clone()));
+    }
+    (base(target.path()) == "alloc::sync::ArcInner").then(|| find_by(target, 1, &|_, inner| wanted(inner))).flatten()
+}
+
+fn resource(address: MemAddr, type_name: impl Into<Arc<str>>) -> Resource {
+    Resource { id: address.raw(), type_name: type_name.into() }
 }
 
 /// A duration as a user reads it.

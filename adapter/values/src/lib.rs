@@ -42,7 +42,7 @@ pub use navigate::{ActiveVariant, FieldPlace};
 pub use place::{At, Meta, Place};
 pub use sequence::Sequence;
 pub use stacks::Stacks;
-pub use stop::{Clock, Stop, ThreadState};
+pub use stop::{Clock, Descriptors, Ends, Stop, ThreadState};
 pub use variables::{FrameVariable, environment, no_variables, variables};
 pub use view::{Child, Children, Filter, View, children, view};
 pub use watching::{DataTarget, LocalOf, data_target, place_target};

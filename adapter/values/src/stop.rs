@@ -35,6 +35,21 @@ impl Clock {
     }
 }
 
+/// A socket's two ends, as text: `127.0.0.1:80`, a path. None where that end has no name, or there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Ends {
+    /// Its own.
+    pub local: Option<String>,
+    /// The other one.
+    pub peer: Option<String>,
+}
+
+/// What the kernel knows of a program's descriptors; asked only when somebody wants to know.
+pub trait Descriptors: Send + Sync {
+    /// The ends of the socket behind a descriptor. None if it is no socket, and once the program has run on.
+    fn ends(&self, fd: i32) -> Option<Ends>;
+}
+
 /// A stopped program. Immutable; shared in an `Arc` by all who read it. Its memory answers `Resumed` once the program
 /// has run on.
 pub struct Stop {
@@ -50,6 +65,8 @@ pub struct Stop {
     pub threads: Vec<ThreadState>,
     /// The time at the stop; none if it is not known (a core file).
     pub clock: Option<Clock>,
+    /// Its descriptors; none if there is no kernel to ask (a core file).
+    pub descriptors: Option<Arc<dyn Descriptors>>,
     /// What was worked out of its stacks so far; begins empty.
     pub stacks: Stacks,
 }

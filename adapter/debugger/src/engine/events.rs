@@ -170,6 +170,7 @@ impl Engine {
             modules: self.modules.clone(),
             threads: vec![thread_of(&self.tracee, tid)?],
             clock: None,
+            descriptors: None,
             stacks: weft_values::Stacks::default(),
         })
     }

@@ -276,6 +276,7 @@ mod tests {
             modules: Arc::default(),
             threads: Vec::new(),
             clock: None,
+            descriptors: None,
             stacks: weft_values::Stacks::default(),
         }
     }

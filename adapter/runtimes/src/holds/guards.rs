@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use weft_symbols::Type;
 
+use crate::channels::{half, is_half};
 use crate::leaves::find_pointer;
 use crate::names::base;
 use crate::shape::{find_by, find_member};
@@ -35,6 +36,8 @@ pub(crate) enum How {
     Read,
     /// Offset and size of the number of permits.
     Permits(u64, u64),
+    Sender,
+    Receiver,
 }
 
 /// The resource's own word on whether somebody holds it. Offsets from its identity.
@@ -42,6 +45,8 @@ pub(crate) enum How {
 pub(crate) enum Proof {
     /// A semaphore's count: offset and size. A lock that is held alone has no permit left.
     Permits(u64, u64),
+    /// None: whoever has it holds it.
+    Own,
 }
 
 const LOCKS: [&str; 8] = [
@@ -63,6 +68,15 @@ pub(crate) fn guard(ty: &Type) -> Option<Guard> {
     let path = base(ty.path());
     if !path.starts_with("tokio::sync::") {
         return None;
+    }
+    if let Some(half) = is_half(ty).then(|| half(ty)).flatten() {
+        return Some(Guard {
+            how: if half.sends { How::Sender } else { How::Receiver },
+            pointer: half.pointer,
+            identity: half.identity,
+            type_name: half.channel.name,
+            proof: Proof::Own,
+        });
     }
     let how = match path {
         _ if LOCKS.contains(&path) => How::Lock,

@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use weft_memory::{Bias, FileAddr};
-use weft_process::{Mapping, Tracee, mappings, thread_name};
+use weft_process::{Mapping, Sockets, Tracee, mappings, thread_name};
 use weft_symbols::{Image, Module, Modules};
-use weft_values::{Clock, Stacks, Stop, ThreadState};
+use weft_values::{Clock, Descriptors, Ends, Stacks, Stop, ThreadState};
 
 /// How a program was built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +85,7 @@ impl Stopped {
             memory: self.stop.memory.clone(),
             modules: Arc::new(Modules::new(list.collect())),
             threads: self.stop.threads.clone(),
+            descriptors: self.stop.descriptors.clone(),
             stacks: Stacks::default(),
             ..self.stop
         }
@@ -149,7 +150,17 @@ fn stop_of(tracee: &Tracee, program: &Path) -> Stop {
         modules: Arc::new(modules(&mappings(pid).expect("mappings"), program)),
         threads,
         clock: Some(now()),
+        descriptors: Some(Arc::new(Live(Sockets::new(pid)))),
         stacks: Stacks::default(),
+    }
+}
+
+struct Live(Sockets);
+
+impl Descriptors for Live {
+    fn ends(&self, fd: i32) -> Option<Ends> {
+        let socket = self.0.of(fd)?;
+        Some(Ends { local: socket.local, peer: socket.peer })
     }
 }
 

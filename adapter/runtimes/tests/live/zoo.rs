@@ -95,7 +95,12 @@ fn waits_say_what_they_can() {
         let snapshot = &listing.snapshot;
         let wait = |name: &str| named(snapshot, name).waiting_on.clone().expect("a wait");
         assert!(wait("hold_mutex").remaining_ms.is_some_and(|left| (3_500_000..=3_600_000).contains(&left)));
-        assert_eq!(&*wait("wait_mutex").text, "lock Mutex<u32>");
+        let holder = |name: &str| {
+            let key = named(snapshot, name).key;
+            format!(", held by {{task:{:x}:{}}}", key.address, key.id)
+        };
+        let queued = ", 1st of 1 in the queue";
+        assert_eq!(*wait("wait_mutex").text, *format!("lock Mutex<u32>{queued}{}", holder("hold_mutex")));
         let hold_mutex = named(snapshot, "hold_mutex");
         let held: Vec<_> = hold_mutex.holds.iter().map(|held| (held.how, &*held.frame, held.polled)).collect();
         assert_eq!(held, [(Hold::Lock, "tasks_zoo::hold_mutex", Polled::Active)], "{profile:?}");
@@ -104,8 +109,8 @@ fn waits_say_what_they_can() {
         assert_eq!(wait("wait_mutex").resource.as_ref(), Some(&hold_mutex.holds[0].resource), "{profile:?}");
         assert_eq!(wait("wait_mutex").holders, [hold_mutex.key], "{profile:?}");
         assert_eq!(wait("wait_rwlock").holders, [named(snapshot, "hold_rwlock").key], "{profile:?}");
-        assert_eq!(&*wait("wait_rwlock").text, "write RwLock<String>");
-        assert_eq!(&*wait("wait_semaphore").text, "2 permits of Semaphore");
+        assert_eq!(*wait("wait_rwlock").text, *format!("write RwLock<String>{queued}{}", holder("hold_rwlock")));
+        assert_eq!(&*wait("wait_semaphore").text, "2 permits of Semaphore, 1st of 1 in the queue");
         assert!(wait("wait_accept").fd.is_some_and(|fd| fd > 2), "{profile:?} {:?}", wait("wait_accept"));
         assert!(wait("wait_read").fd.is_some_and(|fd| fd > 2), "{profile:?} {:?}", wait("wait_read"));
         assert_eq!(wait("wait_join").tasks, [named(snapshot, "hold_mutex").key]);

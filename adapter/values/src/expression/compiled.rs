@@ -77,6 +77,7 @@ fn nowhere() -> Stop {
         modules: Arc::new(Modules::default()),
         threads: Vec::new(),
         clock: None,
+        descriptors: None,
         stacks: crate::Stacks::default(),
     }
 }

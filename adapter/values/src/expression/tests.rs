@@ -36,6 +36,7 @@ fn on_a_small_stack(text: String) -> Result<Place, EvaluateError> {
             modules: Arc::new(Modules::default()),
             threads: Vec::new(),
             clock: None,
+            descriptors: None,
             stacks: crate::Stacks::default(),
         };
         if let Ok(node) = super::syntax::parse(&text) {

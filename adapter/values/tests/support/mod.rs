@@ -100,6 +100,7 @@ fn look(pid: u32, binary: &Path) -> Stop {
         modules: Arc::new(Modules::new(vec![Module { image, bias, range }])),
         threads: Vec::new(),
         clock: None,
+        descriptors: None,
         stacks: weft_values::Stacks::default(),
     }
 }

@@ -50,6 +50,7 @@ impl Traced {
             modules: Arc::clone(modules),
             threads: vec![ThreadState { tid, name: String::new(), registers }],
             clock: None,
+            descriptors: None,
             stacks: weft_values::Stacks::default(),
         })
     }
