@@ -53,8 +53,6 @@ pub(crate) struct Chain {
     pub(crate) nodes: Vec<Node>,
     /// The entry future was never polled.
     pub(crate) unresumed: bool,
-    /// A `LocalSet` is driven by it.
-    pub(crate) local_set: bool,
     /// What kept the walk from being complete.
     pub(crate) error: Option<String>,
 }
@@ -75,7 +73,6 @@ pub(crate) struct Walk<'a> {
     /// An address in the code that polls the task's entry future.
     poller: Option<MemAddr>,
     unresumed: bool,
-    local_set: bool,
     pub(crate) error: Option<String>,
 }
 
@@ -112,7 +109,6 @@ impl<'a> Walk<'a> {
             around: Vec::new(),
             places: 0,
             unresumed: false,
-            local_set: false,
             error: None,
         }
     }
@@ -120,7 +116,7 @@ impl<'a> Walk<'a> {
     /// The chain of a task's entry future, which is at rest.
     pub(crate) fn entry(mut self, ty: &Type, address: MemAddr) -> Chain {
         let nodes = self.future(ty, address, 0);
-        Chain { nodes, unresumed: self.unresumed, local_set: self.local_set, error: self.error }
+        Chain { nodes, unresumed: self.unresumed, error: self.error }
     }
 
     /// A place that is known to be a future being awaited: if nothing is known inside it, it is a leaf itself.
@@ -143,7 +139,6 @@ impl<'a> Walk<'a> {
     }
 
     fn shape(&mut self, shape: &Arc<Shape>, address: MemAddr, depth: usize) -> Vec<Node> {
-        self.local_set |= leaves::drives_local_set(&shape.ty);
         if depth >= MAX_DEPTH || self.places >= MAX_PLACES {
             self.fail(format!("the chain was followed for {} places and then given up", self.places));
             return Vec::new();

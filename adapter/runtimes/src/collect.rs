@@ -17,7 +17,7 @@ use crate::matching::{assign, polled};
 use crate::roster::{Executor, Found, Inside, Progress};
 use crate::runtimes::Runtimes;
 use crate::threads::{Activation, Driven, ThreadView, view};
-use crate::tokio::{LOCAL_SET, Tokio, has_code};
+use crate::tokio::{Tokio, has_code};
 
 /// Most tasks that are added because somebody joins them although no runtime owns them.
 const MAX_JOINED: usize = 10_000;
@@ -129,9 +129,6 @@ impl<'a> Collector<'a> {
                 let Driven::Task { header: Some(header), .. } = activation.what else { continue };
                 found.extend(self.task_at(header, runtime).filter(|task| seen.insert(task.header())));
             }
-        }
-        if found.iter().any(|task| task.kind == TaskKind::Local) {
-            self.note(LOCAL_SET.to_owned());
         }
         found
     }
@@ -276,9 +273,6 @@ impl<'a> Collector<'a> {
         };
         let chain = self.runtimes.chain(self.stop, &key_of, future);
         self.by_header.extend(met.into_inner());
-        if chain.local_set {
-            self.note(LOCAL_SET.to_owned());
-        }
         chain
     }
 

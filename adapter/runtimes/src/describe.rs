@@ -16,6 +16,10 @@ pub(crate) type Described = (Arc<str>, Option<Arc<Location>>);
 pub(crate) fn describe(future: &Type) -> Described {
     let mut ty = future.clone();
     for _ in 0..8 {
+        if let Some(inner) = driven_by_set(&ty) {
+            ty = inner;
+            continue;
+        }
         if let Some(function) = ty.coroutine_function() {
             let declared = function.declared.as_ref().or_else(|| ty.declared()).map(location);
             return (function.name.as_str().into(), declared);
@@ -49,6 +53,17 @@ fn closure_name(path: &str) -> Option<String> {
     // What the compiler made up begins with a brace; an impl's block has no name of its own.
     let named: Vec<&str> = path.split("::").filter(|component| !component.starts_with('{')).collect();
     Some(format!("{} {{closure}}", named.join("::")))
+}
+
+/// The future that `LocalSet::run_until` (and so `LocalSet::block_on`) drives beside the set's tasks.
+fn driven_by_set(ty: &Type) -> Option<Type> {
+    let path = ty.path();
+    if !ty.is_coroutine() || !path.starts_with("tokio::task::local::") || !path.contains("::run_until") {
+        return None;
+    }
+    let unresumed = ty.at(ty.variant_part()?.variants.first()?.member.ty?)?;
+    let future = unresumed.members().iter().find(|member| member.name == "future")?;
+    ty.at(future.ty?)
 }
 
 /// The future inside a wrapper that has no name of its own in a user's eyes.

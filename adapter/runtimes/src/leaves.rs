@@ -198,11 +198,6 @@ pub(crate) fn is_set(ty: &Type) -> bool {
     path == UNORDERED || path == JOIN_SET
 }
 
-/// Whether polling this future polls the tasks of a `LocalSet`.
-pub(crate) fn drives_local_set(ty: &Type) -> bool {
-    ["tokio::task::local::RunUntil", "tokio::task::local::LocalSet"].contains(&base(ty.path()))
-}
-
 /// `FuturesUnordered`: a list of nodes linked by `next_all`, ended by null.
 #[derive(Debug)]
 pub(crate) struct Unordered {

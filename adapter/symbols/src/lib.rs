@@ -19,6 +19,7 @@ mod addresses;
 mod ahead;
 mod arrivals;
 mod awaits;
+mod beside;
 mod blocks;
 mod browse;
 mod cache;

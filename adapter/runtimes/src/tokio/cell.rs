@@ -4,16 +4,21 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
 use weft_memory::{FileAddr, MemAddr};
-use weft_symbols::{CodeFrame, Image, Type, TypeKind};
+use weft_symbols::{CodeFrame, Image, Type};
 use weft_tasks::{Location, TaskKind};
-use weft_values::{Place, Stop};
+use weft_values::Stop;
 
+use super::context::copies;
 use super::header::HeaderPlan;
+use super::layout::{Layout, Stage, number, word};
 use super::outcome::Outcome;
 use super::state::TaskState;
+use super::vtables::KnownVtables;
 use crate::describe::{Described, concrete, describe};
 use crate::names::{base, within};
-use crate::shape::{Choice, choice, find_member, peel};
+
+/// The function that a task's vtable begins with.
+pub(crate) const POLL: &str = "tokio::runtime::task::raw::poll";
 
 /// What all tasks with one vtable have in common.
 #[derive(Debug)]
@@ -29,9 +34,9 @@ pub(crate) struct Cell {
     pub(crate) is_worker: bool,
     /// Why `layout` is not known.
     pub(crate) error: Option<String>,
-    layout: Option<Layout>,
+    pub(crate) layout: Option<Layout>,
     /// The function that polls it.
-    poll: FileAddr,
+    pub(crate) poll: FileAddr,
     image: Arc<Image>,
 }
 
@@ -40,24 +45,6 @@ impl Cell {
     pub(crate) fn poller(&self, stop: &Stop) -> Option<MemAddr> {
         stop.modules.of(&self.image).map(|module| module.bias.to_memory(self.poll))
     }
-}
-
-/// Offsets from the header.
-#[derive(Debug)]
-struct Layout {
-    /// Of the task's id, and its size.
-    id: Option<(u64, u64)>,
-    /// Of the stage.
-    stage: u64,
-    /// Its variants: `Running(future)`, `Finished(result)`, `Consumed`.
-    stages: Choice,
-}
-
-/// What a task's cell holds.
-enum Stage {
-    Running(Place),
-    Finished(Place),
-    Consumed,
 }
 
 /// One task, as its cell says.
@@ -91,10 +78,14 @@ impl Entry {
     }
 }
 
-/// The cells met so far, by image and vtable.
+type Known = RwLock<FxHashMap<(usize, FileAddr), Arc<Cell>>>;
+
+/// The cells met so far, by image and address.
 #[derive(Debug, Default)]
 pub(crate) struct Cells {
-    known: RwLock<FxHashMap<(usize, FileAddr), Arc<Cell>>>,
+    by_vtable: Known,
+    by_poll: Known,
+    pub(crate) vtables: KnownVtables,
 }
 
 impl Cells {
@@ -141,72 +132,63 @@ impl Cells {
         entry
     }
 
-    fn cell(&self, stop: &Stop, plan: &HeaderPlan, header: MemAddr) -> Result<Arc<Cell>, String> {
+    /// What a task with this header has in common with others of its kind.
+    pub(crate) fn cell(&self, stop: &Stop, plan: &HeaderPlan, header: MemAddr) -> Result<Arc<Cell>, String> {
         let unreadable = |what: &str| format!("the task's {what} at {header} cannot be read");
         let vtable = word(stop, header, plan.vtable).ok_or_else(|| unreadable("header"))?;
         let vtable = MemAddr::new(vtable);
         let (module, file) = stop.modules.to_file(vtable).ok_or_else(|| format!("{vtable} is no task's vtable"))?;
-        let key = (Arc::as_ptr(&module.image) as usize, file);
-        if let Some(cell) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Arc::clone(cell));
+        if let Some(cell) = known(&self.by_vtable, &module.image, file) {
+            return Ok(cell);
         }
         let poll = word(stop, vtable, plan.poll).map(MemAddr::new).ok_or_else(|| unreadable("vtable"))?;
-        let cell = Arc::new(resolve(stop, poll)?);
-        // A plan is found again by its image's address: it keeps the image, so that no other can take its place.
-        if Arc::ptr_eq(&cell.image, &module.image) {
-            self.known.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&cell));
+        let cell = self.polled_by(stop, poll)?;
+        keep(&self.by_vtable, &module.image, file, &cell);
+        Ok(cell)
+    }
+
+    /// The cell that a `poll` of a vtable is for.
+    pub(crate) fn polled_by(&self, stop: &Stop, poll: MemAddr) -> Result<Arc<Cell>, String> {
+        let (module, file) = stop.modules.to_file(poll).ok_or_else(|| format!("{poll} is no function"))?;
+        if let Some(cell) = known(&self.by_poll, &module.image, file) {
+            return Ok(cell);
         }
+        let cell = Arc::new(resolve(&module.image, file)?);
+        keep(&self.by_poll, &module.image, file, &cell);
         Ok(cell)
     }
 }
 
-impl Layout {
-    fn stage(&self, stop: &Stop, header: MemAddr) -> Result<Stage, String> {
-        let at = |offset: u64| header.checked_add(self.stage).and_then(|stage| stage.checked_add(offset));
-        let tag = match self.stages.tag {
-            None => None,
-            Some((offset, size)) => {
-                let read = || stop.memory.read_uint(at(offset)?, usize::try_from(size).ok()?).ok();
-                Some(read().ok_or("the task's stage cannot be read")?)
-            }
-        };
-        let Some((_, stage)) = self.stages.select(tag) else { return Err("the task's stage is invalid".to_owned()) };
-        let held = stage.parts.first().and_then(|part| Some(Place::new(part.ty.clone(), at(part.offset)?)));
-        Ok(match (stage.name.as_str(), held) {
-            ("Running", Some(future)) => Stage::Running(future),
-            ("Finished", Some(result)) => Stage::Finished(result),
-            _ => Stage::Consumed,
-        })
+fn known(cells: &Known, image: &Arc<Image>, at: FileAddr) -> Option<Arc<Cell>> {
+    let key = (Arc::as_ptr(image) as usize, at);
+    cells.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+}
+
+/// A cell is found again by its image's address: it keeps the image, so that no other can take its place.
+fn keep(cells: &Known, image: &Arc<Image>, at: FileAddr, cell: &Arc<Cell>) {
+    if Arc::ptr_eq(&cell.image, image) {
+        let key = (Arc::as_ptr(image) as usize, at);
+        cells.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(cell));
     }
 }
 
-fn word(stop: &Stop, base: MemAddr, offset: u64) -> Option<u64> {
-    stop.memory.read_u64(base.checked_add(offset)?).ok()
-}
-
-fn number(stop: &Stop, base: MemAddr, offset: u64, size: u64) -> Option<u64> {
-    let value = stop.memory.read_uint(base.checked_add(offset)?, usize::try_from(size).ok()?).ok()?;
-    u64::try_from(value).ok()
-}
-
 /// From the address of a vtable's `poll` to the cell it polls.
-fn resolve(stop: &Stop, poll: MemAddr) -> Result<Cell, String> {
-    let (module, file) = stop.modules.to_file(poll).ok_or_else(|| format!("{poll} is no function"))?;
-    let frames = module.image.frames_at(file).map_err(|error| error.to_string())?;
-    let concrete: &CodeFrame = frames.last().ok_or_else(|| {
-        format!("{} has no debug information for the function that polls the task", module.image.name())
-    })?;
-    if base(&concrete.function.path) != "tokio::runtime::task::raw::poll" {
+fn resolve(image: &Arc<Image>, file: FileAddr) -> Result<Cell, String> {
+    let frames = image.frames_at(file).map_err(|error| error.to_string())?;
+    let concrete: &CodeFrame = frames
+        .last()
+        .ok_or_else(|| format!("{} has no debug information for the function that polls the task", image.name()))?;
+    if base(&concrete.function.path) != POLL {
         return Err(format!("`{}` is no task's poll function", concrete.function.path));
     }
     let future = concrete.template_argument("T");
     let scheduler = concrete.template_argument("S");
     let Some(future) = future else {
-        return Ok(unknown(&module.image, file, &concrete.function.path));
+        return Ok(unknown(image, file, &concrete.function.path));
     };
     let (name, entry) = describe(&future);
     let local = scheduler.as_ref().is_some_and(|scheduler| scheduler.path().contains("<tokio::task::local::"));
-    let layout = scheduler.and_then(|scheduler| layout(&future, &scheduler));
+    let layout = scheduler.and_then(|scheduler| Layout::of(&cell_type(concrete, &future, &scheduler)?));
     let error = layout.is_none().then(|| "the debug information does not describe the task's memory".to_owned());
     let blocking = base(future.path()).ends_with("::BlockingTask");
     let job = future.template_argument("T").or_else(|| future.template_argument("F"));
@@ -223,7 +205,7 @@ fn resolve(stop: &Stop, poll: MemAddr) -> Result<Cell, String> {
         error,
         layout,
         poll: file,
-        image: Arc::clone(&module.image),
+        image: Arc::clone(image),
         future: Some(future),
     })
 }
@@ -250,32 +232,28 @@ pub(crate) fn is_worker_launch(job: &str) -> bool {
         || within(job, "tokio::runtime::thread_pool::worker")
 }
 
-fn layout(future: &Type, scheduler: &Type) -> Option<Layout> {
-    let cell = cell_type(future, scheduler)?;
-    let (core, core_type) = find_member(&cell, &["core"], 1)?;
-    let (header, _) = find_member(&cell, &["header"], 1)?;
-    let from_header = |offset: u64| core.checked_add(offset)?.checked_sub(header);
-    let id = find_member(&core_type, &["task_id"], 1).and_then(|(offset, ty)| {
-        let (inner, number) = peel(&ty);
-        Some((from_header(offset.checked_add(inner)?)?, number.size().clamp(1, 8)))
-    });
-    let (stage, stage_type) = find_member(&core_type, &["stage"], 1)?;
-    let (inner, stage_type) = peel(&stage_type);
-    let TypeKind::Struct { variants: Some(part), .. } = stage_type.kind() else { return None };
-    Some(Layout { id, stage: from_header(stage.checked_add(inner)?)?, stages: choice(&stage_type, part, &|_| true) })
-}
-
 /// Kinds of tasks that are looked through for one; each place that spawns makes one.
 const MOST_CELLS: usize = 16 * 1024;
 
-/// `Cell<T, S>` of exactly these arguments.
-fn cell_type(future: &Type, scheduler: &Type) -> Option<Type> {
+/// `Cell<T, S>` of exactly these arguments. Several copies of Tokio in one program have types of the same names: then only
+/// the one that refers to these very types is meant, and it is in the unit of the function that polls it.
+fn cell_type(poll: &CodeFrame, future: &Type, scheduler: &Type) -> Option<Type> {
     let path = format!("tokio::runtime::task::core::Cell<{}, {}>", future.path(), scheduler.path());
     let image = future.image();
-    image.types(&path).into_iter().next().or_else(|| {
-        let same = |cell: &Type, name: &str, wanted: &Type| {
-            cell.template_argument(name).is_some_and(|argument| argument.path() == wanted.path())
-        };
+    let found = image.types(&path).into_iter().next();
+    let is = |cell: &Type, name: &str, wanted: &Type| cell.template_argument(name).is_some_and(|it| it == *wanted);
+    let exact = |cell: &Type| is(cell, "T", future) && is(cell, "S", scheduler);
+    if let Some(found) = found.clone().filter(exact) {
+        return Some(found);
+    }
+    if copies(image) > 1 {
+        let beside = [poll.die, future.die(), scheduler.die()];
+        return beside.into_iter().flat_map(|die| image.types_beside(die, &path)).find(exact);
+    }
+    let same = |cell: &Type, name: &str, wanted: &Type| {
+        cell.template_argument(name).is_some_and(|argument| argument.path() == wanted.path())
+    };
+    found.or_else(|| {
         image
             .types_of_any_arguments("tokio::runtime::task::core::Cell")
             .take(MOST_CELLS)

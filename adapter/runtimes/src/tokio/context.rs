@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use weft_symbols::{Image, Module, Static, TypeKind};
-use weft_tasks::RuntimeKey;
 use weft_values::{Place, Stop, ThreadState};
 
+use super::blocking::spawner_of_jobs;
+use super::scheduler::Scheduler;
 use crate::names::base;
 
 /// Paths under which the thread-local's storage has been seen: by Tokio's module (1.20 and before, after), by the
@@ -25,10 +26,17 @@ const STORAGES: [&str; 7] = [
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) tid: i32,
-    /// The scheduler's handle (what the `Arc` shares).
-    pub(crate) handle: Place,
+    /// The scheduler whose runtime the thread is inside.
+    pub(crate) scheduler: Scheduler,
+    /// What starts jobs for that runtime, where the thread keeps it beside the scheduler (Tokio up to 1.19).
+    pub(crate) blocking: Option<Place>,
     /// The task it says it runs. Stays set on idle workers, which name the task that launched them.
     pub(crate) current_task: Option<u64>,
+}
+
+/// How many copies of Tokio a file has: each has its own thread-local.
+pub(crate) fn copies(image: &Arc<Image>) -> usize {
+    storages(image).len()
 }
 
 /// What all threads' contexts say, and whether the program has a Tokio at all.
@@ -68,8 +76,9 @@ fn context(stop: &Stop, module: &Module, variable: &Static, thread: &ThreadState
         return None;
     }
     let handle = handle(stop, &storage)?;
-    let current_task = current_task(stop, &storage);
-    Some(Context { tid: thread.tid, handle, current_task })
+    let scheduler = Scheduler::new(shared_handle(stop, &handle, 0)?)?;
+    let blocking = spawner_of_jobs(&handle);
+    Some(Context { tid: thread.tid, scheduler, blocking, current_task: current_task(stop, &storage) })
 }
 
 /// Whether the storage says that its value was made and not yet dropped.
@@ -83,7 +92,7 @@ fn is_alive(stop: &Stop, storage: &Place) -> bool {
         .any(|known| known.name == "Alive" && u128::try_from(known.value).is_ok_and(|known| known == value))
 }
 
-/// The scheduler's handle below a context: the first `Option` of a handle, then the variant it is in, then its `Arc`.
+/// The handle in a context: the first `Option` of one.
 fn handle(stop: &Stop, storage: &Place) -> Option<Place> {
     let storage = match storage.variant(stop) {
         Ok(active) => active.place,
@@ -96,7 +105,7 @@ fn handle(stop: &Stop, storage: &Place) -> Option<Place> {
     let (offset, option) = crate::shape::find_by(&storage.ty, 10, &|_, ty| is_handle(ty))?;
     let option = Place::at(option, storage.at.plus(offset));
     let some = option.variant(stop).ok().filter(|active| active.name == "Some")?;
-    shared_handle(stop, &some.place, 0)
+    Some(some.place)
 }
 
 /// Through enums and structs to the first `Arc`, and to what it shares.
@@ -126,11 +135,4 @@ fn current_task(stop: &Stop, storage: &Place) -> Option<u64> {
     let option = Place::at(cell, storage.at.plus(offset)).peel();
     let some = option.variant(stop).ok().filter(|active| active.name == "Some")?;
     some.place.peel().read_u64(stop).ok()
-}
-
-impl Context {
-    /// Which runtime: where its handle lies.
-    pub(crate) fn runtime(&self) -> Option<RuntimeKey> {
-        self.handle.address().map(|address| RuntimeKey(address.raw()))
-    }
 }

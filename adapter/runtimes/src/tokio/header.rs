@@ -1,12 +1,13 @@
-//! A task's header: where its state, its vtable and its links are.
+//! A task's header: where its state, its vtable and (in old versions) its links are.
 
 use weft_symbols::Type;
 
+use super::context::copies;
 use crate::leaves::next_offset;
 use crate::shape::{find_member, peel, pointee};
 
-/// Offsets in a header and its vtable, from the header's type.
-#[derive(Clone, Debug)]
+/// Offsets in a header and its vtable, from the header's type. Two copies of Tokio may share them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeaderPlan {
     /// Of the state word.
     pub(crate) state: u64,
@@ -14,12 +15,12 @@ pub(crate) struct HeaderPlan {
     pub(crate) vtable: u64,
     /// In the vtable, of `poll`.
     pub(crate) poll: u64,
-    /// Of the link to the next task of the same list.
-    pub(crate) next: Next,
+    /// Of the link to the next task of the same list, for a task whose own cell is not known.
+    pub(crate) next: Option<Next>,
 }
 
 /// Where a task's link is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// In the header (Tokio up to 1.20).
     Header(u64),
@@ -36,15 +37,19 @@ impl HeaderPlan {
         let vtable_type = pointee(&peel(&pointer).1).ok_or_else(|| missing("vtable"))?;
         let (poll, _) = find_member(&vtable_type, &["poll"], 1).ok_or_else(|| missing("vtable.poll"))?;
         let next = match find_member(header, &["owned"], 1) {
-            Some((offset, links)) => Next::Header(offset.saturating_add(next_offset(&links))),
-            None => trailer_link(header, &vtable_type).ok_or_else(|| missing("owned"))?,
+            Some((offset, links)) => Some(Next::Header(offset.saturating_add(next_offset(&links)))),
+            None => trailer_link(header, &vtable_type),
         };
         Ok(Self { state, vtable, poll, next })
     }
 }
 
+/// By name: of several copies of Tokio it is not known whose trailer that is.
 fn trailer_link(header: &Type, vtable: &Type) -> Option<Next> {
     let (offset_in_vtable, _) = find_member(vtable, &["trailer_offset"], 1)?;
+    if copies(header.image()) > 1 {
+        return None;
+    }
     let trailers = header.image().types("tokio::runtime::task::core::Trailer");
     let (offset, links) = trailers.iter().find_map(|trailer| find_member(trailer, &["owned"], 1))?;
     Some(Next::Trailer { offset_in_vtable, link: offset.saturating_add(next_offset(&links)) })

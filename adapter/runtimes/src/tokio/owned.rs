@@ -4,11 +4,13 @@
 //! features, so `head` is searched by name. Each list is linked through the tasks themselves.
 
 use rustc_hash::FxHashSet;
-use weft_memory::MemAddr;
+use weft_memory::{MemAddr, MemoryError};
 use weft_symbols::Type;
 use weft_values::{Place, Stop};
 
+use super::cell::Cells;
 use super::header::{HeaderPlan, Next};
+use super::layout::word;
 use crate::leaves::find_pointer;
 use crate::names::base;
 use crate::shape::find_member;
@@ -17,44 +19,58 @@ use crate::shape::find_member;
 const MAX_TASKS: usize = 4_000_000;
 const MAX_SHARDS: u64 = 1 << 17;
 
-/// The headers of a runtime's tasks.
+/// A scheduler's list of tasks.
 #[derive(Debug, Default)]
 pub(crate) struct Owned {
     pub(crate) headers: Vec<MemAddr>,
-    /// The type of the headers; none if there is no task list that is known.
-    pub(crate) header: Option<(Type, HeaderPlan)>,
+    /// Where its tasks' headers have what.
+    pub(crate) plan: Option<HeaderPlan>,
+    /// The list's number (from Tokio 1.9 on); all lists of a program count up.
+    pub(crate) id: Option<u64>,
     /// How many the runtime says there are.
     pub(crate) count: Option<u64>,
     /// What could not be read.
     pub(crate) errors: Vec<String>,
 }
 
-/// All tasks that the runtime with this handle owns.
-pub(crate) fn owned_tasks(stop: &Stop, handle: &Place) -> Owned {
-    let mut found = Owned::default();
-    if let Err(message) = collect(stop, handle, &mut found) {
-        found.errors.push(message);
-    }
-    found
-}
-
-fn collect(stop: &Stop, handle: &Place, found: &mut Owned) -> Result<(), String> {
-    let (offset, owned) = find_member(&handle.ty, &["owned"], 4)
-        .ok_or_else(|| format!("`{}` has no `owned` list that is known", handle.ty.path()))?;
-    let owned = Place::at(owned, handle.at.plus(offset));
-    let heads = heads(stop, &owned)?;
-    let header_type = heads.header;
-    let plan = HeaderPlan::of(&header_type)?;
-    found.count = find_member(&owned.ty, &["count"], 6)
-        .and_then(|(offset, ty)| Place::at(ty, owned.at.plus(offset)).peel().read_u64(stop).ok());
-    let mut seen = FxHashSet::default();
-    for head in heads.addresses {
-        if let Err(message) = follow(stop, &plan, head, &mut seen, &mut found.headers) {
+impl Owned {
+    /// The tasks that a scheduler owns; none if its type has no list that is known (a pool of threads up to Tokio 1.8, a
+    /// `LocalSet` up to 1.21).
+    pub(crate) fn of(stop: &Stop, cells: &Cells, scheduler: &Place) -> Option<Self> {
+        let (offset, owned) = find_member(&scheduler.ty, &["owned"], 4)?;
+        let owned = Place::at(owned, scheduler.at.plus(offset));
+        let mut found = Self::default();
+        if let Err(message) = found.collect(stop, cells, &owned) {
             found.errors.push(message);
         }
+        Some(found)
     }
-    found.header = Some((header_type, plan));
-    Ok(())
+
+    fn collect(&mut self, stop: &Stop, cells: &Cells, owned: &Place) -> Result<(), String> {
+        let number = |name: &str, levels: usize| {
+            let (offset, ty) = find_member(&owned.ty, &[name], levels)?;
+            Place::at(ty, owned.at.plus(offset)).peel().read_u64(stop).ok()
+        };
+        self.id = number("id", 1);
+        self.count = number("count", 6);
+        let heads = heads(stop, owned)?;
+        let plan = HeaderPlan::of(&heads.header)?;
+        let walk = Walk { stop, cells, plan: &plan };
+        let mut seen = FxHashSet::default();
+        for head in heads.addresses {
+            if let Err(message) = walk.follow(head, &mut seen, &mut self.headers) {
+                self.errors.push(message);
+            }
+        }
+        self.plan = Some(plan);
+        Ok(())
+    }
+
+    /// Whether what was found is all there is, as far as the list itself tells.
+    pub(crate) fn is_whole(&self) -> bool {
+        let counted = self.count.is_none_or(|count| usize::try_from(count) == Ok(self.headers.len()));
+        self.errors.is_empty() && counted
+    }
 }
 
 /// Where the pointers to the lists' first tasks are, and the type they point to.
@@ -86,37 +102,47 @@ fn heads(stop: &Stop, owned: &Place) -> Result<Heads, String> {
     Ok(Heads { addresses: vec![address], header })
 }
 
-/// Follows one list from the pointer to its first task.
-fn follow(
-    stop: &Stop,
-    plan: &HeaderPlan,
-    head: MemAddr,
-    seen: &mut FxHashSet<MemAddr>,
-    headers: &mut Vec<MemAddr>,
-) -> Result<(), String> {
-    let broken = |error: weft_memory::MemoryError| format!("a list of tasks cannot be followed to its end: {error}");
-    let mut next = stop.memory.read_pointer(head).map_err(broken)?;
-    while next.raw() != 0 {
-        if !seen.insert(next) {
-            return Err("a list of tasks leads back into itself: the program was stopped while it changed".to_owned());
-        }
-        if headers.len() >= MAX_TASKS {
-            return Err(format!("more than {MAX_TASKS} tasks: the rest is not shown"));
-        }
-        headers.push(next);
-        next = link(stop, plan, next).map_err(broken)?;
-    }
-    Ok(())
+/// A walk along the links of tasks.
+struct Walk<'a> {
+    stop: &'a Stop,
+    cells: &'a Cells,
+    plan: &'a HeaderPlan,
 }
 
-fn link(stop: &Stop, plan: &HeaderPlan, header: MemAddr) -> Result<MemAddr, weft_memory::MemoryError> {
-    let plus = |base: MemAddr, offset: u64| MemAddr::new(base.raw().wrapping_add(offset));
-    match plan.next {
-        Next::Header(offset) => stop.memory.read_pointer(plus(header, offset)),
-        Next::Trailer { offset_in_vtable, link } => {
-            let vtable = stop.memory.read_pointer(plus(header, plan.vtable))?;
-            let trailer = stop.memory.read_u64(plus(vtable, offset_in_vtable))?;
-            stop.memory.read_pointer(plus(header, trailer.wrapping_add(link)))
+impl Walk<'_> {
+    /// Follows one list from the pointer to its first task.
+    fn follow(&self, head: MemAddr, seen: &mut FxHashSet<MemAddr>, headers: &mut Vec<MemAddr>) -> Result<(), String> {
+        let broken = |error: MemoryError| format!("a list of tasks cannot be followed to its end: {error}");
+        let mut next = self.stop.memory.read_pointer(head).map_err(broken)?;
+        while next.raw() != 0 {
+            if !seen.insert(next) {
+                return Err(
+                    "a list of tasks leads back into itself: the program was stopped while it changed".to_owned()
+                );
+            }
+            if headers.len() >= MAX_TASKS {
+                return Err(format!("more than {MAX_TASKS} tasks: the rest is not shown"));
+            }
+            headers.push(next);
+            let link = self.link(next).ok_or("where a task's link to the next one lies is not known")?;
+            next = self.stop.memory.read_pointer(link).map_err(broken)?;
+        }
+        Ok(())
+    }
+
+    /// Where the link to the next task lies: the task's own type says so, else the header's.
+    fn link(&self, header: MemAddr) -> Option<MemAddr> {
+        let cell = self.cells.cell(self.stop, self.plan, header).ok();
+        if let Some(links) = cell.as_ref().and_then(|cell| cell.layout.as_ref()?.links) {
+            return header.checked_add(links.next);
+        }
+        match self.plan.next? {
+            Next::Header(offset) => header.checked_add(offset),
+            Next::Trailer { offset_in_vtable, link } => {
+                let vtable = word(self.stop, header, self.plan.vtable)?;
+                let trailer = word(self.stop, MemAddr::new(vtable), offset_in_vtable)?;
+                header.checked_add(trailer)?.checked_add(link)
+            }
         }
     }
 }

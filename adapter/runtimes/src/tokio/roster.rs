@@ -1,40 +1,138 @@
-//! Tokio's runtimes and tasks: from the threads' contexts to the lists of owned tasks.
+//! Tokio's runtimes and tasks: from the threads' contexts and from memory to the lists of owned tasks, to the queues of
+//! blocking jobs, and from there to what is the same for all executors.
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 use weft_memory::MemAddr;
 use weft_symbols::{DebugInfo, Image};
-use weft_tasks::{Runtime, RuntimeKey, RuntimeKind, TaskKey, TaskKind};
-use weft_values::{Place, Stop};
+use weft_tasks::{RuntimeKey, TaskKey, TaskKind};
+use weft_values::Stop;
 
-use super::cell::{Cells, Entry};
-use super::context::{Context, contexts};
+use super::blocking::{queued, spawner_of_jobs};
+use super::cell::{Cells, Entry, POLL};
+use super::context::{Context, contexts, copies};
 use super::header::HeaderPlan;
+use super::heap::{Owner, search};
 use super::outcome::Outcome;
-use super::owned::owned_tasks;
+use super::scheduler::Scheduler;
 use super::state::TaskState;
 use crate::listing::EntryFuture;
 use crate::roster::{Executor, Found, Inside, Progress, Roster};
-use crate::shape::find_member;
-use crate::text::string;
 
-/// What is not seen of tasks that are bound to a thread.
-pub(crate) const LOCAL_SET: &str = "tasks of a LocalSet are listed only while they run or somebody joins them";
+/// Counts the lists of tasks that were ever made in a process, from 1 on (Tokio from 1.9).
+const NEXT_LIST: &str = "tokio::runtime::task::list::NEXT_OWNED_TASKS_ID";
+const HEADER: &str = "tokio::runtime::task::core::Header";
 
-/// Tokio in a stopped program.
+/// Tokio in a stopped program, all copies of it.
 pub(crate) struct Tokio<'a> {
     stop: &'a Stop,
     cells: &'a Cells,
     contexts: Vec<Context>,
-    plan: Option<HeaderPlan>,
+    /// How the copies' headers look; most programs have one.
+    plans: Vec<HeaderPlan>,
+    /// The runtimes that are listed.
+    runtimes: FxHashSet<RuntimeKey>,
 }
 
 impl<'a> Tokio<'a> {
     /// Looks for Tokio; none if the program's debug information has none.
     pub(crate) fn find(stop: &'a Stop, cells: &'a Cells) -> Option<Self> {
         let (contexts, has_tokio) = contexts(stop);
-        has_tokio.then_some(Self { stop, cells, contexts, plan: None })
+        let tokio = Self { stop, cells, contexts, plans: Vec::new(), runtimes: FxHashSet::default() };
+        has_tokio.then_some(tokio)
+    }
+
+    /// The schedulers that threads are inside.
+    fn entered(&self) -> Vec<Owner> {
+        let mut seen = FxHashSet::default();
+        let schedulers = self.contexts.iter().map(|context| &context.scheduler);
+        let each = schedulers.filter(|scheduler| seen.insert(scheduler.key));
+        each.map(|scheduler| Owner::of(self.stop, self.cells, scheduler.clone())).collect()
+    }
+
+    /// Whether all lists that were ever made are among these, and can be read.
+    fn is_everything(&self, owners: &[Owner]) -> bool {
+        let lists: FxHashSet<(RuntimeKey, Option<u64>)> =
+            owners.iter().filter_map(|owner| Some((owner.scheduler.key, owner.list.as_ref()?.id))).collect();
+        let made = lists_made(self.stop);
+        owners.iter().all(Owner::is_whole) && made.is_some_and(|made| u64::try_from(lists.len()) == Ok(made))
+    }
+
+    /// The headers of jobs that wait for a thread of this runtime.
+    fn jobs(&self, owner: &Owner, notes: &mut Vec<String>) -> Vec<MemAddr> {
+        let of_thread = || {
+            let mut mine = self.contexts.iter().filter(|context| context.scheduler.key == owner.scheduler.key);
+            mine.find_map(|context| context.blocking.clone())
+        };
+        let Some(spawner) = spawner_of_jobs(&owner.scheduler.place).or_else(of_thread) else { return Vec::new() };
+        let (headers, errors) = queued(self.stop, &spawner);
+        notes.extend(errors);
+        headers
+    }
+
+    /// How the headers of all copies look, as far as their lists or types tell.
+    fn plans(&self, owners: &[Owner]) -> Vec<HeaderPlan> {
+        let of_lists = owners.iter().filter_map(|owner| owner.list.as_ref()?.plan.clone());
+        let images = self.stop.modules.iter().map(|module| &module.image).filter(|image| copies(image) > 0);
+        let of_types = images.flat_map(|image| image.types(HEADER)).filter_map(|ty| HeaderPlan::of(&ty).ok());
+        let mut plans = Vec::new();
+        for plan in of_lists.chain(of_types) {
+            if !plans.contains(&plan) {
+                plans.push(plan);
+            }
+        }
+        plans
+    }
+
+    /// What lies at a header, by the plan of the copy that made it.
+    fn read(&self, header: MemAddr) -> Option<Entry> {
+        let mut entries = self.plans.iter().map(|plan| (plan, self.cells.read(self.stop, plan, header)));
+        entries.find_map(|(plan, entry)| {
+            let layout = entry.cell.as_ref()?.layout.as_ref();
+            layout.is_none_or(|layout| layout.header == *plan).then_some(entry)
+        })
+    }
+
+    /// Adds a scheduler's tasks.
+    fn add(&self, owner: &Owner, roster: &mut Roster) {
+        let key = owner.scheduler.key;
+        let mut listed: u64 = 0;
+        for header in owner.headers() {
+            // One that cannot be read is listed all the same.
+            let entry =
+                self.read(header).or_else(|| self.plans.first().map(|plan| self.cells.read(self.stop, plan, header)));
+            roster.tasks.extend(entry.map(|entry| self.found(&entry, key)));
+            listed = listed.saturating_add(1);
+        }
+        if let Some(list) = &owner.list {
+            roster.notes.extend(list.errors.iter().cloned());
+            if let Some(count) = list.count.filter(|count| *count != listed) {
+                roster.notes.push(format!("the runtime counts {count} tasks, {listed} were found"));
+            }
+        }
+        for header in self.jobs(owner, &mut roster.notes) {
+            roster.tasks.extend(self.task_at(header, key));
+        }
+        let mine = self.contexts.iter().filter(|context| context.scheduler.key == key);
+        roster.runtimes.push(owner.scheduler.runtime(self.stop, mine.map(|context| context.tid).collect()));
+    }
+
+    /// Adds tasks that were never polled and do not know their scheduler: with one runtime there is only one that it can
+    /// be.
+    fn add_unbound(&self, unbound: &[MemAddr], roster: &mut Roster) {
+        match roster.runtimes.as_slice() {
+            _ if unbound.is_empty() => {}
+            [only] => {
+                let key = only.key;
+                let entries = unbound.iter().filter_map(|header| self.read(*header));
+                roster.tasks.extend(entries.map(|entry| self.found(&entry, key)).collect::<Vec<_>>());
+            }
+            _ => roster.notes.push(format!(
+                "{} tasks that were never polled are not listed: this version of Tokio does not say whose they are",
+                unbound.len()
+            )),
+        }
     }
 
     fn found(&self, entry: &Entry, runtime: RuntimeKey) -> Found {
@@ -60,63 +158,65 @@ impl<'a> Tokio<'a> {
             error: message.or_else(|| entry.error.clone()),
         }
     }
-
-    fn runtime(&self, key: RuntimeKey, handle: &Place) -> Runtime {
-        let mine = self.contexts.iter().filter(|context| context.runtime() == Some(key));
-        Runtime {
-            key,
-            kind: kind_of(handle),
-            name: name_of(self.stop, handle),
-            os_threads: mine.map(|context| context.tid).collect(),
-            task_count: 0,
-        }
-    }
 }
 
 impl Executor for Tokio<'_> {
     fn roster(&mut self) -> Roster {
         let mut roster = Roster::default();
-        if self.contexts.is_empty() {
-            roster.notes.push(
-                "no thread is inside a Tokio runtime at the moment; tasks of a current-thread runtime that nobody \
-                 drives cannot be seen"
-                    .to_owned(),
-            );
+        let each = self.contexts.iter();
+        roster.threads.extend(each.map(|context| Inside {
+            tid: context.tid,
+            runtime: context.scheduler.key,
+            current: context.current_task,
+        }));
+        let mut owners = self.entered();
+        let mut unbound = Vec::new();
+        if !self.is_everything(&owners) {
+            let pass = search(self.stop, self.cells, owners);
+            (owners, unbound) = (pass.owners, pass.unbound);
+            if pass.left_out > 0 {
+                let megabytes = pass.left_out >> 20;
+                roster.notes.push(format!("{megabytes} MiB of the program's memory were not searched for tasks"));
+            }
         }
-        let mut seen = FxHashSet::default();
-        for context in &self.contexts {
-            let Some(key) = context.runtime() else { continue };
-            roster.threads.push(Inside { tid: context.tid, runtime: key, current: context.current_task });
-            if !seen.insert(key) {
-                continue;
-            }
-            let owned = owned_tasks(self.stop, &context.handle);
-            let before = roster.tasks.len();
-            if let Some((_, plan)) = owned.header {
-                let entries = owned.headers.iter().map(|header| self.cells.read(self.stop, &plan, *header));
-                roster.tasks.extend(entries.map(|entry| self.found(&entry, key)));
-                self.plan.get_or_insert(plan);
-            }
-            let listed = roster.tasks.len().saturating_sub(before);
-            roster.notes.extend(owned.errors);
-            if let Some(count) = owned.count.filter(|count| usize::try_from(*count) != Ok(listed)) {
-                roster.notes.push(format!("the runtime counts {count} tasks, {listed} were found in its lists"));
-            }
-            roster.runtimes.push(self.runtime(key, &context.handle));
+        self.plans = self.plans(&owners);
+        self.runtimes = owners.iter().map(|owner| owner.scheduler.key).collect();
+        for owner in &owners {
+            self.add(owner, &mut roster);
         }
+        self.add_unbound(&unbound, &mut roster);
         roster
     }
 
     fn task_at(&self, header: MemAddr, near: RuntimeKey) -> Option<Found> {
-        let entry = self.cells.read(self.stop, self.plan.as_ref()?, header);
-        let is_task = entry.cell.as_ref().is_some_and(|cell| !cell.is_worker);
-        is_task.then(|| self.found(&entry, near))
+        let entry = self.read(header)?;
+        let cell = entry.cell.as_ref().filter(|cell| !cell.is_worker)?;
+        let layout = cell.layout.as_ref();
+        let pointed = layout.and_then(|layout| layout.scheduler(self.stop, header));
+        let scheduler = pointed.and_then(|pointed| Scheduler::of_task(self.stop, pointed));
+        let own = scheduler.map(|scheduler| scheduler.key).filter(|key| self.runtimes.contains(key));
+        Some(self.found(&entry, own.unwrap_or(near)))
     }
+}
+
+/// How many lists of tasks were ever made in this process; none if one of the copies of Tokio does not say.
+fn lists_made(stop: &Stop) -> Option<u64> {
+    let mut made: u64 = 0;
+    for module in stop.modules.iter().filter(|module| copies(&module.image) > 0) {
+        let counters = module.image.statics(NEXT_LIST);
+        if counters.len() < copies(&module.image) {
+            return None;
+        }
+        for counter in counters {
+            let next = stop.memory.read_u64(module.bias.to_memory(counter.address)).ok()?;
+            made = made.checked_add(next.checked_sub(1)?)?;
+        }
+    }
+    Some(made)
 }
 
 /// Whether a program that says nothing of Tokio's types has its code. Line tables alone leave only the symbols.
 pub(crate) fn has_code(image: &Arc<Image>) -> bool {
-    const POLL: &str = "tokio::runtime::task::raw::poll";
     image.debug_info() != DebugInfo::Absent
         && (!image.functions(POLL).is_empty() || !image.symbols_containing("5tokio7runtime4task3raw4poll").is_empty())
 }
@@ -126,20 +226,4 @@ fn progress(state: TaskState, entry: &Entry, kind: TaskKind) -> Progress {
         Progress::Woken | Progress::Idle if kind == TaskKind::Blocking && !state.is_running() => Progress::Queued,
         progress => progress,
     }
-}
-
-fn kind_of(handle: &Place) -> RuntimeKind {
-    let path = handle.ty.path();
-    if path.contains("::current_thread") || path.contains("::basic_scheduler") {
-        RuntimeKind::TokioCurrentThread
-    } else {
-        RuntimeKind::TokioMultiThread
-    }
-}
-
-/// The name given to a runtime's builder (Tokio 1.51 and later keep it).
-fn name_of(stop: &Stop, handle: &Place) -> Option<String> {
-    let (offset, option) = find_member(&handle.ty, &["name"], 1)?;
-    let some = Place::at(option, handle.at.plus(offset)).variant(stop).ok().filter(|active| active.name == "Some")?;
-    string(stop, &some.place.peel(), 200)
 }

@@ -2,6 +2,7 @@
 
 use weft_tasks::State;
 
+use super::layout::MAX_REFERENCES;
 use super::outcome::Outcome;
 use crate::roster::Progress;
 
@@ -14,9 +15,17 @@ impl TaskState {
     const COMPLETE: u64 = 1 << 1;
     const NOTIFIED: u64 = 1 << 2;
     const CANCELLED: u64 = 1 << 5;
+    /// References are counted above the bits.
+    const REFERENCE: u64 = 1 << 6;
 
     pub(crate) fn is_running(self) -> bool {
         self.0 & Self::RUNNING != 0
+    }
+
+    /// Whether a task can have this word: somebody refers to it, and it is not both running and over.
+    pub(crate) fn is_possible(self) -> bool {
+        let references = self.0 / Self::REFERENCE;
+        (1..=MAX_REFERENCES).contains(&references) && self.0 & 3 != 3
     }
 
     pub(crate) fn is_complete(self) -> bool {
@@ -56,6 +65,14 @@ mod tests {
             assert_eq!(TaskState(word).progress(None), progress, "{word:#x}");
             assert_eq!(TaskState(word).is_running(), running, "{word:#x}");
         }
+    }
+
+    #[test]
+    fn words_of_no_task_are_recognised() {
+        assert!([0xcc, 0x80, 0x4a].into_iter().all(|word| TaskState(word).is_possible()));
+        assert!(
+            [0, 0x3f, 0x43, 0x7fff_1234_5678_9a00, u64::MAX].into_iter().all(|word| !TaskState(word).is_possible())
+        );
     }
 
     #[test]

@@ -42,6 +42,7 @@ fn built(profile: Profile) -> &'static Path {
         let status = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--locked", "--profile", name])
             .args(["-p", "spawner", "-p", "tasks_zoo", "-p", "current_thread", "-p", "states", "-p", "odd_futures"])
+            .args(["-p", "owners"])
             .args(["-p", "waits_zoo"])
             .current_dir(workspace().join("tests/debuggees"))
             .env("CARGO_TARGET_DIR", folder())

@@ -2,6 +2,7 @@
 
 mod fixture;
 mod odd;
+mod owners;
 mod running;
 mod spawner;
 mod states;

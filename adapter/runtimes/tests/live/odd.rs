@@ -1,7 +1,7 @@
 //! Futures whose type does not say what they are.
 
 use weft_runtimes::{LogicalFrame, Runtimes};
-use weft_tasks::{Task, TaskKind, WaitKind};
+use weft_tasks::{RuntimeKind, Task, TaskKind, WaitKind};
 
 use crate::fixture::{PROFILES, line, stopped};
 use crate::zoo::rows;
@@ -46,12 +46,17 @@ fn awaiting_a_future_without_a_size_is_a_wait() {
 }
 
 #[test]
-fn a_local_set_that_is_not_seen_is_said() {
+fn a_task_of_a_local_set_is_listed_with_its_set() {
     for profile in PROFILES {
         let program = stopped("odd_futures", profile, &[]);
         let listing = Runtimes::new().list(&program.stop);
-        let notes = &listing.snapshot.notes;
-        assert!(notes.iter().any(|note| note.contains("LocalSet")), "{profile:?} {notes:?}");
+        let snapshot = &listing.snapshot;
+        let bound: Vec<_> = snapshot.tasks.iter().filter(|task| task.kind == TaskKind::Local).collect();
+        let [bound] = bound.as_slice() else { panic!("{profile:?} {bound:?}") };
+        assert_eq!(&*bound.name, "odd_futures::bound", "{profile:?}");
+        let set = snapshot.runtimes.iter().find(|runtime| runtime.key == bound.runtime).expect("its set");
+        assert_eq!((set.kind, set.task_count), (RuntimeKind::TokioLocalSet, 1), "{profile:?}");
+        assert_eq!(snapshot.notes, [""; 0], "{profile:?}");
     }
 }
 
