@@ -311,7 +311,9 @@ impl<'a> Walk<'a> {
                 None => return vec![branch("poll_fn", Group::Any, nodes)],
             },
             _ if krate(path).is_empty() || path.contains('{') => return nodes,
-            _ if path.contains("select") => (weft_values::short_type_name(path), Group::Any),
+            _ if path.contains("select") || ["::Or", "::Race"].iter().any(|name| path.ends_with(name)) => {
+                (weft_values::short_type_name(path), Group::Any)
+            }
             _ => (weft_values::short_type_name(path), Group::All),
         };
         vec![branch(&name, group, nodes)]

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::MemAddr;
 use weft_symbols::DebugInfo;
-use weft_tasks::{Awaiter, Held, Location, RuntimeKey, Snapshot, State, Task, TaskKey, TaskKind, Via};
+use weft_tasks::{
+    Awaiter, Held, Location, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via,
+};
 use weft_values::Stop;
 
 use crate::chain::{Chain, Node, joined, wait_of};
+use crate::executors::{Smol, is_worker};
+use crate::heap::Heap;
 use crate::holds;
 use crate::labels::RootName;
 use crate::listing::{Details, EntryFuture, Listing};
@@ -27,6 +31,8 @@ pub(crate) struct Collector<'a> {
     runtimes: &'a Runtimes,
     stop: &'a Stop,
     executors: Vec<Box<dyn Executor + 'a>>,
+    /// No executor but Tokio can be in the program.
+    only_tokio: bool,
     inside: Vec<Inside>,
     threads: Vec<ThreadView>,
     snapshot: Snapshot,
@@ -39,10 +45,12 @@ pub(crate) struct Collector<'a> {
 impl<'a> Collector<'a> {
     pub(crate) fn new(runtimes: &'a Runtimes, stop: &'a Stop) -> Self {
         let tokio = Tokio::find(stop, &runtimes.cells).map(|tokio| Box::new(tokio) as Box<dyn Executor>);
+        let smol = Smol::find(stop, &runtimes.task_types).map(|smol| Box::new(smol) as Box<dyn Executor>);
         Self {
+            only_tokio: tokio.is_some() && smol.is_none(),
             runtimes,
             stop,
-            executors: tokio.into_iter().collect(),
+            executors: tokio.into_iter().chain(smol).collect(),
             inside: Vec::new(),
             threads: Vec::new(),
             snapshot: Snapshot::default(),
@@ -55,9 +63,7 @@ impl<'a> Collector<'a> {
     pub(crate) fn run(mut self) -> Listing {
         self.note_blindness();
         let mut found = self.rosters();
-        let tids: FxHashSet<i32> = self.inside.iter().map(|thread| thread.tid).collect();
-        let threads = self.stop.threads.iter().filter(|thread| tids.contains(&thread.tid));
-        self.threads = threads.map(|thread| view(self.stop, thread.tid)).collect();
+        self.look_at_threads();
         let beside = self.beside(&found);
         found.extend(beside);
         self.by_header.extend(found.iter().map(|task| (task.header(), (task.key, Arc::clone(&task.name)))));
@@ -84,7 +90,9 @@ impl<'a> Collector<'a> {
                 "the debug information of {name} has no types: build it with `debug = true` to see its tasks"
             ));
         } else if self.executors.is_empty() {
-            self.note(format!("{name} has no async runtime that is supported; Tokio is"));
+            self.note(format!(
+                "{name} has no async runtime that is known: Tokio, async-executor (smol, async-std) are"
+            ));
         }
     }
 
@@ -97,7 +105,12 @@ impl<'a> Collector<'a> {
     /// What the executors know of themselves, united.
     fn rosters(&mut self) -> Vec<Found> {
         let mut found = Vec::new();
-        let rosters: Vec<_> = self.executors.iter_mut().map(|executor| executor.roster()).collect();
+        let words: FxHashSet<u64> = self.executors.iter().flat_map(|executor| executor.words()).collect();
+        let heap = Heap::scan(self.stop, &words);
+        if heap.cut {
+            self.note("the program has more memory than is searched: tasks may be missing".to_owned());
+        }
+        let rosters: Vec<_> = self.executors.iter_mut().map(|executor| executor.roster(&heap)).collect();
         for roster in rosters {
             self.snapshot.runtimes.extend(roster.runtimes);
             self.inside.extend(roster.threads);
@@ -107,6 +120,41 @@ impl<'a> Collector<'a> {
             }
         }
         found
+    }
+
+    /// Looks at the stacks of threads: those that Tokio names; all, if another executor may be at work.
+    fn look_at_threads(&mut self) {
+        let named: FxHashSet<i32> = self.inside.iter().map(|thread| thread.tid).collect();
+        let wanted = self.stop.threads.iter().filter(|thread| !self.only_tokio || named.contains(&thread.tid));
+        self.threads = wanted.map(|thread| view(self.stop, thread.tid)).collect();
+        for thread in self.threads.iter().filter(|thread| !named.contains(&thread.tid)) {
+            let runtime = self.executors.iter().find_map(|executor| executor.runtime_of(thread));
+            let Some(key) = runtime else { continue };
+            self.inside.push(Inside { tid: thread.tid, runtime: key, current: None });
+            if let Some(runtime) = self.snapshot.runtimes.iter_mut().find(|runtime| runtime.key == key) {
+                runtime.os_threads.push(thread.tid);
+            }
+        }
+        self.without_executor();
+    }
+
+    /// Threads that drive a future themselves without an executor: they stand together as one runtime.
+    fn without_executor(&mut self) {
+        const NONE: RuntimeKey = RuntimeKey(0);
+        let named: FxHashSet<i32> = self.inside.iter().map(|thread| thread.tid).collect();
+        let drives = |thread: &&ThreadView| !named.contains(&thread.tid) && !thread.activations.is_empty();
+        let threads: Vec<i32> = self.threads.iter().filter(drives).map(|thread| thread.tid).collect();
+        if threads.is_empty() {
+            return;
+        }
+        self.inside.extend(threads.iter().map(|tid| Inside { tid: *tid, runtime: NONE, current: None }));
+        self.snapshot.runtimes.push(Runtime {
+            key: NONE,
+            kind: RuntimeKind::BlockOn,
+            name: None,
+            os_threads: threads,
+            task_count: 0,
+        });
     }
 
     fn runtime_of_thread(&self, tid: i32) -> Option<RuntimeKey> {
@@ -181,7 +229,7 @@ impl<'a> Collector<'a> {
         for (thread, view) in self.threads.iter().enumerate() {
             let Some(runtime) = self.runtime_of_thread(view.tid) else { continue };
             for (position, activation) in view.activations.iter().enumerate() {
-                if matches!(activation.what, Driven::Root { .. }) {
+                if matches!(&activation.what, Driven::Root { future, .. } if !future.as_ref().is_some_and(is_worker)) {
                     found.push(((thread, position), view.tid, runtime, activation.clone()));
                 }
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weft_symbols::Type;
 use weft_tasks::Location;
-use weft_values::{Place, Stop};
+use weft_values::{Place, Stop, is_user_crate};
 
 use crate::names::{base, krate, location};
 use crate::shape::find_member;
@@ -16,11 +16,11 @@ pub(crate) type Described = (Arc<str>, Option<Arc<Location>>);
 pub(crate) fn describe(future: &Type) -> Described {
     let mut ty = future.clone();
     for _ in 0..8 {
-        if let Some(inner) = driven_by_set(&ty) {
-            ty = inner;
-            continue;
-        }
         if let Some(function) = ty.coroutine_function() {
+            if let Some(driven) = captured(&ty).filter(|_| !is_user_crate(&function.krate)) {
+                ty = driven;
+                continue;
+            }
             let declared = function.declared.as_ref().or_else(|| ty.declared()).map(location);
             return (function.name.as_str().into(), declared);
         }
@@ -55,15 +55,18 @@ fn closure_name(path: &str) -> Option<String> {
     Some(format!("{} {{closure}}", named.join("::")))
 }
 
-/// The future that `LocalSet::run_until` (and so `LocalSet::block_on`) drives beside the set's tasks.
-fn driven_by_set(ty: &Type) -> Option<Type> {
-    let path = ty.path();
-    if !ty.is_coroutine() || !path.starts_with("tokio::task::local::") || !path.contains("::run_until") {
-        return None;
-    }
-    let unresumed = ty.at(ty.variant_part()?.variants.first()?.member.ty?)?;
-    let future = unresumed.members().iter().find(|member| member.name == "future")?;
-    ty.at(future.ty?)
+/// What a runtime's own coroutine was given by its caller to drive or to run: the first user's future or closure among
+/// what it captures (`Executor::run(future)`, `LocalSet::run_until(future)`, `unblock(job)`).
+pub(crate) fn captured(coroutine: &Type) -> Option<Type> {
+    let captures = coroutine.at(coroutine.variant_part()?.variants.first()?.member.ty?)?;
+    captures.members().iter().find_map(|member| {
+        let captured = coroutine.at(member.ty?)?;
+        let is_users = |krate: &str| is_user_crate(krate);
+        let future = captured.coroutine_function().is_some_and(|function| is_users(&function.krate));
+        let wrapper = captured.is_coroutine() && self::captured(&captured).is_some();
+        let job = closure_name(captured.path()).is_some() && is_users(krate(captured.path()));
+        (future || wrapper || job).then_some(captured)
+    })
 }
 
 /// The future inside a wrapper that has no name of its own in a user's eyes.
@@ -77,6 +80,7 @@ fn wrapped(ty: &Type) -> Option<Type> {
         "tracing::instrument::Instrumented" | "tokio::runtime::blocking::task::BlockingTask" => {
             ty.template_argument("T")
         }
+        "async_executor::AsyncCallOnDrop" => ty.template_argument("Fut"),
         _ => None,
     }
 }

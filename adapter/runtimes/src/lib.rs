@@ -20,6 +20,8 @@ mod chain;
 mod channels;
 mod collect;
 mod describe;
+mod executors;
+mod heap;
 mod holds;
 mod labels;
 mod leaves;

@@ -1,8 +1,10 @@
 //! Which of the tasks found each thread polls.
 
+use weft_memory::MemAddr;
 use weft_tasks::TaskKey;
 use weft_values::{Stop, environment};
 
+use crate::listing::EntryFuture;
 use crate::roster::{Found, Inside};
 use crate::threads::{Activation, Driven, ThreadView};
 
@@ -15,16 +17,17 @@ pub(crate) fn assign(stop: &Stop, threads: &mut [ThreadView], inside: &[Inside],
         for activation in &mut view.activations {
             let own = view.frames.get(activation.own.clone()).and_then(|own| own.last());
             let environment = || own.and_then(|frame| environment(stop, frame)?.address());
-            activation.key = task_of(activation, &running, current, &environment).map(|task| task.key);
+            activation.key = task_of(stop, activation, &running, current, &environment).map(|task| task.key);
         }
     }
 }
 
 fn task_of<'a>(
+    stop: &Stop,
     activation: &Activation,
     running: &[&'a Found],
     current: Option<u64>,
-    environment: &dyn Fn() -> Option<weft_memory::MemAddr>,
+    environment: &dyn Fn() -> Option<MemAddr>,
 ) -> Option<&'a Found> {
     let Driven::Task { header, future } = &activation.what else { return None };
     let same_future = |task: &&&Found| match (&task.future, future) {
@@ -34,7 +37,7 @@ fn task_of<'a>(
     let by_header = || running.iter().find(|task| Some(task.header()) == *header);
     let by_environment = || {
         let environment = environment()?;
-        running.iter().find(|task| task.future.as_ref().is_some_and(|future| future.address == environment))
+        running.iter().find(|task| task.future.as_ref().is_some_and(|future| lies_in(stop, environment, future)))
     };
     let by_id = || running.iter().filter(same_future).find(|task| current.is_some() && task.id == current);
     let alone = || {
@@ -42,6 +45,14 @@ fn task_of<'a>(
         candidates.next().filter(|_| candidates.next().is_none() && header.is_none())
     };
     by_header().or_else(by_environment).or_else(by_id).or_else(alone).copied()
+}
+
+/// Whether a coroutine is a task's entry future, or lies in what the executor wrapped around it.
+fn lies_in(stop: &Stop, coroutine: MemAddr, future: &EntryFuture) -> bool {
+    let within = |start: MemAddr, size: u64| coroutine.since(start).is_some_and(|offset| offset < size.max(1));
+    let boxed = future.ty.path().starts_with("core::pin::Pin<alloc::boxed::Box<");
+    within(future.address, future.ty.size())
+        || (boxed && stop.memory.read_pointer(future.address).is_ok_and(|target| target == coroutine))
 }
 
 /// The thread and its activation that poll a task: positions in `threads` and in the thread.

@@ -5,15 +5,29 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use weft_memory::MemAddr;
 use weft_tasks::{Location, Runtime, RuntimeKey, State, TaskKey, TaskKind};
 
+use crate::heap::Heap;
 use crate::listing::EntryFuture;
+use crate::threads::ThreadView;
 
 /// One executor's way to its tasks, at one stop.
 pub(crate) trait Executor {
-    /// Everything it finds. Called once; what cannot be read is in the notes and in the tasks' errors.
-    fn roster(&mut self) -> Roster;
+    /// The words that betray its tasks in memory, wherever they lie there; none if it does without.
+    fn words(&self) -> FxHashSet<u64> {
+        FxHashSet::default()
+    }
+
+    /// Everything it finds, with a look at where in memory its words lie. Called once; what cannot be read is in the notes
+    /// and in the tasks' errors.
+    fn roster(&mut self, heap: &Heap) -> Roster;
+
+    /// Whose thread this is, as what it polls tells; none if that is not for this executor to say.
+    fn runtime_of(&self, _thread: &ThreadView) -> Option<RuntimeKey> {
+        None
+    }
 
     /// The task whose header lies at an address, which some handle or frame names; none if it is not one of this
     /// executor's, or one of its own that no user knows. `near`: the runtime of who names it, which it is counted to if it

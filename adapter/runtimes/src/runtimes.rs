@@ -8,6 +8,7 @@ use weft_values::Stop;
 
 use crate::chain::{Chain, KeyOf, Node, Walk};
 use crate::collect::Collector;
+use crate::executors::TaskTypes;
 use crate::holds;
 use crate::listing::{EntryFuture, Listing, LogicalStack, Stack};
 use crate::shape::Shapes;
@@ -22,6 +23,7 @@ pub struct Runtimes {
     pub(crate) plans: holds::Plans,
     pub(crate) waits: Known,
     pub(crate) cells: Cells,
+    pub(crate) task_types: TaskTypes,
 }
 
 impl Runtimes {

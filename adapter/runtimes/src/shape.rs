@@ -13,6 +13,7 @@ use weft_tasks::Location;
 use weft_values::{Stop, is_user_crate};
 
 use crate::await_line::await_line;
+use crate::executors::runs_others;
 use crate::leaves::{self, Leaf};
 use crate::names::{base, is_file_of, krate, location};
 
@@ -201,6 +202,7 @@ impl Shapes {
     fn parts(&self, ty: &Type, members: &[Member]) -> Vec<Part> {
         let mut parts: Vec<_> =
             members.iter().filter_map(|member| part(ty, member)).filter(|part| self.holds_future(&part.ty)).collect();
+        parts.retain(|part| !runs_others(&part.ty));
         // Rust orders fields as it likes; tuples at least are shown as they were written.
         if parts.iter().all(|part| part.name.starts_with("__")) {
             parts.sort_by_key(|part| part.name.trim_start_matches("__").parse::<u32>().unwrap_or(u32::MAX));

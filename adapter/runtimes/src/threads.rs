@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use weft_memory::MemAddr;
-use weft_symbols::{CodeFrame, LocationContext, Type};
+use weft_symbols::{LocationContext, Type};
 use weft_tasks::TaskKey;
 use weft_values::{Frame, FrameWalk, Place, Stop, WalkEnd, depth, environment, frames, frames_in};
 
+use crate::executors::{PollKind, Poller, poller};
+use crate::leaves::find_pointer;
 use crate::names::{base, within};
 
 /// Most frames of a stack that are looked at for tasks.
@@ -108,41 +110,10 @@ pub(crate) fn polls(stop: &Stop, frames: &[Frame]) -> bool {
     !activations(stop, frames).is_empty()
 }
 
-/// The executor's functions that poll a future.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Poller {
-    Task,
-    BlockOn,
-}
-
 /// Whether a frame is the executor's own function that polls a task: what lies outside of it on the stack is not that
 /// task's.
 pub fn polls_task(frame: &Frame) -> bool {
-    frame.code.as_ref().and_then(poller) == Some(Poller::Task)
-}
-
-fn poller(code: &CodeFrame) -> Option<Poller> {
-    let path = code.function.path.as_str();
-    if !path.starts_with("tokio::runtime::") && !path.starts_with("tokio::park::") {
-        return None;
-    }
-    let path = base(path);
-    if path == "tokio::runtime::task::raw::poll"
-        || (within(path, "tokio::runtime::task::harness")
-            && (path.ends_with("::poll") || path.ends_with("::poll_inner")))
-    {
-        return Some(Poller::Task);
-    }
-    let blocks = [
-        "tokio::runtime::park",
-        "tokio::runtime::scheduler::current_thread",
-        // Up to 1.22 these.
-        "tokio::park::thread",
-        "tokio::runtime::enter",
-        "tokio::runtime::basic_scheduler",
-    ];
-    let in_block_on = path.ends_with("::block_on") || path.contains("::block_on::{closure#");
-    (in_block_on && blocks.iter().any(|module| within(path, module))).then_some(Poller::BlockOn)
+    frame.code.as_ref().and_then(poller).is_some_and(|poller| poller.kind == PollKind::Task)
 }
 
 fn activations(stop: &Stop, frames: &[Frame]) -> Vec<Activation> {
@@ -150,19 +121,19 @@ fn activations(stop: &Stop, frames: &[Frame]) -> Vec<Activation> {
     let mut start = 0;
     let mut index = 0;
     while let Some(frame) = frames.get(index) {
-        let Some(kind) = frame.code.as_ref().and_then(poller) else {
+        let Some(poller) = frame.code.as_ref().and_then(poller) else {
             index = index.saturating_add(1);
             continue;
         };
-        let end = run_end(frames, index, kind);
+        let end = run_end(frames, index, poller);
         let executor = index..end;
-        let own = own_frames(frames, start..index, kind);
+        let own = own_frames(frames, start..index, poller.kind);
         let run = frames.get(executor.clone()).unwrap_or_default();
-        let what = match kind {
-            Poller::Task => Driven::Task { header: header(stop, run), future: argument(run, "T") },
-            Poller::BlockOn => root(stop, run),
+        let what = match poller.kind {
+            PollKind::Task => Driven::Task { header: header(stop, run), future: argument(run) },
+            PollKind::BlockOn => root(stop, run),
         };
-        let running = kind == Poller::Task || !own.is_empty();
+        let running = poller.kind == PollKind::Task || !own.is_empty();
         found.push(Activation { what, own: own.clone(), executor: own.end..end, running, key: None });
         start = end;
         index = end;
@@ -173,7 +144,7 @@ fn activations(stop: &Stop, frames: &[Frame]) -> Vec<Activation> {
 
 /// The end of the executor's frames that begin at `from`: up to the next poller of another future, or code that is
 /// neither the executor's nor the standard library's.
-fn run_end(frames: &[Frame], from: usize, kind: Poller) -> usize {
+fn run_end(frames: &[Frame], from: usize, of: Poller) -> usize {
     let rest = frames.get(from..).unwrap_or_default();
     let mut left_kind = false;
     let length = rest
@@ -181,11 +152,11 @@ fn run_end(frames: &[Frame], from: usize, kind: Poller) -> usize {
         .take_while(|frame| {
             let Some(code) = &frame.code else { return true };
             match poller(code) {
-                Some(same) if same == kind => !left_kind,
+                Some(same) if same == of => !left_kind,
                 Some(_) => false,
                 None => {
                     // Between two frames of one poll there is only the task's own machinery.
-                    left_kind |= kind == Poller::Task && !within(&code.function.path, "tokio::runtime::task");
+                    left_kind |= of.kind == PollKind::Task && !within(&code.function.path, of.machinery);
                     !frame.user_code && !code.function.kind.is_coroutine()
                 }
             }
@@ -197,37 +168,38 @@ fn run_end(frames: &[Frame], from: usize, kind: Poller) -> usize {
 /// The frames of a future in a stretch of stack that ends at its executor: up to the outermost coroutine or, for futures
 /// and jobs written by hand, the outermost function of the user's. An executor that waits is no future's frame: it does
 /// so in the crates of locks, and a root's own poll function is called `poll`.
-fn own_frames(frames: &[Frame], stretch: Range<usize>, kind: Poller) -> Range<usize> {
+fn own_frames(frames: &[Frame], stretch: Range<usize>, kind: PollKind) -> Range<usize> {
     let inside = frames.get(stretch.clone()).unwrap_or_default();
     let is_own = |frame: &Frame| {
         let Some(function) = frame.code.as_ref().map(|code| &code.function) else { return false };
         let locks = ["parking_lot", "parking_lot_core", "lock_api", "mio", "libc"].contains(&function.krate.as_str());
-        let by_hand = frame.user_code && !locks && (kind == Poller::Task || base(&function.path).ends_with("::poll"));
+        let by_hand = frame.user_code && !locks && (kind == PollKind::Task || base(&function.path).ends_with("::poll"));
         function.kind.is_coroutine() || by_hand
     };
     let count = inside.iter().rposition(is_own).map_or(0, |last| last.saturating_add(1));
     stretch.start..stretch.start.saturating_add(count)
 }
 
-/// The generic argument of that name of the first frame that has it.
-fn argument(run: &[Frame], name: &str) -> Option<Type> {
+/// The future's type, as the first frame tells whose generic arguments name it.
+fn argument(run: &[Frame]) -> Option<Type> {
     run.iter().find_map(|frame| {
         let code = frame.code.as_ref()?;
-        poller(code)?;
-        code.template_argument(name)
+        poller(code)?.future.iter().find_map(|name| code.template_argument(name))
     })
 }
 
 /// The header of the task that a run of executor frames polls: a pointer to a header or cell among their variables.
 fn header(stop: &Stop, run: &[Frame]) -> Option<MemAddr> {
-    const TARGETS: [&str; 2] = ["tokio::runtime::task::core::Header", "tokio::runtime::task::core::Cell"];
-    run.iter().filter(|frame| frame.code.as_ref().and_then(poller) == Some(Poller::Task)).find_map(|frame| {
-        each_variable(stop, frame, &|ty| {
-            let target = crate::leaves::find_pointer(ty, 4, &|_| true).map(|(_, target)| target);
-            target.is_some_and(|target| TARGETS.contains(&base(target.path())))
-        })
-        .and_then(|place| place.peel().read_pointer(stop).ok())
-        .filter(|header| header.raw() != 0)
+    const TARGETS: [&str; 3] =
+        ["tokio::runtime::task::core::Header", "tokio::runtime::task::core::Cell", "async_task::header::Header"];
+    let pointer = |ty: &Type| find_pointer(ty, 4, &|target| TARGETS.contains(&base(target.path())));
+    run.iter().filter(|frame| polls_task(frame)).find_map(|frame| {
+        let place = each_variable(stop, frame, &|ty| pointer(ty).is_some())?;
+        let (offset, _) = pointer(&place.ty)?;
+        // It may be in a register.
+        let bytes = place.read_at(stop, offset, 8).ok()?;
+        let header = u64::from_le_bytes(bytes.try_into().ok()?);
+        (header != 0).then_some(MemAddr::new(header))
     })
 }
 
@@ -235,7 +207,7 @@ fn header(stop: &Stop, run: &[Frame]) -> Option<MemAddr> {
 /// from before it was pinned, which look never polled: they are not used, but for a boxed future, whose copies all point
 /// to the one that counts.
 fn root(stop: &Stop, run: &[Frame]) -> Driven {
-    let future = argument(run, "F");
+    let future = argument(run);
     let place = future.as_ref().and_then(|future| {
         let pinned = || run.iter().find_map(|frame| each_variable(stop, frame, &|ty| is_pin_of(ty, future)));
         let boxed = future.path().starts_with("core::pin::Pin<alloc::boxed::Box<");

@@ -34,6 +34,8 @@ pub enum RuntimeKind {
     FuturesLocalPool,
     /// `futures`' pool of threads.
     FuturesThreadPool,
+    /// None: threads that drive a future themselves, with a `block_on` that needs no executor.
+    BlockOn,
     /// An executor that weft does not know: its tasks are found by what futures look like, as well as that goes.
     Unknown,
 }
@@ -48,6 +50,7 @@ impl RuntimeKind {
             Self::Smol => "smol",
             Self::FuturesLocalPool => "futures-local-pool",
             Self::FuturesThreadPool => "futures-thread-pool",
+            Self::BlockOn => "block-on",
             Self::Unknown => "unknown",
         }
     }

@@ -17,6 +17,7 @@ use super::heap::{Owner, search};
 use super::outcome::Outcome;
 use super::scheduler::Scheduler;
 use super::state::TaskState;
+use crate::heap::Heap;
 use crate::listing::EntryFuture;
 use crate::roster::{Executor, Found, Inside, Progress, Roster};
 
@@ -161,7 +162,7 @@ impl<'a> Tokio<'a> {
 }
 
 impl Executor for Tokio<'_> {
-    fn roster(&mut self) -> Roster {
+    fn roster(&mut self, _heap: &Heap) -> Roster {
         let mut roster = Roster::default();
         let each = self.contexts.iter();
         roster.threads.extend(each.map(|context| Inside {
