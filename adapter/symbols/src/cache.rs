@@ -11,6 +11,7 @@ use rustc_hash::FxBuildHasher;
 use crate::DieOffset;
 use crate::detail::Detail;
 use crate::functions::{CodeTable, Function, KeptFrame};
+use crate::programs::RawRow;
 use crate::scopes::Scopes;
 use crate::types::TypeInfo;
 use crate::units::UnitIndex;
@@ -32,6 +33,13 @@ impl<K, V> Default for Memo<K, V> {
 }
 
 impl<K: Hash + Eq + Copy + Into<usize>, V: Clone> Memo<K, V> {
+    /// Whether the value of a key is known.
+    pub(crate) fn knows(&self, key: K) -> bool {
+        let number: usize = key.into();
+        let shard = self.shards.get((number ^ (number >> 4)) % SHARDS);
+        shard.is_some_and(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&key))
+    }
+
     /// The value of a key, worked out by `make` if it is not there. No lock is held meanwhile: two threads may work out
     /// the same value, and the first one counts.
     pub(crate) fn get_or_make(&self, key: K, make: impl FnOnce() -> V) -> V {
@@ -103,6 +111,8 @@ pub(crate) struct Cache {
     pub(crate) details: Memo<UnitIndex, Detail>,
     /// Functions, by address.
     pub(crate) frames: Recent<Arc<[KeptFrame]>>,
+    /// Rows of line programs, by an address they cover.
+    pub(crate) rows: Recent<Option<RawRow>>,
     /// How to unwind, by address; `None`: nothing is said about it.
     pub(crate) rules: Recent<Option<Arc<Rule>>>,
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use weft_memory::FileAddr;
 
 use crate::dies::{DieReader, Entry, Visit, origins};
+use crate::scopes::{Scopes, Scoping};
+use crate::skim::{Met, skim};
 use crate::units::UnitIndex;
 use crate::wrappers::PathFacts;
 use crate::{DieOffset, FunctionEntry, Image, SourceLine, SymbolError, Type, TypeKind, naming};
@@ -146,25 +148,44 @@ pub(crate) struct CodeTable {
 }
 
 impl CodeTable {
-    fn read(image: &Image, unit: UnitIndex) -> Result<Self, SymbolError> {
+    /// Reads the unit, and gives its scopes on the way: whoever asks for a function will ask what it is called.
+    fn read(image: &Image, unit: UnitIndex) -> Result<(Self, Scopes), SymbolError> {
         let reader = DieReader::of_unit(image, unit)?;
+        let (mut functions, mut scoping) = (Vec::new(), Scoping::default());
+        // What lies in a function at this depth is its own.
+        let mut inside = None;
+        let meet = |met: Met<'_>| {
+            scoping.meet(&met);
+            let Met::Die(die, depth, kind) = met else { return };
+            if inside.is_some_and(|function| depth > function) {
+                return;
+            }
+            let is_function = kind.tag == gimli::DW_TAG_subprogram;
+            inside = is_function.then_some(depth);
+            if is_function && kind.has_code {
+                functions.push(die);
+            }
+        };
+        skim(reader.unit(), meet).map_err(|error| reader.broken(error))?;
         let mut rows = Vec::new();
-        let root = reader.unit().header.root_offset();
-        reader.walk(
-            root,
-            |tag| tag == gimli::DW_TAG_subprogram,
-            |entry, _| {
-                // A function whose ranges are broken has no code here; the others keep theirs.
-                let ranges = reader.ranges(entry).unwrap_or_default();
-                if let Some(die) = reader.die_of(entry) {
-                    rows.extend(ranges.iter().map(|range| (range.start.raw(), range.end.raw(), die)));
-                }
-                Ok(Visit::Past)
-            },
-        )?;
+        for function in functions {
+            let entry = reader.entry(function)?;
+            // A function whose ranges are broken has no code here; the others keep theirs.
+            let ranges = reader.ranges(&entry).unwrap_or_default();
+            if let Some(die) = reader.absolute(function) {
+                rows.extend(ranges.iter().map(|range| (range.start.raw(), range.end.raw(), die)));
+            }
+        }
         rows.sort_unstable();
         rows.shrink_to_fit();
-        Ok(Self { rows })
+        Ok((Self { rows }, scoping.done()))
+    }
+
+    /// Where the function's code begins that covers an address.
+    fn begin(&self, pc: FileAddr) -> Option<FileAddr> {
+        let behind = self.rows.partition_point(|(low, ..)| *low <= pc.raw());
+        let (low, high, _) = *self.rows.get(behind.checked_sub(1)?)?;
+        (pc.raw() < high).then_some(FileAddr::new(low))
     }
 
     /// The function that covers an address. Of functions that the linker folded into one, the first in the file.
@@ -244,12 +265,20 @@ impl Image {
 
     fn code_table(&self, unit: UnitIndex) -> Option<Arc<CodeTable>> {
         self.cache().code.get_or_make(unit, || match CodeTable::read(self, unit) {
-            Ok(table) => Some(Arc::new(table)),
+            Ok((table, scopes)) => {
+                self.keep_scopes(unit, scopes);
+                Some(Arc::new(table))
+            }
             Err(error) => {
                 tracing::debug!(%error, unit, "functions of a unit cannot be read");
                 None
             }
         })
+    }
+
+    /// Where the code begins of the concrete function that covers an address of a unit.
+    pub(crate) fn code_begin(&self, unit: UnitIndex, pc: FileAddr) -> Option<FileAddr> {
+        self.code_table(unit)?.begin(pc)
     }
 
     /// The DIE of the concrete function that covers an address.

@@ -1,14 +1,17 @@
 //! Lines to addresses and back.
 
+use std::borrow::Borrow;
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::FileAddr;
 
-use crate::programs::{RawRow, program_at};
+use crate::programs::{ProgramPlace, RawRow, program_at};
 use crate::sources::SourceFiles;
 use crate::units::UnitIndex;
 use crate::{Image, SymbolError};
@@ -64,7 +67,7 @@ pub(crate) struct LineCache {
     /// Source files of a unit by number.
     files: Mutex<FxHashMap<UnitIndex, Arc<UnitFiles>>>,
     /// Paths, each kept once: units share most of their files.
-    paths: Mutex<FxHashSet<Arc<Path>>>,
+    paths: Mutex<FxHashSet<KnownPath>>,
     /// Decoded programs, the most recently used last.
     programs: Mutex<VecDeque<(UnitIndex, Arc<Decoded>)>>,
     /// What paths mean that were asked for.
@@ -87,6 +90,31 @@ impl LineCache {
     }
 }
 
+/// A path as its bytes, which are equal more quickly than its components.
+#[derive(Debug)]
+struct KnownPath(Arc<Path>);
+
+impl Borrow<[u8]> for KnownPath {
+    fn borrow(&self) -> &[u8] {
+        self.0.as_os_str().as_bytes()
+    }
+}
+
+impl PartialEq for KnownPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_os_str() == other.0.as_os_str()
+    }
+}
+
+impl Eq for KnownPath {}
+
+impl Hash for KnownPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let bytes: &[u8] = self.borrow();
+        bytes.hash(state);
+    }
+}
+
 type UnitFiles = FxHashMap<u64, Arc<Path>>;
 
 /// Paths whose meaning is remembered.
@@ -99,10 +127,33 @@ impl Image {
     /// The source line of an address.
     pub fn line_at(&self, address: FileAddr) -> Result<Option<SourceLine>, SymbolError> {
         let Some(unit) = self.unit_at(address) else { return Ok(None) };
-        let program = self.decoded(unit)?;
-        let next = program.rows.partition_point(|row| row.address <= address.raw());
-        let row = next.checked_sub(1).and_then(|index| program.rows.get(index)).filter(|row| !row.end_sequence);
-        Ok(row.and_then(|row| self.source_of(unit, row)))
+        let row = self.cache().rows.get_or_try(address.raw(), || self.row_at(unit, address))?;
+        Ok(row.and_then(|row| self.source_of(unit, &row)))
+    }
+
+    /// The row that covers an address of a unit.
+    fn row_at(&self, unit: UnitIndex, address: FileAddr) -> Result<Option<RawRow>, SymbolError> {
+        let covering = |rows: &[RawRow]| {
+            let next = rows.partition_point(|row| row.address <= address.raw());
+            next.checked_sub(1).and_then(|index| rows.get(index)).filter(|row| !row.end_sequence).copied()
+        };
+        if !self.is_decoded(unit)
+            && let Some(begin) = self.code_begin(unit, address)
+            && let Some(program) = self.program_of(unit)?
+            && let Some(row) = self.sequence_at(program, begin.raw()).and_then(|sequence| covering(&sequence))
+        {
+            return Ok(Some(row));
+        }
+        Ok(covering(&self.decoded(unit)?.rows))
+    }
+
+    fn is_decoded(&self, unit: UnitIndex) -> bool {
+        lock(&self.line_cache().programs).iter().any(|(known, _)| *known == unit)
+    }
+
+    fn program_of(&self, unit: UnitIndex) -> Result<Option<ProgramPlace>, SymbolError> {
+        let program = self.unit_root(unit)?.line_program;
+        Ok(program.and_then(|program| program_at(self.sections(), program.0)))
     }
 
     /// All rows in a range of addresses, by address; line-0 rows included.
@@ -145,11 +196,11 @@ impl Image {
         }
         let read = self.read_unit_files(unit);
         let mut paths = lock(&cache.paths);
-        let mut intern = |path: PathBuf| match paths.get(path.as_path()) {
-            Some(known) => known.clone(),
+        let mut intern = |path: PathBuf| match paths.get(path.as_os_str().as_bytes()) {
+            Some(known) => known.0.clone(),
             None => {
                 let path: Arc<Path> = Arc::from(path);
-                paths.insert(path.clone());
+                paths.insert(KnownPath(path.clone()));
                 path
             }
         };
@@ -187,7 +238,7 @@ impl Image {
     }
 
     fn decode(&self, unit: UnitIndex) -> Result<Decoded, SymbolError> {
-        let place = self.unit_root(unit)?.line_program.and_then(|program| program_at(self.sections(), program.0));
+        let place = self.program_of(unit)?;
         let mut sequences: Vec<Vec<RawRow>> = Vec::new();
         if let Some(place) = place {
             self.walk_sequences(place, |sequence| sequences.push(sequence.to_vec()))?;

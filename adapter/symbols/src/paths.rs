@@ -10,11 +10,22 @@ const RUST_SRC: &str = "lib/rustlib/src/rust/library";
 
 /// Joins and cleans a path lexically: `.` and doubled slashes go, `..` takes a component with it.
 pub(crate) fn join(parts: &[&[u8]]) -> PathBuf {
-    let mut joined = PathBuf::new();
-    for part in parts {
-        joined.push(bytes_to_path(part));
+    use std::os::unix::ffi::OsStringExt;
+    let mut joined: Vec<u8> =
+        Vec::with_capacity(parts.iter().fold(0, |sum, part| sum.saturating_add(part.len()).saturating_add(1)));
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        if part.starts_with(b"/") {
+            joined.clear();
+        } else if !joined.is_empty() && !joined.ends_with(b"/") {
+            joined.push(b'/');
+        }
+        joined.extend_from_slice(part);
     }
-    clean(&joined)
+    let is_clean = |path: &[u8]| {
+        let relative = path.strip_prefix(b"/").unwrap_or(path);
+        relative.split(|byte| *byte == b'/').all(|component| !matches!(component, b"" | b"." | b".."))
+    };
+    if is_clean(&joined) { PathBuf::from(std::ffi::OsString::from_vec(joined)) } else { clean(bytes_to_path(&joined)) }
 }
 
 pub(crate) fn bytes_to_path(bytes: &[u8]) -> &Path {

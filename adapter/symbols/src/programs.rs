@@ -1,5 +1,6 @@
 //! Line programs: their headers, found without touching the mapping, and their rows.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -160,16 +161,33 @@ impl Image {
 
     /// Directory and name of a file, without the unit's directory.
     fn file_tail(&self, file: &FileName, root: Option<&Root>) -> Option<PathBuf> {
-        let name = self.read_string(root, &file.name)?;
-        let directory = file.directory.as_ref().and_then(|directory| self.read_string(root, directory));
-        Some(paths::join(&[directory.as_deref().unwrap_or_default(), &name]))
+        let name = self.bytes_of(root, &file.name)?;
+        let directory = file.directory.as_ref().and_then(|directory| self.bytes_of(root, directory));
+        Some(paths::join(&[&directory.unwrap_or_default(), &name]))
     }
 
     fn in_directory(&self, root: Option<&Root>, file: &FileName) -> PathBuf {
-        use std::os::unix::ffi::OsStrExt;
-        let tail = self.file_tail(file, root).unwrap_or_default();
-        let directory = root.and_then(|root| self.read_string(Some(root), root.directory.as_ref()?));
-        paths::join(&[directory.as_deref().unwrap_or_default(), tail.as_os_str().as_bytes()])
+        let directory = root.map(|root| self.directory_of(root)).unwrap_or_default();
+        self.file_path(root, &directory, file)
+    }
+
+    /// The path of a file of a unit that was compiled in a directory.
+    fn file_path(&self, root: Option<&Root>, compiled_in: &[u8], file: &FileName) -> PathBuf {
+        let Some(name) = self.bytes_of(root, &file.name) else { return paths::join(&[compiled_in]) };
+        let directory = file.directory.as_ref().and_then(|directory| self.bytes_of(root, directory));
+        paths::join(&[compiled_in, &directory.unwrap_or_default(), &name])
+    }
+
+    fn bytes_of<'a>(&self, root: Option<&Root>, string: &'a StringRef) -> Option<Cow<'a, [u8]>> {
+        match string {
+            StringRef::Inline(bytes) => Some(Cow::Borrowed(bytes)),
+            elsewhere => self.read_string(root, elsewhere).map(Cow::Owned),
+        }
+    }
+
+    /// Where a unit was compiled.
+    fn directory_of(&self, root: &Root) -> Vec<u8> {
+        root.directory.as_ref().and_then(|directory| self.read_string(Some(root), directory)).unwrap_or_default()
     }
 
     fn root_of_program(&self, offset: usize) -> Option<Arc<Root>> {
@@ -212,7 +230,8 @@ impl Image {
             sections.read_into(SectionId::DebugLine, place.offset, header, &mut bytes);
         }
         let files = parse_files(&mut bytes).unwrap_or_default();
-        files.iter().map(|file| (file.number, self.in_directory(Some(&root), file))).collect()
+        let directory = self.directory_of(&root);
+        files.iter().map(|file| (file.number, self.file_path(Some(&root), &directory, file))).collect()
     }
 
     /// Runs a line program and hands its live sequences to `each`: rows in order of address, the last of which ends the
@@ -242,6 +261,58 @@ impl Image {
         }
         Ok(())
     }
+}
+
+/// `DW_LNE_set_address` with an address of eight bytes, before the address.
+const SET_ADDRESS: [u8; 3] = [0, 9, 2];
+/// `DW_LNE_end_sequence`.
+const END_SEQUENCE: [u8; 3] = [0, 1, 1];
+
+impl Image {
+    /// The only sequence of a program that begins at an address, found by the bytes that set it: the rest, which may be a
+    /// hundred times as much, is not run. None if that does not lead to one: then all of them have to be looked at.
+    pub(crate) fn sequence_at(&self, place: ProgramPlace, begin: u64) -> Option<Vec<RawRow>> {
+        let mut bytes = Vec::new();
+        self.sections().read_into(SectionId::DebugLine, place.offset, place.length, &mut bytes);
+        let header = Preamble::parse(&bytes)?.header;
+        let code = bytes.get(header..)?;
+        let mut pattern = SET_ADDRESS.to_vec();
+        pattern.extend(begin.to_le_bytes());
+        let mut hits = memmem::find_iter(code, &pattern);
+        let hit = hits.next().filter(|_| hits.next().is_none())?;
+        // Before the address are columns and files, which cannot look like the end of the sequence before.
+        let start =
+            memmem::rfind(code.get(..hit)?, &END_SEQUENCE).map_or(0, |end| end.saturating_add(END_SEQUENCE.len()));
+        bytes.drain(header..header.checked_add(start)?);
+        relength(&mut bytes)?;
+        let section = gimli::DebugLine::new(&bytes, LittleEndian);
+        let mut rows = section.program(DebugLineOffset(0), 8, None, None).ok()?.rows();
+        let mut sequence: Vec<RawRow> = Vec::new();
+        while let Some((_, row)) = rows.next_row().ok()? {
+            sequence.push(RawRow::new(row));
+            if row.end_sequence() {
+                let is_it = sequence.first().is_some_and(|first| first.address == begin);
+                return (is_it && sequence.is_sorted_by_key(|row| row.address)).then_some(sequence);
+            }
+            if sequence.len() >= MAX_SEQUENCE {
+                return None;
+            }
+        }
+        None
+    }
+}
+
+/// Sets the length that a program states to what it has.
+fn relength(program: &mut [u8]) -> Option<()> {
+    let is_64_bit = program.first_chunk::<4>()? == &[0xff; 4];
+    if is_64_bit {
+        let length = u64::try_from(program.len().checked_sub(12)?).ok()?;
+        program.get_mut(4..12)?.copy_from_slice(&length.to_le_bytes());
+    } else {
+        let length = u32::try_from(program.len().checked_sub(4)?).ok()?;
+        program.get_mut(..4)?.copy_from_slice(&length.to_le_bytes());
+    }
+    Some(())
 }
 
 /// The place of the program that begins at an offset of a file's `.debug_line`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gimli::UnitOffset;
 
 use crate::dies::{DieReader, Entry, origins};
+use crate::skim::{Met, skim};
 use crate::units::UnitIndex;
 use crate::{DieOffset, Image, SymbolError};
 
@@ -40,35 +41,50 @@ fn is_scope(tag: gimli::DwTag) -> bool {
     )
 }
 
-impl Scopes {
-    /// One walk over the unit; attributes are skipped, not read.
-    fn read(reader: &DieReader<'_>) -> gimli::Result<Self> {
-        let mut list: Vec<Scope> = Vec::new();
-        // Open scopes with the depth of their children.
-        let mut open: Vec<(u32, isize)> = Vec::new();
-        let mut entries = reader.unit().entries_raw(None)?;
-        while !entries.is_empty() {
-            let (offset, depth) = (entries.next_offset(), entries.next_depth());
-            let abbreviation = entries.read_abbreviation()?;
-            if let Some(abbreviation) = abbreviation {
-                entries.skip_attributes(abbreviation.attributes())?;
-                if abbreviation.has_children() && is_scope(abbreviation.tag()) {
-                    let (Ok(start), Ok(index)) = (u32::try_from(offset.0), u32::try_from(list.len())) else { break };
-                    let parent = open.last().map(|(index, _)| *index);
-                    list.push(Scope { start, end: u32::MAX, parent });
-                    open.push((index, depth.saturating_add(1)));
-                }
-            } else {
-                let end = u32::try_from(entries.next_offset().0).unwrap_or(u32::MAX);
-                while let Some((index, _)) = open.pop_if(|(_, inner)| *inner >= depth) {
-                    if let Some(scope) = list.get_mut(index as usize) {
+/// The scopes of a unit, while it is walked over.
+#[derive(Default)]
+pub(crate) struct Scoping {
+    list: Vec<Scope>,
+    /// Open scopes with the depth of their children.
+    open: Vec<(u32, isize)>,
+}
+
+impl Scoping {
+    /// Takes note of what the walk meets.
+    #[inline]
+    pub(crate) fn meet(&mut self, met: &Met<'_>) {
+        match *met {
+            Met::Die(die, depth, kind) if kind.has_children && is_scope(kind.tag) => {
+                let (Ok(start), Ok(index)) = (u32::try_from(die.0), u32::try_from(self.list.len())) else { return };
+                let parent = self.open.last().map(|(index, _)| *index);
+                self.list.push(Scope { start, end: u32::MAX, parent });
+                self.open.push((index, depth.saturating_add(1)));
+            }
+            Met::Die(..) => {}
+            Met::End(end, depth) => {
+                let end = u32::try_from(end.0).unwrap_or(u32::MAX);
+                while let Some((index, _)) = self.open.pop_if(|(_, inner)| *inner >= depth) {
+                    if let Some(scope) = self.list.get_mut(index as usize) {
                         scope.end = end;
                     }
                 }
             }
         }
-        list.shrink_to_fit();
-        Ok(Self { list })
+    }
+
+    /// The unit is over.
+    pub(crate) fn done(mut self) -> Scopes {
+        self.list.shrink_to_fit();
+        Scopes { list: self.list }
+    }
+}
+
+impl Scopes {
+    /// One walk over the unit.
+    fn read(reader: &DieReader<'_>) -> gimli::Result<Self> {
+        let mut scoping = Scoping::default();
+        skim(reader.unit(), |met| scoping.meet(&met))?;
+        Ok(scoping.done())
     }
 
     /// The scopes around a DIE, innermost first, the DIE itself left out.
@@ -90,6 +106,11 @@ impl Scopes {
 }
 
 impl Image {
+    /// Keeps the scopes of a unit that was walked over for something else.
+    pub(crate) fn keep_scopes(&self, unit: UnitIndex, scopes: Scopes) {
+        self.cache().scopes.get_or_make(unit, || Some(Arc::new(scopes)));
+    }
+
     fn scopes(&self, unit: UnitIndex) -> Option<Arc<Scopes>> {
         self.cache().scopes.get_or_make(unit, || {
             let reader = DieReader::of_unit(self, unit).ok()?;

@@ -10,6 +10,7 @@ use support::{
     COMPRESSED, DEBUG, DEBUG_DWARF_5, LINES_ONLY, OPTIMISED, OPTIMISED_DWARF_5, PACKED, PACKED_DWARF_5, UNPACKED,
     UNPACKED_DWARF_5, image, line, source,
 };
+use weft_memory::FileAddr;
 use weft_symbols::{Image, LineMatch};
 
 const UNOPTIMISED: [&[&str]; 5] = [DEBUG, DEBUG_DWARF_5, COMPRESSED, PACKED, UNPACKED_DWARF_5];
@@ -146,7 +147,7 @@ fn rows_cover_a_function_without_gaps() {
 fn addresses_without_code_have_no_line() {
     let image = image(DEBUG);
     for address in [0, 1, u64::MAX] {
-        let address = weft_memory::FileAddr::new(address);
+        let address = FileAddr::new(address);
         assert_eq!(image.line_at(address).unwrap(), None);
         assert_eq!(image.rows_in(address..address).unwrap(), []);
     }
@@ -214,4 +215,21 @@ fn large_programs_are_read_too() {
     let found = image.find_line(Path::new(file!()), here).unwrap().unwrap();
     assert_eq!(found.line, here);
     assert!(found.file.ends_with(file!()), "{:?}", found.file);
+}
+
+/// One line is found by running one function's part of a line program, many by running all of it.
+#[test]
+fn one_line_is_what_the_whole_program_says() {
+    for flags in ALL {
+        let (one, all) = (image(flags), image(flags));
+        let code = one.segments().iter().find(|segment| segment.executable).unwrap().addresses.clone();
+        let mut asked = 0;
+        for address in (code.start.raw()..code.end.raw()).step_by(61).take(3000).map(FileAddr::new) {
+            let rows = all.rows_in(address..address.checked_add(1).unwrap()).unwrap();
+            let row = rows.into_iter().rfind(|row| row.address <= address && address < row.end);
+            assert_eq!(one.line_at(address).unwrap(), row.map(|row| row.source), "{address} {flags:?}");
+            asked += 1;
+        }
+        assert!(asked > 1000, "{flags:?}");
+    }
 }

@@ -1,9 +1,10 @@
 //! A thread's physical stack: from frame to caller, with inlined copies as frames of their own.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use weft_memory::{FileAddr, MemAddr, Registers};
-use weft_symbols::{CallerFrame, CodeFrame, Found, SourceLine};
+use weft_symbols::{CallerFrame, CodeFrame, Found, Image, SourceLine};
 
 use crate::Stop;
 use crate::stacks::lock;
@@ -91,9 +92,12 @@ pub fn frames(stop: &Stop, tid: i32, limit: usize) -> FrameWalk {
 /// The same, but for what every stack begins with in the C library, if its debug information lies packed in a file and
 /// nobody has asked for it so far: unpacking it takes longer than all the rest. See [`WalkEnd::Foot`].
 pub fn frames_above_foot(stop: &Stop, tid: i32, limit: usize) -> FrameWalk {
-    let foot = Cursor::innermost(stop, tid).and_then(|innermost| innermost.foot(stop));
+    let ahead = Cursor::innermost(stop, tid).map(|innermost| innermost.look_ahead(stop)).unwrap_or_default();
+    for (image, addresses) in &ahead.code {
+        image.read_together(addresses);
+    }
     let mut frames = Vec::new();
-    let end = walk(stop, tid, &(0..limit.min(MAX_FRAMES)), foot, &mut frames);
+    let end = walk(stop, tid, &(0..limit.min(MAX_FRAMES)), ahead.foot, &mut frames);
     FrameWalk { frames, end }
 }
 
@@ -160,6 +164,25 @@ impl Walked {
     }
 }
 
+/// What a stack has in front of who walks it.
+#[derive(Default)]
+struct Ahead {
+    /// Where the outer end begins that is nothing but the C library's and what has no debug information: its first frame of
+    /// the C library, if that one's debug information is packed.
+    foot: Option<Registers>,
+    /// The code of its frames, by file.
+    code: Vec<(Arc<Image>, Vec<FileAddr>)>,
+}
+
+impl Ahead {
+    fn add(&mut self, image: &Arc<Image>, address: FileAddr) {
+        match self.code.iter_mut().find(|(known, _)| Arc::ptr_eq(known, image)) {
+            Some((_, addresses)) => addresses.push(address),
+            None => self.code.push((Arc::clone(image), vec![address])),
+        }
+    }
+}
+
 /// A place in a walk along a thread's stack: the next frame.
 #[derive(Clone, Debug)]
 struct Cursor {
@@ -181,28 +204,29 @@ impl Cursor {
         Some(Self { tid, index: 0, registers, is_return_address: false, found: Found::Rules, below: None, signals: 0 })
     }
 
-    /// The outer end of the stack that is nothing but the C library's and what has no debug information, from the first frame
-    /// of the C library on whose debug information is packed. None if there is no such end nearby.
-    fn foot(mut self, stop: &Stop) -> Option<Registers> {
-        let mut foot = None;
+    /// Walks the stack without asking what its functions are called.
+    fn look_ahead(mut self, stop: &Stop) -> Ahead {
+        let mut ahead = Ahead::default();
         for _ in 0..MAX_BARE {
             let pc = self.registers.pc();
             let code = stop.modules.to_file(if self.is_return_address { pc.offset(-1) } else { pc });
             match code {
                 Some((module, _)) if module.image.is_system_runtime() && module.image.to_inflate() > 0 => {
-                    foot = foot.or(Some(self.registers));
+                    ahead.foot = ahead.foot.or(Some(self.registers));
                 }
-                Some((module, address)) if module.image.has_unit_at(address) => foot = None,
+                Some((module, address)) if module.image.has_unit_at(address) => {
+                    ahead.foot = None;
+                    ahead.add(&module.image, address);
+                }
                 _ => {}
             }
-            let Ok(Some(caller)) = stop.modules.caller(&self.registers, self.is_return_address, &*stop.memory) else {
-                return foot;
-            };
+            let caller = stop.modules.caller(&self.registers, self.is_return_address, &*stop.memory);
+            let Ok(Some(caller)) = caller else { return ahead };
             if self.move_to(&caller).is_some() {
-                return foot;
+                return ahead;
             }
         }
-        None
+        Ahead { foot: None, ..ahead }
     }
 
     /// Adds the frames at this place that are wanted and goes on to the caller; says why if there is none.

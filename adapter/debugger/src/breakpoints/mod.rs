@@ -213,6 +213,12 @@ impl Breakpoints {
         before != breakpoint.objection
     }
 
+    /// Where breakpoints lie in a file.
+    pub(crate) fn places_in(&self, image: &Arc<Image>) -> impl Iterator<Item = FileAddr> {
+        let all = self.list.iter().flat_map(|breakpoint| &breakpoint.locations);
+        all.filter(|(own, _)| Arc::ptr_eq(own, image)).map(|(_, address)| *address)
+    }
+
     /// Every address that must have a trap, with those whom it is for, in the order they were set.
     pub(crate) fn owners(&self, modules: &Modules) -> BTreeMap<MemAddr, Vec<Owner>> {
         let mut owners: BTreeMap<MemAddr, Vec<Owner>> = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! The engine thread: one debuggee, a closed set of inputs, one place that decides when it runs.
 
 mod attached;
+mod background;
 mod deliveries;
 mod events;
 mod forks;
@@ -16,7 +17,7 @@ mod writes;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use weft_memory::MemAddr;
@@ -37,12 +38,6 @@ use crate::{
     AttachSpec, Console, EndKind, Event, FunctionSpec, ImageCache, InstructionSpec, LaunchSpec, LineSpec, Reason,
     Refused, Settings, Stream, entry, images::open_program,
 };
-
-/// How long a program that was let run has the processors to itself before names are read in the background. Most first
-/// stops come sooner.
-const HEAD_START: Duration = Duration::from_millis(100);
-/// For how long after its first stop they are left to those who show it.
-const FIRST_LOOK: Duration = Duration::from_millis(50);
 
 /// How a debuggee comes to be.
 pub(crate) enum Start {
@@ -336,7 +331,7 @@ impl Engine {
             return reply.send(Err(Refused::Stopped));
         }
         reply.send(Ok(()));
-        self.index_in_background();
+        self.read_ahead();
         if stop_on_entry && !self.launched {
             let pid = self.tracee.pid();
             return self.report(pid, Reason::Entry);
@@ -351,29 +346,6 @@ impl Engine {
         self.tracee.arm();
         self.go_on();
         self.admit_job_stop();
-    }
-
-    /// Names are wanted as soon as somebody asks for tasks. Neither a first stop nor showing it shares the processors with
-    /// whoever reads them; who cannot do without them has them read at once.
-    fn index_in_background(&mut self) {
-        let Some(image) = self.modules.iter().next().map(|module| module.image.clone()) else { return };
-        let (stopped, stops) = channel();
-        self.stops = Some(stopped);
-        let body = move || {
-            let mut waited = stops.recv_timeout(HEAD_START);
-            if waited.is_ok() {
-                waited = stops.recv_timeout(FIRST_LOOK);
-            }
-            if waited == Err(RecvTimeoutError::Disconnected) {
-                return tracing::debug!("the program is gone before its names were wanted");
-            }
-            if let Err(cancelled) = image.index() {
-                tracing::debug!(%cancelled, "names are read when they are asked for");
-            }
-        };
-        if let Err(error) = std::thread::Builder::new().name("index".to_owned()).spawn(body) {
-            tracing::debug!(%error, "names are indexed when they are asked for");
-        }
     }
 
     fn on_glance(&mut self, look: Look, reply: Reply<Duration>) {

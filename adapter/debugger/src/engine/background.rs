@@ -1,0 +1,61 @@
+//! What is read of the program before anybody asks, on a thread of its own.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use weft_memory::FileAddr;
+use weft_symbols::Image;
+
+use super::Engine;
+
+/// How long a program that was let run has the processors to itself before names are read. Most first stops come sooner.
+const HEAD_START: Duration = Duration::from_millis(100);
+/// For how long after its first stop they are left to those who show it.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+/// Places of breakpoints that are looked at.
+const MOST_PLACES: usize = 16;
+/// In the mangled name of the function that calls the user's `main`, with which the stacks of a Rust program's first
+/// thread begin. Its unit is that of the whole standard library.
+const RUST_BEGIN: &str = "18lang_start_internal";
+
+impl Engine {
+    /// Reads what the first stack will show, as far as one can tell, and then all names.
+    pub(super) fn read_ahead(&mut self) {
+        let Some(image) = self.modules.iter().next().map(|module| module.image.clone()) else { return };
+        let places: Vec<FileAddr> = self.breakpoints.places_in(&image).take(MOST_PLACES).collect();
+        let (stopped, stops) = channel();
+        self.stops = Some(stopped);
+        let body = move || {
+            read_functions(&image, places);
+            index(&image, &stops);
+        };
+        if let Err(error) = std::thread::Builder::new().name("index".to_owned()).spawn(body) {
+            tracing::debug!(%error, "names are indexed when they are asked for");
+        }
+    }
+}
+
+/// The functions that breakpoints are in, and those in which a program begins.
+fn read_functions(image: &Arc<Image>, places: Vec<FileAddr>) {
+    let begins = image.symbols_containing(RUST_BEGIN).into_iter().map(|symbol| symbol.address);
+    for address in begins.take(1).chain(places) {
+        // Who asks for it will be told of what cannot be read.
+        let _ = (image.frames_at(address), image.line_at(address));
+    }
+}
+
+/// Names are wanted as soon as somebody asks for tasks. Neither a first stop nor showing it shares the processors with whoever
+/// reads them; who cannot do without them has them read at once.
+fn index(image: &Arc<Image>, stops: &Receiver<()>) {
+    let mut waited = stops.recv_timeout(HEAD_START);
+    if waited.is_ok() {
+        waited = stops.recv_timeout(FIRST_LOOK);
+    }
+    if waited == Err(RecvTimeoutError::Disconnected) {
+        return tracing::debug!("the program is gone before its names were wanted");
+    }
+    if let Err(cancelled) = image.index() {
+        tracing::debug!(%cancelled, "names are read when they are asked for");
+    }
+}
