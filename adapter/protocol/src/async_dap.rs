@@ -247,6 +247,9 @@ pub struct Frame {
     /// For a boundary: the awaiter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<i64>,
+    /// What a reader should know beyond the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Inward.
     pub children: Vec<Frame>,
 }

@@ -8,9 +8,10 @@ use weft_symbols::Type;
 use weft_tasks::{FrameKind, Location, TaskKey, Wait, WaitKind};
 use weft_values::{Place, Stop, is_user_crate};
 
+use crate::branches::{Group, branch};
 use crate::leaves;
 use crate::listing::Body;
-use crate::names::{base, krate};
+use crate::names::krate;
 use crate::shape::{Alternative, Choice, Coroutine, FIRST_AWAIT, Kind, Part, Shape, Shapes, TypeId, UNRESUMED};
 use crate::waits::Known;
 
@@ -33,18 +34,9 @@ pub(crate) struct Node {
     /// What a leaf waits for.
     pub(crate) wait: Option<Wait>,
     pub(crate) group: Option<Group>,
+    /// What a reader should know beyond the rest, in a few words.
+    pub(crate) note: Option<Arc<str>>,
     pub(crate) children: Vec<Node>,
-}
-
-/// How the futures of a branch count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Group {
-    /// The first that ends wins.
-    Any,
-    /// All must end.
-    All,
-    /// A future and the timer that ends it.
-    Timeout,
 }
 
 /// What a future is at the moment, seen from outside.
@@ -121,6 +113,9 @@ impl<'a> Walk<'a> {
 
     /// A place that is known to be a future being awaited: if nothing is known inside it, it is a leaf itself.
     pub(crate) fn future(&mut self, ty: &Type, address: MemAddr, depth: usize) -> Vec<Node> {
+        if self.visited.contains(&(address, TypeId::of(ty))) {
+            return Vec::new();
+        }
         let shape = self.shapes.of(ty);
         let nodes = match &shape.kind {
             // A reference in this position is a future of its own, whoever wrote its target.
@@ -178,6 +173,7 @@ impl<'a> Walk<'a> {
                 let nodes = self.unordered(set, address, depth);
                 vec![branch("FuturesUnordered", Group::All, nodes)]
             }
+            Kind::Macro(made) => self.made_by_macro(made, address, depth),
             Kind::JoinSet(set) => {
                 let nodes = self.join_set(set, address);
                 vec![branch("JoinSet", Group::All, nodes)]
@@ -224,6 +220,7 @@ impl<'a> Walk<'a> {
             body: Some(Body::Suspended(Place::new(shape.ty.clone(), address))),
             wait: None,
             group: None,
+            note: (state == UNRESUMED && !self.around.is_empty()).then(|| Arc::from("never polled")),
             children,
         }]
     }
@@ -263,7 +260,6 @@ impl<'a> Walk<'a> {
     }
 
     fn unordered(&mut self, set: &leaves::Unordered, address: MemAddr, depth: usize) -> Vec<Node> {
-        let shape = self.shapes.of(&set.slot.1);
         let mut nodes = Vec::new();
         let mut seen = FxHashSet::default();
         let mut next = self.pointer(at(address, set.head));
@@ -271,9 +267,13 @@ impl<'a> Walk<'a> {
             if !seen.insert(node) || nodes.len() as u64 >= MAX_ELEMENTS {
                 break;
             }
-            nodes.extend(self.shape(&shape, at(node, set.slot.0), depth));
+            if let Some((ty, place)) = self.live(&set.slot.1, at(node, set.slot.0)) {
+                nodes.extend(self.future(&ty, place, depth));
+            }
             next = self.pointer(at(node, set.next));
         }
+        // The newest was pushed in front.
+        nodes.reverse();
         nodes
     }
 
@@ -294,29 +294,6 @@ impl<'a> Walk<'a> {
             }
         }
         nodes
-    }
-
-    /// What a struct makes of the futures in it: a wrapper passes its one future on, several are a branch.
-    fn combined(&self, ty: &Type, nodes: Vec<Node>) -> Vec<Node> {
-        if nodes.len() <= 1 {
-            return nodes;
-        }
-        let path = base(ty.path());
-        if path == "tokio::time::timeout::Timeout" {
-            return vec![branch("timeout", Group::Timeout, nodes)];
-        }
-        let (name, group) = match path {
-            "core::future::poll_fn::PollFn" => match poll_fn_macro(ty) {
-                Some(known) => known,
-                None => return vec![branch("poll_fn", Group::Any, nodes)],
-            },
-            _ if krate(path).is_empty() || path.contains('{') => return nodes,
-            _ if path.contains("select") || ["::Or", "::Race"].iter().any(|name| path.ends_with(name)) => {
-                (weft_values::short_type_name(path), Group::Any)
-            }
-            _ => (weft_values::short_type_name(path), Group::All),
-        };
-        vec![branch(&name, group, nodes)]
     }
 
     /// A future of which only the type is known.
@@ -340,20 +317,6 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The macro that made a `PollFn`: both keep their futures in a local, `select!` with a mask of those that are done.
-fn poll_fn_macro(ty: &Type) -> Option<(String, Group)> {
-    let closure = ty.template_argument("F")?;
-    let weft_symbols::TypeKind::Struct { members, .. } = closure.kind() else { return None };
-    let has = |part: &str| members.iter().any(|member| member.name.contains(part));
-    if has("disabled") {
-        Some(("select!".to_owned(), Group::Any))
-    } else if has("rotator") || has("futures") || has("_fut") {
-        Some(("join!".to_owned(), Group::All))
-    } else {
-        None
-    }
-}
-
 pub(crate) fn at(address: MemAddr, offset: u64) -> MemAddr {
     MemAddr::new(address.raw().wrapping_add(offset))
 }
@@ -367,20 +330,8 @@ pub(crate) fn leaf_node(name: Arc<str>, wait: Wait) -> Node {
         body: None,
         wait: Some(wait),
         group: None,
+        note: None,
         children: Vec::new(),
-    }
-}
-
-fn branch(name: &str, group: Group, children: Vec<Node>) -> Node {
-    Node {
-        kind: FrameKind::Branch,
-        name: name.into(),
-        location: None,
-        user_code: false,
-        body: None,
-        wait: None,
-        group: Some(group),
-        children,
     }
 }
 

@@ -16,6 +16,7 @@
 )]
 
 mod await_line;
+mod branches;
 mod chain;
 mod channels;
 mod collect;

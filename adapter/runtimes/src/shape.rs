@@ -13,6 +13,7 @@ use weft_tasks::Location;
 use weft_values::{Stop, is_user_crate};
 
 use crate::await_line::await_line;
+use crate::branches::{Macro, macro_of};
 use crate::executors::runs_others;
 use crate::leaves::{self, Leaf};
 use crate::names::{base, is_file_of, krate, location};
@@ -67,6 +68,8 @@ pub(crate) enum Kind {
     Unordered(leaves::Unordered),
     /// `JoinSet`.
     JoinSet(leaves::JoinSet),
+    /// Branches that a macro refers to.
+    Macro(Macro),
 }
 
 /// A member.
@@ -95,6 +98,8 @@ pub(crate) struct Alternative {
     /// Its members that may hold futures (of a coroutine: all of them), offsets from the start of the whole value.
     pub(crate) parts: Vec<Part>,
     pub(crate) location: Option<Arc<Location>>,
+    /// Where the debug information declares it: in a macro, the macro's own line.
+    pub(crate) written: Option<Arc<Location>>,
     /// `location` stands in for an await that a macro of another crate made.
     pub(crate) by_macro: bool,
 }
@@ -176,6 +181,9 @@ impl Shapes {
         }
         if let Some(leaf) = leaves::leaf(ty) {
             return Kind::Leaf(leaf);
+        }
+        if let Some(made) = macro_of(ty) {
+            return Kind::Macro(made);
         }
         if !self.holds_future(ty) {
             return Kind::Nothing;
@@ -283,9 +291,12 @@ impl Search<'_> {
     }
 }
 
+/// Behind this pointer is what `futures::future::Shared` polls: the one shared pointer that leads to a future.
+const SHARED: &str = "*const alloc::sync::ArcInner<futures_util::future::future::shared::Inner<";
+
 /// Pointers whose holder polls what they point to.
 fn is_owning(path: &str) -> bool {
-    path.starts_with("&mut ") || path.starts_with("alloc::boxed::Box<")
+    path.starts_with("&mut ") || path.starts_with("alloc::boxed::Box<") || path.starts_with(SHARED)
 }
 
 fn names_future(path: &str) -> bool {
@@ -348,11 +359,13 @@ pub(crate) fn choice(ty: &Type, part_of: &VariantPart, wanted: &dyn Fn(&Type) ->
             _ => Vec::new(),
         });
         let moved = |part: Part| Part { offset: part.offset.saturating_add(variant.member.offset), ..part };
+        let written = variant.member.declared.as_ref().map(location);
         Alternative {
             name: variant.member.name.clone(),
             selected_by: variant.discriminants.iter().map(|(low, high)| (low & mask, high & mask)).collect(),
             parts: members.into_iter().filter(|part| wanted(&part.ty)).map(moved).collect(),
-            location: variant.member.declared.as_ref().map(location),
+            location: written.clone(),
+            written,
             by_macro: false,
         }
     };

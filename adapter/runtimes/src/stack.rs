@@ -59,6 +59,7 @@ impl TreeBuilder<'_> {
                 user_code: false,
                 body: None,
                 task: Some(awaiter.task),
+                note: None,
                 children,
             });
         }
@@ -78,6 +79,7 @@ impl TreeBuilder<'_> {
             user_code: node.user_code,
             body,
             task: None,
+            note: node.note.as_deref().map(str::to_owned),
             children: node.children.into_iter().map(|child| self.frame(child)).collect(),
         }
     }
@@ -107,6 +109,7 @@ fn physical_node(frame: &Frame, children: Vec<Node>) -> Node {
         body: Some(Body::Physical(Box::new(frame.clone()))),
         wait: None,
         group: None,
+        note: None,
         children,
     }
 }

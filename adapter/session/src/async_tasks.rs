@@ -193,6 +193,7 @@ impl Tree<'_> {
             line: frame.location.as_ref().map(|location| places.line(location.line)),
             kind: kind(frame.kind),
             task,
+            note: frame.note.clone(),
             children: self.frames(&frame.children, depth.saturating_add(1))?,
         })
     }

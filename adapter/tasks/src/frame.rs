@@ -48,6 +48,8 @@ pub struct Frame {
     pub body: Option<FrameBody>,
     /// For a boundary: the awaiter.
     pub task: Option<crate::TaskKey>,
+    /// What a reader should know beyond the rest, in a few words: which branches are live, that it was never polled.
+    pub note: Option<String>,
     /// What it awaits; several below a branch.
     pub children: Vec<Frame>,
 }
@@ -76,7 +78,16 @@ mod tests {
 
     fn frame(name: &str, line: u32, user_code: bool, children: Vec<Frame>) -> Frame {
         let location = (line > 0).then(|| Arc::new(Location { file: PathBuf::from("/a.rs"), line, column: 0 }));
-        Frame { name: name.into(), location, kind: FrameKind::Await, user_code, body: None, task: None, children }
+        Frame {
+            name: name.into(),
+            location,
+            kind: FrameKind::Await,
+            user_code,
+            body: None,
+            task: None,
+            note: None,
+            children,
+        }
     }
 
     #[test]

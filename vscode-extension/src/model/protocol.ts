@@ -78,6 +78,8 @@ export interface Frame {
   readonly line?: number;
   /** The task a `boundary` names. */
   readonly task?: number;
+  /** What a reader should know beyond the rest: which branches are live, that a future was never polled. */
+  readonly note?: string;
   readonly children: readonly Frame[];
 }
 
@@ -246,10 +248,11 @@ export function decodeStack(value: unknown): readonly Frame[] | undefined {
         name: text(from['name']) ?? '',
         kind: frameKinds.find((known) => known === from['kind']) ?? 'await',
         children: list(from['children']).flatMap((child) => decodeFrame(child, depth + 1)),
-        ...present<{ source: Source; line: number; task: number }>({
+        ...present<{ source: Source; line: number; task: number; note: string }>({
           source: decodeSource(from['source']),
           line: count(from['line']),
           task: count(from['task']),
+          note: text(from['note']),
         }),
       },
     ];

@@ -107,7 +107,7 @@ function frameRow(key: string, frame: Frame, children: readonly Frame[]): FrameR
     kind: 'frame',
     key,
     label,
-    description: place ? shortPlace(place) : '',
+    description: [...(place ? [shortPlace(place)] : []), ...(frame.note === undefined ? [] : [frame.note])].join(' · '),
     tooltip: [label, ...(place ? [longPlace(place)] : []), frameMeaning(frame)],
     frame,
     rows: chainRows(key, children),

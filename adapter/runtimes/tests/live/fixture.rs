@@ -16,6 +16,8 @@ use weft_values::{Clock, Descriptors, Ends, Stacks, Stop, ThreadState};
 pub(crate) enum Profile {
     Debug,
     Release,
+    /// Optimised as a whole.
+    Lto,
 }
 
 pub(crate) const PROFILES: [Profile; 2] = [Profile::Debug, Profile::Release];
@@ -29,11 +31,18 @@ fn folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from).join("debuggees")
 }
 
+/// What is built with each profile but [`Profile::Lto`].
+const PROGRAMS: &[&str] =
+    &["branch_zoo", "current_thread", "odd_futures", "owners", "spawner", "states", "tasks_zoo", "waits_zoo"];
+/// What is built with [`Profile::Lto`] too, which takes its time.
+const LTO_PROGRAMS: &[&str] = &["branch_zoo"];
+
 fn built(profile: Profile) -> &'static Path {
-    static BUILT: [OnceLock<PathBuf>; 2] = [OnceLock::new(), OnceLock::new()];
-    let (cell, name, output) = match profile {
-        Profile::Debug => (&BUILT[0], "dev", "debug"),
-        Profile::Release => (&BUILT[1], "release-debug", "release-debug"),
+    static BUILT: [OnceLock<PathBuf>; 3] = [const { OnceLock::new() }; 3];
+    let (cell, name, output, programs) = match profile {
+        Profile::Debug => (&BUILT[0], "dev", "debug", PROGRAMS),
+        Profile::Release => (&BUILT[1], "release-debug", "release-debug", PROGRAMS),
+        Profile::Lto => (&BUILT[2], "lto-fat", "lto-fat", LTO_PROGRAMS),
     };
     cell.get_or_init(|| {
         fs::create_dir_all(folder()).expect("a folder for debuggees");
@@ -41,9 +50,7 @@ fn built(profile: Profile) -> &'static Path {
         lock.lock().expect("a file can be locked");
         let status = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--locked", "--profile", name])
-            .args(["-p", "spawner", "-p", "tasks_zoo", "-p", "current_thread", "-p", "states", "-p", "odd_futures"])
-            .args(["-p", "owners", "-p", "waits_zoo", "-p", "smol_zoo", "-p", "asyncstd_zoo", "-p", "pools_zoo"])
-            .args(["-p", "own_executor", "-p", "actix_server", "-p", "axum_server"])
+            .args(programs.iter().flat_map(|program| ["-p", program]))
             .current_dir(workspace().join("tests/debuggees"))
             .env("CARGO_TARGET_DIR", folder())
             .env_remove("RUSTFLAGS")
@@ -52,6 +59,23 @@ fn built(profile: Profile) -> &'static Path {
         assert!(status.success(), "the debuggees could not be built");
         folder().join(output)
     })
+}
+
+/// The source files of a program, with the markers (`// BP: marker`) of their lines. One alone on its line is for the line
+/// below it.
+pub(crate) fn markers(program: &str) -> Vec<(PathBuf, u32, String)> {
+    let folder = workspace().join("tests/debuggees").join(program).join("src");
+    let files = fs::read_dir(folder).expect("a folder of sources").map(|entry| entry.expect("an entry").path());
+    let marked = |file: PathBuf| {
+        let text = fs::read_to_string(&file).expect("a source file");
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.into_iter().zip(1_u32..).filter_map(move |(line, number)| {
+            let (code, marker) = line.split_once("// BP: ")?;
+            let number = if code.trim().is_empty() { number + 1 } else { number };
+            Some((file.clone(), number, marker.to_owned()))
+        })
+    };
+    files.flat_map(marked).collect()
 }
 
 /// The line of `// BP: marker` in a program's `main.rs`.

@@ -1,5 +1,6 @@
 //! The tasks of real programs, stopped while they wait.
 
+mod branches;
 mod executors;
 mod fixture;
 mod odd;

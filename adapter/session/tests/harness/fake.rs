@@ -500,6 +500,7 @@ impl Debuggee for Fake {
             user_code: true,
             body,
             task,
+            note: None,
             children,
         };
         let leaf = frame("Sleep", FrameKind::Leaf, None, None, Vec::new());
