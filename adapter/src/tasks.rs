@@ -117,11 +117,11 @@ impl Viewer {
         let rehearsed = if generation == 1 { self.rehearse(Arc::clone(&modules))? } else { Duration::ZERO };
         let begun = Instant::now();
         let mut tracee = Tracee::attach(self.pid).map_err(|error| error.to_string())?;
-        let listing =
-            stop_of(&tracee, modules).map(|stop| self.runtimes.list(&stop)).map_err(|error| error.to_string());
+        let glance =
+            stop_of(&tracee, modules).map(|stop| self.runtimes.glance(&stop)).map_err(|error| error.to_string());
         tracee.detach().map_err(|error| error.to_string())?;
         let stood = begun.elapsed().saturating_add(rehearsed);
-        let mut listing = listing?;
+        let mut listing = self.runtimes.seen(glance?);
         listing.note([format!("stopped for {} ms", stood.as_millis().max(1))]);
         let mut numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
         body(&listing.snapshot, generation, &mut numbering)

@@ -94,8 +94,17 @@ pub fn wait_guarded(pid: i32) {
 
 /// Peak resident memory so far, in KiB.
 pub fn peak_memory(pid: i32) -> Option<u64> {
+    kibibytes(pid, "VmHWM:")
+}
+
+/// Resident memory, in KiB.
+pub fn memory(pid: i32) -> Option<u64> {
+    kibibytes(pid, "VmRSS:")
+}
+
+fn kibibytes(pid: i32, key: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.trim().parse().ok()
+    status.lines().find_map(|line| line.strip_prefix(key))?.trim().strip_suffix(" kB")?.trim().parse().ok()
 }
 
 /// Processes whose parent is this one.

@@ -12,11 +12,15 @@
 )]
 
 mod address;
+mod amortised;
 mod bytes;
+mod copied;
 mod read;
 mod registers;
 
 pub use address::{Bias, FileAddr, MemAddr};
+pub use amortised::Amortised;
 pub use bytes::Bytes;
+pub use copied::Copied;
 pub use read::{Memory, MemoryError, Region};
 pub use registers::{DwarfRegister, Registers};

@@ -1,6 +1,7 @@
 //! Reading bytes of a program, live or not.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::MemAddr;
 
@@ -51,6 +52,11 @@ pub trait Memory: Send + Sync {
     /// included. By rising address; empty where that is not known.
     fn writable(&self) -> Vec<Range<MemAddr>> {
         Vec::new()
+    }
+
+    /// The same program's memory whatever it does, for what it cannot change; none where there is no such.
+    fn unbound(&self) -> Option<Arc<dyn Memory>> {
+        None
     }
 
     /// Fills the whole buffer or fails.

@@ -58,7 +58,8 @@ impl Tasks {
             module.image.index().map_err(|cancelled| Error::new(ErrorId::Cancelled, cancelled))?;
         }
         let runtimes = self.runtimes.clone();
-        let (mut listing, stood) = debugger.glance(move |stop| runtimes.list(stop)).map_err(refused)?;
+        let (glance, stood) = debugger.glance(move |stop| runtimes.glance(stop)).map_err(refused)?;
+        let mut listing = self.runtimes.seen(glance);
         listing.note(pause(stood));
         Ok(listing.snapshot)
     }

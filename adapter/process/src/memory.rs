@@ -463,6 +463,10 @@ impl StoppedMemory {
 }
 
 impl Memory for StoppedMemory {
+    fn unbound(&self) -> Option<Arc<dyn Memory>> {
+        Some(Arc::new(self.live.clone()))
+    }
+
     fn region(&self, address: MemAddr) -> Option<Region> {
         let region = region_at(self.regions.get_or_init(|| self.live.regions()), address).cloned();
         region.filter(|_| self.is_current())

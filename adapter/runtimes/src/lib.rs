@@ -22,6 +22,7 @@ mod channels;
 mod collect;
 mod describe;
 mod executors;
+mod glance;
 mod heap;
 mod holds;
 mod labels;
@@ -39,6 +40,7 @@ mod threads;
 mod tokio;
 mod waits;
 
+pub use glance::Glance;
 pub use listing::{Body, Listing, LogicalFrame, LogicalStack, Stack, StackFrame};
 pub use runtimes::Runtimes;
 pub use threads::polls_task;

@@ -1,6 +1,7 @@
 //! The entry points, and what is kept between stops.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use weft_memory::MemAddr;
 use weft_tasks::{Held, TaskKey};
@@ -24,6 +25,8 @@ pub struct Runtimes {
     pub(crate) waits: Known,
     pub(crate) cells: Cells,
     pub(crate) task_types: TaskTypes,
+    /// How many tasks the latest list had.
+    pub(crate) listed: AtomicU64,
 }
 
 impl Runtimes {
@@ -35,7 +38,14 @@ impl Runtimes {
     /// Every task. Never fails: what could not be seen is said in the snapshot's notes and in the tasks' errors. Builds
     /// the images' indices if that has not happened yet.
     pub fn list(&self, stop: &Stop) -> Listing {
-        Collector::new(self, stop).run()
+        self.list_through(&stop.for_a_walk())
+    }
+
+    /// As [`Runtimes::list`], of a stop whose memory is quick to read.
+    pub(crate) fn list_through(&self, stop: &Stop) -> Listing {
+        let listing = Collector::new(self, stop).run();
+        self.listed.store(listing.snapshot.tasks.len() as u64, Ordering::Relaxed);
+        listing
     }
 
     /// One task's logical stack as a tree, with its awaiters; none if the listing has no such task.

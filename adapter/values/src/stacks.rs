@@ -12,11 +12,11 @@ use crate::frames::Walked;
 /// Most addresses whose functions are kept.
 const MAX_DESCRIBED: usize = 4096;
 
-/// The functions at the addresses that were met, and how far the threads' stacks were walked.
-#[derive(Default)]
+/// The functions at the addresses that were met, and how far the threads' stacks were walked. Clones share it.
+#[derive(Clone, Default)]
 pub struct Stacks {
-    described: Mutex<FxHashMap<Code, Arc<[Described]>>>,
-    walks: Mutex<FxHashMap<i32, Arc<Mutex<Walked>>>>,
+    described: Arc<Mutex<FxHashMap<Code, Arc<[Described]>>>>,
+    walks: Arc<Mutex<FxHashMap<i32, Arc<Mutex<Walked>>>>>,
 }
 
 /// Where a frame executes, and whether that is a return address.

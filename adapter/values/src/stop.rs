@@ -3,10 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use weft_memory::{Memory, Registers};
+use std::ops::Range;
+
+use weft_memory::{Amortised, Copied, MemAddr, Memory, Registers};
 use weft_symbols::Modules;
 
 use crate::Stacks;
+
+/// Most bytes of a program that are copied.
+const MAX_COPIED: u64 = 512 << 20;
+/// Bytes below the stack pointer that are in use nevertheless (System V ABI for x86-64).
+const RED_ZONE: i64 = 128;
 
 /// A thread of the stopped program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +82,45 @@ impl Stop {
     /// The thread of that id.
     pub fn thread(&self, tid: i32) -> Option<&ThreadState> {
         self.threads.iter().find(|thread| thread.tid == tid)
+    }
+
+    /// The same stop for one long walk, whose end is the end of what it keeps in memory.
+    #[must_use]
+    pub fn for_a_walk(&self) -> Self {
+        let memory = Amortised::new(Arc::clone(&self.memory), self.in_use(), MAX_COPIED);
+        self.with_memory(Arc::new(memory))
+    }
+
+    /// The same stop for a time when the program runs on: all that it can change is copied, and only what it cannot is read
+    /// later. What is in neither answers [`weft_memory::MemoryError::Resumed`]. None if there are more than `most` bytes to
+    /// copy.
+    pub fn outliving(&self, most: u64) -> Option<Self> {
+        let (parts, live) = (self.in_use(), self.memory.unbound()?);
+        let copy = (Copied::size(&parts) <= most.min(MAX_COPIED)).then(|| Copied::of(&self.memory, &parts))?;
+        Some(self.with_memory(Arc::new(copy.outliving(self.memory.writable(), live))))
+    }
+
+    fn with_memory(&self, memory: Arc<dyn Memory>) -> Self {
+        Self {
+            generation: self.generation,
+            pid: self.pid,
+            memory,
+            modules: Arc::clone(&self.modules),
+            threads: self.threads.clone(),
+            clock: self.clock,
+            descriptors: self.descriptors.clone(),
+            stacks: self.stacks.clone(),
+        }
+    }
+
+    /// What the program can write to, without the parts of its stacks that are not in use.
+    fn in_use(&self) -> Vec<Range<MemAddr>> {
+        let mut parts = self.memory.writable();
+        for part in &mut parts {
+            let used = self.threads.iter().map(|thread| thread.registers.sp()).filter(|sp| part.contains(sp)).min();
+            part.start = used.map_or(part.start, |sp| sp.offset(-RED_ZONE).max(part.start));
+        }
+        parts
     }
 }
 
