@@ -32,8 +32,22 @@ fn folder() -> PathBuf {
 }
 
 /// What is built with each profile but [`Profile::Lto`].
-const PROGRAMS: &[&str] =
-    &["branch_zoo", "current_thread", "odd_futures", "owners", "spawner", "states", "tasks_zoo", "waits_zoo"];
+const PROGRAMS: &[&str] = &[
+    "actix_server",
+    "asyncstd_zoo",
+    "axum_server",
+    "branch_zoo",
+    "current_thread",
+    "odd_futures",
+    "own_executor",
+    "owners",
+    "pools_zoo",
+    "smol_zoo",
+    "spawner",
+    "states",
+    "tasks_zoo",
+    "waits_zoo",
+];
 /// What is built with [`Profile::Lto`] too, which takes its time.
 const LTO_PROGRAMS: &[&str] = &["branch_zoo"];
 
