@@ -283,9 +283,8 @@ impl Image {
         // Before the address are columns and files, which cannot look like the end of the sequence before.
         let start =
             memmem::rfind(code.get(..hit)?, &END_SEQUENCE).map_or(0, |end| end.saturating_add(END_SEQUENCE.len()));
-        bytes.drain(header..header.checked_add(start)?);
-        relength(&mut bytes)?;
-        let section = gimli::DebugLine::new(&bytes, LittleEndian);
+        let alone = without_files(bytes.get(..header)?, code.get(start..)?)?;
+        let section = gimli::DebugLine::new(&alone, LittleEndian);
         let mut rows = section.program(DebugLineOffset(0), 8, None, None).ok()?.rows();
         let mut sequence: Vec<RawRow> = Vec::new();
         while let Some((_, row)) = rows.next_row().ok()? {
@@ -302,17 +301,33 @@ impl Image {
     }
 }
 
-/// Sets the length that a program states to what it has.
-fn relength(program: &mut [u8]) -> Option<()> {
-    let is_64_bit = program.first_chunk::<4>()? == &[0xff; 4];
-    if is_64_bit {
-        let length = u64::try_from(program.len().checked_sub(12)?).ok()?;
-        program.get_mut(4..12)?.copy_from_slice(&length.to_le_bytes());
-    } else {
-        let length = u32::try_from(program.len().checked_sub(4)?).ok()?;
-        program.get_mut(..4)?.copy_from_slice(&length.to_le_bytes());
-    }
-    Some(())
+/// A program of these instructions with a header that names no files, of which there may be hundreds to read.
+fn without_files(header: &[u8], instructions: &[u8]) -> Option<Vec<u8>> {
+    let is_64_bit = header.first_chunk::<4>()? == &[0xff; 4];
+    let word: usize = if is_64_bit { 8 } else { 4 };
+    let version_at: usize = if is_64_bit { 12 } else { 4 };
+    let version = u16::from_le_bytes(*header.get(version_at..)?.first_chunk()?);
+    // Version 5 has the sizes of an address and of a segment selector before the header's length.
+    let length_at = version_at.checked_add(if version >= 5 { 4 } else { 2 })?;
+    let fields_at = length_at.checked_add(word)?;
+    // minimum_instruction_length, maximum_operations_per_instruction (from 4 on), default_is_stmt, line_base, line_range,
+    // opcode_base and a length for each opcode below it
+    let base_at = fields_at.checked_add(if version >= 4 { 5 } else { 4 })?;
+    let tables_at = base_at.checked_add(usize::from(*header.get(base_at)?).max(1))?;
+    let mut program = header.get(..tables_at)?.to_vec();
+    // Two empty tables; since version 5 each has a format and a count.
+    program.extend(if version >= 5 { [0; 4].as_slice() } else { &[0; 2] });
+    let in_header = program.len().checked_sub(fields_at)?;
+    program.extend_from_slice(instructions);
+    let in_all = program.len().checked_sub(version_at)?;
+    let mut state = |at: usize, length: usize| {
+        let length = u64::try_from(length).ok()?.to_le_bytes();
+        program.get_mut(at..)?.get_mut(..word)?.copy_from_slice(length.get(..word)?);
+        Some(())
+    };
+    state(length_at, in_header)?;
+    state(if is_64_bit { 4 } else { 0 }, in_all)?;
+    Some(program)
 }
 
 /// The place of the program that begins at an offset of a file's `.debug_line`.

@@ -17,7 +17,7 @@ const FIRST_LOOK: Duration = Duration::from_millis(50);
 const MOST_PLACES: usize = 16;
 /// In the mangled name of the function that calls the user's `main`, with which the stacks of a Rust program's first
 /// thread begin. Its unit is that of the whole standard library.
-const RUST_BEGIN: &str = "18lang_start_internal";
+const RUST_BEGIN: &str = "19lang_start_internal";
 
 impl Engine {
     /// Reads what the first stack will show, as far as one can tell, and then all names.
@@ -38,8 +38,8 @@ impl Engine {
 
 /// The functions that breakpoints are in, and those in which a program begins.
 fn read_functions(image: &Arc<Image>, places: Vec<FileAddr>) {
-    let begins = image.symbols_containing(RUST_BEGIN).into_iter().map(|symbol| symbol.address);
-    for address in begins.take(1).chain(places) {
+    let begins = || image.symbols_containing(RUST_BEGIN).into_iter().map(|symbol| symbol.address).take(1);
+    for address in std::iter::once(image.entry()).chain(places).chain(std::iter::once_with(begins).flatten()) {
         // Who asks for it will be told of what cannot be read.
         let _ = (image.frames_at(address), image.line_at(address));
     }
