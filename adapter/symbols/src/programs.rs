@@ -265,6 +265,8 @@ impl Image {
 
 /// `DW_LNE_set_address` with an address of eight bytes, before the address.
 const SET_ADDRESS: [u8; 3] = [0, 9, 2];
+/// Bytes of instructions that most sequences have less of.
+const MOST_SEQUENCES: usize = 8 * 1024;
 /// `DW_LNE_end_sequence`.
 const END_SEQUENCE: [u8; 3] = [0, 1, 1];
 
@@ -272,10 +274,8 @@ impl Image {
     /// The only sequence of a program that begins at an address, found by the bytes that set it: the rest, which may be a
     /// hundred times as much, is not run. None if that does not lead to one: then all of them have to be looked at.
     pub(crate) fn sequence_at(&self, place: ProgramPlace, begin: u64) -> Option<Vec<RawRow>> {
-        let mut bytes = Vec::new();
-        self.sections().read_into(SectionId::DebugLine, place.offset, place.length, &mut bytes);
-        let header = Preamble::parse(&bytes)?.header;
-        let code = bytes.get(header..)?;
+        let program = self.sections().bytes(SectionId::DebugLine).get(place.offset..)?.get(..place.length)?;
+        let (header, code) = program.split_at_checked(Preamble::parse(program)?.header)?;
         let mut pattern = SET_ADDRESS.to_vec();
         pattern.extend(begin.to_le_bytes());
         let mut hits = memmem::find_iter(code, &pattern);
@@ -283,22 +283,30 @@ impl Image {
         // Before the address are columns and files, which cannot look like the end of the sequence before.
         let start =
             memmem::rfind(code.get(..hit)?, &END_SEQUENCE).map_or(0, |end| end.saturating_add(END_SEQUENCE.len()));
-        let alone = without_files(bytes.get(..header)?, code.get(start..)?)?;
-        let section = gimli::DebugLine::new(&alone, LittleEndian);
-        let mut rows = section.program(DebugLineOffset(0), 8, None, None).ok()?.rows();
-        let mut sequence: Vec<RawRow> = Vec::new();
-        while let Some((_, row)) = rows.next_row().ok()? {
-            sequence.push(RawRow::new(row));
-            if row.end_sequence() {
-                let is_it = sequence.first().is_some_and(|first| first.address == begin);
-                return (is_it && sequence.is_sorted_by_key(|row| row.address)).then_some(sequence);
-            }
-            if sequence.len() >= MAX_SEQUENCE {
-                return None;
-            }
-        }
-        None
+        let code = code.get(start..)?;
+        let near = code.get(..MOST_SEQUENCES).and_then(|near| sequence(header, near));
+        let sequence = near.or_else(|| sequence(header, code))?;
+        let is_it = sequence.first().is_some_and(|first| first.address == begin);
+        (is_it && sequence.is_sorted_by_key(|row| row.address)).then_some(sequence)
     }
+}
+
+/// The first sequence that instructions make. None if they break off before.
+fn sequence(header: &[u8], instructions: &[u8]) -> Option<Vec<RawRow>> {
+    let program = without_files(header, instructions)?;
+    let section = gimli::DebugLine::new(&program, LittleEndian);
+    let mut rows = section.program(DebugLineOffset(0), 8, None, None).ok()?.rows();
+    let mut sequence: Vec<RawRow> = Vec::new();
+    while let Some((_, row)) = rows.next_row().ok()? {
+        sequence.push(RawRow::new(row));
+        if row.end_sequence() {
+            return Some(sequence);
+        }
+        if sequence.len() >= MAX_SEQUENCE {
+            return None;
+        }
+    }
+    None
 }
 
 /// A program of these instructions with a header that names no files, of which there may be hundreds to read.

@@ -20,7 +20,7 @@ pub(crate) type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
 /// After how many looks at units the pages they touched are given back. A look touches a few places, and for each the
 /// kernel maps the 64 KB around it.
-const LOOKS: u32 = 64;
+const LOOKS: u32 = 128;
 
 /// Bytes that are held of a section that is searched.
 const WINDOW: usize = 1 << 17;

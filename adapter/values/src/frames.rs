@@ -93,9 +93,13 @@ pub fn frames(stop: &Stop, tid: i32, limit: usize) -> FrameWalk {
 /// nobody has asked for it so far: unpacking it takes longer than all the rest. See [`WalkEnd::Foot`].
 pub fn frames_above_foot(stop: &Stop, tid: i32, limit: usize) -> FrameWalk {
     let ahead = Cursor::innermost(stop, tid).map(|innermost| innermost.look_ahead(stop)).unwrap_or_default();
-    for (image, addresses) in &ahead.code {
-        image.read_together(addresses);
+    let walked = stop.stacks.walked(tid);
+    let mut known = lock(&walked);
+    // Who asks meanwhile waits for what is read here instead of reading it as well.
+    if !std::mem::replace(&mut known.is_read, true) {
+        ahead.code.iter().for_each(|(image, addresses)| image.read_together(addresses));
     }
+    drop(known);
     let mut frames = Vec::new();
     let end = walk(stop, tid, &(0..limit.min(MAX_FRAMES)), ahead.foot, &mut frames);
     FrameWalk { frames, end }
@@ -146,6 +150,8 @@ pub(crate) struct Walked {
     places: Vec<Cursor>,
     /// How many frames there are, and why no more; once the end was seen.
     end: Option<(usize, WalkEnd)>,
+    /// Whether the units of its code were read together.
+    is_read: bool,
 }
 
 impl Walked {

@@ -1,11 +1,12 @@
 //! What is read of the program before anybody asks, on a thread of its own.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use weft_memory::FileAddr;
 use weft_symbols::Image;
+use weft_values::{Stop, frames_above_foot, variables, view};
 
 use super::Engine;
 
@@ -19,13 +20,35 @@ const MOST_PLACES: usize = 16;
 /// thread begin. Its unit is that of the whole standard library.
 const RUST_BEGIN: &str = "19lang_start_internal";
 
+/// Rows of a stack that editors ask for first, and how deep a variable is summed up for them.
+const ROWS: usize = 20;
+const SUMMARY_DEPTH: usize = 3;
+
+/// Where a thread stands.
+type Standing = (Arc<Stop>, i32);
+
+/// Tells whoever reads in the background of stops.
+pub(super) struct Stops {
+    told: Sender<Option<Standing>>,
+    is_first: bool,
+}
+
+impl Stops {
+    /// The program has stopped, for this thread.
+    pub(super) fn tell(&mut self, stop: &Arc<Stop>, tid: i32) {
+        let first = std::mem::take(&mut self.is_first).then(|| (Arc::clone(stop), tid));
+        // They may have waited long enough.
+        let _ = self.told.send(first);
+    }
+}
+
 impl Engine {
     /// Reads what the first stack will show, as far as one can tell, and then all names.
     pub(super) fn read_ahead(&mut self) {
         let Some(image) = self.modules.iter().next().map(|module| module.image.clone()) else { return };
         let places: Vec<FileAddr> = self.breakpoints.places_in(&image).take(MOST_PLACES).collect();
-        let (stopped, stops) = channel();
-        self.stops = Some(stopped);
+        let (told, stops) = channel();
+        self.stops = Some(Stops { told, is_first: true });
         let body = move || {
             read_functions(&image, places);
             index(&image, &stops);
@@ -45,14 +68,26 @@ fn read_functions(image: &Arc<Image>, places: Vec<FileAddr>) {
     }
 }
 
+/// What an editor shows of the first stop, while it hears of it: its functions and types are known when it asks. (At later
+/// stops most of them are.)
+fn look((stop, tid): &Standing) {
+    let near = frames_above_foot(stop, *tid, ROWS);
+    let Some(innermost) = near.frames.first() else { return };
+    for place in variables(stop, innermost).into_iter().filter_map(|variable| variable.place.ok()) {
+        view(stop, &place, SUMMARY_DEPTH);
+    }
+}
+
 /// Names are wanted as soon as somebody asks for tasks. Neither a first stop nor showing it shares the processors with whoever
 /// reads them; who cannot do without them has them read at once.
-fn index(image: &Arc<Image>, stops: &Receiver<()>) {
+fn index(image: &Arc<Image>, stops: &Receiver<Option<Standing>>) {
     let mut waited = stops.recv_timeout(HEAD_START);
-    if waited.is_ok() {
+    if let Ok(first) = waited {
+        first.iter().for_each(look);
+        drop(first);
         waited = stops.recv_timeout(FIRST_LOOK);
     }
-    if waited == Err(RecvTimeoutError::Disconnected) {
+    if waited.is_err_and(|why| why == RecvTimeoutError::Disconnected) {
         return tracing::debug!("the program is gone before its names were wanted");
     }
     if let Err(cancelled) = image.index() {

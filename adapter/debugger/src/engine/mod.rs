@@ -17,13 +17,14 @@ mod writes;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use weft_memory::MemAddr;
 use weft_process::{Helper, Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
 use weft_symbols::{DebugFolders, Modules, Watcher};
 
+use background::Stops;
 use panics::Panics;
 use placement::Placement;
 use watches::Watches;
@@ -113,7 +114,7 @@ pub(crate) struct Engine {
     /// The process's first thread has ended; an exec by another one would bring it back.
     first_thread_ended: bool,
     /// Who reads names in the background is told of stops.
-    stops: Option<Sender<()>>,
+    stops: Option<Stops>,
     state: State,
     pumps: Option<Pumps>,
     events: Reporter,

@@ -293,11 +293,10 @@ impl Engine {
         self.state = State::Stopped(tid);
         self.shared.set_ending(self.tracee.ending());
         self.shared.set_current(Some(stop.clone()));
-        (self.events)(Event::Stopped(Stopped { stop, reason, tid, interrupted }));
-        if let Some(waiting) = &self.stops {
-            // It may have waited long enough.
-            let _ = waiting.send(());
+        if let Some(stops) = &mut self.stops {
+            stops.tell(&stop, tid);
         }
+        (self.events)(Event::Stopped(Stopped { stop, reason, tid, interrupted }));
     }
 
     pub(super) fn finish(&mut self, ended: Ended) {
