@@ -9,7 +9,7 @@ use weft_symbols::DebugInfo;
 use weft_tasks::{
     Awaiter, Held, Location, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via,
 };
-use weft_values::Stop;
+use weft_values::{Frame, Stop};
 
 use crate::chain::{Chain, Node, joined, wait_of};
 use crate::executors::{Smol, is_worker};
@@ -217,9 +217,8 @@ impl<'a> Collector<'a> {
             frames: 0,
             error,
         };
-        if !found.running && !task.ended && task.kind != TaskKind::Blocking {
-            task.holds = self.held(found.future.as_ref(), &chain);
-        }
+        let at_rest = !found.running && !task.ended && task.kind != TaskKind::Blocking;
+        task.holds = self.held(polled, found.future.as_ref().filter(|_| at_rest), &chain);
         self.push(task, &chain.nodes, Details { index: 0, future: found.future, polled });
     }
 
@@ -257,7 +256,7 @@ impl<'a> Collector<'a> {
         if let Some(activation) = self.threads.get_mut(polled.0).and_then(|view| view.activations.get_mut(polled.1)) {
             activation.key = Some(key);
         }
-        let holds = self.held(future.as_ref().filter(|_| !root.running), &chain);
+        let holds = self.held(root.running.then_some(polled), future.as_ref(), &chain);
         let task = Task {
             key,
             runtime_task_id: None,
@@ -294,17 +293,27 @@ impl<'a> Collector<'a> {
         self.snapshot.tasks.push(task);
     }
 
-    /// What a task holds whose entry future is at rest.
-    fn held(&self, future: Option<&EntryFuture>, chain: &Chain) -> Vec<Held> {
-        future.map_or_else(Vec::new, |future| self.runtimes.holds(self.stop, future, &chain.nodes))
+    /// What a task holds: in its entry future, which is at rest, or in the frames that poll it.
+    fn held(&self, polled: Option<(usize, usize)>, future: Option<&EntryFuture>, chain: &Chain) -> Vec<Held> {
+        let finder = self.runtimes.holds(self.stop);
+        match (polled, future) {
+            (Some(polled), _) => finder.on_stack(self.own_frames(polled)),
+            (None, Some(future)) => finder.at_rest(future, &chain.nodes),
+            (None, None) => Vec::new(),
+        }
     }
 
-    fn physical(&self, (thread, activation): (usize, usize)) -> Vec<Node> {
+    fn physical(&self, polled: (usize, usize)) -> Vec<Node> {
+        crate::stack::physical(self.own_frames(polled))
+    }
+
+    /// The frames of a future that a thread polls.
+    fn own_frames(&self, (thread, activation): (usize, usize)) -> &[Frame] {
         let own = self.threads.get(thread).and_then(|view| {
             let activation = view.activations.get(activation)?;
             view.frames.get(activation.own.clone())
         });
-        crate::stack::physical(own.unwrap_or_default())
+        own.unwrap_or_default()
     }
 
     /// The chain of a future at rest that belongs to this runtime.

@@ -14,11 +14,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::MemAddr;
 use weft_symbols::Type;
 use weft_tasks::{Held, Hold, Location, Polled, Resource, Task, TaskKey, TaskKind, Wait, WaitKind, Want};
-use weft_values::Stop;
+use weft_values::{Frame, Place, Stop, environment, variables};
 
 use crate::chain::{Node, at};
-use crate::leaves;
+use crate::leaves::{self, Acquire, wait_kind_of_module};
 use crate::listing::{Body, EntryFuture};
+use crate::names::location;
 use crate::shape::{Alternative, Choice, FIRST_AWAIT, Kind, Part, Shapes, TypeId, UNRESUMED};
 use guards::{Guard, How, Proof};
 pub(crate) use plan::Plans;
@@ -31,28 +32,67 @@ const MAX_DEPTH: usize = 200;
 const MAX_ELEMENTS: u64 = 1_000;
 /// How many things one task is said to hold.
 const MAX_HELD: usize = 256;
+/// How many frames of one thread are looked at.
+const MAX_FRAMES: usize = 64;
 
-/// What a task whose entry future is at rest holds. `chain`: its nodes, which say what of it is polled.
-pub(crate) fn of_task(stop: &Stop, shapes: &Shapes, plans: &Plans, future: &EntryFuture, chain: &[Node]) -> Vec<Held> {
-    let plan = plans.of(shapes, &future.ty);
-    if matches!(plan.keep, Keep::Nothing) {
-        return Vec::new();
+/// What is kept of types, and a stop to look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Finder<'a> {
+    pub(crate) stop: &'a Stop,
+    pub(crate) shapes: &'a Shapes,
+    pub(crate) plans: &'a Plans,
+}
+
+impl<'a> Finder<'a> {
+    /// What a task whose entry future is at rest holds. `chain`: its nodes, which say what of it is polled.
+    pub(crate) fn at_rest(self, future: &EntryFuture, chain: &[Node]) -> Vec<Held> {
+        let plan = self.plans.of(self.shapes, &future.ty);
+        if matches!(plan.keep, Keep::Nothing) {
+            return Vec::new();
+        }
+        let mut walk = self.walk(future.poller);
+        coroutines(chain, &mut walk.polled);
+        walk.place(&plan, future.address, 0);
+        walk.found
     }
-    let mut polled = FxHashMap::default();
-    coroutines(chain, &mut polled);
-    let mut walk = Walk {
-        stop,
-        shapes,
-        plans,
-        poller: future.poller,
-        polled,
-        visited: FxHashSet::default(),
-        places: 0,
-        owner: Owner { frame: "".into(), location: None, polled: Polled::Active },
-        found: Vec::new(),
-    };
-    walk.place(&plan, future.address, 0);
-    walk.found
+
+    /// What a task holds that is being polled in these frames: what their variables are, and what lies in futures that are
+    /// kept there and are not polled themselves.
+    pub(crate) fn on_stack(self, frames: &[Frame]) -> Vec<Held> {
+        let mut walk = self.walk(None);
+        // The stored state of a coroutine at work is an earlier one.
+        walk.at_work = frames.iter().filter_map(|frame| environment(self.stop, frame)?.address()).collect();
+        for frame in frames.iter().take(MAX_FRAMES) {
+            let source = frame.source.as_ref().filter(|source| source.line > 0);
+            walk.owner = Owner {
+                frame: frame.name.as_str().into(),
+                path: String::new(),
+                location: source.map(location),
+                polled: Polled::Active,
+            };
+            for variable in variables(self.stop, frame) {
+                if let Ok(place) = variable.place {
+                    walk.variable(&place);
+                }
+            }
+        }
+        walk.found
+    }
+
+    fn walk(self, poller: Option<MemAddr>) -> Walk<'a> {
+        Walk {
+            stop: self.stop,
+            shapes: self.shapes,
+            plans: self.plans,
+            poller,
+            polled: FxHashMap::default(),
+            at_work: FxHashSet::default(),
+            visited: FxHashSet::default(),
+            places: 0,
+            owner: Owner { frame: "".into(), path: String::new(), location: None, polled: Polled::Active },
+            found: Vec::new(),
+        }
+    }
 }
 
 /// Where each coroutine of a chain is, and where it awaits.
@@ -70,7 +110,10 @@ fn coroutines(nodes: &[Node], found: &mut FxHashMap<MemAddr, Option<Arc<Location
 /// Whose the places are that are being looked at.
 #[derive(Clone)]
 struct Owner {
+    /// The user's function.
     frame: Arc<str>,
+    /// The path of the innermost coroutine, which may be a runtime's own.
+    path: String,
     location: Option<Arc<Location>>,
     polled: Polled,
 }
@@ -83,6 +126,8 @@ struct Walk<'a> {
     poller: Option<MemAddr>,
     /// The coroutines that are polled when the task is, and where they await.
     polled: FxHashMap<MemAddr, Option<Arc<Location>>>,
+    /// Coroutines that are in the middle of a poll.
+    at_work: FxHashSet<MemAddr>,
     visited: FxHashSet<(MemAddr, TypeId)>,
     places: usize,
     owner: Owner,
@@ -104,7 +149,8 @@ impl Walk<'_> {
         let depth = depth.saturating_add(1);
         match &plan.keep {
             Keep::Nothing => {}
-            Keep::Guard(guard) => self.guard(guard, address),
+            Keep::Guard(guard) => self.guard(guard, &Place::new(plan.ty.clone(), address)),
+            Keep::Waiter(acquire) => self.waiter(acquire, address),
             Keep::Coroutine(states) => self.coroutine(plan, states, address, depth),
             Keep::Struct(parts) => self.parts(parts, address, depth),
             Keep::Enum(choice) => {
@@ -137,10 +183,12 @@ impl Walk<'_> {
     }
 
     fn coroutine(&mut self, plan: &Plan, states: &Choice, address: MemAddr, depth: usize) {
-        let Some((state, active)) = self.active(states, address) else { return };
-        if active.parts.is_empty() {
+        if self.at_work.contains(&address) {
             return;
         }
+        let Some((state, active)) = self.active(states, address).filter(|(_, active)| !active.parts.is_empty()) else {
+            return;
+        };
         let shape = self.shapes.of(&plan.ty);
         let Kind::Coroutine(coroutine) = &shape.kind else { return };
         let awaits = self.polled.get(&address).cloned();
@@ -154,7 +202,13 @@ impl Walk<'_> {
             None if state == UNRESUMED => Polled::Never,
             None => Polled::Left,
         };
-        let owner = Owner { frame: Arc::clone(&coroutine.name), location, polled };
+        let path = coroutine.path.clone();
+        // What the runtime's own functions hold they hold for the user's function that called them.
+        let owner = if coroutine.user_code || self.owner.frame.is_empty() {
+            Owner { frame: Arc::clone(&coroutine.name), path, location, polled }
+        } else {
+            Owner { path, polled, ..self.owner.clone() }
+        };
         let outer = std::mem::replace(&mut self.owner, owner);
         self.parts(&active.parts, address, depth);
         self.owner = outer;
@@ -195,28 +249,70 @@ impl Walk<'_> {
         }
     }
 
-    fn guard(&mut self, guard: &Guard, address: MemAddr) {
-        let Some(target) = self.pointer(at(address, guard.pointer)) else { return };
-        let identity = at(target, guard.identity);
+    /// A variable on a stack, which need not lie in memory.
+    fn variable(&mut self, place: &Place) {
+        let plan = self.plans.of(self.shapes, &place.ty);
+        match (&plan.keep, place.address()) {
+            (_, Some(address)) => self.place(&plan, address, 0),
+            (Keep::Guard(guard), None) => self.guard(guard, place),
+            _ => {}
+        }
+    }
+
+    fn guard(&mut self, guard: &Guard, place: &Place) {
+        let read = |offset: u64, size: u64| {
+            let bytes = place.read_bytes(self.stop, place.size()).ok()?;
+            let from = usize::try_from(offset).ok()?;
+            let mut word = [0; 8];
+            let size = usize::try_from(size).ok()?;
+            word.get_mut(..size)?.copy_from_slice(bytes.get(from..from.checked_add(size)?)?);
+            Some(u64::from_le_bytes(word))
+        };
+        let Some(target) = read(guard.pointer, 8).filter(|target| *target != 0) else { return };
+        let identity = at(MemAddr::new(target), guard.identity);
         let how = match guard.how {
             How::Lock => Hold::Lock,
             How::Read => Hold::Read,
             How::Sender => Hold::Sender,
             How::Receiver => Hold::Receiver,
-            How::Permits(offset, size) => match self.number(at(address, offset), size) {
+            How::BlockingLock => Hold::BlockingLock,
+            How::BlockingRead => Hold::BlockingRead,
+            How::Permits(offset, size) => match read(offset, size) {
                 Some(count) if count > 0 => Hold::Permits(count),
                 _ => return,
             },
         };
-        if !self.is_held(guard, identity, how) {
+        if self.is_held(guard, identity, how) {
+            self.push(Resource { id: identity.raw(), type_name: Arc::clone(&guard.type_name) }, how);
+        }
+    }
+
+    /// A waiter that was given its permits has them, whether or not anybody polls it ever again.
+    fn waiter(&mut self, acquire: &Acquire, address: MemAddr) {
+        if !acquire.is_granted(self.stop, address) {
             return;
         }
+        let semaphore = acquire.semaphore.and_then(|offset| self.pointer(at(address, offset)));
+        let permits = acquire.permits.and_then(|(offset, size)| self.number(at(address, offset), size));
+        let (Some(semaphore), Some(permits)) = (semaphore, permits) else { return };
+        let (how, type_name) = match wait_kind_of_module(&self.owner.path) {
+            Some(WaitKind::Mutex) => (Hold::Lock, "Mutex"),
+            Some(WaitKind::RwLock) if permits == 1 => (Hold::Read, "RwLock"),
+            Some(WaitKind::RwLock) => (Hold::Lock, "RwLock"),
+            // Room for a message in a channel is no lock.
+            Some(WaitKind::Channel) => return,
+            _ => (Hold::Permits(permits), "Semaphore"),
+        };
+        self.push(Resource { id: semaphore.raw(), type_name: type_name.into() }, how);
+    }
+
+    fn push(&mut self, resource: Resource, how: Hold) {
         // A guard that was moved inwards leaves its bytes behind.
-        if how == Hold::Lock {
-            self.found.retain(|held| held.how != how || held.resource.id != identity.raw());
+        if matches!(how, Hold::Lock | Hold::BlockingLock) {
+            self.found.retain(|held| held.how != how || held.resource.id != resource.id);
         }
         self.found.push(Held {
-            resource: Resource { id: identity.raw(), type_name: Arc::clone(&guard.type_name) },
+            resource,
             how,
             frame: Arc::clone(&self.owner.frame),
             location: self.owner.location.clone(),
@@ -228,6 +324,7 @@ impl Walk<'_> {
     fn is_held(&self, guard: &Guard, identity: MemAddr, how: Hold) -> bool {
         match guard.proof {
             Proof::Own => true,
+            Proof::Word(size, test) => self.number(identity, size).is_some_and(test),
             Proof::Permits(offset, size) => {
                 // The lowest bit says that the semaphore is closed.
                 let left = self.number(at(identity, offset), size).map(|word| word >> 1);

@@ -134,6 +134,11 @@ pub(crate) fn leaf(ty: &Type) -> Option<Leaf> {
     Some(Leaf { name: weft_values::short_type_name(ty.path()).into(), kind })
 }
 
+/// The place in a semaphore's queue that values of this type are.
+pub(crate) fn acquire_of(ty: &Type) -> Option<Acquire> {
+    (base(ty.path()) == ACQUIRE).then(|| acquire(ty))
+}
+
 fn acquire(ty: &Type) -> Acquire {
     let number = |(offset, ty): (u64, Type)| {
         let (inner, number) = peel(&ty);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use weft_memory::MemAddr;
-use weft_tasks::{Held, TaskKey};
+use weft_tasks::TaskKey;
 use weft_values::Stop;
 
 use crate::chain::{Chain, KeyOf, Node, Walk};
@@ -71,9 +71,9 @@ impl Runtimes {
         Walk::new(stop, &self.shapes, &self.waits, key_of, future.poller).entry(&future.ty, future.address)
     }
 
-    /// What a task whose entry future is at rest holds; `chain` is that future's.
-    pub(crate) fn holds(&self, stop: &Stop, future: &EntryFuture, chain: &[Node]) -> Vec<Held> {
-        holds::of_task(stop, &self.shapes, &self.plans, future, chain)
+    /// Looks for what tasks hold.
+    pub(crate) fn holds<'a>(&'a self, stop: &'a Stop) -> holds::Finder<'a> {
+        holds::Finder { stop, shapes: &self.shapes, plans: &self.plans }
     }
 
     /// The chain of a listed task: its coroutine's state, or its thread's stack while it runs.

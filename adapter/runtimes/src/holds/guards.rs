@@ -9,7 +9,7 @@ use weft_symbols::Type;
 use crate::channels::{half, is_half};
 use crate::leaves::find_pointer;
 use crate::names::base;
-use crate::shape::{find_by, find_member};
+use crate::shape::{find_by, find_member, peel};
 
 /// The semaphore inside all of Tokio's locks.
 const SEMAPHORE: &str = "tokio::sync::batch_semaphore::Semaphore";
@@ -38,13 +38,19 @@ pub(crate) enum How {
     Permits(u64, u64),
     Sender,
     Receiver,
+    /// A lock that blocks its waiters' threads, alone.
+    BlockingLock,
+    /// Such a lock, for reading.
+    BlockingRead,
 }
 
 /// The resource's own word on whether somebody holds it. Offsets from its identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Proof {
     /// A semaphore's count: offset and size. A lock that is held alone has no permit left.
     Permits(u64, u64),
+    /// A word of so many bytes, and what it must be like.
+    Word(u64, fn(u64) -> bool),
     /// None: whoever has it holds it.
     Own,
 }
@@ -63,9 +69,15 @@ const READS: [&str; 2] =
     ["tokio::sync::rwlock::read_guard::RwLockReadGuard", "tokio::sync::rwlock::owned_read_guard::OwnedRwLockReadGuard"];
 const PERMITS: [&str; 2] = ["tokio::sync::semaphore::SemaphorePermit", "tokio::sync::semaphore::OwnedSemaphorePermit"];
 
+/// Members by which guards refer to their locks.
+const TO_LOCK: [&str; 6] = ["lock", "s", "sem", "inner_lock", "mutex", "rwlock"];
+
 /// The guard that values of this type are.
 pub(crate) fn guard(ty: &Type) -> Option<Guard> {
     let path = base(ty.path());
+    if path.starts_with("std::sync::") || path.starts_with("lock_api::") {
+        return blocking(ty, path);
+    }
     if !path.starts_with("tokio::sync::") {
         return None;
     }
@@ -87,15 +99,51 @@ pub(crate) fn guard(ty: &Type) -> Option<Guard> {
         }
         _ => return None,
     };
-    let (member, lock) = find_member(ty, &["lock", "s", "sem"], 1)?;
-    let (inner, target) = find_pointer(&lock, 6, &|_| true)?;
+    let (pointer, target) = lock_of(ty)?;
     let (identity, semaphore) = semaphore_in(&target)?;
+    Some(Guard { how, pointer, identity, type_name: resource_name(ty, path).into(), proof: permits(&semaphore)? })
+}
+
+/// Where a guard refers to its lock: offset of the pointer, and its target.
+fn lock_of(guard: &Type) -> Option<(u64, Type)> {
+    let (member, lock) = find_member(guard, &TO_LOCK, 1)?;
+    let (inner, target) = find_pointer(&lock, 6, &|_| true)?;
+    Some((member.saturating_add(inner), target))
+}
+
+/// Guards of locks that block their waiters' threads. The locks' words: `std` on Linux since Rust 1.62 (a futex; of an
+/// rwlock the lower 30 bits, all of them set for a writer), `parking_lot` 0.11 to 0.13 (of a mutex bit 0; of an rwlock
+/// bit 3 for a writer, readers from bit 4).
+fn blocking(ty: &Type, path: &str) -> Option<Guard> {
+    const READERS: u64 = (1 << 30) - 1;
+    let (name, how) = match path.rsplit("::").next()? {
+        "MutexGuard" | "MappedMutexGuard" | "ArcMutexGuard" => ("Mutex", How::BlockingLock),
+        "RwLockWriteGuard" | "MappedRwLockWriteGuard" | "ArcRwLockWriteGuard" => ("RwLock", How::BlockingLock),
+        "RwLockReadGuard" | "MappedRwLockReadGuard" | "ArcRwLockReadGuard" => ("RwLock", How::BlockingRead),
+        _ => return None,
+    };
+    let test: fn(u64) -> bool = match (path.starts_with("std::"), name, &how) {
+        (true, "Mutex", _) => |word| word != 0,
+        (true, _, How::BlockingLock) => |word| word & READERS == READERS,
+        (true, ..) => |word| word & READERS != 0 && word & READERS != READERS,
+        (false, "Mutex", _) => |word| word & 1 != 0,
+        (false, _, How::BlockingLock) => |word| word & 8 != 0,
+        (false, ..) => |word| word >= 16,
+    };
+    let (pointer, target) = lock_of(ty)?;
+    let (allocation, lock) = match base(target.path()) {
+        "alloc::sync::ArcInner" => find_member(&target, &["data"], 1)?,
+        _ => (0, target),
+    };
+    let (word, atomic) = find_member(&lock, &["futex", "state"], 2)?;
+    let (inner, number) = peel(&atomic);
+    let item = ty.template_argument("T").map(|item| weft_values::short_type_name(item.path()));
     Some(Guard {
         how,
-        pointer: member.saturating_add(inner),
-        identity,
-        type_name: resource_name(ty, path).into(),
-        proof: permits(&semaphore)?,
+        pointer,
+        identity: allocation.saturating_add(word).saturating_add(inner),
+        type_name: item.map_or_else(|| name.into(), |item| format!("{name}<{item}>").into()),
+        proof: Proof::Word(number.size().clamp(1, 8), test),
     })
 }
 

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use weft_symbols::{FunctionKind, Member, Type, TypeKind};
 
 use super::guards::{Guard, guard};
-use crate::leaves;
+use crate::leaves::{self, Acquire};
 use crate::shape::{Choice, FIRST_AWAIT, Kind, Part, Shapes, TypeId, UNRESUMED, choice, part, vector, wide};
 
 /// How many types deep the search goes before it takes for granted that there may be something.
@@ -31,6 +31,8 @@ pub(crate) enum Keep {
     Nothing,
     /// It holds something itself.
     Guard(Guard),
+    /// It waits for permits, and has them once they were granted.
+    Waiter(Acquire),
     /// A coroutine: what each of its states keeps.
     Coroutine(Choice),
     /// Members that may hold something.
@@ -71,6 +73,9 @@ impl Plans {
     fn compile(&self, shapes: &Shapes, ty: &Type) -> Keep {
         if let Some(guard) = guard(ty) {
             return Keep::Guard(guard);
+        }
+        if let Some(acquire) = leaves::acquire_of(ty) {
+            return Keep::Waiter(acquire);
         }
         if !self.leads(ty) {
             return Keep::Nothing;
@@ -144,7 +149,7 @@ impl Search<'_> {
     }
 
     fn decide(&mut self, ty: &Type) -> bool {
-        if guard(ty).is_some() {
+        if guard(ty).is_some() || leaves::acquire_of(ty).is_some() {
             return true;
         }
         let path = ty.path();

@@ -49,7 +49,7 @@ const PROGRAMS: &[&str] = &[
     "waits_zoo",
 ];
 /// What is built with [`Profile::Lto`] too, which takes its time.
-const LTO_PROGRAMS: &[&str] = &["branch_zoo"];
+const LTO_PROGRAMS: &[&str] = &["branch_zoo", "waits_zoo"];
 
 fn built(profile: Profile) -> &'static Path {
     static BUILT: [OnceLock<PathBuf>; 3] = [const { OnceLock::new() }; 3];
@@ -94,7 +94,12 @@ pub(crate) fn markers(program: &str) -> Vec<(PathBuf, u32, String)> {
 
 /// The line of `// BP: marker` in a program's `main.rs`.
 pub(crate) fn line(program: &str, marker: &str) -> u32 {
-    let path = workspace().join("tests/debuggees").join(program).join("src/main.rs");
+    line_in(program, "main.rs", marker)
+}
+
+/// The line of `// BP: marker` in one of a program's source files.
+pub(crate) fn line_in(program: &str, file: &str, marker: &str) -> u32 {
+    let path = workspace().join("tests/debuggees").join(program).join("src").join(file);
     let text = fs::read_to_string(&path).expect("a source file");
     let wanted = format!("// BP: {marker}");
     let found = text.lines().position(|line| line.ends_with(&wanted));
@@ -104,6 +109,8 @@ pub(crate) fn line(program: &str, marker: &str) -> u32 {
 /// A stopped program.
 pub(crate) struct Stopped {
     pub(crate) stop: Stop,
+    /// The line that begins with "ready".
+    pub(crate) said: String,
     child: Child,
     _tracee: Tracee,
 }
@@ -149,7 +156,7 @@ pub(crate) fn stopped(program: &str, profile: Profile, args: &[&str]) -> Stopped
     }
     let tracee = Tracee::attach(pid).expect("attached");
     let stop = stop_of(&tracee, &path);
-    Stopped { stop, child, _tracee: tracee }
+    Stopped { stop, said: first, child, _tracee: tracee }
 }
 
 /// Waits until no thread of the program runs, which "ready" alone does not promise.

@@ -8,4 +8,5 @@ mod owners;
 mod running;
 mod spawner;
 mod states;
+mod waits;
 mod zoo;

@@ -41,7 +41,7 @@ fn wanted(wait: &Wait) -> String {
 
 fn why(held: &Held) -> String {
     let has = match held.how {
-        Hold::Lock | Hold::Read | Hold::Permits(_) | Hold::BlockingLock => "that holds it",
+        Hold::Lock | Hold::Read | Hold::Permits(_) | Hold::BlockingLock | Hold::BlockingRead => "that holds it",
         Hold::Sender => "that has its sender",
         Hold::Receiver => "that has its receiver",
     };

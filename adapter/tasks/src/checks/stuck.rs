@@ -303,7 +303,7 @@ fn aspect(want: Want) -> Option<Aspect> {
 }
 
 pub(super) fn is_lock(how: Hold) -> bool {
-    matches!(how, Hold::Lock | Hold::Read | Hold::BlockingLock)
+    matches!(how, Hold::Lock | Hold::Read | Hold::BlockingLock | Hold::BlockingRead)
 }
 
 /// The running tasks whose threads wait for a lock.

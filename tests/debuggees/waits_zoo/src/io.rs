@@ -10,9 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{arrive, spawn};
 
-pub(crate) async fn all() {
+/// Says the addresses that there are now.
+pub(crate) async fn all() -> Vec<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
+    let mut facts = vec![format!("tcp={address}")];
     for reader in [true, false] {
         let near = TcpStream::connect(address).await.expect("connected");
         let (far, _) = listener.accept().await.expect("accepted");
@@ -34,17 +36,21 @@ pub(crate) async fn all() {
     spawn(wait_accept(listener)).await;
 
     let listener = TcpListener::bind("[::1]:0").await.expect("a port");
-    let near = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("connected");
+    let address6 = listener.local_addr().expect("an address");
+    facts.push(format!("tcp6={address6}"));
+    let near = TcpStream::connect(address6).await.expect("connected");
     std::mem::forget(listener.accept().await.expect("accepted").0);
     spawn(wait_tcp6(near)).await;
 
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+    facts.push(format!("udp={}", socket.local_addr().expect("an address")));
     spawn(wait_udp(socket)).await;
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
     socket.connect(address).await.expect("connected");
     spawn(wait_udp_connected(socket)).await;
 
     let path: PathBuf = std::env::temp_dir().join(format!("waits-zoo-{}.sock", std::process::id()));
+    facts.push(format!("unix={}", path.display()));
     let listener = UnixListener::bind(&path).expect("a socket");
     let near = UnixStream::connect(&path).await.expect("connected");
     std::mem::forget(listener.accept().await.expect("accepted").0);
@@ -59,11 +65,13 @@ pub(crate) async fn all() {
     // It ends when its input does, which is when this program does.
     let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cat");
     std::mem::forget(child.stdin.take());
+    facts.push(format!("child={}", child.id().expect("a process")));
     let output = child.stdout.take().expect("its output");
     spawn(wait_process(child)).await;
     spawn(wait_output(output)).await;
     spawn(wait_signal()).await;
     spawn(wait_ctrl_c()).await;
+    facts
 }
 
 async fn wait_accept(listener: TcpListener) {
