@@ -29,3 +29,4 @@ mod stepping;
 mod stress;
 mod unwinding;
 mod values;
+mod waits;

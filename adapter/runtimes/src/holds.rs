@@ -352,6 +352,8 @@ impl Walk<'_> {
     }
 }
 
+/// How many holders a wait has; of a semaphore with thousands all that wait for it would have thousands.
+const MAX_HOLDERS: usize = 64;
 /// How many holders a wait's text names.
 const MAX_NAMED: usize = 3;
 
@@ -441,7 +443,7 @@ fn settle(wait: &mut Wait, holders: &FxHashMap<u64, Holders>, jobs: &FxHashSet<T
         wait.kind = WaitKind::BlockingJob;
     }
     if let Some(found) = wait.resource.as_ref().and_then(|resource| holders.get(&resource.id)) {
-        wait.holders = found.of(wait.want).to_vec();
+        wait.holders = found.of(wait.want).iter().take(MAX_HOLDERS).copied().collect();
         if !matches!(wait.want, Want::Message { .. } | Want::Room) && !wait.holders.is_empty() {
             wait.text = format!("{}{}", wait.text, held_by(&wait.holders)).into();
         }

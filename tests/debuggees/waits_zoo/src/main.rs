@@ -64,7 +64,7 @@ async fn zoo(blocked: bool) {
     for _ in 0..64 {
         tokio::task::yield_now().await;
     }
-    println!("ready {}", facts.join(" "));
+    println!("ready {}", facts.join(" ")); // BP: ready
     let mut rest = Vec::new();
     let ended = tokio::io::stdin().read_to_end(&mut rest).await; // BP: root
     println!("{}", ended.is_ok());
