@@ -23,6 +23,9 @@ use crate::runtimes::Runtimes;
 use crate::threads::{Activation, Driven, ThreadView, view};
 use crate::tokio::{Tokio, has_code};
 
+/// Most things that are said of one list: torn memory can have something wrong at each of a hundred thousand places.
+const MAX_NOTES: usize = 64;
+
 /// Most tasks that are added because somebody joins them although no runtime owns them.
 const MAX_JOINED: usize = 10_000;
 
@@ -97,8 +100,10 @@ impl<'a> Collector<'a> {
     }
 
     fn note(&mut self, note: String) {
-        if !self.snapshot.notes.contains(&note) {
-            self.snapshot.notes.push(note);
+        match self.snapshot.notes.len() {
+            MAX_NOTES => self.snapshot.notes.push("there is more that could not be seen".to_owned()),
+            count if count < MAX_NOTES && !self.snapshot.notes.contains(&note) => self.snapshot.notes.push(note),
+            _ => {}
         }
     }
 

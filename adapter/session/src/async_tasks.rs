@@ -16,8 +16,9 @@ use crate::numbering::Numbering;
 use crate::shared::{Position, Shared, lock};
 use crate::wire;
 
-/// Snapshots that are kept to page from.
+/// Snapshots that are kept to page from, and tasks in all of them: the newest is kept however large it is.
 const KEPT: usize = 4;
+const KEPT_TASKS: usize = 40_000;
 
 /// Depth to which a task's tree is sent; a tree this deep is a cycle that a backend did not notice.
 const DEEPEST: usize = 400;
@@ -114,8 +115,11 @@ impl TaskBook {
 
 impl Generations {
     fn keep(&mut self, generation: u64, snapshot: &Arc<Snapshot>) {
-        while self.kept.len() >= KEPT {
-            self.kept.pop_front();
+        let tasks = |kept: &VecDeque<(u64, Arc<Snapshot>)>| kept.iter().map(|(_, old)| old.tasks.len()).sum::<usize>();
+        while self.kept.len() >= KEPT || tasks(&self.kept).saturating_add(snapshot.tasks.len()) > KEPT_TASKS {
+            if self.kept.pop_front().is_none() {
+                break;
+            }
         }
         self.kept.push_back((generation, Arc::clone(snapshot)));
     }

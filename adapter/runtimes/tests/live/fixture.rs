@@ -46,6 +46,7 @@ const PROGRAMS: &[&str] = &[
     "spawner",
     "states",
     "tasks_zoo",
+    "throng",
     "waits_zoo",
 ];
 /// What is built with [`Profile::Lto`] too, which takes its time.

@@ -8,5 +8,6 @@ mod owners;
 mod running;
 mod spawner;
 mod states;
+mod torn;
 mod waits;
 mod zoo;
