@@ -12,8 +12,10 @@ use super::Engine;
 
 /// How long a program that was let run has the processors to itself before names are read. Most first stops come sooner.
 const HEAD_START: Duration = Duration::from_millis(100);
-/// For how long after its first stop they are left to those who show it.
-const FIRST_LOOK: Duration = Duration::from_millis(50);
+/// For how long after a stop they are left to those who show it.
+const CALM: Duration = Duration::from_millis(50);
+/// Stops that are waited past so: somebody steps.
+const MOST_STOPS: usize = 20;
 /// Places of breakpoints that are looked at.
 const MOST_PLACES: usize = 16;
 /// In the mangled name of the function that calls the user's `main`, with which the stacks of a Rust program's first
@@ -78,14 +80,15 @@ fn look((stop, tid): &Standing) {
     }
 }
 
-/// Names are wanted as soon as somebody asks for tasks. Neither a first stop nor showing it shares the processors with whoever
-/// reads them; who cannot do without them has them read at once.
+/// Names are wanted as soon as somebody asks for tasks. Neither a stop nor showing it shares the processors with whoever reads
+/// them; who cannot do without them has them read at once.
 fn index(image: &Arc<Image>, stops: &Receiver<Option<Standing>>) {
     let mut waited = stops.recv_timeout(HEAD_START);
-    if let Ok(first) = waited {
+    for _ in 0..MOST_STOPS {
+        let Ok(first) = waited else { break };
         first.iter().for_each(look);
         drop(first);
-        waited = stops.recv_timeout(FIRST_LOOK);
+        waited = stops.recv_timeout(CALM);
     }
     if waited.is_err_and(|why| why == RecvTimeoutError::Disconnected) {
         return tracing::debug!("the program is gone before its names were wanted");
