@@ -10,6 +10,7 @@ use weft_symbols::{Function, FunctionKind, Role, SourceLine};
 
 use crate::captures::captured;
 use crate::polling::as_passed;
+use crate::saved::Awaiting;
 use crate::variables::is_made_up;
 use crate::{ActiveVariant, FieldPlace, FrameVariable, Place, Stop, ValueError};
 
@@ -80,6 +81,12 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
             variable.ty = variable.place.as_ref().map_or(variable.ty, |place| Some(place.ty.clone()));
         }
         if is_upvar { upvars.push(variable) } else { locals.push(variable) }
+    }
+    let scope = active.declared.as_ref().filter(|_| is_suspended).and_then(|at| Some((Awaiting::at(&env.ty, at)?, at)));
+    if let Some((scope, at)) = scope {
+        let mut all: Vec<_> = upvars.drain(..).chain(locals.drain(..)).collect();
+        scope.correct(env, &fields, at, &mut all);
+        (upvars, locals) = all.into_iter().partition(|variable| variable.role == Role::Argument);
     }
     // What has ended has dropped what it held: the bytes are still there, but they are nobody's.
     if matches!(phase, CoroutinePhase::Returned | CoroutinePhase::Panicked) {

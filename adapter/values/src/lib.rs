@@ -26,6 +26,7 @@ mod names;
 mod navigate;
 mod place;
 mod polling;
+mod saved;
 mod sequence;
 mod stacks;
 mod stop;

@@ -95,7 +95,8 @@ pub(crate) fn as_passed(place: Place, at: Option<&SourceLine>) -> (Result<Place,
     }
 }
 
-fn not_kept(at: Option<&SourceLine>) -> ValueError {
+/// Why a variable is not shown although it is in scope.
+pub(crate) fn not_kept(at: Option<&SourceLine>) -> ValueError {
     let line = at.map_or_else(String::new, |at| format!(" at line {}", at.line));
     ValueError::Unavailable(format!("not kept across the .await{line}"))
 }
@@ -168,6 +169,7 @@ fn variables_awaiting(code: &CodeFrame, at: &SourceLine, is_only_one: bool) -> V
     addresses.iter().flat_map(|address| code.variables_at(*address).unwrap_or_default()).collect()
 }
 
-fn is_same_line(a: &SourceLine, b: &SourceLine) -> bool {
+/// Whether both are the same line of the same file.
+pub(crate) fn is_same_line(a: &SourceLine, b: &SourceLine) -> bool {
     a.line == b.line && a.file == b.file
 }

@@ -203,7 +203,7 @@ pub(crate) fn declared(code: &CodeFrame, pc: FileAddr) -> Result<Vec<Declared>, 
 }
 
 /// Variables that no source line of the user names.
-fn is_compiler_made(variable: &Variable, code: &CodeFrame) -> bool {
+pub(crate) fn is_compiler_made(variable: &Variable, code: &CodeFrame) -> bool {
     let Some(name) = variable.name.as_deref() else { return true };
     let is_foreign = || match (&variable.declared, &code.function.declared) {
         // A macro of another file made it up, and hygiene keeps the user from naming it.

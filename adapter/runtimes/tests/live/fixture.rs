@@ -38,6 +38,7 @@ const PROGRAMS: &[&str] = &[
     "axum_server",
     "branch_zoo",
     "current_thread",
+    "locals_zoo",
     "odd_futures",
     "own_executor",
     "owners",

@@ -3,6 +3,7 @@
 mod branches;
 mod executors;
 mod fixture;
+mod locals;
 mod odd;
 mod owners;
 mod running;
