@@ -1,8 +1,9 @@
 //! From a stopped tracee to the immutable value that everybody reads.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use weft_process::{ProcessError, Sockets, StoppedMemory, Tracee, thread_name};
+use weft_process::{ProcessError, Socket, Sockets, StoppedMemory, Tracee, thread_name};
 use weft_symbols::Modules;
 use weft_values::{Clock, Descriptors, Ends, Stacks, Stop, ThreadState};
 
@@ -36,6 +37,20 @@ impl Descriptors for Live {
         let socket = self.sockets.of(fd)?;
         // Once the program has run on, the descriptor may be another socket's.
         self.memory.is_current().then_some(Ends { local: socket.local, peer: socket.peer })
+    }
+
+    fn kept(&self) -> Option<Arc<dyn Descriptors>> {
+        let ends = |socket: Socket| Ends { local: socket.local, peer: socket.peer };
+        Some(Arc::new(Kept(self.sockets.all().into_iter().map(|(fd, socket)| (fd, ends(socket))).collect())))
+    }
+}
+
+/// What the descriptors were.
+struct Kept(HashMap<i32, Ends>);
+
+impl Descriptors for Kept {
+    fn ends(&self, fd: i32) -> Option<Ends> {
+        self.0.get(&fd).cloned()
     }
 }
 

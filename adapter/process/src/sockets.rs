@@ -17,6 +17,9 @@ use nix::sys::socket::{
 use crate::Pid;
 use crate::proc::read_bounded;
 
+/// Descriptors that are looked at together.
+const MOST_DESCRIPTORS: usize = 4096;
+
 /// A socket's two ends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Socket {
@@ -37,6 +40,13 @@ impl Sockets {
     /// Reads nothing yet.
     pub const fn new(pid: Pid) -> Self {
         Self { pid, listed: OnceLock::new() }
+    }
+
+    /// The sockets behind all descriptors, of the first 4,096.
+    pub fn all(&self) -> HashMap<i32, Socket> {
+        let entries = fs::read_dir(format!("/proc/{}/fd", self.pid)).into_iter().flatten().take(MOST_DESCRIPTORS);
+        let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        numbers.filter_map(|fd| Some((fd, self.of(fd)?))).collect()
     }
 
     /// The socket behind a descriptor; none if there is no such descriptor, or it is something else. True as long as the

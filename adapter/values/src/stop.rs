@@ -55,6 +55,11 @@ pub struct Ends {
 pub trait Descriptors: Send + Sync {
     /// The ends of the socket behind a descriptor. None if it is no socket, and once the program has run on.
     fn ends(&self, fd: i32) -> Option<Ends>;
+
+    /// All of them as they are now, for a time when the program has run on; none if that cannot be had.
+    fn kept(&self) -> Option<Arc<dyn Descriptors>> {
+        None
+    }
 }
 
 /// A stopped program. Immutable; shared in an `Arc` by all who read it. Its memory answers `Resumed` once the program
@@ -97,7 +102,8 @@ impl Stop {
     pub fn outliving(&self, most: u64) -> Option<Self> {
         let (parts, live) = (self.in_use(), self.memory.unbound()?);
         let copy = (Copied::size(&parts) <= most.min(MAX_COPIED)).then(|| Copied::of(&self.memory, &parts))?;
-        Some(self.with_memory(Arc::new(copy.outliving(self.memory.writable(), live))))
+        let descriptors = self.descriptors.as_ref().and_then(|descriptors| descriptors.kept());
+        Some(Self { descriptors, ..self.with_memory(Arc::new(copy.outliving(self.memory.writable(), live))) })
     }
 
     fn with_memory(&self, memory: Arc<dyn Memory>) -> Self {
