@@ -15,6 +15,7 @@ use weft_tasks::{FrameKind, Location};
 use weft_values::{Place, is_user_crate};
 
 use crate::chain::{Node, Walk, at};
+use crate::executors::drives_executor;
 use crate::names::{base, krate};
 use crate::shape::{Part, pointee};
 
@@ -231,6 +232,8 @@ impl Walk<'_> {
         let combinator = COMBINATORS.iter().find(|(name, ..)| *name == last && !is_user_crate(krate(path)));
         match (combinator, nodes.as_slice()) {
             (_, []) => nodes,
+            // What an executor runs beside the future that was given to it is no branch of that one.
+            (_, [_]) if drives_executor(ty) => nodes,
             (Some((_, name, group)), [only]) if only.kind == FrameKind::Branch && SETS.contains(&&*only.name) => {
                 nodes.into_iter().map(|set| Node { name: (*name).into(), group: Some(*group), ..set }).collect()
             }

@@ -12,7 +12,7 @@ use weft_tasks::{
 use weft_values::{Frame, Stop};
 
 use crate::chain::{Chain, Node, joined, wait_of};
-use crate::executors::{Smol, is_worker};
+use crate::executors::{Smol, is_worker, unknown};
 use crate::heap::Heap;
 use crate::holds;
 use crate::labels::RootName;
@@ -70,12 +70,14 @@ impl<'a> Collector<'a> {
         let beside = self.beside(&found);
         found.extend(beside);
         self.by_header.extend(found.iter().map(|task| (task.header(), (task.key, Arc::clone(&task.name)))));
-        assign(self.stop, &mut self.threads, &self.inside, &found);
+        assign(self.stop, &mut self.threads, &self.inside, &mut found);
+        found.extend(self.unclaimed());
         for task in found {
             self.task(task);
         }
         self.roots();
         self.joined_outside();
+        self.note_absence();
         self.finish()
     }
 
@@ -92,9 +94,16 @@ impl<'a> Collector<'a> {
             self.note(format!(
                 "the debug information of {name} has no types: build it with `debug = true` to see its tasks"
             ));
-        } else if self.executors.is_empty() {
+        }
+    }
+
+    /// Says what is looked for where nothing was found and nothing else was to be said.
+    fn note_absence(&mut self) {
+        let program = self.stop.modules.iter().next().map(|program| program.image.name());
+        let nothing = self.executors.is_empty() && self.snapshot.runtimes.is_empty() && self.snapshot.notes.is_empty();
+        if let Some(name) = program.filter(|_| nothing) {
             self.note(format!(
-                "{name} has no async runtime that is known: Tokio, async-executor (smol, async-std) are"
+                "{name} has no async runtime that is known (Tokio, smol and async-std are), and no future was found in it"
             ));
         }
     }
@@ -115,7 +124,10 @@ impl<'a> Collector<'a> {
         if heap.cut {
             self.note("the program has more memory than is searched: tasks may be missing".to_owned());
         }
-        let rosters: Vec<_> = self.executors.iter_mut().map(|executor| executor.roster(&heap)).collect();
+        let mut rosters: Vec<_> = self.executors.iter_mut().map(|executor| executor.roster(&heap)).collect();
+        if rosters.iter().all(|roster| roster.runtimes.is_empty()) {
+            rosters.extend(unknown::in_memory(self.stop, &self.runtimes.shapes));
+        }
         for roster in rosters {
             self.snapshot.runtimes.extend(roster.runtimes);
             self.inside.extend(roster.threads);
@@ -147,7 +159,8 @@ impl<'a> Collector<'a> {
     fn without_executor(&mut self) {
         const NONE: RuntimeKey = RuntimeKey(0);
         let named: FxHashSet<i32> = self.inside.iter().map(|thread| thread.tid).collect();
-        let drives = |thread: &&ThreadView| !named.contains(&thread.tid) && !thread.activations.is_empty();
+        let is_root = |activation: &Activation| matches!(activation.what, Driven::Root { .. });
+        let drives = |thread: &&ThreadView| !named.contains(&thread.tid) && thread.activations.iter().any(is_root);
         let threads: Vec<i32> = self.threads.iter().filter(drives).map(|thread| thread.tid).collect();
         if threads.is_empty() {
             return;
@@ -225,6 +238,24 @@ impl<'a> Collector<'a> {
         let at_rest = !found.running && !task.ended && task.kind != TaskKind::Blocking;
         task.holds = self.held(polled, found.future.as_ref().filter(|_| at_rest), &chain);
         self.push(task, &chain.nodes, Details { index: 0, future: found.future, polled });
+    }
+
+    /// Coroutines on stacks that are nobody's task: an executor that is not known polls them.
+    fn unclaimed(&mut self) -> Vec<Found> {
+        let mut found = Vec::new();
+        for view in &mut self.threads {
+            for activation in view.activations.iter_mut().filter(|activation| activation.key.is_none()) {
+                let Some(task) = unknown::on_stack(activation) else { continue };
+                activation.key = Some(task.key);
+                found.push(task);
+            }
+        }
+        let is_new = !self.snapshot.runtimes.iter().any(|runtime| runtime.key == unknown::RUNTIME);
+        if is_new && !found.is_empty() {
+            self.snapshot.runtimes.push(unknown::runtime());
+            self.note(unknown::ON_STACKS.to_owned());
+        }
+        found
     }
 
     /// The futures that threads drive themselves.

@@ -55,18 +55,28 @@ fn closure_name(path: &str) -> Option<String> {
     Some(format!("{} {{closure}}", named.join("::")))
 }
 
-/// What a runtime's own coroutine was given by its caller to drive or to run: the first user's future or closure among
-/// what it captures (`Executor::run(future)`, `LocalSet::run_until(future)`, `unblock(job)`).
+/// What a runtime's own coroutine was given by its caller to drive or to run: the first of what it captures that leads to
+/// a user's future or closure (`Executor::run(future)`, `LocalSet::run_until(future)`, `unblock(job)`).
 pub(crate) fn captured(coroutine: &Type) -> Option<Type> {
+    captured_within(coroutine, 8)
+}
+
+fn captured_within(coroutine: &Type, levels: usize) -> Option<Type> {
+    let levels = levels.checked_sub(1)?;
     let captures = coroutine.at(coroutine.variant_part()?.variants.first()?.member.ty?)?;
-    captures.members().iter().find_map(|member| {
-        let captured = coroutine.at(member.ty?)?;
-        let is_users = |krate: &str| is_user_crate(krate);
-        let future = captured.coroutine_function().is_some_and(|function| is_users(&function.krate));
-        let wrapper = captured.is_coroutine() && self::captured(&captured).is_some();
-        let job = closure_name(captured.path()).is_some() && is_users(krate(captured.path()));
-        (future || wrapper || job).then_some(captured)
-    })
+    let captured = captures.members().iter().filter_map(|member| coroutine.at(member.ty?));
+    captured.into_iter().find(|captured| leads_to_user(captured, levels))
+}
+
+/// Whether it is a user's future or closure, or a runtime's wrapper or coroutine around one.
+fn leads_to_user(ty: &Type, levels: usize) -> bool {
+    let Some(levels) = levels.checked_sub(1) else { return false };
+    match ty.coroutine_function() {
+        Some(function) => is_user_crate(&function.krate) || captured_within(ty, levels).is_some(),
+        None if closure_name(ty.path()).is_some() => is_user_crate(krate(ty.path())),
+        // A reference leads to what it does not own.
+        None => crate::shape::pointee(ty).is_none() && wrapped(ty).is_some_and(|inner| leads_to_user(&inner, levels)),
+    }
 }
 
 /// The future inside a wrapper that has no name of its own in a user's eyes.
@@ -81,6 +91,7 @@ fn wrapped(ty: &Type) -> Option<Type> {
             ty.template_argument("T")
         }
         "async_executor::AsyncCallOnDrop" => ty.template_argument("Fut"),
+        "async_std::task::builder::SupportTaskLocals" => ty.template_argument("F"),
         _ => None,
     }
 }

@@ -12,6 +12,7 @@ use weft_values::Stop;
 
 use crate::chain::at;
 use crate::channels::{Half, half};
+use crate::executors::{self, Object};
 use crate::names::{base, within};
 use crate::queues::{QueueLayout, queue_layout};
 use crate::shape::{find_by, find_member, peel, pointee};
@@ -42,6 +43,8 @@ pub(crate) enum LeafKind {
     Cancelled { node: Option<u64> },
     /// Readiness of a socket, pipe or terminal, or an operation that polls one.
     Io { operation: Option<String> },
+    /// Something that it points to, of smol's crates or of futures.
+    Object(Object),
 }
 
 /// A place in a semaphore's queue. Numbers are offsets in bytes, with sizes.
@@ -96,7 +99,8 @@ const JOIN_SET: &str = "tokio::task::join_set::JoinSet";
 /// Whether [`leaf`] knows this type.
 pub(crate) fn is_leaf(ty: &Type) -> bool {
     let path = base(ty.path());
-    CANCELLED.contains(&path)
+    executors::leaf_kind(ty).is_some()
+        || CANCELLED.contains(&path)
         || path.starts_with("tokio::")
             && (SLEEP.contains(&path)
                 || path == JOIN
@@ -113,7 +117,9 @@ pub(crate) fn leaf(ty: &Type) -> Option<Leaf> {
         return None;
     }
     let path = base(ty.path());
-    let kind = if SLEEP.contains(&path) {
+    let kind = if let Some(kind) = executors::leaf_kind(ty) {
+        kind
+    } else if SLEEP.contains(&path) {
         LeafKind::Sleep { deadline: deadline(ty) }
     } else if path == JOIN {
         LeafKind::Join { header: pointer_to(ty, "tokio::runtime::task::core::Header") }
@@ -301,5 +307,6 @@ pub(crate) fn wait_kind_of_module(path: &str) -> Option<WaitKind> {
         ("tokio::fs", WaitKind::BlockingJob),
         ("tokio::time::interval", WaitKind::Sleep),
     ];
-    MODULES.iter().find(|(module, _)| within(path, module)).map(|(_, kind)| *kind)
+    let known = MODULES.iter().find(|(module, _)| within(path, module)).map(|(_, kind)| *kind);
+    known.or_else(|| executors::wait_kind_of_module(path))
 }

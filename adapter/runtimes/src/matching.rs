@@ -10,11 +10,12 @@ use crate::threads::{Activation, Driven, ThreadView};
 
 /// Gives each activation its task: by the header in its frames, else by where its outermost coroutine lies, else by the
 /// number the thread says it runs, else because only one running task has such a future.
-pub(crate) fn assign(stop: &Stop, threads: &mut [ThreadView], inside: &[Inside], found: &[Found]) {
+pub(crate) fn assign(stop: &Stop, threads: &mut [ThreadView], inside: &[Inside], found: &mut [Found]) {
+    loose(stop, threads, found);
     let running: Vec<&Found> = found.iter().filter(|task| task.running).collect();
     for view in threads {
         let current = inside.iter().find(|thread| thread.tid == view.tid).and_then(|thread| thread.current);
-        for activation in &mut view.activations {
+        for activation in view.activations.iter_mut().filter(|activation| activation.key.is_none()) {
             let own = view.frames.get(activation.own.clone()).and_then(|own| own.last());
             let environment = || own.and_then(|frame| environment(stop, frame)?.address());
             activation.key = task_of(stop, activation, &running, current, &environment).map(|task| task.key);
@@ -45,6 +46,19 @@ fn task_of<'a>(
         candidates.next().filter(|_| candidates.next().is_none() && header.is_none())
     };
     by_header().or_else(by_environment).or_else(by_id).or_else(alone).copied()
+}
+
+/// Finds the tasks of executors that do not say which of them they poll: whose coroutine is on a stack is being polled.
+fn loose(stop: &Stop, threads: &mut [ThreadView], found: &mut [Found]) {
+    for activation in threads.iter_mut().flat_map(|view| &mut view.activations) {
+        let Driven::Loose { place: Some(place), .. } = &activation.what else { continue };
+        let Some(at) = place.address() else { continue };
+        let mine = |task: &&mut Found| task.future.as_ref().is_some_and(|future| lies_in(stop, at, future));
+        if let Some(task) = found.iter_mut().find(mine) {
+            task.running = true;
+            activation.key = Some(task.key);
+        }
+    }
 }
 
 /// Whether a coroutine is a task's entry future, or lies in what the executor wrapped around it.

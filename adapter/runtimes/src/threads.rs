@@ -56,6 +56,15 @@ pub(crate) enum Driven {
         /// Type of the entry future.
         future: Option<Type>,
     },
+    /// A coroutine that somebody polls who keeps no task that is known.
+    Loose {
+        /// Its type.
+        future: Option<Type>,
+        /// Where it lies, if its frame still says so.
+        place: Option<Place>,
+        /// Canonical frame address of the function that polls it: its identity if not.
+        cfa: Option<MemAddr>,
+    },
     /// The future of a `block_on`.
     Root {
         /// Type of the future.
@@ -132,14 +141,33 @@ fn activations(stop: &Stop, frames: &[Frame]) -> Vec<Activation> {
         let what = match poller.kind {
             PollKind::Task => Driven::Task { header: header(stop, run), future: argument(run) },
             PollKind::BlockOn => root(stop, run),
+            PollKind::Object => loose(stop, frames.get(own.clone()).unwrap_or_default()),
         };
-        let running = poller.kind == PollKind::Task || !own.is_empty();
+        let running = poller.kind != PollKind::BlockOn || !own.is_empty();
         found.push(Activation { what, own: own.clone(), executor: own.end..end, running, key: None });
         start = end;
         index = end;
     }
-    // What lies outside the innermost executor belongs to it as far as the next user frame.
+    // A coroutine outside of all executors that are known is polled by one that is not.
+    let rest = frames.get(start..).unwrap_or_default();
+    let is_coroutine = |frame: &Frame| frame.code.as_ref().is_some_and(|code| code.function.kind.is_coroutine());
+    if let Some(outermost) = rest.iter().rposition(is_coroutine) {
+        let own = start..start.saturating_add(outermost).saturating_add(1);
+        let what = loose(stop, frames.get(own.clone()).unwrap_or_default());
+        found.push(Activation { what, executor: own.end..own.end, own, running: true, key: None });
+    }
     found
+}
+
+/// The outermost coroutine of these frames, of which the frames around do not say whose task it is.
+fn loose(stop: &Stop, own: &[Frame]) -> Driven {
+    let outermost = own.last();
+    let future = outermost.and_then(|frame| frame.code.as_ref()?.environment_type());
+    Driven::Loose {
+        future,
+        place: outermost.and_then(|frame| environment(stop, frame)),
+        cfa: outermost.and_then(|frame| frame.cfa),
+    }
 }
 
 /// The end of the executor's frames that begin at `from`: up to the next poller of another future, or code that is

@@ -13,6 +13,7 @@ use weft_tasks::{Resource, Wait, WaitKind};
 
 use crate::chain::{Node, Walk, at, leaf_node};
 use crate::channels::{Half, half};
+use crate::executors::Object;
 use crate::leaves::{Leaf, LeafKind, find_pointer, wait_kind_of_module};
 use crate::names::base;
 use crate::queues::Queues;
@@ -36,9 +37,19 @@ impl Walk<'_> {
                 wait.resource = node.map(|node| resource(node, "CancellationToken"));
                 wait
             }
+            LeafKind::Object(object) => self.object(object, address),
             LeafKind::Io { operation } => self.io(operation.as_deref(), ty, address),
         };
         leaf_node(Arc::clone(&leaf.name), wait)
+    }
+
+    /// A wait for what a future points to.
+    fn object(&self, object: &Object, address: MemAddr) -> Wait {
+        let mut wait = Wait::new(object.kind, object.text.as_str());
+        let target = object.path.iter().try_fold(address, |from, offset| self.pointer(at(from, *offset)));
+        let target = target.filter(|_| !object.path.is_empty());
+        wait.resource = target.map(|target| resource(target, object.type_name.as_str()));
+        wait
     }
 
     fn sleep(&self, deadline: Option<(u64, u64)>, address: MemAddr) -> Wait {
@@ -46,6 +57,10 @@ impl Walk<'_> {
             let (seconds, nanoseconds) = deadline?;
             let seconds = i128::from(self.stop.memory.read_u64(at(address, seconds)).ok()?.cast_signed());
             let nanoseconds = i128::from(self.stop.memory.read_u32(at(address, nanoseconds)).ok()?);
+            // No time has that many: a timer that never fires.
+            if nanoseconds >= 1_000_000_000 {
+                return None;
+            }
             let due = seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)?;
             let left = due.checked_sub(self.stop.clock?.total_nanoseconds())?;
             u64::try_from(left.max(0).checked_div(1_000_000)?).ok()
@@ -123,6 +138,7 @@ impl Walk<'_> {
         match kind {
             Some(WaitKind::Channel) => self.half_wait(called.as_deref().unwrap_or(name)),
             Some(WaitKind::Process) => self.process(called.as_deref().unwrap_or(name)),
+            Some(WaitKind::Io) => self.io(None, ty, address),
             _ => Wait::new(kind.unwrap_or(WaitKind::Future), called.unwrap_or_else(|| name.to_owned())),
         }
     }

@@ -29,7 +29,7 @@ const STANDARD: &[&str] = &[
 const PLUMBING: &[&str] = &["tokio", "futures", "async_", "tracing"];
 
 /// Such crates that are named in full.
-const PLUMBING_EXACTLY: &[&str] = &["smol", "mio"];
+const PLUMBING_EXACTLY: &[&str] = &["blocking", "event_listener", "mio", "polling", "pollster", "smol"];
 
 /// Whether a crate is part of the standard library, or of what it is made of.
 pub fn is_standard(krate: &str) -> bool {
@@ -486,9 +486,19 @@ mod tests {
         for krate in ["mini_redis", "my_app", "hyper", "smolder", "mioco", "asynchrony"] {
             assert!(is_user_code(krate), "{krate}");
         }
-        for krate in
-            ["", "std", "core", "tokio", "tokio_util", "futures_util", "async_io", "smol", "mio", "tracing_core"]
-        {
+        for krate in [
+            "",
+            "std",
+            "core",
+            "tokio",
+            "tokio_util",
+            "futures_util",
+            "async_io",
+            "smol",
+            "blocking",
+            "mio",
+            "pollster",
+        ] {
             assert!(!is_user_code(krate), "{krate}");
         }
     }

@@ -12,6 +12,8 @@ pub(crate) enum PollKind {
     Task,
     /// The future that a thread drives itself.
     BlockOn,
+    /// A boxed future, whoever it was given to.
+    Object,
 }
 
 /// A function that polls a future.
@@ -27,6 +29,8 @@ pub(crate) struct Poller {
 const TOKIO_TASK: Poller = Poller { kind: PollKind::Task, future: &["T"], machinery: "tokio::runtime::task" };
 const ASYNC_TASK: Poller = Poller { kind: PollKind::Task, future: &["F"], machinery: "async_task::raw" };
 const BLOCK_ON: Poller = Poller { kind: PollKind::BlockOn, future: &["F", "impl Future<Output = T>"], machinery: "" };
+
+const OBJECT: Poller = Poller { kind: PollKind::Object, future: &[], machinery: "futures_task::future_obj" };
 
 /// Modules whose `block_on` drives a future.
 const BLOCKING: [&str; 11] = [
@@ -56,6 +60,9 @@ pub(crate) fn poller(code: &CodeFrame) -> Option<Poller> {
         return Some(ASYNC_TASK);
     }
     let path = base(path);
+    if within(path, "futures_task::future_obj") && path.ends_with("::poll") {
+        return Some(OBJECT);
+    }
     if path == "tokio::runtime::task::raw::poll"
         || (within(path, "tokio::runtime::task::harness")
             && (path.ends_with("::poll") || path.ends_with("::poll_inner")))

@@ -52,18 +52,23 @@ impl Owner {
     }
 }
 
-/// Whether a coroutine only drives an executor for others, which is no task of the user's: what smol's and async-std's
-/// own threads run.
+/// Whether a future only drives an executor for others, which is no task of the user's: what smol's and async-std's own
+/// threads run.
 pub(crate) fn is_worker(future: &Type) -> bool {
-    ["async_executor", "async_global_executor"].contains(&krate(future.path()))
-        && future.is_coroutine()
-        && captured(future).is_none()
+    let drives = ["async_executor", "async_global_executor"].contains(&krate(future.path())) && future.is_coroutine();
+    (drives && captured(future).is_none()) || future.path().contains("async_global_executor::threading::")
 }
 
 /// Whether it is the part of `Executor::run` that runs others' tasks, beside the future that was given to it.
 pub(crate) fn runs_others(future: &Type) -> bool {
     let path = base(future.path());
     path.starts_with("async_executor::") && path.contains("::run::") && path.contains("::{async_block_env#")
+}
+
+/// Whether it is the pair of a future and of that part.
+pub(crate) fn drives_executor(pair: &Type) -> bool {
+    let mut arguments = pair.template_arguments().iter().filter_map(|argument| pair.at(argument.ty));
+    base(pair.path()).ends_with("::Or") && arguments.any(|argument| runs_others(&argument))
 }
 
 /// async-executor in a stopped program.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use weft_runtimes::{Listing, Runtimes};
-use weft_tasks::{RuntimeKind, State, Task, TaskKind};
+use weft_tasks::{RuntimeKind, State, Task, TaskKind, WaitKind};
 
 use crate::fixture::{PROFILES, line, stopped};
 use crate::zoo::rows;
@@ -162,5 +162,167 @@ fn a_running_task_of_smol_is_read_from_its_thread() {
         let label = text.iter().position(|row| row == "task smol_zoo::spin_outer").expect("a label");
         let outer = format!("smol_zoo::spin_outer:{}", line("smol_zoo", "spin_outer"));
         assert_eq!(text[label - 1], outer, "{profile:?} {text:?}");
+    }
+}
+
+#[test]
+fn waits_of_smol_name_what_they_wait_for() {
+    for profile in PROFILES {
+        let program = stopped("smol_zoo", profile, &[]);
+        let listing = Runtimes::new().list(&program.stop);
+        let wait = |name: &str| named(&listing, &format!("smol_zoo::{name}")).waiting_on.clone().expect("a wait");
+        for (name, kind, text, resource) in [
+            ("wait_mutex", WaitKind::Mutex, "lock Mutex<u32>", Some("Mutex<u32>")),
+            ("wait_rwlock", WaitKind::RwLock, "write RwLock<String>", Some("RwLock<String>")),
+            ("wait_semaphore", WaitKind::Semaphore, "permit of Semaphore", Some("Semaphore")),
+            ("wait_barrier", WaitKind::Barrier, "barrier", Some("Barrier")),
+            ("wait_event", WaitKind::Notify, "event", Some("Event")),
+            ("wait_receive", WaitKind::Channel, "receive from channel", Some("channel")),
+            ("wait_send", WaitKind::Channel, "room in channel", Some("channel")),
+            ("wait_join", WaitKind::Join, "join smol_zoo::hold_mutex", None),
+        ] {
+            let wait = wait(name);
+            assert_eq!((wait.kind, &*wait.text), (kind, text), "{profile:?} {name}");
+            let object = wait.resource.as_ref().map(|object| &*object.type_name);
+            assert_eq!(object, resource, "{profile:?} {name}");
+        }
+        for name in ["hold_mutex", "wait_timer", "wait_boxed", "big_future", "detached", "on_thread"] {
+            let wait = wait(name);
+            assert_eq!(wait.kind, WaitKind::Sleep, "{profile:?} {name}");
+            assert!(
+                wait.remaining_ms.is_some_and(|left| (3_500_000..=3_600_000).contains(&left)),
+                "{profile:?} {name}"
+            );
+        }
+        assert_eq!(wait("wait_either").kind, WaitKind::Select, "{profile:?}");
+        let accept = wait("wait_accept");
+        assert_eq!(accept.kind, WaitKind::Io, "{profile:?}");
+        assert!(accept.fd.is_some_and(|fd| fd > 2) && accept.text.starts_with("TcpListener::accept"), "{accept:?}");
+        let held = named(&listing, "smol_zoo::hold_mutex");
+        assert_eq!(wait("wait_join").tasks, [held.key], "{profile:?}");
+        assert_eq!(held.awaited_by[0].task, named(&listing, "smol_zoo::wait_join").key, "{profile:?}");
+        let job = named(&listing, "blocking::unblock {async block}");
+        assert_eq!(job.awaited_by[0].task, named(&listing, "smol_zoo::root").key, "{profile:?}");
+    }
+}
+
+/// A task's name, kind, state and line.
+fn row(task: &Task) -> (&str, TaskKind, State, u32) {
+    (&task.name, task.kind, task.state, task.location.as_ref().map_or(0, |at| at.line))
+}
+
+/// The rows of a program's tasks, sorted.
+fn all(listing: &Listing) -> Vec<(&str, TaskKind, State, u32)> {
+    let mut tasks: Vec<_> = listing.snapshot.tasks.iter().map(row).collect();
+    tasks.sort_by_key(|(name, ..)| *name);
+    tasks
+}
+
+#[test]
+fn an_executor_that_nobody_knows_has_a_list_too() {
+    for profile in PROFILES {
+        let program = stopped("own_executor", profile, &[]);
+        let runtimes = Runtimes::new();
+        let listing = runtimes.list(&program.stop);
+        let step = line("own_executor", "step");
+        let waits = ("own_executor::waits", TaskKind::Task, State::Waiting, step);
+        let nested = ("own_executor::nested", TaskKind::Task, State::Waiting, step);
+        let root = ("own_executor::drives", TaskKind::Root, State::Waiting, step);
+        assert_eq!(all(&listing), [root, nested, waits, waits, waits], "{profile:?}");
+        let [note] = listing.snapshot.notes.as_slice() else { panic!("{:?}", listing.snapshot.notes) };
+        assert!(note.starts_with("best effort: "), "{note}");
+        let kinds: Vec<_> =
+            listing.snapshot.runtimes.iter().map(|runtime| (runtime.kind, runtime.task_count)).collect();
+        assert_eq!(kinds, [(RuntimeKind::Unknown, 4), (RuntimeKind::BlockOn, 1)], "{profile:?}");
+        // The boxed future that another awaits is part of it.
+        let nested = named(&listing, "own_executor::nested");
+        let chain = rows(&runtimes.task_stack(&program.stop, &listing, nested.key).expect("a stack"));
+        let own = format!("own_executor::nested:{}", line("own_executor", "nested"));
+        assert_eq!(chain, [format!("own_executor::step:{step}"), own], "{profile:?}");
+    }
+}
+
+#[test]
+fn what_an_unknown_executor_polls_is_on_its_stack() {
+    for profile in PROFILES {
+        let program = stopped("own_executor", profile, &["spin"]);
+        let listing = Runtimes::new().list(&program.stop);
+        let task = named(&listing, "own_executor::spins");
+        assert_eq!((task.state, &task.error), (State::Running, &None), "{profile:?}");
+        let thread = program.stop.threads.iter().find(|thread| thread.name == "executor").expect("a thread");
+        assert_eq!((task.os_thread, listing.running_on(thread.tid)), (Some(thread.tid), Some(task.key)), "{profile:?}");
+        assert_eq!(listing.snapshot.tasks.len(), 6, "{profile:?}");
+    }
+}
+
+#[test]
+fn futures_pools_are_listed_as_well_as_that_goes() {
+    for profile in PROFILES {
+        let program = stopped("pools_zoo", profile, &[]);
+        let listing = Runtimes::new().list(&program.stop);
+        let of_pools = tasks_of(&listing, runtime_with(&listing, "pools_zoo::pool_lock"));
+        let task = |name: &str, state| (format!("pools_zoo::{name}"), TaskKind::Task, state);
+        let waits = |name: &str| task(name, State::Waiting);
+        let local = ["local_wait", "local_wait", "local_wait"].map(waits);
+        let pool = ["pool_lock", "pool_oneshot", "pool_receive", "pool_send"].map(waits);
+        let expected: Vec<_> = [task("local_new", State::Created)].into_iter().chain(local).chain(pool).collect();
+        assert_eq!(of_pools, expected, "{profile:?}");
+        let wait = |name: &str| named(&listing, &format!("pools_zoo::{name}")).waiting_on.clone().expect("a wait");
+        assert_eq!(&*wait("pool_lock").text, "lock Mutex<u8>", "{profile:?}");
+        assert_eq!(&*wait("pool_oneshot").text, "receive from oneshot channel", "{profile:?}");
+        assert_eq!(&*wait("pool_receive").text, "receive from channel", "{profile:?}");
+        assert_eq!(&*wait("pool_send").text, "room in channel", "{profile:?}");
+        let root = named(&listing, "pools_zoo::drives");
+        assert_eq!(row(root).3, line("pools_zoo", "drives"), "{profile:?}");
+    }
+}
+
+#[test]
+fn tasks_of_async_std_have_the_names_of_their_functions() {
+    for profile in PROFILES {
+        let program = stopped("asyncstd_zoo", profile, &[]);
+        let listing = Runtimes::new().list(&program.stop);
+        for (name, kind) in [
+            ("bound", TaskKind::Task),
+            ("joins", TaskKind::Task),
+            ("receives", TaskKind::Task),
+            ("root", TaskKind::Root),
+            ("sleeps", TaskKind::Task),
+        ] {
+            let full = format!("asyncstd_zoo::{name}");
+            let expected = (&*full, kind, State::Waiting, line("asyncstd_zoo", name));
+            assert_eq!(row(named(&listing, &full)), expected, "{profile:?}");
+        }
+        let sleeps = named(&listing, "asyncstd_zoo::sleeps");
+        assert_eq!(sleeps.awaited_by[0].task, named(&listing, "asyncstd_zoo::joins").key, "{profile:?}");
+    }
+}
+
+#[test]
+fn servers_of_actix_and_axum_are_tokios() {
+    for profile in PROFILES {
+        let program = stopped("actix_server", profile, &[]);
+        let listing = Runtimes::new().list(&program.stop);
+        let at = |marker: &str| {
+            let wanted = line("actix_server", marker);
+            let is_there = |task: &&Task| {
+                let at = task.location.as_ref();
+                at.is_some_and(|at| at.line == wanted && at.file.ends_with("actix_server/src/main.rs"))
+            };
+            listing.snapshot.tasks.iter().filter(is_there).map(|task| (task.kind, task.state)).collect::<Vec<_>>()
+        };
+        assert_eq!(at("slow"), [(TaskKind::Local, State::Waiting)], "{profile:?}");
+        assert_eq!(at("counts"), [(TaskKind::Local, State::Waiting)], "{profile:?}");
+
+        let program = stopped("axum_server", profile, &[]);
+        let listing = Runtimes::new().list(&program.stop);
+        let serves = named(&listing, "axum_server::serve");
+        let wait = serves.waiting_on.as_ref().expect("a wait");
+        assert_eq!((serves.state, wait.kind), (State::Waiting, WaitKind::Io), "{profile:?}");
+        assert_eq!(
+            named(&listing, "axum::serve::handle_connection {async block}").state,
+            State::Waiting,
+            "{profile:?}"
+        );
     }
 }

@@ -87,6 +87,27 @@ impl Image {
         found
     }
 
+    /// The functions that poll coroutines, with code; at most `most`.
+    pub fn coroutines(self: &Arc<Self>, most: usize) -> Vec<FunctionEntry> {
+        if self.is_system_runtime() {
+            return Vec::new();
+        }
+        let mut found = self.ask(|index| {
+            let mut found = Vec::new();
+            for code in index.all(&index.functions, 0..u64::MAX) {
+                let code = code?;
+                let Some(node) = index.node(code.node)? else { continue };
+                let name = index.name(self.sections(), node.string)?.unwrap_or_default();
+                if name.starts_with(b"{async_") && found.len() < most {
+                    found.push(FunctionEntry { address: FileAddr::new(code.address), die: code.die });
+                }
+            }
+            Ok(found)
+        });
+        found.dedup_by_key(|entry| entry.address);
+        found
+    }
+
     /// Statics of this path.
     pub fn statics(self: &Arc<Self>, path: &str) -> Vec<Static> {
         if self.lacks(path) {
