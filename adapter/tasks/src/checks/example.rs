@@ -201,26 +201,20 @@ fn a_future_that_was_never_polled_cannot_send() {
 }
 
 #[test]
-fn all_readers_must_be_known_to_be_stuck() {
+fn readers_that_were_not_found_may_go_on() {
     let writer = || task(2, Some(write(11)));
     let reader = |number, wait| with(task(number, Some(wait)), Hold::Read, 11);
     assert_eq!(problems(vec![reader(1, join(&[2])), writer(), reader(3, sleep())]), []);
-    let found = problems(vec![reader(1, join(&[2])), writer(), reader(3, join(&[2]))]);
-    assert_eq!(found[0].1, [1, 2, 3], "{found:?}");
-    assert!(found[0].2.contains("f1 holds Mutex<u11> for reading (mine::f1, src/main.rs:11) and waits"), "{found:?}");
+    assert_eq!(problems(vec![reader(1, join(&[2])), writer(), reader(3, join(&[2]))]), []);
+    assert_eq!(problems(vec![with(task(1, Some(read(11))), Hold::Read, 11), writer()]), []);
 }
 
 #[test]
 fn a_reader_waits_behind_a_writer() {
-    let twice = with(task(1, Some(read(11))), Hold::Read, 11);
-    let found = problems(vec![twice.clone(), task(2, Some(write(11)))]);
-    assert_eq!(found[0].1, [1, 2], "{found:?}");
-    assert!(found[0].2.contains("for Mutex<u11> behind {task:2:2} mine::f2, which wants to write"), "{found:?}");
-    // A writer that gives up lets readers in.
-    let patient = Wait { remaining_ms: Some(10), ..write(11) };
-    assert_eq!(problems(vec![twice.clone(), task(2, Some(patient))]), []);
-    // Why else it waits is not known.
-    assert_eq!(problems(vec![twice]), []);
+    let holder = || with(task(1, Some(join(&[3]))), Hold::Lock, 11);
+    let found = problems(vec![holder(), task(2, Some(write(11))), task(3, Some(read(11)))]);
+    assert_eq!(found[0].1, [1, 3], "{found:?}");
+    assert_eq!(problems(vec![task(3, Some(read(11)))]), []);
 }
 
 #[test]

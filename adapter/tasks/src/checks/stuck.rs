@@ -146,7 +146,11 @@ impl<'a> Stuck<'a> {
         };
         let waiters = self.waiters.get(&id).map(Vec::as_slice).unwrap_or_default();
         match aspect {
-            Aspect::Freed => node.on = holders(&is_lock),
+            Aspect::Freed => {
+                node.on = holders(&is_lock);
+                // Which of several readers were not found is not known.
+                node.open = self.held(id).any(|(_, held)| held.how == Hold::Read);
+            }
             Aspect::Readable => {
                 node.on = holders(&|how| matches!(how, Hold::Lock | Hold::BlockingLock));
                 // Readers only wait for readers because a writer is ahead in the queue.
@@ -303,7 +307,7 @@ fn aspect(want: Want) -> Option<Aspect> {
 }
 
 pub(super) fn is_lock(how: Hold) -> bool {
-    matches!(how, Hold::Lock | Hold::Read | Hold::BlockingLock | Hold::BlockingRead)
+    matches!(how, Hold::Lock | Hold::Read | Hold::BlockingLock)
 }
 
 /// The running tasks whose threads wait for a lock.
