@@ -132,6 +132,8 @@ pub enum Hold {
     Permits(u64),
     /// A lock whose waiters block their thread: `std`'s, `parking_lot`'s.
     BlockingLock,
+    /// An rwlock whose waiters block their thread, for reading.
+    BlockingRead,
     /// The sending half of a channel.
     Sender,
     /// The receiving half of a channel.

@@ -1,9 +1,8 @@
 //! Tasks that block the thread on which others of their runtime would go on.
 
+use super::stuck::is_lock;
 use super::wording;
-use crate::{
-    Hold, Problem, ProblemKind, RuntimeKey, RuntimeKind, Severity, Snapshot, State, Task, TaskKind, Wait, Want,
-};
+use crate::{Problem, ProblemKind, RuntimeKey, RuntimeKind, Severity, Snapshot, State, Task, TaskKind, Wait, Want};
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -53,8 +52,7 @@ fn is_long(snapshot: &Snapshot, wait: &Wait, depth: usize) -> bool {
         return true;
     }
     let Some(resource) = wait.resource.as_ref().filter(|_| depth < DEEPEST) else { return false };
-    let holds =
-        |task: &&Task| task.holds.iter().any(|held| held.resource.id == resource.id && held.how == Hold::BlockingLock);
+    let holds = |task: &&Task| task.holds.iter().any(|held| held.resource.id == resource.id && is_lock(held.how));
     snapshot.tasks.iter().filter(holds).any(|holder| match (holder.state, &holder.waiting_on) {
         (State::Running, None) => false,
         (State::Running, Some(wait)) => is_long(snapshot, wait, depth.saturating_add(1)),

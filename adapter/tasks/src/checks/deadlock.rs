@@ -246,7 +246,7 @@ fn has(held: &Held) -> String {
     let resource = &held.resource.type_name;
     let what = match held.how {
         Hold::Lock | Hold::BlockingLock => resource.to_string(),
-        Hold::Read => format!("{resource} for reading"),
+        Hold::Read | Hold::BlockingRead => format!("{resource} for reading"),
         Hold::Permits(count) => {
             format!("{} of {resource}", wording::count(usize::try_from(count).unwrap_or(usize::MAX), "permit"))
         }

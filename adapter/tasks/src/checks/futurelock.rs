@@ -41,12 +41,11 @@ fn wanted(wait: &Wait) -> String {
 
 fn why(held: &Held) -> String {
     let has = match held.how {
-        Hold::Lock | Hold::Read | Hold::Permits(_) | Hold::BlockingLock => "that holds it",
+        Hold::Lock | Hold::Read | Hold::Permits(_) | Hold::BlockingLock | Hold::BlockingRead => "that holds it",
         Hold::Sender => "that has its sender",
         Hold::Receiver => "that has its receiver",
     };
-    let place =
-        held.location.as_deref().map(|location| format!(", at {}", wording::place(location))).unwrap_or_default();
+    let place = held.location.as_ref().map(|location| format!(", at {}", wording::place(location))).unwrap_or_default();
     match held.polled {
         Polled::Never => format!(
             "but the future of its own {has} ({}{place}) was never polled: a future does nothing before it is awaited or spawned",

@@ -9,7 +9,7 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Problem> {
     let suspended =
         |task: &&Task| matches!(task.state, State::Waiting | State::Ready | State::Cancelled) && !task.ended;
     for task in snapshot.tasks.iter().filter(suspended) {
-        for held in task.holds.iter().filter(|held| held.how == Hold::BlockingLock) {
+        for held in task.holds.iter().filter(|held| matches!(held.how, Hold::BlockingLock | Hold::BlockingRead)) {
             problems.push(Problem {
                 kind: ProblemKind::GuardAcrossAwait,
                 severity: Severity::Warning,

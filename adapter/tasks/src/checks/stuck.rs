@@ -149,7 +149,7 @@ impl<'a> Stuck<'a> {
             Aspect::Freed => {
                 node.on = holders(&is_lock);
                 // Which of several readers were not found is not known.
-                node.open = self.held(id).any(|(_, held)| held.how == Hold::Read);
+                node.open = self.held(id).any(|(_, held)| matches!(held.how, Hold::Read | Hold::BlockingRead));
             }
             Aspect::Readable => {
                 node.on = holders(&|how| matches!(how, Hold::Lock | Hold::BlockingLock));
@@ -307,7 +307,7 @@ fn aspect(want: Want) -> Option<Aspect> {
 }
 
 pub(super) fn is_lock(how: Hold) -> bool {
-    matches!(how, Hold::Lock | Hold::Read | Hold::BlockingLock)
+    matches!(how, Hold::Lock | Hold::Read | Hold::BlockingLock | Hold::BlockingRead)
 }
 
 /// The running tasks whose threads wait for a lock.
