@@ -132,8 +132,10 @@ fn without_the_moment(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(without_the_moment),
         Value::String(text) => {
-            let kept = text.split(", ").filter(|part| !part.ends_with(" left") && !part.starts_with("peer "));
-            let kept: Vec<&str> = kept.map(|part| part.split("; timeout in ").next().unwrap_or(part)).collect();
+            let parts = text.split(", ").map(|part| part.split("; timeout in ").next().unwrap_or(part));
+            let is_known =
+                |part: &&str| !part.ends_with(" left") && !part.starts_with("peer ") && !part.starts_with("on ");
+            let kept: Vec<&str> = parts.filter(is_known).collect();
             *text = kept.join(", ");
         }
         _ => {}

@@ -364,6 +364,7 @@ fn timed(waits: Vec<Wait>) -> Option<Wait> {
         Some(second) if first.kind == WaitKind::Sleep && second.kind != WaitKind::Sleep => (second, Some(first)),
         second => (first, second),
     };
+    wait.timed |= timer.is_some();
     if let Some(milliseconds) = timer.and_then(|timer| timer.remaining_ms) {
         wait.text = format!("{}; timeout in {}", wait.text, crate::waits::duration(milliseconds)).into();
         wait.remaining_ms = Some(wait.remaining_ms.map_or(milliseconds, |own| own.min(milliseconds)));

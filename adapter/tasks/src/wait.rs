@@ -91,6 +91,8 @@ pub struct Wait {
     pub want: Want,
     /// Milliseconds until a timer fires; zero if it is due.
     pub remaining_ms: Option<u64>,
+    /// A timer beside it ends it in any case, also where it is not known when (a core file has no clock).
+    pub timed: bool,
     /// A socket's or file's descriptor.
     pub fd: Option<i32>,
     /// The other end of a socket.
@@ -112,6 +114,7 @@ impl Wait {
             resource: None,
             want: Want::Unknown,
             remaining_ms: None,
+            timed: false,
             fd: None,
             peer: None,
             holders: Vec::new(),

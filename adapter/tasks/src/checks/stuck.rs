@@ -108,7 +108,7 @@ impl<'a> Stuck<'a> {
     /// What a wait waits for, added to its task's node.
     fn wait(&mut self, wait: &Wait, node: &mut Node) {
         // A timer beside it ends it.
-        if wait.remaining_ms.is_some() {
+        if wait.timed || wait.remaining_ms.is_some() {
             node.open = true;
             return;
         }
@@ -277,7 +277,8 @@ pub(super) fn obstacle(task: &Task) -> Option<&Wait> {
 
 /// Whether other tasks are what ends a wait, as far as it says.
 fn depends_on_tasks(wait: &Wait) -> bool {
-    wait.remaining_ms.is_none()
+    !wait.timed
+        && wait.remaining_ms.is_none()
         && match wait.kind {
             WaitKind::Select | WaitKind::Group => {
                 wait.branches.iter().all(depends_on_tasks) && !wait.branches.is_empty()
