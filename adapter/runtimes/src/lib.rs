@@ -31,6 +31,7 @@ mod listing;
 mod matching;
 mod names;
 mod queues;
+mod root;
 mod roster;
 mod runtimes;
 mod shape;

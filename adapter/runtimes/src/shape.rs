@@ -420,7 +420,12 @@ pub(crate) fn find_by(ty: &Type, levels: usize, wanted: &dyn Fn(&Member, &Type) 
     for _ in 0..levels {
         let mut next = Vec::new();
         for (offset, ty) in &level {
-            let TypeKind::Struct { members, .. } = ty.kind() else { continue };
+            let members = match ty.kind() {
+                TypeKind::Struct { members, .. } => members,
+                // Thread-locals that are made when they are first used lie in one.
+                TypeKind::Union(members) if base(ty.path()) == "core::mem::maybe_uninit::MaybeUninit" => members,
+                _ => continue,
+            };
             for member in members {
                 looked_at = looked_at.saturating_add(1);
                 if looked_at > 2_000 {

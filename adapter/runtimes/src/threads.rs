@@ -10,12 +10,10 @@ use weft_values::{Frame, FrameWalk, Place, Stop, WalkEnd, depth, environment, fr
 use crate::executors::{PollKind, Poller, poller};
 use crate::leaves::find_pointer;
 use crate::names::{base, within};
+use crate::root::root;
 
 /// Most frames of a stack that are looked at for tasks.
 pub(crate) const MAX_FRAMES: usize = 2_000;
-
-/// Most rows of one function's line table that are looked at for an inlined poll function.
-const MAX_ROWS: usize = 20_000;
 
 /// A thread's stack and the tasks on it.
 #[derive(Clone, Debug)]
@@ -209,7 +207,7 @@ fn own_frames(frames: &[Frame], stretch: Range<usize>, kind: PollKind) -> Range<
 }
 
 /// The future's type, as the first frame tells whose generic arguments name it.
-fn argument(run: &[Frame]) -> Option<Type> {
+pub(crate) fn argument(run: &[Frame]) -> Option<Type> {
     run.iter().find_map(|frame| {
         let code = frame.code.as_ref()?;
         poller(code)?.future.iter().find_map(|name| code.template_argument(name))
@@ -231,68 +229,8 @@ fn header(stop: &Stop, run: &[Frame]) -> Option<MemAddr> {
     })
 }
 
-/// The future of a `block_on`: the innermost variable of type `Pin<&mut F>`. Outer frames hold copies of the future
-/// from before it was pinned, which look never polled: they are not used, but for a boxed future, whose copies all point
-/// to the one that counts.
-fn root(stop: &Stop, run: &[Frame]) -> Driven {
-    let future = argument(run);
-    let place = future.as_ref().and_then(|future| {
-        let pinned = || run.iter().find_map(|frame| each_variable(stop, frame, &|ty| is_pin_of(ty, future)));
-        let boxed = future.path().starts_with("core::pin::Pin<alloc::boxed::Box<");
-        let copy = || run.iter().find_map(|frame| each_variable(stop, frame, &|ty| ty.path() == future.path()));
-        let found = pinned().and_then(|pinned| pinned.deref(stop).ok());
-        found.or_else(|| if boxed { copy()?.deref(stop).ok() } else { inlined_root(stop, run, future) })
-    });
-    let cfa = run.iter().find_map(|frame| frame.cfa.filter(|_| frame.code.as_ref().and_then(poller).is_some()));
-    let poller = run.first().map(|frame| frame.lookup_pc);
-    Driven::Root { future, place, cfa, poller }
-}
-
-/// Where optimised code keeps the future of a `block_on` that has inlined its poll function but does not execute it at
-/// the moment: the future was pinned in the frame of `block_on` and stays there, so what the poll function's parameter
-/// says elsewhere in the same frame is still true, provided that it says "in this frame".
-fn inlined_root(stop: &Stop, run: &[Frame], future: &Type) -> Option<Place> {
-    let innermost = run.iter().position(|frame| frame.code.as_ref().and_then(poller).is_some())?;
-    let concrete = run.get(innermost..)?.iter().find(|frame| !frame.inlined)?;
-    let code = concrete.code.as_ref()?;
-    let (module, _) = stop.modules.to_file(concrete.lookup_pc)?;
-    let inside = |address: MemAddr| {
-        address.since(concrete.registers.sp()).is_some() && concrete.cfa.is_some_and(|cfa| address < cfa)
-    };
-    let rows = code.ranges.iter().flat_map(|range| module.image.rows_in(range.clone()).unwrap_or_default());
-    let mut asked = None;
-    for row in rows.take(MAX_ROWS) {
-        // Neighbouring rows say the same; one of each run of rows is enough.
-        if asked == Some((row.source.line, row.source.file.clone())) {
-            continue;
-        }
-        asked = Some((row.source.line, row.source.file.clone()));
-        let polls = module.image.frames_at(row.address).unwrap_or_default();
-        let poll = polls.into_iter().find(|copy| {
-            copy.function.kind.is_coroutine() && copy.environment_type().is_some_and(|ty| ty.path() == future.path())
-        });
-        let Some(poll) = poll else { continue };
-        let there = Frame {
-            pc: module.bias.to_memory(row.address),
-            lookup_pc: module.bias.to_memory(row.address),
-            code: Some(poll),
-            ..concrete.clone()
-        };
-        let found = environment(stop, &there).filter(|place| place.address().is_some_and(inside));
-        if found.is_some() {
-            return found;
-        }
-    }
-    None
-}
-
-fn is_pin_of(ty: &Type, future: &Type) -> bool {
-    let inner = ty.path().strip_prefix("core::pin::Pin<&mut ").and_then(|rest| rest.strip_suffix('>'));
-    inner == Some(future.path())
-}
-
 /// The first variable of a frame whose type is wanted and whose place is known.
-fn each_variable(stop: &Stop, frame: &Frame, wanted: &dyn Fn(&Type) -> bool) -> Option<Place> {
+pub(crate) fn each_variable(stop: &Stop, frame: &Frame, wanted: &dyn Fn(&Type) -> bool) -> Option<Place> {
     let code = frame.code.as_ref()?;
     let pc = frame.file_pc(stop)?;
     let variables = code.variables_at(pc).ok()?;

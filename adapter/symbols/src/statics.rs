@@ -5,7 +5,7 @@ use weft_memory::FileAddr;
 
 use crate::dies::DieReader;
 use crate::sections::Slice;
-use crate::{DieOffset, Image, Static, Type};
+use crate::{DieOffset, Image, Static, Symbol, Type};
 use std::sync::Arc;
 
 /// Where a static lives.
@@ -80,7 +80,15 @@ impl Image {
             let bare_twin = ty.is_some_and(|ty| !ty.name().starts_with("Storage<"));
             return Some(offset).filter(in_segment).filter(|offset| !bare_twin || *offset != 0);
         }
-        let symbol = self.symbol(linkage_name?)?;
+        let symbol = self.named_symbol(linkage_name?)?;
         symbol.thread_local.then_some(symbol.address.raw()).filter(in_segment)
+    }
+
+    /// The symbol of this name, or what LLVM has made of it: one that another unit uses gets a suffix that the debug
+    /// information does not know (`.llvm.8404125151997808129`).
+    fn named_symbol(&self, linkage_name: &str) -> Option<Symbol> {
+        let renamed =
+            |symbol: &Symbol| symbol.name.strip_prefix(linkage_name).is_some_and(|suffix| suffix.starts_with(".llvm."));
+        self.symbol(linkage_name).or_else(|| self.symbols_containing(linkage_name).into_iter().find(renamed))
     }
 }

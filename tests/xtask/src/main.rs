@@ -1,5 +1,6 @@
-//! The project's chores: `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz`.
+//! The project's chores: `cargo xtask test`, `cargo xtask bench`, `cargo xtask compatibility`, `cargo xtask fuzz`.
 
+mod compatibility;
 mod fuzz;
 mod seeds;
 mod stage;
@@ -14,6 +15,8 @@ cargo xtask test [NAME..]    everything that must hold, or only the stages of th
 cargo xtask bench [NAME]     weft beside other debuggers: symbols (time and memory to a first stop, showing it; builds
                              a program of more than 500 MB once), run_control (false conditions, steps, attaching);
                              and task_list (`weft tasks`); all, or the one named
+cargo xtask compatibility    the table of Tokio's versions in docs/compatibility.md, by a look at programs that use them (builds
+                             some forty of them once)
 cargo xtask fuzz [SECONDS]   torn files and streams for everything that reads them, for so long in all (120)
 ";
 
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
     let done = match arguments.split_first() {
         Some((chore, names)) if chore == "test" => test::run(names),
         Some((chore, rest)) if chore == "bench" => bench(rest),
+        Some((chore, [])) if chore == "compatibility" => compatibility::run(),
         Some((chore, rest)) if chore == "fuzz" => fuzz::run(rest),
         _ => {
             eprint!("{USAGE}");

@@ -52,19 +52,13 @@ pub(crate) fn contexts(stop: &Stop) -> (Vec<Context>, bool) {
     (found, has_tokio)
 }
 
-/// The thread-locals that really exist: the linker drops twins, which keep a DIE with offset zero.
+/// The thread-locals that exist, one for each copy of Tokio.
 fn storages(image: &Arc<Image>) -> Vec<Static> {
     if image.debug_info() == weft_symbols::DebugInfo::Absent {
         return Vec::new();
     }
     let paths = MODULES.iter().flat_map(|module| STORAGES.iter().map(move |storage| format!("{module}::{storage}")));
     let mut found: Vec<Static> = paths.flat_map(|path| image.statics(&path)).filter(|it| it.thread_local).collect();
-    let is_live = |variable: &Static| {
-        variable.linkage_name.as_ref().and_then(|name| image.symbol(name)).is_some_and(|symbol| symbol.thread_local)
-    };
-    if found.iter().any(is_live) {
-        found.retain(is_live);
-    }
     found.dedup_by(|a, b| a.address == b.address && a.ty == b.ty);
     found
 }

@@ -20,14 +20,25 @@ pub(crate) enum Profile {
     Lto,
 }
 
+impl Profile {
+    /// What cargo calls it, and the folder that it builds into.
+    pub(crate) fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Debug => ("dev", "debug"),
+            Self::Release => ("release-debug", "release-debug"),
+            Self::Lto => ("lto-fat", "lto-fat"),
+        }
+    }
+}
+
 pub(crate) const PROFILES: [Profile; 2] = [Profile::Debug, Profile::Release];
 
-fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("a workspace").to_owned()
 }
 
 /// The same folder, and the same lock, as the end-to-end tests use.
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from).join("debuggees")
 }
 
@@ -55,11 +66,12 @@ const LTO_PROGRAMS: &[&str] = &["branch_zoo", "waits_zoo"];
 
 fn built(profile: Profile) -> &'static Path {
     static BUILT: [OnceLock<PathBuf>; 3] = [const { OnceLock::new() }; 3];
-    let (cell, name, output, programs) = match profile {
-        Profile::Debug => (&BUILT[0], "dev", "debug", PROGRAMS),
-        Profile::Release => (&BUILT[1], "release-debug", "release-debug", PROGRAMS),
-        Profile::Lto => (&BUILT[2], "lto-fat", "lto-fat", LTO_PROGRAMS),
+    let (cell, programs) = match profile {
+        Profile::Debug => (&BUILT[0], PROGRAMS),
+        Profile::Release => (&BUILT[1], PROGRAMS),
+        Profile::Lto => (&BUILT[2], LTO_PROGRAMS),
     };
+    let (name, output) = profile.names();
     cell.get_or_init(|| {
         fs::create_dir_all(folder()).expect("a folder for debuggees");
         let lock = File::create(folder().join(".lock")).expect("a lock file");
@@ -142,8 +154,12 @@ impl Stopped {
 
 /// Starts a program, waits for the line that begins with "ready", and stops it.
 pub(crate) fn stopped(program: &str, profile: Profile, args: &[&str]) -> Stopped {
-    let path = built(profile).join(program);
-    let mut child = Command::new(&path)
+    stopped_at(&built(profile).join(program), args)
+}
+
+/// The same with a program that somebody else has built.
+pub(crate) fn stopped_at(path: &Path, args: &[&str]) -> Stopped {
+    let mut child = Command::new(path)
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -157,7 +173,7 @@ pub(crate) fn stopped(program: &str, profile: Profile, args: &[&str]) -> Stopped
         wait_until_asleep(pid);
     }
     let tracee = Tracee::attach(pid).expect("attached");
-    let stop = stop_of(&tracee, &path);
+    let stop = stop_of(&tracee, path);
     Stopped { stop, said: first, child, _tracee: tracee }
 }
 

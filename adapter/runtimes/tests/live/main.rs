@@ -1,6 +1,7 @@
 //! The tasks of real programs, stopped while they wait.
 
 mod branches;
+mod compatibility;
 mod executors;
 mod fixture;
 mod locals;

@@ -1,0 +1,202 @@
+//! The same tasks on every version of Tokio, in every way of building it: what is found is compared exactly.
+//!
+//! Two versions are looked at in every run. With `WEFT_COMPATIBILITY=<file>` it is all of them (`cargo xtask compatibility`),
+//! and the table is written to that file.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Command;
+
+use weft_runtimes::Runtimes;
+use weft_tasks::{Frame, Task};
+
+use crate::fixture::{PROFILES, Profile, Stopped, folder, line, stopped_at, workspace};
+
+const VERSIONS: [&str; 10] = ["1.0", "1.13", "1.20", "1.28", "1.34", "1.38", "1.40", "1.44", "1.47", "1.54"];
+/// Those of every run: the first that must be exact, and the newest.
+const SLICE: [&str; 2] = ["1.13", "1.54"];
+/// Every version from here on must be exact.
+const FIRST_EXACT: &str = "1.13";
+const FLAVORS: [&str; 2] = ["multi", "current"];
+
+/// One way of building the program.
+#[derive(Clone, Copy)]
+struct Build {
+    version: &'static str,
+    /// Another compiler than the one that builds the tests, as `rustup` calls it.
+    toolchain: Option<&'static str>,
+    profile: Profile,
+    parking_lot: bool,
+}
+
+impl Build {
+    fn program(self) -> PathBuf {
+        let locks = if self.parking_lot { "parking_lot" } else { "plain" };
+        let into =
+            folder().join("compatibility").join(self.toolchain.map_or(locks.to_owned(), |it| format!("{it}-{locks}")));
+        let (profile, output) = self.profile.names();
+        fs::create_dir_all(&into).expect("a folder for debuggees");
+        let lock = File::create(into.join(".lock")).expect("a lock file");
+        lock.lock().expect("a file can be locked");
+        let mut cargo = Command::new(self.toolchain.map_or(env!("CARGO"), |_| "rustup"));
+        cargo.args(self.toolchain.iter().flat_map(|toolchain| ["run", *toolchain, "cargo"]));
+        let status = cargo
+            .args(["build", "--quiet", "--locked", "--profile", profile])
+            .args(if self.parking_lot { &["--features", "parking_lot"][..] } else { &[] })
+            .current_dir(workspace().join("tests/debuggees/compatibility").join(self.version))
+            .env("CARGO_TARGET_DIR", &into)
+            .env_remove("RUSTFLAGS")
+            .env_remove("RUSTC")
+            .env_remove("RUSTUP_TOOLCHAIN")
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "{} could not be built", self.name());
+        into.join(output).join(self.name())
+    }
+
+    fn name(self) -> String {
+        format!("on-{}", self.version.replace('.', "-"))
+    }
+}
+
+/// Every task as a row: kind, state, what it waits for, its chain of the program's own frames with their lines, who awaits
+/// it. Sorted.
+fn rows(program: &Stopped, krate: &str) -> (Vec<String>, Vec<String>) {
+    let runtimes = Runtimes::new();
+    let listing = runtimes.list(&program.stop);
+    let own = |name: &str| name.strip_prefix(&format!("{krate}::")).map(str::to_owned);
+    let row = |task: &Task| {
+        let stack = runtimes.stack(&program.stop, &listing, task.key).unwrap_or_default();
+        let mut chain = Vec::new();
+        let mut frames: &[Frame] = &stack.frames;
+        while let Some(frame) = frames.first() {
+            let line = frame.location.as_ref().map_or(0, |location| location.line);
+            chain.extend(own(&frame.name).map(|name| format!("{name}:{line}")));
+            frames = &frame.children;
+        }
+        let wait = task.waiting_on.as_ref().map_or("nothing", |wait| wait.kind.as_str());
+        let name = own(&task.name).unwrap_or_else(|| task.name.to_string());
+        let awaiters = task.awaited_by.iter().filter_map(|awaiter| listing.task(awaiter.task));
+        let awaited: String =
+            awaiters.map(|by| format!(", awaited by {}", own(&by.name).unwrap_or_default())).collect();
+        let error = task.error.as_ref().map_or(String::new(), |error| format!(" ({error})"));
+        format!(
+            "{} {name} {} for {wait} at {}{awaited}{error}",
+            task.kind.as_str(),
+            task.state.as_str(),
+            chain.join(" > ")
+        )
+    };
+    let mut rows: Vec<String> = listing.snapshot.tasks.iter().map(row).collect();
+    rows.sort();
+    (rows, listing.snapshot.notes.clone())
+}
+
+/// Where `block_on` keeps its future is in the frame of a function whose debug information does not say where: rustc 1.95
+/// gives the local that `pin!` makes no location there, and the poll function is not inlined.
+const ROOT_LOST: [(&str, &str, Profile); 2] = [("1.0", "multi", Profile::Release), ("1.20", "multi", Profile::Release)];
+
+/// What must be found. `root`: how the root's row goes on.
+fn expected(root: &str) -> Vec<String> {
+    let at = |name: &str, marker: &str| format!("{name}:{}", line("compatibility", marker));
+    let sleeper = format!("task sleeper waiting for sleep at {}", at("sleeper", "sleeps"));
+    let locker = format!("task locker waiting for mutex at {} > {}", at("locker", "acquires"), at("acquire", "locks"));
+    let mut rows = vec![
+        format!("root root waiting for {root}"),
+        format!("task joiner waiting for join at {}", at("joiner", "joins")),
+        format!("{sleeper}, awaited by joiner"),
+    ];
+    rows.extend(vec![sleeper; 8]);
+    rows.extend(vec![locker; 3]);
+    rows.sort();
+    rows
+}
+
+/// What was found in one program.
+enum Cell {
+    Exact,
+    /// All but what the root awaits, and the root's row says so.
+    RootLost,
+    Wrong(String),
+}
+
+fn look(build: Build, flavor: &str) -> Cell {
+    let program = stopped_at(&build.program(), &[flavor]);
+    let krate = build.name().replace('-', "_");
+    let (found, notes) = rows(&program, &krate);
+    let exact = expected(&format!("future at root:{}", line("compatibility", "holds")));
+    let lost = "nothing at  (the compiler kept no pointer to this future: what it awaits is not known)";
+    if found == exact && notes.is_empty() {
+        return Cell::Exact;
+    }
+    if found == expected(lost) && notes.is_empty() {
+        return Cell::RootLost;
+    }
+    let missing: Vec<_> = exact.iter().filter(|row| !found.contains(row)).collect();
+    let other: Vec<_> = found.iter().filter(|row| !exact.contains(row)).collect();
+    Cell::Wrong(format!("{} of {}; missing {missing:?}; other {other:?}; notes {notes:?}", found.len(), exact.len()))
+}
+
+/// The row of a version: a cell for each flavor and profile, and what was wrong.
+fn row(version: &'static str, toolchain: Option<&'static str>) -> (String, Vec<String>) {
+    let mut row = format!("| {version} |");
+    let mut wrong = Vec::new();
+    for (flavor, profile) in FLAVORS.into_iter().flat_map(|flavor| PROFILES.map(|profile| (flavor, profile))) {
+        let mut cell = "exact";
+        let before = wrong.len();
+        for parking_lot in [false, true] {
+            match look(Build { version, toolchain, profile, parking_lot }, flavor) {
+                Cell::Exact => {}
+                Cell::RootLost if ROOT_LOST.contains(&(version, flavor, profile)) => {
+                    cell = "exact but for the root's chain"
+                }
+                Cell::RootLost => {
+                    wrong.push(format!("{version} {flavor} {profile:?}: the root's future was not found"))
+                }
+                Cell::Wrong(why) => {
+                    wrong.push(format!("{version} {flavor} {profile:?} parking_lot {parking_lot}: {why}"))
+                }
+            }
+        }
+        row += &format!(" {} |", if wrong.len() == before { cell } else { "not exact" });
+    }
+    (row, wrong)
+}
+
+#[test]
+fn every_version_of_tokio_gives_the_same_tasks() {
+    let file = std::env::var_os("WEFT_COMPATIBILITY");
+    let versions = if file.is_some() { &VERSIONS[..] } else { &SLICE[..] };
+    let position = |version: &str| VERSIONS.iter().position(|known| *known == version);
+    let mut table = vec![
+        "| Tokio | multi-thread, debug | multi-thread, release | current-thread, debug | current-thread, release |"
+            .to_owned(),
+        "|---|---|---|---|---|".to_owned(),
+    ];
+    let (mut wrong, mut old) = (Vec::new(), Vec::new());
+    for version in versions {
+        let (row, why) = row(version, None);
+        table.push(row);
+        if position(version) >= position(FIRST_EXACT) { wrong.extend(why) } else { old.extend(why) }
+    }
+    if let Some(file) = file {
+        if let Some(nightly) = nightly() {
+            let (row, why) = row("1.54", Some("nightly"));
+            table.push(row.replacen("1.54", &format!("1.54, {nightly}"), 1));
+            wrong.extend(why);
+        }
+        fs::write(file, table.join("\n") + "\n").expect("the table is written");
+    }
+    println!("{}", old.join("\n"));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The nightly compiler's name, if there is one.
+fn nightly() -> Option<String> {
+    let asked =
+        Command::new("rustup").args(["run", "nightly", "rustc", "--version"]).env_remove("RUSTUP_TOOLCHAIN").output();
+    let answer = asked.ok().filter(|answer| answer.status.success())?;
+    let text = String::from_utf8(answer.stdout).ok()?;
+    // `rustc 1.98.0-nightly (abc 2026-05-01)`
+    Some(text.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+}
