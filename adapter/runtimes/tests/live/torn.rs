@@ -54,7 +54,7 @@ struct Watched {
 impl Memory for Watched {
     fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
         if buffer.len() <= 64 && self.memory.region(address).is_some_and(|region| region.writable) {
-            self.words.lock().unwrap().push(address.raw());
+            self.words.lock().expect("no reader panics").push(address.raw());
         }
         self.memory.read(address, buffer)
     }
@@ -72,7 +72,7 @@ impl Dice {
     }
 
     fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[usize::try_from(self.next()).unwrap() % from.len()]
+        &from[usize::try_from(self.next()).expect("64-bit") % from.len()]
     }
 }
 
@@ -92,7 +92,7 @@ fn with_memory(program: &Stopped, memory: Arc<dyn Memory>) -> Stop {
 fn words_read(program: &Stopped, runtimes: &Runtimes) -> Vec<u64> {
     let watched = Arc::new(Watched { memory: Arc::clone(&program.stop.memory), words: Mutex::default() });
     runtimes.list(&with_memory(program, Arc::clone(&watched) as Arc<dyn Memory>));
-    let mut words = std::mem::take(&mut *watched.words.lock().unwrap());
+    let mut words = std::mem::take(&mut *watched.words.lock().expect("no reader panics"));
     words.sort_unstable();
     words.dedup();
     words

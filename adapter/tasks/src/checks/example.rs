@@ -22,7 +22,7 @@ fn task(number: u64, wait: Option<Wait>) -> Task {
         runtime: RUNTIME,
         state: if wait.is_some() { State::Waiting } else { State::Ready },
         ended: false,
-        location: Some(place(u32::try_from(number * 10).unwrap()).into()),
+        location: Some(place(u32::try_from(number * 10).expect("a small number")).into()),
         entry: None,
         spawned_at: None,
         spawned_by: None,
@@ -107,7 +107,7 @@ fn with(mut task: Task, how: Hold, id: u64) -> Task {
         resource: resource(id),
         how,
         frame: task.name.clone(),
-        location: Some(place(u32::try_from(task.key.id * 10 + 1).unwrap()).into()),
+        location: Some(place(u32::try_from(task.key.id * 10 + 1).expect("a small number")).into()),
         polled: Polled::Active,
     });
     task
@@ -115,7 +115,7 @@ fn with(mut task: Task, how: Hold, id: u64) -> Task {
 
 fn kept(mut task: Task, how: Hold, id: u64, polled: Polled) -> Task {
     task = with(task, how, id);
-    task.holds.last_mut().unwrap().polled = polled;
+    task.holds.last_mut().expect("it was just added").polled = polled;
     task
 }
 
@@ -299,7 +299,7 @@ fn a_blocked_thread_keeps_the_holder_from_going_on() {
     let holder = || with(task(1, Some(sleep())), Hold::BlockingLock, 11);
     let tasks = || vec![holder(), running(2, Some(lock(11))), task(3, Some(sleep()))];
     let found = problems_on(RuntimeKind::TokioCurrentThread, tasks());
-    let deadlock = found.iter().find(|(kind, ..)| *kind == ProblemKind::Deadlock).unwrap();
+    let deadlock = found.iter().find(|(kind, ..)| *kind == ProblemKind::Deadlock).expect("a deadlock");
     assert_eq!(deadlock.1, [1, 2]);
     assert!(
         deadlock.2.contains(
