@@ -169,25 +169,23 @@ pub(crate) fn stopped_at(path: &Path, args: &[&str]) -> Stopped {
     let first = BufReader::new(output).lines().next().expect("a line").expect("text");
     assert!(first.starts_with("ready"), "{first}");
     let pid = i32::try_from(child.id()).expect("a pid");
-    if !args.contains(&"spin") {
-        wait_until_asleep(pid);
-    }
+    wait_until_asleep(pid, usize::from(args.contains(&"spin")));
     let tracee = Tracee::attach(pid).expect("attached");
     let stop = stop_of(&tracee, path);
     Stopped { stop, said: first, child, _tracee: tracee }
 }
 
-/// Waits until no thread of the program runs, which "ready" alone does not promise.
-fn wait_until_asleep(pid: i32) {
-    let running = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('R'));
-    let any_running = || {
+/// Waits until no more threads of the program run than spin, which "ready" alone does not promise.
+fn wait_until_asleep(pid: i32, spinning: usize) {
+    let running = |stat: &String| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('R'));
+    let others_run = || {
         let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("a process");
         let stats = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
-        stats.into_iter().any(running)
+        stats.filter(running).count() > spinning
     };
     let mut calm = 0;
     for _ in 0..1_000_000 {
-        calm = if any_running() { 0 } else { calm + 1 };
+        calm = if others_run() { 0 } else { calm + 1 };
         if calm > 20 {
             return;
         }

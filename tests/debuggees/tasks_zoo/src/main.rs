@@ -19,6 +19,9 @@ const LONG: Duration = Duration::from_secs(3_600);
 /// How many tasks are about to wait.
 static ARRIVED: AtomicUsize = AtomicUsize::new(0);
 
+/// How often the task that computes has gone round.
+static TURNS: AtomicUsize = AtomicUsize::new(0);
+
 fn arrive() {
     ARRIVED.fetch_add(1, Ordering::Release);
 }
@@ -64,7 +67,10 @@ async fn main() {
     until(24).await;
     if std::env::args().nth(1).as_deref() == Some("spin") {
         tokio::spawn(wait_spin());
-        until(26).await;
+        until(25).await;
+        while TURNS.load(Ordering::Acquire) == 0 {
+            tokio::task::yield_now().await;
+        }
     }
     for _ in 0..64 {
         tokio::task::yield_now().await;
@@ -237,14 +243,14 @@ async fn wait_spin() {
 }
 
 async fn spin_outer(start: u64) {
-    arrive();
     spin_inner(start).await; // BP: spin_outer
 }
 
 async fn spin_inner(start: u64) {
     let mut sum = start;
     loop {
-        sum = std::hint::black_box(sum.wrapping_mul(3)); // BP: spin_inner
+        sum = std::hint::black_box(sum.wrapping_mul(3));
+        TURNS.fetch_add(1, Ordering::Release); // BP: spin_inner
     }
 }
 
