@@ -64,9 +64,12 @@ impl<'a> Collector<'a> {
     }
 
     pub(crate) fn run(mut self) -> Listing {
-        self.note_blindness();
+        let blind = self.note_blindness();
         let mut found = self.rosters();
-        self.look_at_threads();
+        // Without types a stack still names functions that poll, and nothing can be said of what they poll.
+        if !blind {
+            self.look_at_threads();
+        }
         let beside = self.beside(&found);
         found.extend(beside);
         self.by_header.extend(found.iter().map(|task| (task.header(), (task.key, Arc::clone(&task.name)))));
@@ -81,20 +84,23 @@ impl<'a> Collector<'a> {
         self.finish()
     }
 
-    /// What keeps everything from being seen, in plain words.
-    fn note_blindness(&mut self) {
-        let Some(program) = self.stop.modules.iter().next() else {
-            self.note("the files that the program consists of are not known".to_owned());
-            return;
+    /// Notes, in plain words, what keeps the program from being seen. Whether nothing can be seen at all: a library may
+    /// have what the program lacks.
+    fn note_blindness(&mut self) -> bool {
+        let why = match self.stop.modules.iter().next() {
+            None => "the files that the program consists of are not known".to_owned(),
+            Some(program) if program.image.debug_info() == DebugInfo::Absent => {
+                let name = program.image.name();
+                format!("{name} has no debug information: build it with `debug = true` to see its tasks")
+            }
+            Some(program) if self.executors.is_empty() && has_code(&program.image) => {
+                let name = program.image.name();
+                format!("the debug information of {name} has no types: build it with `debug = true` to see its tasks")
+            }
+            Some(_) => return false,
         };
-        let name = program.image.name();
-        if program.image.debug_info() == DebugInfo::Absent {
-            self.note(format!("{name} has no debug information: build it with `debug = true` to see its tasks"));
-        } else if self.executors.is_empty() && has_code(&program.image) {
-            self.note(format!(
-                "the debug information of {name} has no types: build it with `debug = true` to see its tasks"
-            ));
-        }
+        self.note(why);
+        self.executors.is_empty()
     }
 
     /// Says what is looked for where nothing was found and nothing else was to be said.
