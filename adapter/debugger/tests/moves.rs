@@ -338,5 +338,5 @@ fn job_control_is_told_and_ended_by_a_continue() {
     assert_eq!(session.stopped().reason, Reason::Pause);
     assert_eq!(session.run_out(), 0);
     assert!(session.written().ends_with("\n2000\n"));
-    assert_eq!(session.notes.len(), 1);
+    assert_eq!(session.notes.len(), 1, "{:?}", session.notes);
 }

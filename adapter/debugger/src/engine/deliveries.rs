@@ -1,6 +1,7 @@
 //! What becomes of signals, and of stops by job control.
 
 use nix::libc;
+use weft_process::WaitEvent;
 
 use super::Engine;
 use crate::{Event, Reason, SignalPolicy, signals};
@@ -62,12 +63,17 @@ impl Engine {
         let _ = self.tracee.resume(tid, 0);
     }
 
-    /// A user's wish to go on ends a stop by job control too.
-    pub(super) fn end_job_stop(&mut self) {
-        if self.job_stop.take().is_some()
-            && let Err(error) = self.tracee.signal(libc::SIGCONT)
-        {
+    /// A user's wish to go on ends a stop by job control too; whether there was one. It ends before any thread goes on: one
+    /// that had not joined it yet would join it now. What threads have said of it and nobody has heard yet is past with
+    /// it.
+    pub(super) fn end_job_stop(&mut self) -> bool {
+        if self.job_stop.take().is_none() {
+            return false;
+        }
+        if let Err(error) = self.tracee.signal(libc::SIGCONT) {
             tracing::debug!(%error, "the job-control stop could not be ended");
         }
+        self.pending.retain(|event| !matches!(event, WaitEvent::GroupStop { .. }));
+        true
     }
 }

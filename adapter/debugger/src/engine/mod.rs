@@ -294,12 +294,14 @@ impl Engine {
                 match self.resume(how, alone) {
                     Ok(plan) => {
                         reply.send(Ok(()));
+                        let ended = self.end_job_stop();
                         if let Some((tid, plan)) = plan {
                             self.begin_plan(tid, plan);
                         }
                         self.go_on();
-                        self.admit_job_stop();
-                        self.end_job_stop();
+                        if !ended {
+                            self.admit_job_stop();
+                        }
                     }
                     Err(refused) => reply.send(Err(refused)),
                 }
