@@ -81,10 +81,7 @@ fn main() {
         spawn(Box::pin(spins()));
     }
     thread::Builder::new().name("executor".to_owned()).spawn(move || Executor { ready }.run()).expect("a thread");
-    thread::Builder::new()
-        .name("driver".to_owned())
-        .spawn(move || pollster::block_on(drives(said)))
-        .expect("a thread");
+    thread::Builder::new().name("driver".to_owned()).spawn(move || pollster::block_on(drives(said))).expect("a thread");
     for _ in 0..2 {
         all_said.recv().expect("somebody says");
     }

@@ -33,7 +33,11 @@ fn main() {
 
     let other = thread::Builder::new().name("local".to_owned()).spawn(local_pool).expect("a thread");
     // The pool's five, the one that is driven.
-    block_on(async { for _ in 0..6 { all_said.next().await; } });
+    block_on(async {
+        for _ in 0..6 {
+            all_said.next().await;
+        }
+    });
     println!("ready");
     let mut rest = Vec::new();
     let _ = std::io::stdin().read_to_end(&mut rest);
