@@ -2,6 +2,7 @@
 
 mod compatibility;
 mod fuzz;
+mod said;
 mod seeds;
 mod stage;
 mod test;

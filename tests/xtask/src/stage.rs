@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::said::{Said, repeated};
 
 /// The folder of the workspace.
 pub(crate) fn workspace() -> &'static Path {
@@ -14,6 +18,9 @@ pub(crate) fn workspace() -> &'static Path {
 pub(crate) fn ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
+
+/// How long we listen to a command that has ended.
+const LINGERS: Duration = Duration::from_secs(10);
 
 /// A program to run, in the workspace unless told otherwise.
 pub(crate) struct Command(Process);
@@ -46,15 +53,32 @@ impl Command {
         self
     }
 
-    /// Runs it with our own output; whether it succeeded.
-    pub(crate) fn runs(mut self) -> bool {
-        match self.0.status() {
-            Ok(status) => status.success(),
+    /// Runs it with our own output; whether it succeeded. What it said is repeated at the end if it did not.
+    pub(crate) fn runs(self) -> bool {
+        let name = format!("{:?}", self.0);
+        match self.run() {
+            Ok((true, _)) => true,
+            Ok((false, said)) => {
+                said.repeat(&name);
+                false
+            }
             Err(error) => {
-                println!("{} cannot be run: {error}", self.0.get_program().display());
+                println!("{name} cannot be run: {error}");
                 false
             }
         }
+    }
+
+    fn run(mut self) -> std::io::Result<(bool, Said)> {
+        let (reader, writer) = std::io::pipe()?;
+        let mut child = self.0.stderr(writer.try_clone()?).stdout(writer).spawn()?;
+        // Our own ends of the pipe would keep it open.
+        drop(self);
+        let (sender, heard) = mpsc::channel();
+        thread::spawn(move || sender.send(Said::tee(reader)));
+        let succeeded = child.wait()?.success();
+        // What it left running may keep the pipe open for ever.
+        Ok((succeeded, heard.recv_timeout(LINGERS).unwrap_or_default()))
     }
 
     /// Whether the program is there at all, by running it quietly.
@@ -100,6 +124,9 @@ impl Report {
 
     /// Prints a line for each stage; whether none failed.
     pub(crate) fn close(self) -> bool {
+        for line in repeated() {
+            println!("{line}");
+        }
         println!("\n== all stages");
         for (name, outcome, took) in &self.lines {
             println!("{name:<24} {:>7.1} s  {}", took.as_secs_f64(), word(outcome));

@@ -73,7 +73,7 @@ fn tools() -> Outcome {
 
 /// The tests beside the code. Some look at the debuggees, so those are built before.
 fn rooms() -> Outcome {
-    let test = ["test", "--quiet", "--workspace", "--exclude", "weft-tests", "--locked"];
+    let test = ["test", "--quiet", "--workspace", "--exclude", "weft-tests", "--locked", "--no-fail-fast"];
     all([Command::cargo(&test).env("WEFT_CACHE_DIR", &cache())])
 }
 
