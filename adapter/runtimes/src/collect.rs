@@ -12,7 +12,7 @@ use weft_tasks::{
 use weft_values::{Frame, Stop};
 
 use crate::chain::{Chain, Node, joined, wait_of};
-use crate::executors::{Smol, is_worker, unknown};
+use crate::executors::{Pools, Smol, is_worker, unknown};
 use crate::heap::Heap;
 use crate::holds;
 use crate::labels::RootName;
@@ -49,11 +49,12 @@ impl<'a> Collector<'a> {
     pub(crate) fn new(runtimes: &'a Runtimes, stop: &'a Stop) -> Self {
         let tokio = Tokio::find(stop, &runtimes.cells).map(|tokio| Box::new(tokio) as Box<dyn Executor>);
         let smol = Smol::find(stop, &runtimes.task_types).map(|smol| Box::new(smol) as Box<dyn Executor>);
+        let pools = Pools::find(stop, &runtimes.shapes).map(|pools| Box::new(pools) as Box<dyn Executor>);
         Self {
-            only_tokio: tokio.is_some() && smol.is_none(),
+            only_tokio: tokio.is_some() && smol.is_none() && pools.is_none(),
             runtimes,
             stop,
-            executors: tokio.into_iter().chain(smol).collect(),
+            executors: tokio.into_iter().chain(smol).chain(pools).collect(),
             inside: Vec::new(),
             threads: Vec::new(),
             snapshot: Snapshot::default(),
@@ -109,7 +110,7 @@ impl<'a> Collector<'a> {
         let nothing = self.executors.is_empty() && self.snapshot.runtimes.is_empty() && self.snapshot.notes.is_empty();
         if let Some(name) = program.filter(|_| nothing) {
             self.note(format!(
-                "{name} has no async runtime that is known (Tokio, smol and async-std are), and no future was found in it"
+                "{name} has no async runtime that is known (Tokio, smol, async-std and futures' pools are), and no future was found in it"
             ));
         }
     }

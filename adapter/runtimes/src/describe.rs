@@ -90,7 +90,9 @@ fn wrapped(ty: &Type) -> Option<Type> {
         "tracing::instrument::Instrumented" | "tokio::runtime::blocking::task::BlockingTask" => {
             ty.template_argument("T")
         }
-        "async_executor::AsyncCallOnDrop" => ty.template_argument("Fut"),
+        "async_executor::AsyncCallOnDrop" | "futures_util::future::future::remote_handle::Remote" => {
+            ty.template_argument("Fut")
+        }
         "async_std::task::builder::SupportTaskLocals" => ty.template_argument("F"),
         _ => None,
     }

@@ -1,5 +1,7 @@
 //! A pass over a program's memory for words that betray tasks: what no list and no thread leads to.
 
+use std::ops::Range;
+
 use rustc_hash::FxHashSet;
 use weft_memory::MemAddr;
 use weft_symbols::{FunctionEntry, Module};
@@ -26,14 +28,23 @@ impl Heap {
     /// Looks for words in what the program has written for itself, except on its threads' stacks, where copies of what
     /// was moved away stay behind.
     pub(crate) fn scan(stop: &Stop, wanted: &FxHashSet<u64>) -> Self {
+        let is_stack =
+            |range: &Range<MemAddr>| stop.threads.iter().any(|thread| range.contains(&thread.registers.sp()));
+        Self::of_regions(stop, wanted, &|range| !is_stack(range))
+    }
+
+    /// The same on the stacks too: for whoever can tell a copy.
+    pub(crate) fn with_stacks(stop: &Stop, wanted: &FxHashSet<u64>) -> Self {
+        Self::of_regions(stop, wanted, &|_| true)
+    }
+
+    fn of_regions(stop: &Stop, wanted: &FxHashSet<u64>, is_wanted: &dyn Fn(&Range<MemAddr>) -> bool) -> Self {
         let mut found = Self::default();
         if wanted.is_empty() {
             return found;
         }
-        let is_stack =
-            |range: &std::ops::Range<MemAddr>| stop.threads.iter().any(|thread| range.contains(&thread.registers.sp()));
         let mut left = MOST_BYTES;
-        for region in stop.memory.writable().into_iter().filter(|region| !is_stack(region)) {
+        for region in stop.memory.writable().into_iter().filter(is_wanted) {
             let length = region.end.since(region.start).unwrap_or(0);
             let read = length.min(left);
             left = left.saturating_sub(read);

@@ -6,8 +6,8 @@
 use std::ops::Range;
 
 use weft_memory::MemAddr;
-use weft_symbols::{LocationContext, Role, Type, Variable};
-use weft_values::{Frame, Place, Stop, environment};
+use weft_symbols::{Role, Type, Variable};
+use weft_values::{Frame, Place, Stop, environment, place_of};
 
 use crate::executors::poller;
 use crate::threads::{Driven, argument, each_variable};
@@ -74,16 +74,7 @@ fn shadowed(stop: &Stop, frame: &Frame, future: &Type) -> Option<Place> {
         |variable: &&Variable| variable.role == Role::Local && variable.name == argument.name && is_future(variable);
     let mut targets = variables.iter().filter(is_target);
     let (Some(local), None) = (targets.next(), targets.next()) else { return None };
-    let ty = local.ty.clone()?;
-    let context = LocationContext {
-        memory: &*stop.memory,
-        registers: &frame.registers,
-        cfa: frame.cfa,
-        pc: frame.lookup_pc,
-        modules: &stop.modules,
-        frame: code,
-    };
-    let place = Place::located(ty, local.locate(&context).ok()?).ok()?;
+    let place = place_of(stop, frame, local).ok()?;
     let stack = frame.registers.sp()..frame.cfa?;
     place.address().is_some_and(|at| stack.contains(&at)).then_some(place)
 }

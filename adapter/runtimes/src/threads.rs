@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use weft_memory::MemAddr;
-use weft_symbols::{LocationContext, Type};
+use weft_symbols::Type;
 use weft_tasks::TaskKey;
-use weft_values::{Frame, FrameWalk, Place, Stop, WalkEnd, depth, environment, frames, frames_in};
+use weft_values::{Frame, FrameWalk, Place, Stop, WalkEnd, depth, environment, frames, frames_in, place_of};
 
 use crate::executors::{PollKind, Poller, poller};
 use crate::leaves::find_pointer;
@@ -236,15 +236,7 @@ pub(crate) fn each_variable(stop: &Stop, frame: &Frame, wanted: &dyn Fn(&Type) -
     let variables = code.variables_at(pc).ok()?;
     // The innermost of several: a pinned future shadows the future it was made of.
     variables.iter().rev().find_map(|variable| {
-        let ty = variable.ty.clone().filter(|ty| wanted(ty))?;
-        let context = LocationContext {
-            memory: &*stop.memory,
-            registers: &frame.registers,
-            cfa: frame.cfa,
-            pc: frame.lookup_pc,
-            modules: &stop.modules,
-            frame: code,
-        };
-        Place::located(ty, variable.locate(&context).ok()?).ok()
+        variable.ty.as_ref().filter(|ty| wanted(ty))?;
+        place_of(stop, frame, variable).ok()
     })
 }

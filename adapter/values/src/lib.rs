@@ -44,7 +44,7 @@ pub use place::{At, Meta, Place};
 pub use sequence::Sequence;
 pub use stacks::Stacks;
 pub use stop::{Clock, Descriptors, Ends, Stop, ThreadState};
-pub use variables::{FrameVariable, environment, no_variables, variables};
+pub use variables::{FrameVariable, environment, no_variables, place_of, variables};
 pub use view::{Child, Children, Filter, View, children, view};
 pub use watching::{DataTarget, LocalOf, data_target, place_target};
 pub use weft_symbols::is_user_code as is_user_crate;

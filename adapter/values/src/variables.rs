@@ -103,12 +103,18 @@ pub fn environment(stop: &Stop, frame: &Frame) -> Option<Place> {
     if !code.function.kind.is_coroutine() || in_prologue(frame, code, pc) {
         return None;
     }
-    let context = location_context(stop, frame, code);
     code.variables_at(pc).ok()?.iter().filter(|variable| variable.role == Role::Argument).find_map(|variable| {
-        let location = variable.locate(&context).ok()?;
-        let target = Place::located(variable.ty.clone()?, location).ok()?.deref(stop).ok()?;
+        let target = place_of(stop, frame, variable).ok()?.deref(stop).ok()?;
         target.ty.is_coroutine().then_some(target)
     })
+}
+
+/// Where one of a frame's variables lies as it is described, whatever else is known of it: [`variables`] says what to show.
+pub fn place_of(stop: &Stop, frame: &Frame, variable: &Variable) -> Result<Place, ValueError> {
+    let no_type = || ValueError::NoType(format!("`{}`", variable.name.as_deref().unwrap_or_default()));
+    let code = frame.code.as_ref().ok_or_else(no_type)?;
+    let ty = variable.ty.clone().ok_or_else(no_type)?;
+    Place::located(ty, variable.locate(&location_context(stop, frame, code))?)
 }
 
 fn location_context<'a>(stop: &'a Stop, frame: &'a Frame, code: &'a CodeFrame) -> LocationContext<'a> {

@@ -1,20 +1,19 @@
 //! Executors that nobody knows: what futures look like, on stacks and in memory. As well as that goes.
 
-use std::hash::{Hash as _, Hasher as _};
 use std::ops::Range;
 
-use rustc_hash::{FxHashSet, FxHasher};
+use rustc_hash::FxHashSet;
 use weft_memory::MemAddr;
 use weft_symbols::Type;
-use weft_tasks::{Runtime, RuntimeKey, RuntimeKind, TaskKey, TaskKind};
+use weft_tasks::{Runtime, RuntimeKey, RuntimeKind};
 use weft_values::{Place, Stop};
 
-use crate::chain::{Node, Walk, at};
-use crate::describe::describe;
+use super::boxed::{can_be_polled, found, without_future};
+use crate::chain::{Node, Walk};
 use crate::heap::{Heap, vtables};
 use crate::listing::{Body, EntryFuture};
 use crate::roster::{Found, Progress, Roster};
-use crate::shape::{FIRST_AWAIT, Kind, Shapes, UNRESUMED};
+use crate::shape::Shapes;
 use crate::threads::{Activation, Driven};
 use crate::waits::Known;
 
@@ -44,25 +43,6 @@ pub(crate) fn runtime() -> Runtime {
     Runtime { key: RUNTIME, kind: RuntimeKind::Unknown, name: None, os_threads: Vec::new(), task_count: 0 }
 }
 
-fn found(ty: &Type, address: MemAddr, future: Option<EntryFuture>, running: bool) -> Found {
-    let (name, entry) = describe(ty);
-    // Its type tells it from the next future at the same address.
-    let mut hasher = FxHasher::default();
-    ty.path().hash(&mut hasher);
-    Found {
-        key: TaskKey { address: address.raw(), id: hasher.finish() },
-        runtime: RUNTIME,
-        id: None,
-        name,
-        entry,
-        kind: TaskKind::Task,
-        running,
-        progress: Progress::Idle,
-        future,
-        error: None,
-    }
-}
-
 /// The task that a coroutine on a stack is, which nobody else claims.
 pub(crate) fn on_stack(activation: &Activation) -> Option<Found> {
     let Driven::Loose { future, place, cfa } = &activation.what else { return None };
@@ -71,7 +51,11 @@ pub(crate) fn on_stack(activation: &Activation) -> Option<Found> {
         .and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()?, poller: None }));
     let address = entry.as_ref().map(|future| future.address).or(*cfa)?;
     let ty = entry.as_ref().map(|future| future.ty.clone()).or_else(|| future.clone())?;
-    Some(found(&ty, address, entry, true))
+    let found = match entry {
+        Some(entry) => found(RUNTIME, Progress::Idle, entry),
+        None => without_future(RUNTIME, &ty, address),
+    };
+    Some(Found { running: true, ..found })
 }
 
 /// Boxed futures in memory: wide pointers whose vtable polls a coroutine and whose data is one, that can be polled.
@@ -92,8 +76,7 @@ pub(crate) fn in_memory(stop: &Stop, shapes: &Shapes) -> Option<Roster> {
         .collect();
     let inner: FxHashSet<MemAddr> = candidates.iter().flat_map(|future| awaited(stop, shapes, future)).collect();
     let outermost = candidates.into_iter().filter(|future| !inner.contains(&future.address));
-    let tasks: Vec<Found> =
-        outermost.map(|future| found(&future.ty.clone(), future.address, Some(future), false)).collect();
+    let tasks: Vec<Found> = outermost.map(|future| found(RUNTIME, Progress::Idle, future)).collect();
     if tasks.is_empty() {
         return None;
     }
@@ -109,18 +92,11 @@ fn boxed(stop: &Stop, shapes: &Shapes, hit: MemAddr, vtable: MemAddr) -> Option<
     let (module, file) = stop.modules.to_file(vtable)?;
     let ty: Type = module.image.vtable_type(file).filter(Type::is_coroutine)?;
     let address = stop.memory.read_pointer(hit.checked_sub(VTABLE_HALF)?).ok()?;
-    let is_aligned = address.raw().checked_rem(ty.align().unwrap_or(1).max(1)) == Some(0);
-    if address.raw() == 0 || !is_aligned || is_no_box(stop, address) {
-        return None;
-    }
-    let shape = shapes.of(&ty);
-    let Kind::Coroutine(coroutine) = &shape.kind else { return None };
-    let (offset, size) = coroutine.states.tag?;
-    let tag = stop.memory.read_uint(at(address, offset), usize::try_from(size).ok()?).ok()?;
-    let (state, _) = coroutine.states.select(Some(tag))?;
-    // One that has ended is nobody's task any more.
-    let can_be_polled = state == UNRESUMED || state >= FIRST_AWAIT;
-    can_be_polled.then_some(EntryFuture { ty, address, poller: None })
+    (!is_no_box(stop, address) && can_be_polled(stop, shapes, &ty, address)).then_some(EntryFuture {
+        ty,
+        address,
+        poller: None,
+    })
 }
 
 /// Whether an address is where no box lies: among a file's statics (those without a value in the file follow it in a

@@ -256,17 +256,37 @@ fn what_an_unknown_executor_polls_is_on_its_stack() {
 }
 
 #[test]
-fn futures_pools_are_listed_as_well_as_that_goes() {
+fn futures_pools_are_told_apart() {
     for profile in PROFILES {
         let program = stopped("pools_zoo", profile, &[]);
         let listing = Runtimes::new().list(&program.stop);
-        let of_pools = tasks_of(&listing, runtime_with(&listing, "pools_zoo::pool_lock"));
-        let task = |name: &str, state| (format!("pools_zoo::{name}"), TaskKind::Task, state);
-        let waits = |name: &str| task(name, State::Waiting);
-        let local = ["local_wait", "local_wait", "local_wait"].map(waits);
-        let pool = ["pool_lock", "pool_oneshot", "pool_receive", "pool_send"].map(waits);
-        let expected: Vec<_> = [task("local_new", State::Created)].into_iter().chain(local).chain(pool).collect();
-        assert_eq!(of_pools, expected, "{profile:?}");
+        assert_eq!(listing.snapshot.notes, [] as [String; 0], "{profile:?}");
+        let task = |name: &str, kind, state| (format!("pools_zoo::{name}"), kind, state);
+        let waits = |name: &str| task(name, TaskKind::Task, State::Waiting);
+        let of = |name: &str| tasks_of(&listing, runtime_with(&listing, &format!("pools_zoo::{name}")));
+        let pool = ["handled", "pool_lock", "pool_oneshot", "pool_receive", "pool_send"].map(waits);
+        assert_eq!(of("pool_lock"), pool, "{profile:?}");
+        let created = task("local_new", TaskKind::Task, State::Created);
+        assert_eq!(of("local_new"), [created, waits("local_wait"), waits("local_wait")], "{profile:?}");
+        assert_eq!(of("until"), [waits("local_other"), task("until", TaskKind::Root, State::Waiting)], "{profile:?}");
+        assert_eq!(of("drives"), [task("drives", TaskKind::Root, State::Waiting)], "{profile:?}");
+
+        let threads = |name: &str| {
+            let thread = program.stop.threads.iter().find(|thread| thread.name == name);
+            thread.unwrap_or_else(|| panic!("no thread {name}")).tid
+        };
+        let mut runtimes: Vec<_> = listing.snapshot.runtimes.iter().collect();
+        runtimes.sort_by_key(|runtime| (runtime.kind.as_str(), runtime.task_count));
+        let runtimes: Vec<_> = runtimes.iter().map(|it| (it.kind, it.task_count, it.os_threads.clone())).collect();
+        let of_pool = [threads("pool-0"), threads("pool-1")].to_vec();
+        let expected = [
+            (RuntimeKind::BlockOn, 1, vec![threads("driver")]),
+            (RuntimeKind::FuturesLocalPool, 2, vec![threads("local")]),
+            (RuntimeKind::FuturesLocalPool, 3, vec![]),
+            (RuntimeKind::FuturesThreadPool, 5, of_pool),
+        ];
+        assert_eq!(runtimes, expected, "{profile:?}");
+
         let wait = |name: &str| named(&listing, &format!("pools_zoo::{name}")).waiting_on.clone().expect("a wait");
         assert_eq!(&*wait("pool_lock").text, "lock Mutex<u8>", "{profile:?}");
         assert_eq!(&*wait("pool_oneshot").text, "receive from oneshot channel", "{profile:?}");
@@ -274,6 +294,21 @@ fn futures_pools_are_listed_as_well_as_that_goes() {
         assert_eq!(&*wait("pool_send").text, "room in channel", "{profile:?}");
         let root = named(&listing, "pools_zoo::drives");
         assert_eq!(row(root).3, line("pools_zoo", "drives"), "{profile:?}");
+        assert_eq!(row(named(&listing, "pools_zoo::handled")).3, line("pools_zoo", "handled"), "{profile:?}");
+    }
+}
+
+#[test]
+fn what_a_pool_of_futures_polls_is_running() {
+    for profile in PROFILES {
+        let program = stopped("pools_zoo", profile, &["spin"]);
+        let listing = Runtimes::new().list(&program.stop);
+        let task = named(&listing, "pools_zoo::spins");
+        assert_eq!((task.state, &task.error), (State::Running, &None), "{profile:?}");
+        let kinds = |task: &Task| listing.snapshot.runtimes.iter().find(|it| it.key == task.runtime).map(|it| it.kind);
+        assert_eq!(kinds(task), Some(RuntimeKind::FuturesThreadPool), "{profile:?}");
+        let thread = task.os_thread.and_then(|tid| program.stop.threads.iter().find(|thread| thread.tid == tid));
+        assert!(thread.is_some_and(|thread| thread.name.starts_with("pool-")), "{profile:?}");
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::future::pending;
 use std::io::Read as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use futures::channel::{mpsc, oneshot};
@@ -10,6 +11,8 @@ use futures::executor::{LocalPool, ThreadPool, block_on};
 use futures::lock::Mutex;
 use futures::task::{LocalSpawnExt as _, SpawnExt as _};
 use futures::{SinkExt as _, StreamExt as _};
+
+static SPINS: AtomicBool = AtomicBool::new(true);
 
 fn main() {
     let pool = ThreadPool::builder().pool_size(2).name_prefix("pool-").create().expect("a pool");
@@ -20,6 +23,12 @@ fn main() {
     pool.spawn(pool_send(said.clone())).expect("spawned");
     pool.spawn(pool_lock(said.clone())).expect("spawned");
     pool.spawn(ends(said.clone())).expect("spawned");
+    let handle = pool.spawn_with_handle(handled(said.clone())).expect("spawned");
+    if std::env::args().any(|argument| argument == "spin") {
+        pool.spawn(spins(said.clone())).expect("spawned");
+    } else {
+        tell(&said);
+    }
     let driven = said.clone();
     thread::Builder::new().name("driver".to_owned()).spawn(move || block_on(drives(driven))).expect("a thread");
 
@@ -32,23 +41,23 @@ fn main() {
     spawner.spawn_local(local_new()).expect("spawned");
 
     let other = thread::Builder::new().name("local".to_owned()).spawn(local_pool).expect("a thread");
-    // The pool's five, the one that is driven.
+    // The pool's seven, the one that is driven.
     block_on(async {
-        for _ in 0..6 {
+        for _ in 0..8 {
             all_said.next().await;
         }
     });
     println!("ready");
     let mut rest = Vec::new();
     let _ = std::io::stdin().read_to_end(&mut rest);
-    drop((pool, local, keep, other));
+    drop((pool, local, keep, other, handle));
 }
 
 /// A pool whose thread is inside it.
 fn local_pool() {
     let mut pool = LocalPool::new();
     let spawner = pool.spawner();
-    spawner.spawn_local(local_wait(3)).expect("spawned");
+    spawner.spawn_local(local_other()).expect("spawned");
     pool.run_until(until());
 }
 
@@ -59,6 +68,10 @@ async fn until() {
 async fn local_wait(number: u32) {
     pending::<()>().await; // BP: local_wait
     println!("{number}");
+}
+
+async fn local_other() {
+    pending::<()>().await; // BP: local_other
 }
 
 async fn local_new() {
@@ -95,6 +108,19 @@ async fn pool_lock(said: mpsc::UnboundedSender<()>) {
     tell(&said);
     let second = mutex.lock().await; // BP: pool_lock
     drop((held, second));
+}
+
+/// Whoever spawned it keeps a handle to it.
+async fn handled(said: mpsc::UnboundedSender<()>) -> u8 {
+    tell(&said);
+    pending::<u8>().await // BP: handled
+}
+
+async fn spins(said: mpsc::UnboundedSender<()>) {
+    tell(&said);
+    while SPINS.load(Ordering::Relaxed) {
+        std::hint::spin_loop();
+    }
 }
 
 async fn ends(said: mpsc::UnboundedSender<()>) {
