@@ -59,6 +59,7 @@ const PROGRAMS: &[&str] = &[
     "states",
     "tasks_zoo",
     "throng",
+    "two_copies",
     "waits_zoo",
 ];
 /// What is built with [`Profile::Lto`] too, which takes its time.

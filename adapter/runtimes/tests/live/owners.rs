@@ -3,7 +3,7 @@
 use weft_runtimes::Runtimes;
 use weft_tasks::{Snapshot, State, Task};
 
-use crate::fixture::{PROFILES, stopped};
+use crate::fixture::{PROFILES, line_in, stopped};
 
 /// A snapshot as text: for each runtime its kind and how many threads are inside, then its tasks: kind, name, state. Tasks
 /// of one runtime are sorted.
@@ -109,4 +109,32 @@ fn runtimes_that_a_thread_has_entered() {
 #[test]
 fn what_is_gone_is_not_shown() {
     found("dropped", &["tokio-current-thread 0: task sleeper waiting"]);
+}
+
+/// A library that was loaded while the program ran, with a Tokio of its own.
+#[test]
+fn two_copies_of_tokio_in_one_process() {
+    for profile in PROFILES {
+        let program = stopped("two_copies", profile, &[]);
+        let runtimes = Runtimes::new();
+        let listing = runtimes.list(&program.stop);
+        let snapshot = &listing.snapshot;
+        let expected = [
+            "tokio-multi-thread 1: task of_library waiting, task of_library waiting, task of_library waiting",
+            "tokio-multi-thread 1: task of_program waiting, task of_program waiting",
+        ];
+        assert_eq!(owners(snapshot, "two_copies"), expected, "{profile:?}: {:?}", snapshot.notes);
+        assert_eq!(snapshot.notes, [""; 0], "{profile:?}");
+        for (name, file) in [("two_copies::of_library", "lib.rs"), ("two_copies::of_program", "main.rs")] {
+            let tasks = snapshot.tasks.iter().filter(|task| *task.name == *name);
+            for task in tasks {
+                let at = task.location.as_ref().expect("a location");
+                let marker = name.trim_start_matches("two_copies::");
+                assert_eq!(at.line, line_in("two_copies", file, marker), "{profile:?}");
+                assert!(at.file.ends_with(file), "{at:?}");
+                let wait = task.waiting_on.as_ref().expect("a wait");
+                assert_eq!((&*wait.text, &task.error), ("notify", &None), "{profile:?}");
+            }
+        }
+    }
 }

@@ -51,20 +51,8 @@ fn distance(a: &[u8], b: &[u8], limit: usize) -> Option<usize> {
     if a.len().abs_diff(b.len()) > limit || b.len() > MOST_LENGTH {
         return None;
     }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (above, left) in a.iter().enumerate() {
-        let mut diagonal = above;
-        let mut before = above.saturating_add(1);
-        let mut next = vec![before];
-        for (right, up) in b.iter().zip(row.iter().skip(1)) {
-            let replaced = diagonal.saturating_add(usize::from(!left.eq_ignore_ascii_case(right)));
-            before = replaced.min(up.saturating_add(1)).min(before.saturating_add(1));
-            diagonal = *up;
-            next.push(before);
-        }
-        row = next;
-    }
-    row.last().copied().filter(|distance| *distance <= limit)
+    let distance = strsim::generic_levenshtein(&a.to_ascii_lowercase(), &b.to_ascii_lowercase());
+    (distance <= limit).then_some(distance)
 }
 
 #[cfg(test)]

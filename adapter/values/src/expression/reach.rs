@@ -112,7 +112,7 @@ pub(super) fn hint(name: &str, names: &[String]) -> String {
     let mut near: Vec<(usize, &String)> = names
         .iter()
         .filter(|other| !other.is_empty())
-        .map(|other| (distance(name, other), other))
+        .map(|other| (strsim::levenshtein(name, other), other))
         .filter(|(distance, other)| *distance <= name.len().div_ceil(3).max(1) || other.starts_with(name))
         .collect();
     near.sort();
@@ -124,39 +124,9 @@ pub(super) fn hint(name: &str, names: &[String]) -> String {
     if shown.is_empty() { String::new() } else { format!("; did you mean {}?", shown.join(" or ")) }
 }
 
-/// Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, c) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i.saturating_add(1);
-        for (slot, d) in row.iter_mut().zip(std::iter::once(None).chain(b.iter().map(Some))) {
-            let above = *slot;
-            *slot = match d {
-                None => left,
-                Some(d) => {
-                    let replaced = diagonal.saturating_add(usize::from(c != *d));
-                    replaced.min(above.saturating_add(1)).min(left.saturating_add(1))
-                }
-            };
-            left = *slot;
-            diagonal = above;
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distances_are_edits() {
-        for (a, b, edits) in [("", "", 0), ("a", "", 1), ("", "ab", 2), ("kitten", "sitting", 3), ("cmd", "cmd", 0)] {
-            assert_eq!(distance(a, b), edits, "{a} {b}");
-        }
-    }
 
     #[test]
     fn a_name_is_looked_for_in_the_modules_around() {

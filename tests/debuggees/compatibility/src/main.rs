@@ -49,7 +49,7 @@ async fn root() {
     }
     tokio::spawn(joiner(tokio::spawn(sleeper())));
     while POLLED.load(Ordering::SeqCst) < 13 {
-        yield_now().await;
+        let () = yield_now().await;
     }
     println!("ready");
     std::future::pending::<()>().await; // BP: holds
