@@ -108,7 +108,7 @@ fn tracer(tid: i32) -> Option<i32> {
 }
 
 /// Nothing here takes that long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn signal(pid: Pid, signal: i32) {
     // SAFETY: takes numbers; the process is our child and not collected.

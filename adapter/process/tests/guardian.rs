@@ -14,7 +14,7 @@ use std::{
 use common::{Running, weft_test_elsewhere, weft_test_target};
 use weft_process::{Pid, ProcessError, Tracee, process_state};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A debugger in a process of its own, which holds `victim`.
 fn debugger(role: &str, victim: &Running, traps: &[u64]) -> Running {

@@ -81,7 +81,7 @@ fn a_program_in_a_terminal_is_held_at_its_begin() {
     let meeting = Meeting::new().unwrap();
     let own = std::env::current_exe().unwrap();
     let mut child = terminal(&words(&meeting, &own, &["a b".into()]), "looks:1");
-    let helper = meeting.wait(Duration::from_secs(30), || None).unwrap();
+    let helper = meeting.wait(Duration::from_secs(60), || None).unwrap();
     assert_eq!(helper.pid(), child.id().cast_signed());
     let mut tracee = Tracee::adopt(helper).unwrap();
     assert_eq!(tracee.pid(), child.id().cast_signed());
@@ -97,14 +97,14 @@ fn a_program_in_a_terminal_is_held_at_its_begin() {
 fn what_goes_wrong_in_a_terminal_is_said_here() {
     let meeting = Meeting::new().unwrap();
     let mut child = terminal(&words(&meeting, Path::new("/no/such/program"), &[]), "");
-    let text = Tracee::adopt(meeting.wait(Duration::from_secs(30), || None).unwrap()).unwrap_err().to_string();
+    let text = Tracee::adopt(meeting.wait(Duration::from_secs(60), || None).unwrap()).unwrap_err().to_string();
     assert_eq!(text, "the program /no/such/program does not exist");
     assert!(rest(child.stderr.take().unwrap()).ends_with("the program /no/such/program does not exist\n"));
 
     let meeting = Meeting::new().unwrap();
     let folder = Path::new(&words(&meeting, Path::new("x"), &[])[2]).parent().unwrap().to_owned();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&folder).unwrap().permissions()) & 0o777, 0o700);
-    let refused = meeting.wait(Duration::from_secs(30), || Some("the editor went away".to_owned())).unwrap_err();
+    let refused = meeting.wait(Duration::from_secs(60), || Some("the editor went away".to_owned())).unwrap_err();
     assert!(matches!(refused, ProcessError::Terminal(sentence) if sentence == "the editor went away"));
     assert!(!folder.exists(), "a meeting leaves nothing behind");
 }

@@ -15,7 +15,7 @@ use weft_debugger::{
 };
 
 /// Nothing here takes that long; a test that waits longer has found something.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A stop at line breakpoints.
 pub(crate) fn at_lines(ids: &[i64]) -> Reason {

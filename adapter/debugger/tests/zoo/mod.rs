@@ -14,7 +14,7 @@ use weft_debugger::{
 };
 
 /// Nothing here takes that long; a test that waits longer has found something.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/debuggees/step_zoo/src/main.rs").canonicalize().unwrap()
