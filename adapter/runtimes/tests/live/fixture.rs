@@ -178,7 +178,8 @@ pub(crate) fn stopped_at(path: &Path, args: &[&str]) -> Stopped {
 
 /// Waits until no more threads of the program run than spin, which "ready" alone does not promise.
 fn wait_until_asleep(pid: i32, spinning: usize) {
-    let running = |stat: &String| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('R'));
+    // One that waits for a page of its file goes on by itself, as one that runs does.
+    let running = |stat: &String| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['R', 'D']));
     let others_run = || {
         let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("a process");
         let stats = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
