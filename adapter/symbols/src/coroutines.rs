@@ -7,7 +7,7 @@ use crate::functions::self_type_of;
 use crate::naming::{self, Component, without_generics};
 use crate::scopes::join;
 use crate::wrappers::{PathFacts, child};
-use crate::{DieOffset, Function, Image, Type};
+use crate::{DieOffset, Function, Image, Type, TypeKind};
 
 /// How many instantiations of one poll function are looked at to find the one of an environment.
 const MAX_INSTANCES: usize = 256;
@@ -79,8 +79,15 @@ impl Type {
     fn captured_self(&self) -> Option<String> {
         let unresumed = self.variant_part()?.variants.first()?;
         let payload = self.at(unresumed.member.ty?)?;
-        let captured = payload.members().iter().find(|member| member.name == "self")?;
-        self_type_of(&self.at(captured.ty?)?)
+        let captured = |name: &str| payload.members().iter().find(|member| member.name == name);
+        if let Some(captured) = captured("self") {
+            return self_type_of(&self.at(captured.ty?)?);
+        }
+        // A block that borrows what its function calls `self`.
+        match self.at(captured("_ref__self")?.ty?)?.kind() {
+            TypeKind::Pointer(Some(borrowed)) => self_type_of(&self.at(*borrowed)?),
+            _ => None,
+        }
     }
 }
 

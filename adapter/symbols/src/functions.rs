@@ -422,16 +422,19 @@ fn pinned_coroutine(ty: &Type) -> Option<Type> {
     }
 }
 
-/// The path of the type that `self`, of this type, names: behind one reference or `Pin`.
+/// Other types than references that a method may take itself in (Reference, items.associated.fn.method.self-ty).
+const RECEIVERS: [&str; 3] = ["alloc::boxed::Box<", "alloc::rc::Rc<", "alloc::sync::Arc<"];
+
+/// The path of the type that `self`, of this type, names: behind one reference or box, which may be pinned.
 pub(crate) fn self_type_of(ty: &Type) -> Option<String> {
-    let target = match ty.kind() {
-        TypeKind::Pointer(Some(target)) if !ty.name().contains("Box<") => ty.at(*target)?,
-        TypeKind::Struct { members, .. } if ty.path().starts_with("core::pin::Pin<&") => {
-            match ty.at(members.first()?.ty?)?.kind() {
-                TypeKind::Pointer(Some(target)) => ty.at(*target)?,
-                _ => return None,
-            }
-        }
+    let pinned = ty.path().strip_prefix("core::pin::Pin<");
+    let receiver = match pinned {
+        Some(_) => ty.at(ty.members().first()?.ty?)?,
+        None => ty.clone(),
+    };
+    let target = match receiver.kind() {
+        TypeKind::Pointer(Some(target)) => receiver.at(*target)?,
+        _ if RECEIVERS.iter().any(|boxed| receiver.path().starts_with(boxed)) => receiver.template_argument("T")?,
         _ => ty.clone(),
     };
     (!target.path().is_empty()).then(|| target.path().to_owned())

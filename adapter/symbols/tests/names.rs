@@ -63,13 +63,38 @@ fn wrappers_have_the_names_of_their_functions() {
             ),
             ("{impl#0}::traced_without_await::{async_fn#0}", "P::traced_without_await"),
             ("{impl#0}::traced_without_await::{async_fn#0}::{async_block#0}", "P::traced_without_await"),
-            ("{impl#1}::by_hand::{async_block#0}", "P::by_hand {async block}"),
-            ("{impl#1}::greet::{async_block#0}", "P::greet"),
-            ("{impl#1}::quick::{async_block#0}", "P::quick"),
+            ("{impl#1}::boxed::{async_fn#0}", "P::boxed"),
+            ("{impl#1}::pinned::{async_fn#0}", "P::pinned"),
+            ("{impl#1}::pinned_box::{async_fn#0}", "P::pinned_box"),
+            ("{impl#1}::shared::{async_fn#0}", "P::shared"),
+            ("{impl#1}::shared::{async_fn#0}::{async_block#0}", "P::shared {async block}"),
+            ("{impl#2}::by_hand::{async_block#0}", "P::by_hand {async block}"),
+            ("{impl#2}::greet::{async_block#0}", "P::greet"),
+            ("{impl#2}::quick::{async_block#0}", "P::quick"),
         ];
         let expected: BTreeSet<_> =
             expected.iter().map(|(path, name)| (format!("wrapped::{path}"), format!("wrapped::{name}"))).collect();
         assert_eq!(found, expected, "{name}");
+    }
+}
+
+/// Where a poll function is inlined nothing but the environment's type tells whose method it is.
+#[test]
+fn methods_have_the_names_of_their_types_in_optimised_code() {
+    let image = image(&["-O", "-Ccodegen-units=1"], "optimised");
+    for (method, name) in [
+        ("traced", "P::traced"),
+        ("boxed", "P::boxed"),
+        ("pinned", "P::pinned"),
+        ("pinned_box", "P::pinned_box"),
+        ("shared", "P::shared"),
+        ("shared::{async_fn#0}", "P::shared {async block}"),
+    ] {
+        let kind = if name.ends_with('}') { "{async_block_env#0}" } else { "{async_fn_env#0}" };
+        let at = if method == "traced" { 0 } else { 1 };
+        let found = image.types(&format!("wrapped::{{impl#{at}}}::{method}::{kind}"));
+        assert_eq!(found.len(), 1, "{method}");
+        assert_eq!(found[0].coroutine_function().unwrap().name, format!("wrapped::{name}"));
     }
 }
 

@@ -6,8 +6,9 @@ use weft_memory::{DwarfRegister, MemAddr, Memory};
 
 use crate::{Pid, Tid, Tracee, WaitEvent, process_state, ptrace};
 
-/// How long a process that is let go may take to its stop; it is on its way there, and does nothing else first.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long a process that is let go may take to its stop: it is on its way there and does nothing else first, but a busy
+/// machine lets it wait for its turn.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Tracee {
     /// Whether forked processes are left in a job-control stop, for somebody else to attach to, instead of running free.
