@@ -12,6 +12,7 @@ mod core_files;
 mod crowd;
 mod data;
 mod ends;
+mod executors;
 mod functions;
 mod hostile;
 mod killed;

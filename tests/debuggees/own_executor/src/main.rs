@@ -88,7 +88,7 @@ fn main() {
     while spin && !SPINNING.load(Ordering::Relaxed) {
         thread::yield_now();
     }
-    println!("ready");
+    println!("ready"); // BP: ready
     let mut rest = Vec::new();
     let _ = std::io::stdin().read_to_end(&mut rest);
 }

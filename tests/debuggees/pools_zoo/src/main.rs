@@ -47,7 +47,7 @@ fn main() {
             all_said.next().await;
         }
     });
-    println!("ready");
+    println!("ready"); // BP: ready
     let mut rest = Vec::new();
     let _ = std::io::stdin().read_to_end(&mut rest);
     drop((pool, local, keep, other, handle));

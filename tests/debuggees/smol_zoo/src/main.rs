@@ -56,7 +56,7 @@ async fn root(spin: bool) {
     while spin && !SPINNING.load(Ordering::Relaxed) {
         smol::future::yield_now().await;
     }
-    println!("ready");
+    println!("ready"); // BP: ready
     smol::unblock(read_input).await; // BP: root
 }
 

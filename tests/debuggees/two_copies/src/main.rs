@@ -19,7 +19,7 @@ fn main() {
         let _all = waiting.acquire_many(2).await;
     });
     start_library();
-    println!("ready");
+    println!("ready"); // BP: ready
     let mut rest = Vec::new();
     let _ = std::io::stdin().read_to_end(&mut rest);
 }
