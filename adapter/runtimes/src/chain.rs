@@ -278,22 +278,8 @@ impl<'a> Walk<'a> {
     }
 
     fn join_set(&mut self, set: &leaves::JoinSet, address: MemAddr) -> Vec<Node> {
-        let Some(shared) = self.pointer(at(address, set.shared)) else { return Vec::new() };
-        let mut nodes = Vec::new();
-        let mut seen = FxHashSet::default();
-        for head in &set.heads {
-            let mut next = self.pointer(at(shared, *head));
-            while let Some(entry) = next {
-                if !seen.insert(entry) || nodes.len() as u64 >= MAX_ELEMENTS {
-                    break;
-                }
-                if let Some(header) = self.pointer(at(entry, set.header)) {
-                    nodes.push(leaf_node("JoinHandle".into(), self.join_wait(Some(header))));
-                }
-                next = self.pointer(at(entry, set.next));
-            }
-        }
-        nodes
+        let headers = set.headers(self.stop, address).into_iter();
+        headers.map(|header| leaf_node("JoinHandle".into(), self.join_wait(Some(header)))).collect()
     }
 
     /// A future of which only the type is known.

@@ -7,10 +7,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::MemAddr;
 use weft_symbols::DebugInfo;
 use weft_tasks::{
-    Awaiter, Held, Location, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via,
+    Awaiter, Held, Location, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via, Wait,
 };
 use weft_values::{Frame, Stop};
 
+use crate::blocked::blocked;
 use crate::chain::{Chain, Node, joined, wait_of};
 use crate::executors::{Pools, Smol, is_worker, unknown};
 use crate::heap::Heap;
@@ -43,6 +44,8 @@ pub(crate) struct Collector<'a> {
     by_header: FxHashMap<MemAddr, (TaskKey, Arc<str>)>,
     /// Who joins whom, and whether through a set.
     joins: Vec<(TaskKey, TaskKey, bool)>,
+    /// The headers of tasks whose handles somebody has, with that one's runtime.
+    handles: FxHashMap<MemAddr, RuntimeKey>,
 }
 
 impl<'a> Collector<'a> {
@@ -61,6 +64,7 @@ impl<'a> Collector<'a> {
             tasks: FxHashMap::default(),
             by_header: FxHashMap::default(),
             joins: Vec::new(),
+            handles: FxHashMap::default(),
         }
     }
 
@@ -81,6 +85,7 @@ impl<'a> Collector<'a> {
         }
         self.roots();
         self.joined_outside();
+        self.panicked_outside();
         self.note_absence();
         self.finish()
     }
@@ -243,7 +248,7 @@ impl<'a> Collector<'a> {
             error,
         };
         let at_rest = !found.running && !task.ended && task.kind != TaskKind::Blocking;
-        task.holds = self.held(polled, found.future.as_ref().filter(|_| at_rest), &chain);
+        task.holds = self.held(task.runtime, polled, found.future.as_ref().filter(|_| at_rest), &chain);
         self.push(task, &chain.nodes, Details { index: 0, future: found.future, polled });
     }
 
@@ -299,7 +304,7 @@ impl<'a> Collector<'a> {
         if let Some(activation) = self.threads.get_mut(polled.0).and_then(|view| view.activations.get_mut(polled.1)) {
             activation.key = Some(key);
         }
-        let holds = self.held(root.running.then_some(polled), future.as_ref(), &chain);
+        let holds = self.held(runtime, root.running.then_some(polled), future.as_ref(), &chain);
         let task = Task {
             key,
             runtime_task_id: None,
@@ -326,8 +331,10 @@ impl<'a> Collector<'a> {
     fn push(&mut self, mut task: Task, nodes: &[Node], details: Details) {
         task.frames = nodes.iter().map(count).fold(0, usize::saturating_add);
         task.location = innermost(nodes);
-        if matches!(task.state, State::Waiting | State::Cancelled) {
-            task.waiting_on = wait_of(nodes);
+        match task.state {
+            State::Waiting | State::Cancelled => task.waiting_on = wait_of(nodes),
+            State::Running => task.waiting_on = details.polled.and_then(|polled| self.blocked(polled)),
+            _ => {}
         }
         let mut targets = Vec::new();
         joined(nodes, &mut targets);
@@ -337,13 +344,28 @@ impl<'a> Collector<'a> {
     }
 
     /// What a task holds: in its entry future, which is at rest, or in the frames that poll it.
-    fn held(&self, polled: Option<(usize, usize)>, future: Option<&EntryFuture>, chain: &Chain) -> Vec<Held> {
+    fn held(
+        &mut self,
+        runtime: RuntimeKey,
+        polled: Option<(usize, usize)>,
+        future: Option<&EntryFuture>,
+        chain: &Chain,
+    ) -> Vec<Held> {
         let finder = self.runtimes.holds(self.stop);
-        match (polled, future) {
+        let has = match (polled, future) {
             (Some(polled), _) => finder.on_stack(self.own_frames(polled)),
             (None, Some(future)) => finder.at_rest(future, &chain.nodes),
-            (None, None) => Vec::new(),
-        }
+            (None, None) => return Vec::new(),
+        };
+        self.handles.extend(has.handles.into_iter().map(|header| (header, runtime)));
+        has.held
+    }
+
+    /// What a task that is being polled blocks its thread in, if it is the innermost there.
+    fn blocked(&self, (thread, activation): (usize, usize)) -> Option<Wait> {
+        let view = self.threads.get(thread)?;
+        let own = view.activations.get(activation)?.own.clone();
+        blocked(self.stop, view.frames.get(own.clone()).filter(|_| own.start == 0)?)
     }
 
     fn physical(&self, polled: (usize, usize)) -> Vec<Node> {
@@ -396,6 +418,20 @@ impl<'a> Collector<'a> {
                     self.task(task);
                 }
             }
+        }
+    }
+
+    /// Tasks that have panicked and that nobody joins at the moment, while somebody still has a handle to them: who has
+    /// none left cannot learn of the panic, and neither can we. Other tasks that have ended are of no interest until they
+    /// are joined.
+    fn panicked_outside(&mut self) {
+        let ended: Vec<_> = std::mem::take(&mut self.handles).into_iter().collect();
+        let unknown = ended.into_iter().filter(|(header, _)| !self.by_header.contains_key(header));
+        let found: Vec<Found> =
+            unknown.take(MAX_JOINED).filter_map(|(header, near)| self.task_at(header, near)).collect();
+        for task in found.into_iter().filter(|task| task.progress == Progress::Ended(State::Failed)) {
+            self.by_header.insert(task.header(), (task.key, Arc::clone(&task.name)));
+            self.task(task);
         }
     }
 

@@ -32,6 +32,8 @@ const MAX_DEPTH: usize = 200;
 const MAX_ELEMENTS: u64 = 1_000;
 /// How many things one task is said to hold.
 const MAX_HELD: usize = 256;
+/// How many handles of one task are looked at.
+const MAX_HANDLES: usize = 1_000;
 /// How many frames of one thread are looked at.
 const MAX_FRAMES: usize = 64;
 
@@ -44,21 +46,21 @@ pub(crate) struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    /// What a task whose entry future is at rest holds. `chain`: its nodes, which say what of it is polled.
-    pub(crate) fn at_rest(self, future: &EntryFuture, chain: &[Node]) -> Vec<Held> {
+    /// What a task whose entry future is at rest has. `chain`: its nodes, which say what of it is polled.
+    pub(crate) fn at_rest(self, future: &EntryFuture, chain: &[Node]) -> Belongings {
         let plan = self.plans.of(self.shapes, &future.ty);
         if matches!(plan.keep, Keep::Nothing) {
-            return Vec::new();
+            return Belongings::default();
         }
         let mut walk = self.walk(future.poller);
         coroutines(chain, &mut walk.polled);
         walk.place(&plan, future.address, 0);
-        walk.found
+        walk.belongings
     }
 
-    /// What a task holds that is being polled in these frames: what their variables are, and what lies in futures that are
+    /// What a task has that is being polled in these frames: what their variables are, and what lies in futures that are
     /// kept there and are not polled themselves.
-    pub(crate) fn on_stack(self, frames: &[Frame]) -> Vec<Held> {
+    pub(crate) fn on_stack(self, frames: &[Frame]) -> Belongings {
         let mut walk = self.walk(None);
         // The stored state of a coroutine at work is an earlier one.
         walk.at_work = frames.iter().filter_map(|frame| environment(self.stop, frame)?.address()).collect();
@@ -76,7 +78,7 @@ impl<'a> Finder<'a> {
                 }
             }
         }
-        walk.found
+        walk.belongings
     }
 
     fn walk(self, poller: Option<MemAddr>) -> Walk<'a> {
@@ -90,9 +92,18 @@ impl<'a> Finder<'a> {
             visited: FxHashSet::default(),
             places: 0,
             owner: Owner { frame: "".into(), path: String::new(), location: None, polled: Polled::Active },
-            found: Vec::new(),
+            belongings: Belongings::default(),
         }
     }
+}
+
+/// What one task has.
+#[derive(Debug, Default)]
+pub(crate) struct Belongings {
+    /// What others may wait for.
+    pub(crate) held: Vec<Held>,
+    /// The headers of tasks whose handles it has, which need not be tasks any more.
+    pub(crate) handles: Vec<MemAddr>,
 }
 
 /// Where each coroutine of a chain is, and where it awaits.
@@ -131,7 +142,7 @@ struct Walk<'a> {
     visited: FxHashSet<(MemAddr, TypeId)>,
     places: usize,
     owner: Owner,
-    found: Vec<Held>,
+    belongings: Belongings,
 }
 
 impl Walk<'_> {
@@ -141,7 +152,7 @@ impl Walk<'_> {
     }
 
     fn place(&mut self, plan: &Plan, address: MemAddr, depth: usize) {
-        let is_over = depth >= MAX_DEPTH || self.places >= MAX_PLACES || self.found.len() >= MAX_HELD;
+        let is_over = depth >= MAX_DEPTH || self.places >= MAX_PLACES || self.belongings.held.len() >= MAX_HELD;
         if is_over || matches!(plan.keep, Keep::Nothing) || !self.visited.insert((address, TypeId::of(&plan.ty))) {
             return;
         }
@@ -151,6 +162,11 @@ impl Walk<'_> {
             Keep::Nothing => {}
             Keep::Guard(guard) => self.guard(guard, &Place::new(plan.ty.clone(), address)),
             Keep::Waiter(acquire) => self.waiter(acquire, address),
+            Keep::Handle(header) => {
+                let header = self.pointer(at(address, *header));
+                self.handles(header.as_slice());
+            }
+            Keep::Handles(set) => self.handles(&set.headers(self.stop, address)),
             Keep::Coroutine(states) => self.coroutine(plan, states, address, depth),
             Keep::Struct(parts) => self.parts(parts, address, depth),
             Keep::Enum(choice) => {
@@ -306,12 +322,17 @@ impl Walk<'_> {
         self.push(Resource { id: semaphore.raw(), type_name: type_name.into() }, how);
     }
 
+    fn handles(&mut self, headers: &[MemAddr]) {
+        let handles = &mut self.belongings.handles;
+        handles.extend(headers.iter().take(MAX_HANDLES.saturating_sub(handles.len())));
+    }
+
     fn push(&mut self, resource: Resource, how: Hold) {
         // A guard that was moved inwards leaves its bytes behind.
         if matches!(how, Hold::Lock | Hold::BlockingLock) {
-            self.found.retain(|held| held.how != how || held.resource.id != resource.id);
+            self.belongings.held.retain(|held| held.how != how || held.resource.id != resource.id);
         }
-        self.found.push(Held {
+        self.belongings.held.push(Held {
             resource,
             how,
             frame: Arc::clone(&self.owner.frame),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use weft_memory::MemAddr;
 use weft_symbols::{Type, TypeKind};
 use weft_tasks::WaitKind;
@@ -76,6 +77,7 @@ impl Acquire {
 
 const SLEEP: [&str; 2] = ["tokio::time::sleep::Sleep", "tokio::time::driver::sleep::Sleep"];
 const JOIN: &str = "tokio::runtime::task::join::JoinHandle";
+const HEADER: &str = "tokio::runtime::task::core::Header";
 const ACQUIRE: &str = "tokio::sync::batch_semaphore::Acquire";
 const NOTIFIED: [&str; 2] = ["tokio::sync::notify::Notified", "tokio::sync::notify::OwnedNotified"];
 /// The futures that receive, and whether they are the receiver themselves or refer to it.
@@ -95,6 +97,8 @@ const READINESS: [&str; 3] = [
 ];
 const UNORDERED: &str = "futures_util::stream::futures_unordered::FuturesUnordered";
 const JOIN_SET: &str = "tokio::task::join_set::JoinSet";
+/// Most entries of a `JoinSet` that are looked at.
+const MAX_ENTRIES: usize = 1_000;
 
 /// Whether [`leaf`] knows this type.
 pub(crate) fn is_leaf(ty: &Type) -> bool {
@@ -122,7 +126,7 @@ pub(crate) fn leaf(ty: &Type) -> Option<Leaf> {
     } else if SLEEP.contains(&path) {
         LeafKind::Sleep { deadline: deadline(ty) }
     } else if path == JOIN {
-        LeafKind::Join { header: pointer_to(ty, "tokio::runtime::task::core::Header") }
+        LeafKind::Join { header: join_handle(ty) }
     } else if path == ACQUIRE {
         LeafKind::Acquire(acquire(ty))
     } else if NOTIFIED.contains(&path) {
@@ -138,6 +142,11 @@ pub(crate) fn leaf(ty: &Type) -> Option<Leaf> {
         LeafKind::Io { operation: operation.map(str::to_owned) }
     };
     Some(Leaf { name: weft_values::short_type_name(ty.path()).into(), kind })
+}
+
+/// For a task's handle: offset of the pointer to the task's header.
+pub(crate) fn join_handle(ty: &Type) -> Option<u64> {
+    (base(ty.path()) == JOIN).then(|| pointer_to(ty, HEADER)).flatten()
 }
 
 /// The place in a semaphore's queue that values of this type are.
@@ -248,6 +257,23 @@ pub(crate) struct JoinSet {
     pub(crate) header: u64,
 }
 
+impl JoinSet {
+    /// The headers of the tasks in a set that lies at `address`: those of the first list, then of the second.
+    pub(crate) fn headers(&self, stop: &Stop, address: MemAddr) -> Vec<MemAddr> {
+        let pointer = |at: MemAddr| stop.memory.read_pointer(at).ok().filter(|to| to.raw() != 0);
+        let (mut headers, mut seen) = (Vec::new(), FxHashSet::default());
+        let Some(shared) = pointer(at(address, self.shared)) else { return headers };
+        for head in &self.heads {
+            let mut next = pointer(at(shared, *head));
+            while let Some(entry) = next.filter(|entry| seen.len() < MAX_ENTRIES && seen.insert(*entry)) {
+                headers.extend(pointer(at(entry, self.header)));
+                next = pointer(at(entry, self.next));
+            }
+        }
+        headers
+    }
+}
+
 /// Compiles a `JoinSet`.
 pub(crate) fn join_set(ty: &Type) -> Option<JoinSet> {
     if base(ty.path()) != JOIN_SET {
@@ -268,8 +294,8 @@ pub(crate) fn join_set(ty: &Type) -> Option<JoinSet> {
     let (pointers, links) = find_member(&entry, &["pointers"], 2)?;
     let next = next_offset(&links);
     let (value, handle) = find_member(&entry, &["value"], 2)?;
-    let (cell, join_handle) = find_by(&handle, 6, &|_, ty| base(ty.path()) == JOIN).unwrap_or((0, handle));
-    let header = pointer_to(&join_handle, "tokio::runtime::task::core::Header")?;
+    let (cell, handle) = find_by(&handle, 6, &|_, ty| base(ty.path()) == JOIN).unwrap_or((0, handle));
+    let header = pointer_to(&handle, HEADER)?;
     Some(JoinSet {
         shared: lists.saturating_add(inner),
         heads,

@@ -16,6 +16,7 @@
 )]
 
 mod await_line;
+mod blocked;
 mod branches;
 mod chain;
 mod channels;

@@ -41,6 +41,7 @@ pub use frames::{Frame, FrameWalk, WalkEnd, depth, frames, frames_above_foot, fr
 pub use names::{short_type_name, type_name};
 pub use navigate::{ActiveVariant, FieldPlace};
 pub use place::{At, Meta, Place};
+pub use saved::{Saved, namesakes};
 pub use sequence::Sequence;
 pub use stacks::Stacks;
 pub use stop::{Clock, Descriptors, Ends, Stop, ThreadState};

@@ -4,6 +4,7 @@
 //! (rustc 1.63 to 1.97), and does not say which of them are in scope. The poll function describes each variable in its block;
 //! in code that is not optimised each lies behind the pointer to the environment, at an offset that is its own.
 
+use weft_memory::MemAddr;
 use weft_symbols::{CodeFrame, Kept, Role, Route, SourceLine, Start, Type, Variable};
 
 use crate::names::without_arguments;
@@ -20,6 +21,44 @@ struct InScope {
     variable: Variable,
     /// Where in the environment it lies, if it lies there.
     offset: Option<u64>,
+}
+
+/// A variable that a suspended coroutine keeps.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// Its name.
+    pub name: String,
+    /// Its own type.
+    pub ty: Type,
+    /// Bytes from the start of the environment.
+    pub offset: u64,
+}
+
+/// What a coroutine with this environment keeps in one of its states (by its number in the debug information) in variables
+/// that share their names with others: of those the environment's own description has one type and one place for all.
+/// Reads no memory. Names of which it cannot be told are left out: all of them where the code is optimised or a macro made
+/// the `.await`.
+pub fn namesakes(environment: &Type, state: usize) -> Vec<Saved> {
+    let told = || {
+        let member = &environment.variant_part()?.variants.get(state)?.member;
+        let at = member.declared.as_ref()?;
+        // As if the environment lay at zero, so that places are offsets.
+        let origin = Place::new(environment.clone(), MemAddr::new(0));
+        let fields = origin.field(member).ok()?.members();
+        let shared = |name: &str| fields.iter().filter(|field| field.name == name).count() > 1;
+        if !fields.iter().any(|field| shared(&field.name)) {
+            return None;
+        }
+        let mut variables = Vec::new();
+        Awaiting::at(environment, at)?.correct(&origin, &fields, at, &mut variables);
+        variables.retain(|variable| shared(&variable.name));
+        Some(variables)
+    };
+    let saved = |variable: FrameVariable| {
+        let place = variable.place.ok()?;
+        Some(Saved { name: variable.name, offset: place.address()?.raw(), ty: place.ty })
+    };
+    told().into_iter().flatten().filter_map(saved).collect()
 }
 
 /// The variables in scope at an `.await` of a coroutine.

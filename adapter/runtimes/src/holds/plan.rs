@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
 use weft_symbols::{FunctionKind, Member, Type, TypeKind};
+use weft_values::{Saved, namesakes};
 
 use super::guards::{Guard, guard};
 use crate::leaves::{self, Acquire};
@@ -33,6 +34,10 @@ pub(crate) enum Keep {
     Guard(Guard),
     /// It waits for permits, and has them once they were granted.
     Waiter(Acquire),
+    /// A task's handle: offset of the pointer to the task's header.
+    Handle(u64),
+    /// Several of them.
+    Handles(leaves::JoinSet),
     /// A coroutine: what each of its states keeps.
     Coroutine(Choice),
     /// Members that may hold something.
@@ -76,6 +81,12 @@ impl Plans {
         }
         if let Some(acquire) = leaves::acquire_of(ty) {
             return Keep::Waiter(acquire);
+        }
+        if let Some(header) = leaves::join_handle(ty) {
+            return Keep::Handle(header);
+        }
+        if let Some(set) = leaves::join_set(ty) {
+            return Keep::Handles(set);
         }
         if !self.leads(ty) {
             return Keep::Nothing;
@@ -149,7 +160,8 @@ impl Search<'_> {
     }
 
     fn decide(&mut self, ty: &Type) -> bool {
-        if guard(ty).is_some() || leaves::acquire_of(ty).is_some() {
+        let is_kept = guard(ty).is_some() || leaves::acquire_of(ty).is_some();
+        if is_kept || leaves::join_handle(ty).is_some() || leaves::join_set(ty).is_some() {
             return true;
         }
         let path = ty.path();
@@ -168,11 +180,17 @@ impl Search<'_> {
                 Some(Kind::Vector { element, .. }) => self.leads(&element),
                 _ => {
                     let payloads = variants.iter().flat_map(|part| part.variants.iter().map(|variant| &variant.member));
-                    members.iter().chain(payloads).any(|member| self.member(ty, member))
+                    members.iter().chain(payloads).any(|member| self.member(ty, member)) || self.namesakes(ty)
                 }
             },
             _ => false,
         }
+    }
+
+    /// A guard may bear the name of what it guards, and be described as that.
+    fn namesakes(&mut self, ty: &Type) -> bool {
+        let states = ty.variant_part().filter(|_| ty.is_coroutine()).map_or(0, |part| part.variants.len());
+        (FIRST_AWAIT..states).any(|state| namesakes(ty, state).iter().any(|saved| self.leads(&saved.ty)))
     }
 
     fn member(&mut self, ty: &Type, member: &Member) -> bool {
@@ -181,7 +199,7 @@ impl Search<'_> {
 }
 
 /// What a coroutine's states keep. Debug information collapses saved locals of one name into copies of the first: only the
-/// first counts. What an `async fn` was made with it moves into bindings when it is first polled: of those that it
+/// first counts, unless the code tells what each of them is. What an `async fn` was made with it moves into bindings when it is first polled: of those that it
 /// still has, the debug information says the name twice; the others are gone.
 fn coroutine(ty: &Type, wanted: &dyn Fn(&Type) -> bool) -> Option<Choice> {
     let TypeKind::Struct { variants: Some(part), .. } = ty.kind() else { return None };
@@ -200,14 +218,18 @@ fn coroutine(ty: &Type, wanted: &dyn Fn(&Type) -> bool) -> Option<Choice> {
             continue;
         }
         let names: Vec<String> = state.parts.iter().map(|part| part.name.clone()).collect();
+        let told = if index < FIRST_AWAIT { Vec::new() } else { namesakes(ty, index) };
         let mut position = 0_usize;
         state.parts.retain(|part| {
+            let is_told = told.iter().any(|saved| saved.name == part.name);
             let is_first = names.iter().position(|name| *name == part.name) == Some(position);
             let copies = names.iter().filter(|name| **name == part.name).count();
             position = position.saturating_add(1);
             let is_gone = index != UNRESUMED && is_fn && copies == 1 && made_with.contains(&part.name);
-            is_first && !is_gone && wanted(&part.ty)
+            is_first && !is_told && !is_gone && wanted(&part.ty)
         });
+        let of_its_own = |saved: Saved| Part { name: saved.name, offset: saved.offset, ty: saved.ty };
+        state.parts.extend(told.into_iter().map(of_its_own).filter(|part| wanted(&part.ty)));
     }
     Some(states)
 }

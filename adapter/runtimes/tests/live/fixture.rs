@@ -49,6 +49,8 @@ const PROGRAMS: &[&str] = &[
     "axum_server",
     "branch_zoo",
     "current_thread",
+    "deadlocks",
+    "healthy",
     "locals_zoo",
     "odd_futures",
     "own_executor",
@@ -63,7 +65,7 @@ const PROGRAMS: &[&str] = &[
     "waits_zoo",
 ];
 /// What is built with [`Profile::Lto`] too, which takes its time.
-const LTO_PROGRAMS: &[&str] = &["branch_zoo", "waits_zoo"];
+const LTO_PROGRAMS: &[&str] = &["branch_zoo", "deadlocks", "healthy", "waits_zoo"];
 
 fn built(profile: Profile) -> &'static Path {
     static BUILT: [OnceLock<PathBuf>; 3] = [const { OnceLock::new() }; 3];
@@ -127,7 +129,8 @@ pub(crate) struct Stopped {
     /// The line that begins with "ready".
     pub(crate) said: String,
     child: Child,
-    _tracee: Tracee,
+    path: PathBuf,
+    tracee: Option<Tracee>,
 }
 
 impl Drop for Stopped {
@@ -138,6 +141,15 @@ impl Drop for Stopped {
 }
 
 impl Stopped {
+    /// Lets the program go and stops it at another moment.
+    pub(crate) fn later(&mut self) {
+        let pid = self.stop.pid;
+        drop(self.tracee.take());
+        let tracee = Tracee::attach(pid).expect("attached again");
+        self.stop = stop_of(&tracee, &self.path);
+        self.tracee = Some(tracee);
+    }
+
     /// The same stop, with images that nobody has asked anything so far.
     pub(crate) fn afresh(&self) -> Stop {
         let again = |module: &Module| Image::open(module.image.path()).expect("a file that is mapped");
@@ -173,7 +185,7 @@ pub(crate) fn stopped_at(path: &Path, args: &[&str]) -> Stopped {
     wait_until_asleep(pid, usize::from(args.contains(&"spin")));
     let tracee = Tracee::attach(pid).expect("attached");
     let stop = stop_of(&tracee, path);
-    Stopped { stop, said: first, child, _tracee: tracee }
+    Stopped { stop, said: first, child, path: path.to_owned(), tracee: Some(tracee) }
 }
 
 /// Waits until no more threads of the program run than spin, which "ready" alone does not promise.

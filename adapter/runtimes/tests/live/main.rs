@@ -7,6 +7,7 @@ mod fixture;
 mod locals;
 mod odd;
 mod owners;
+mod problems;
 mod running;
 mod spawner;
 mod states;

@@ -315,6 +315,30 @@ fn a_blocked_thread_keeps_the_holder_from_going_on() {
 }
 
 #[test]
+fn a_set_of_local_tasks_has_one_thread() {
+    let local = |task: Task| Task { kind: TaskKind::Local, ..task };
+    let holder = || local(with(task(1, Some(sleep())), Hold::BlockingLock, 11));
+    let blocked = || local(running(2, Some(lock(11))));
+    let is_deadlock = |snapshot: &Snapshot| {
+        let found = check(snapshot);
+        found.iter().any(|it| it.kind == ProblemKind::Deadlock && it.tasks == [key(1), key(2)])
+    };
+    let mut set = snapshot(RuntimeKind::TokioLocalSet, vec![holder(), blocked()]);
+    set.runtimes[0].os_threads.clear();
+    assert!(is_deadlock(&set));
+    // A set inside a runtime's `block_on` blocks that runtime's tasks as well; one on another thread does not.
+    for (thread, expected) in [(7, true), (8, false)] {
+        let root = Task { kind: TaskKind::Root, ..running(3, None) };
+        let blocker = Task { runtime: RuntimeKey(0xbb), os_thread: Some(thread), ..blocked() };
+        let sleeper = with(task(1, Some(sleep())), Hold::BlockingLock, 11);
+        let mut two = snapshot(RuntimeKind::TokioCurrentThread, vec![sleeper, blocker, root]);
+        let set = Runtime { key: RuntimeKey(0xbb), kind: RuntimeKind::TokioLocalSet, ..two.runtimes[0].clone() };
+        two.runtimes.push(set);
+        assert_eq!(is_deadlock(&two), expected, "{thread}");
+    }
+}
+
+#[test]
 fn guards_over_an_await_are_named() {
     let found = problems(vec![with(task(1, Some(sleep())), Hold::BlockingLock, 11)]);
     let text = "{task:1:1} mine::f1 holds Mutex<u11> over the await at src/main.rs:11 in mine::f1: whoever locks it meanwhile \

@@ -45,7 +45,8 @@ fn why(held: &Held) -> String {
         Hold::Sender => "that has its sender",
         Hold::Receiver => "that has its receiver",
     };
-    let place = held.location.as_ref().map(|location| format!(", at {}", wording::place(location))).unwrap_or_default();
+    let place =
+        held.location.as_deref().map(|location| format!(", at {}", wording::place(location))).unwrap_or_default();
     match held.polled {
         Polled::Never => format!(
             "but the future of its own {has} ({}{place}) was never polled: a future does nothing before it is awaited or spawned",

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use crate::{Held, Hold, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Wait, WaitKind, Want};
+use crate::{Held, Hold, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Wait, WaitKind, Want};
 
 /// The tasks that are stuck, and what keeps each of them.
 pub(super) struct Stuck<'a> {
@@ -311,30 +311,59 @@ pub(super) fn is_lock(how: Hold) -> bool {
     matches!(how, Hold::Lock | Hold::Read | Hold::BlockingLock | Hold::BlockingRead)
 }
 
-/// The running tasks whose threads wait for a lock.
-fn blockers(snapshot: &Snapshot) -> Vec<usize> {
-    let blocks =
-        |task: &Task| task.state == State::Running && task.waiting_on.is_some() && task.kind != TaskKind::Blocking;
-    snapshot.tasks.iter().enumerate().filter(|(_, task)| blocks(task)).map(|(at, _)| at).collect()
+/// A running task that blocks its thread.
+struct Blocker {
+    at: usize,
+    runtime: RuntimeKey,
+    /// A scheduler polls it, which polls nothing else on that thread meanwhile.
+    spawned: bool,
+    thread: Option<i32>,
+    /// The runtimes whose own roots it is polled in.
+    inside: Vec<RuntimeKey>,
 }
 
-/// The task that blocks the only thread which can poll a task: a current-thread runtime polls its tasks on the thread
-/// that polls any of them. Of a multi-thread runtime it is not said which thread would be the next.
-fn blocker_of(blockers: &[usize], snapshot: &Snapshot, at: usize) -> Option<usize> {
-    let task = snapshot.tasks.get(at)?;
-    let runtime = snapshot.runtimes.iter().find(|runtime| runtime.key == task.runtime)?;
-    let single = runtime.kind == RuntimeKind::TokioCurrentThread;
-    let alone = runtime.os_threads.len() == 1;
-    let polled_there = match task.kind {
-        TaskKind::Task => true,
-        TaskKind::Root | TaskKind::Local => alone,
-        TaskKind::Blocking => false,
+fn blockers(snapshot: &Snapshot) -> Vec<Blocker> {
+    let blocks =
+        |task: &Task| task.state == State::Running && task.waiting_on.is_some() && task.kind != TaskKind::Blocking;
+    let roots = |thread: Option<i32>| {
+        let around = move |task: &&Task| task.kind == TaskKind::Root && thread.is_some() && task.os_thread == thread;
+        snapshot.tasks.iter().filter(around).map(|root| root.runtime).collect()
     };
-    if !single || !polled_there || task.ended || blockers.is_empty() {
+    let found = snapshot.tasks.iter().enumerate().filter(|(_, task)| blocks(task));
+    let blocker = |(at, task): (usize, &Task)| Blocker {
+        at,
+        runtime: task.runtime,
+        spawned: is_spawned(task),
+        thread: task.os_thread,
+        inside: roots(task.os_thread),
+    };
+    found.map(blocker).collect()
+}
+
+fn is_spawned(task: &Task) -> bool {
+    matches!(task.kind, TaskKind::Task | TaskKind::Local)
+}
+
+/// The task that blocks the only thread which can poll a task: a current-thread runtime and a thread-bound set poll their
+/// tasks on the thread that polls any of them, and a runtime that only one thread is in has no other. Of a multi-thread
+/// runtime it is not said which thread would be the next.
+fn blocker_of(blockers: &[Blocker], snapshot: &Snapshot, at: usize) -> Option<usize> {
+    let task = snapshot.tasks.get(at).filter(|task| !task.ended && !blockers.is_empty())?;
+    let runtime = snapshot.runtimes.iter().find(|runtime| runtime.key == task.runtime)?;
+    let single = matches!(runtime.kind, RuntimeKind::TokioCurrentThread | RuntimeKind::TokioLocalSet);
+    if !single || task.kind == TaskKind::Blocking {
         return None;
     }
-    blockers.iter().copied().find(|blocker| {
-        let drives = |blocker: &Task| blocker.runtime == task.runtime && (blocker.kind == TaskKind::Task || alone);
-        *blocker != at && snapshot.tasks.get(*blocker).is_some_and(drives)
-    })
+    let only_thread = match runtime.os_threads.as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    };
+    let drives = |blocker: &&Blocker| {
+        let is_own = blocker.runtime == runtime.key;
+        let alone = only_thread.is_some() && blocker.thread == only_thread;
+        blocker.at != at
+            && (is_own && blocker.spawned && is_spawned(task)
+                || alone && (is_own || blocker.inside.contains(&runtime.key)))
+    };
+    blockers.iter().find(drives).map(|blocker| blocker.at)
 }
