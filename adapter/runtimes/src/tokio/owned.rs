@@ -15,9 +15,10 @@ use crate::leaves::find_pointer;
 use crate::names::base;
 use crate::shape::find_member;
 
-/// Most tasks of one runtime, most shards.
+/// Most tasks of one runtime.
 const MAX_TASKS: usize = 4_000_000;
-const MAX_SHARDS: u64 = 1 << 17;
+/// Most shards (`MAX_SHARED_LIST_SIZE` in Tokio's runtime/task/list.rs).
+const MAX_SHARDS: u64 = 1 << 16;
 
 /// A scheduler's list of tasks.
 #[derive(Debug, Default)]
@@ -90,12 +91,18 @@ fn heads(stop: &Stop, owned: &Place) -> Result<Heads, String> {
         let slice = Place::at(lists, owned.at.plus(offset));
         let shards = slice.deref(stop).map_err(|error| error.to_string())?;
         let weft_values::Meta::Length(count) = shards.meta else { return Err(unknown()) };
+        // A shard is chosen with this mask, so there is a power of two of them (Tokio's util/sharded_list.rs).
+        let mask = find_member(&owned.ty, &["shard_mask"], 2)
+            .and_then(|(offset, ty)| Place::at(ty, owned.at.plus(offset)).peel().read_u64(stop).ok());
+        if count > MAX_SHARDS || mask.is_some_and(|mask| mask.checked_add(1) != Some(count)) {
+            return Err(format!("the list of tasks says that it has {count} parts, which it cannot have"));
+        }
         let first = shards.address().ok_or_else(unknown)?;
         let (offset, header) = head(&shards.ty).ok_or_else(unknown)?;
         let size = shards.ty.size();
         let address =
             |shard: u64| MemAddr::new(first.raw().wrapping_add(shard.wrapping_mul(size)).wrapping_add(offset));
-        return Ok(Heads { addresses: (0..count.min(MAX_SHARDS)).map(address).collect(), header });
+        return Ok(Heads { addresses: (0..count).map(address).collect(), header });
     }
     let (offset, header) = head(&owned.ty).ok_or_else(unknown)?;
     let address = owned.address().and_then(|address| address.checked_add(offset)).ok_or_else(unknown)?;
