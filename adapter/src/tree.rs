@@ -39,7 +39,8 @@ pub(crate) fn text(body: &Value) -> String {
         }
     }
     for problem in body["problems"].as_array().into_iter().flatten() {
-        let _ = writeln!(tree.out, "{BAD}{}{BAD:#}", problem["text"].as_str().unwrap_or_default());
+        let word = |key: &str| problem[key].as_str().unwrap_or_default();
+        let _ = writeln!(tree.out, "{BAD}{}:{BAD:#} {}", word("kind"), word("text"));
     }
     for note in body["notes"].as_array().into_iter().flatten() {
         let _ = writeln!(tree.out, "{DIM}note: {}{DIM:#}", note.as_str().unwrap_or_default());
@@ -125,12 +126,13 @@ mod tests {
                 {"id": 2, "runtime": 1, "name": "app::serve", "kind": "task", "state": "running", "osThread": 8,
                  "awaitedBy": [{"task": 1, "via": "join"}]},
             ],
+            "problems": [{"kind": "deadlock", "severity": "error", "text": "a task waits for itself", "tasks": [1]}],
             "notes": ["one thing could not be seen"],
         });
         assert_eq!(
             plain(&body),
             "tokio-multi-thread, 2 tasks, 2 threads\n   1 app::main (root) waiting: task 2 at main.rs:9\n     2 app::serve \
-             running on thread 8\nnote: one thing could not be seen\n"
+             running on thread 8\ndeadlock: a task waits for itself\nnote: one thing could not be seen\n"
         );
     }
 

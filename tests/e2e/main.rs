@@ -21,6 +21,7 @@ mod logical;
 mod matrix;
 mod mini_redis;
 mod panics;
+mod problems;
 mod requests;
 mod separate;
 mod sources;
