@@ -45,6 +45,8 @@ pub(crate) struct Chain {
     pub(crate) nodes: Vec<Node>,
     /// The entry future was never polled.
     pub(crate) unresumed: bool,
+    /// It may poll futures that were not found.
+    pub(crate) hides: bool,
     /// What kept the walk from being complete.
     pub(crate) error: Option<String>,
 }
@@ -65,6 +67,7 @@ pub(crate) struct Walk<'a> {
     /// An address in the code that polls the task's entry future.
     poller: Option<MemAddr>,
     unresumed: bool,
+    hides: bool,
     pub(crate) error: Option<String>,
 }
 
@@ -101,6 +104,7 @@ impl<'a> Walk<'a> {
             around: Vec::new(),
             places: 0,
             unresumed: false,
+            hides: false,
             error: None,
         }
     }
@@ -108,7 +112,7 @@ impl<'a> Walk<'a> {
     /// The chain of a task's entry future, which is at rest.
     pub(crate) fn entry(mut self, ty: &Type, address: MemAddr) -> Chain {
         let nodes = self.future(ty, address, 0);
-        Chain { nodes, unresumed: self.unresumed, error: self.error }
+        Chain { nodes, unresumed: self.unresumed, hides: self.hides, error: self.error }
     }
 
     /// A place that is known to be a future being awaited: if nothing is known inside it, it is a leaf itself.
@@ -147,7 +151,8 @@ impl<'a> Walk<'a> {
             Kind::Nothing => Vec::new(),
             Kind::Coroutine(coroutine) => self.coroutine(shape, coroutine, address, depth),
             Kind::Leaf(leaf) => vec![self.leaf(leaf, &shape.ty, address)],
-            Kind::Struct(parts) => {
+            Kind::Struct { parts, hides } => {
+                self.hides |= hides;
                 let nodes = self.parts(parts, address, depth);
                 self.combined(&shape.ty, nodes)
             }

@@ -354,7 +354,7 @@ impl<'a> Collector<'a> {
         let finder = self.runtimes.holds(self.stop);
         let has = match (polled, future) {
             (Some(polled), _) => finder.on_stack(self.own_frames(polled)),
-            (None, Some(future)) => finder.at_rest(future, &chain.nodes),
+            (None, Some(future)) => finder.at_rest(future, chain),
             (None, None) => return Vec::new(),
         };
         self.handles.extend(has.handles.into_iter().map(|header| (header, runtime)));

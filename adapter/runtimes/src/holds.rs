@@ -16,7 +16,7 @@ use weft_symbols::Type;
 use weft_tasks::{Held, Hold, Location, Polled, Resource, Task, TaskKey, TaskKind, Wait, WaitKind, Want};
 use weft_values::{Frame, Place, Stop, environment, variables};
 
-use crate::chain::{Node, at};
+use crate::chain::{Chain, Node, at};
 use crate::leaves::{self, Acquire, wait_kind_of_module};
 use crate::listing::{Body, EntryFuture};
 use crate::names::location;
@@ -46,14 +46,15 @@ pub(crate) struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    /// What a task whose entry future is at rest has. `chain`: its nodes, which say what of it is polled.
-    pub(crate) fn at_rest(self, future: &EntryFuture, chain: &[Node]) -> Belongings {
+    /// What a task whose entry future is at rest has. `chain` says what of it is polled.
+    pub(crate) fn at_rest(self, future: &EntryFuture, chain: &Chain) -> Belongings {
         let plan = self.plans.of(self.shapes, &future.ty);
         if matches!(plan.keep, Keep::Nothing) {
             return Belongings::default();
         }
         let mut walk = self.walk(future.poller);
-        coroutines(chain, &mut walk.polled);
+        coroutines(&chain.nodes, &mut walk.polled);
+        walk.hides = chain.hides;
         walk.place(&plan, future.address, 0);
         walk.belongings
     }
@@ -88,6 +89,7 @@ impl<'a> Finder<'a> {
             plans: self.plans,
             poller,
             polled: FxHashMap::default(),
+            hides: false,
             at_work: FxHashSet::default(),
             visited: FxHashSet::default(),
             places: 0,
@@ -137,6 +139,8 @@ struct Walk<'a> {
     poller: Option<MemAddr>,
     /// The coroutines that are polled when the task is, and where they await.
     polled: FxHashMap<MemAddr, Option<Arc<Location>>>,
+    /// There may be more of those.
+    hides: bool,
     /// Coroutines that are in the middle of a poll.
     at_work: FxHashSet<MemAddr>,
     visited: FxHashSet<(MemAddr, TypeId)>,
@@ -208,6 +212,10 @@ impl Walk<'_> {
         let shape = self.shapes.of(&plan.ty);
         let Kind::Coroutine(coroutine) = &shape.kind else { return };
         let awaits = self.polled.get(&address).cloned();
+        // Whether somebody polls it is the point of what would be told of it.
+        if self.hides && awaits.is_none() {
+            return;
+        }
         let location = match &awaits {
             Some(known) => known.clone(),
             None if state < FIRST_AWAIT => coroutine.declared.clone(),

@@ -21,6 +21,9 @@ use crate::names::{base, is_file_of, krate, location};
 /// How many types deep the search for a future inside a type goes.
 const MAX_TYPE_DEPTH: usize = 16;
 
+/// How many types deep a struct is searched for what it may poll without being followed.
+const MAX_HIDING: usize = 4;
+
 /// A type's identity within one run of the debugger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TypeId(usize, DieOffset);
@@ -50,8 +53,8 @@ pub(crate) enum Kind {
     Coroutine(Coroutine),
     /// A primitive future.
     Leaf(Leaf),
-    /// Members that may hold futures.
-    Struct(Vec<Part>),
+    /// Members that may hold futures. `hides`: others may lead to some that are not followed.
+    Struct { parts: Vec<Part>, hides: bool },
     /// Variants that may hold futures.
     Enum(Choice),
     /// A thin pointer to a future.
@@ -201,7 +204,8 @@ impl Shapes {
             }
             TypeKind::Struct { variants: Some(part), .. } => Kind::Enum(choice(ty, part, &|ty| self.holds_future(ty))),
             TypeKind::Struct { members, variants: None } => {
-                wide(ty).or_else(|| vector(ty)).unwrap_or_else(|| Kind::Struct(self.parts(ty, members)))
+                let structure = || Kind::Struct { parts: self.parts(ty, members), hides: self.hides(ty, MAX_HIDING) };
+                wide(ty).or_else(|| vector(ty)).unwrap_or_else(structure)
             }
             _ => Kind::Nothing,
         }
@@ -216,6 +220,23 @@ impl Shapes {
             parts.sort_by_key(|part| part.name.trim_start_matches("__").parse::<u32>().unwrap_or(u32::MAX));
         }
         parts
+    }
+
+    /// Whether a value of this type refers to something of the user's that it may poll, and that is not followed: what a
+    /// closure captured (`|context| job.advance(context)`), a future that the user wrote behind a reference.
+    fn hides(&self, ty: &Type, levels: usize) -> bool {
+        let TypeKind::Struct { members, variants } = ty.kind() else { return false };
+        let payloads = variants.iter().flat_map(|part| part.variants.iter().map(|variant| &variant.member));
+        let inner = members.iter().chain(payloads).filter_map(|member| ty.at(member.ty?));
+        inner.filter(|inner| inner.size() > 0 && !self.holds_future(inner)).any(|inner| {
+            let of_user = |path: &str| !krate(path).is_empty() && is_user_crate(krate(path));
+            let path = inner.path();
+            match pointee(&inner) {
+                Some(target) => is_owning(path) && of_user(target.path()),
+                None if is_owning(path) => path.split_once("dyn ").is_some_and(|(_, named)| of_user(named)),
+                None => levels > 0 && self.hides(&inner, levels.saturating_sub(1)),
+            }
+        })
     }
 
     /// Whether a place of this type can hold a future that its owner polls.

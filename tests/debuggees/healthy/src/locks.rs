@@ -1,6 +1,9 @@
 //! Locks that many want and everybody gets.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex as StdMutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::{Barrier, Mutex, Notify, RwLock, Semaphore};
@@ -17,6 +20,7 @@ pub(crate) fn all() {
     }
     tokio::spawn(polled_holder(counter.clone()));
     tokio::spawn(select_keeps_future(counter));
+    tokio::spawn(polls_by_hand());
 
     let table = Arc::new(RwLock::new(0_u64));
     for _ in 0..3 {
@@ -92,7 +96,7 @@ async fn in_order(counter: Arc<Mutex<u64>>, log: Arc<Mutex<Vec<u64>>>) {
 /// A future that holds the lock is polled beside others all the time.
 async fn polled_holder(counter: Arc<Mutex<u64>>) {
     loop {
-        let mut held = std::pin::pin!(async {
+        let mut held = pin!(async {
             let mut counter = counter.lock().await;
             tick().await;
             *counter += 1;
@@ -121,6 +125,40 @@ async fn select_keeps_future(counter: Arc<Mutex<u64>>) {
                 () = tick() => tick().await,
             }
         }
+    }
+}
+
+/// Something of the user's that polls a future of its own.
+struct Background(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl Background {
+    fn advance(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(work) = &mut self.0 else { return Poll::Ready(()) };
+        let is_ready = work.as_mut().poll(context);
+        if is_ready.is_ready() {
+            self.0 = None;
+        }
+        is_ready
+    }
+}
+
+/// What holds the lock is polled beside what waits for it, by a closure.
+async fn polls_by_hand() {
+    let lock = Arc::new(Mutex::new(0_u64));
+    loop {
+        let held = lock.clone();
+        let work = async move {
+            let mut value = held.lock().await;
+            tick().await;
+            *value += 1;
+        };
+        let mut background = Background(Some(Box::pin(work)));
+        let mut wanted = pin!(lock.lock());
+        let guard = poll_fn(|context| {
+            let _ = background.advance(context);
+            wanted.as_mut().poll(context)
+        });
+        drop(guard.await);
     }
 }
 
