@@ -12,15 +12,15 @@
 )]
 
 mod address;
-mod amortised;
 mod bytes;
 mod copied;
 mod read;
 mod registers;
+mod window;
 
 pub use address::{Bias, FileAddr, MemAddr};
-pub use amortised::Amortised;
 pub use bytes::Bytes;
 pub use copied::Copied;
 pub use read::{Memory, MemoryError, Region};
 pub use registers::{DwarfRegister, Registers};
+pub use window::Window;

@@ -479,8 +479,8 @@ impl Memory for StoppedMemory {
 
     fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
         self.check()?;
-        // Long reads are read once by their nature; keeping them would only fill the cache.
-        let count = if buffer.len() > PAGE_LENGTH.saturating_mul(4) {
+        // Who reads whole pages keeps them itself; keeping them here, too, would only fill the cache.
+        let count = if buffer.len() >= PAGE_LENGTH {
             self.live.read(address, buffer)?
         } else {
             self.read_pages(address, buffer)?

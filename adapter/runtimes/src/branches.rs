@@ -224,27 +224,55 @@ impl Walk<'_> {
         }
         Some((place.ty.clone(), place.address()?))
     }
+}
 
-    /// What a struct makes of the futures in it: a wrapper passes its one future on, several are a branch.
-    pub(crate) fn combined(&self, ty: &Type, nodes: Vec<Node>) -> Vec<Node> {
+/// What a type makes of the futures in it.
+#[derive(Debug)]
+pub(crate) enum Combinator {
+    /// Nothing: what is around it has the name.
+    Nameless,
+    /// A wrapper passes its one future on, several are a branch of this name.
+    Several(Arc<str>, Group),
+    /// A combinator that users know by this name, however many futures are in it.
+    Known(Arc<str>, Group),
+    /// What an executor runs beside the future that was given to it is no branch of that one; several are.
+    Executor(Option<(Arc<str>, Group)>),
+}
+
+impl Combinator {
+    pub(crate) fn of(ty: &Type) -> Self {
         let path = base(ty.path());
         let last = path.rsplit("::").next().unwrap_or(path);
-        let combinator = COMBINATORS.iter().find(|(name, ..)| *name == last && !is_user_crate(krate(path)));
-        match (combinator, nodes.as_slice()) {
-            (_, []) => nodes,
-            // What an executor runs beside the future that was given to it is no branch of that one.
-            (_, [_]) if drives_executor(ty) => nodes,
-            (Some((_, name, group)), [only]) if only.kind == FrameKind::Branch && SETS.contains(&&*only.name) => {
-                nodes.into_iter().map(|set| Node { name: (*name).into(), group: Some(*group), ..set }).collect()
-            }
-            (Some((_, name, group)), _) => vec![branch(name, *group, nodes)],
-            (None, [_]) => nodes,
-            (None, _) if path.ends_with("::poll_fn::PollFn") => vec![branch("poll_fn", Group::Any, nodes)],
-            // A tuple, a `Pin`, a closure: what is around them has the name.
-            (None, _) if path.contains('{') || ["", "core", "alloc", "std"].contains(&krate(path)) => nodes,
-            (None, _) => {
+        let known = COMBINATORS.iter().find(|(name, ..)| *name == last && !is_user_crate(krate(path)));
+        let several: Option<(Arc<str>, Group)> = match known {
+            Some((_, name, group)) => Some(((*name).into(), *group)),
+            None if path.ends_with("::poll_fn::PollFn") => Some(("poll_fn".into(), Group::Any)),
+            // A tuple, a `Pin`, a closure.
+            None if path.contains('{') || ["", "core", "alloc", "std"].contains(&krate(path)) => None,
+            None => {
                 let group = if path.contains("select") { Group::Any } else { Group::All };
-                vec![branch(&weft_values::short_type_name(path), group, nodes)]
+                Some((weft_values::short_type_name(path).into(), group))
+            }
+        };
+        match several {
+            several if drives_executor(ty) => Self::Executor(several),
+            Some((name, group)) if known.is_some() => Self::Known(name, group),
+            Some((name, group)) => Self::Several(name, group),
+            None => Self::Nameless,
+        }
+    }
+
+    /// The futures that a value of the type holds, under its name.
+    pub(crate) fn combined(&self, nodes: Vec<Node>) -> Vec<Node> {
+        match (self, nodes.as_slice()) {
+            (_, []) | (Self::Nameless | Self::Executor(None), _) | (Self::Several(..) | Self::Executor(_), [_]) => {
+                nodes
+            }
+            (Self::Known(name, group), [only]) if only.kind == FrameKind::Branch && SETS.contains(&&*only.name) => {
+                nodes.into_iter().map(|set| Node { name: Arc::clone(name), group: Some(*group), ..set }).collect()
+            }
+            (Self::Known(name, group) | Self::Several(name, group) | Self::Executor(Some((name, group))), _) => {
+                vec![branch(Arc::clone(name), *group, nodes)]
             }
         }
     }
@@ -264,10 +292,10 @@ fn live_branches(live: &[u32], all: usize) -> String {
 }
 
 /// A node for futures side by side.
-pub(crate) fn branch(name: &str, group: Group, children: Vec<Node>) -> Node {
+pub(crate) fn branch(name: impl Into<Arc<str>>, group: Group, children: Vec<Node>) -> Node {
     Node {
         kind: FrameKind::Branch,
-        name: Arc::from(name),
+        name: name.into(),
         location: None,
         user_code: false,
         body: None,

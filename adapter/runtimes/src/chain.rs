@@ -52,7 +52,13 @@ pub(crate) struct Chain {
 }
 
 /// Finds out which task has its header at an address, and what it is called.
-pub(crate) type KeyOf<'a> = dyn Fn(MemAddr) -> Option<(TaskKey, Arc<str>)> + 'a;
+pub(crate) type KeyOf<'a> = dyn Fn(MemAddr) -> Option<Named> + 'a;
+
+/// A task and its name.
+pub(crate) type Named = (TaskKey, Arc<str>);
+
+/// The places that one walk has been at, with the types that they were taken for; the next walk begins by clearing it.
+pub(crate) type Visited = FxHashSet<(MemAddr, TypeId)>;
 
 /// One walk over one task.
 pub(crate) struct Walk<'a> {
@@ -60,7 +66,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) shapes: &'a Shapes,
     pub(crate) known: &'a Known,
     pub(crate) key_of: &'a KeyOf<'a>,
-    visited: FxHashSet<(MemAddr, TypeId)>,
+    visited: &'a mut Visited,
     /// The coroutines around, outermost first, with their active states.
     pub(crate) around: Vec<Enclosing>,
     places: usize,
@@ -93,14 +99,16 @@ impl<'a> Walk<'a> {
         known: &'a Known,
         key_of: &'a KeyOf<'a>,
         poller: Option<MemAddr>,
+        visited: &'a mut Visited,
     ) -> Self {
+        visited.clear();
         Self {
             poller,
             stop,
             shapes,
             known,
             key_of,
-            visited: FxHashSet::default(),
+            visited,
             around: Vec::new(),
             places: 0,
             unresumed: false,
@@ -154,7 +162,7 @@ impl<'a> Walk<'a> {
             Kind::Struct { parts, hides } => {
                 self.hides |= hides;
                 let nodes = self.parts(parts, address, depth);
-                self.combined(&shape.ty, nodes)
+                shape.combinator.combined(nodes)
             }
             Kind::Enum(choice) => {
                 let parts = self.active(choice, address).map(|(_, active)| active.parts.as_slice()).unwrap_or_default();
@@ -327,19 +335,21 @@ pub(crate) fn leaf_node(name: Arc<str>, wait: Wait) -> Node {
 }
 
 /// What a chain waits for: its innermost leaf, or a branch's kind.
-pub(crate) fn wait_of(nodes: &[Node]) -> Option<Wait> {
-    let node = nodes.first()?;
-    let Some(group) = node.group else {
-        return wait_of(&node.children).or_else(|| node.wait.clone());
-    };
-    let waits: Vec<Wait> = node.children.iter().filter_map(|child| wait_of(std::slice::from_ref(child))).collect();
+pub(crate) fn wait_of(nodes: Vec<Node>) -> Option<Wait> {
+    wait_of_one(nodes.into_iter().next()?)
+}
+
+fn wait_of_one(node: Node) -> Option<Wait> {
+    let Some(group) = node.group else { return wait_of(node.children).or(node.wait) };
+    let waits: Vec<Wait> = node.children.into_iter().filter_map(wait_of_one).collect();
     if group == Group::Timeout {
         return timed(waits);
     }
     let kind = if group == Group::Any { WaitKind::Select } else { WaitKind::Group };
     let texts: Vec<&str> = waits.iter().take(4).map(|wait| &*wait.text).collect();
     let more = if waits.len() > texts.len() { ", …" } else { "" };
-    let mut wait = Wait::new(kind, format!("{} of {}: {}{more}", node.name, waits.len(), texts.join(", ")));
+    let count = waits.len().to_string();
+    let mut wait = Wait::new(kind, [&node.name, " of ", &count, ": ", &texts.join(", "), more].concat());
     wait.tasks = waits.iter().flat_map(|wait| wait.tasks.iter().copied()).collect();
     wait.remaining_ms = waits.iter().filter_map(|wait| wait.remaining_ms).min().filter(|_| group == Group::Any);
     wait.branches = waits;

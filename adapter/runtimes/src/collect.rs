@@ -7,15 +7,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::MemAddr;
 use weft_symbols::DebugInfo;
 use weft_tasks::{
-    Awaiter, Held, Location, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via, Wait,
+    Awaiter, Location, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via, Wait,
 };
 use weft_values::{Frame, Stop};
 
 use crate::blocked::blocked;
-use crate::chain::{Chain, Node, joined, wait_of};
+use crate::chain::{Chain, Named, Node, Visited, joined, wait_of};
 use crate::executors::{Pools, Smol, is_worker, unknown};
 use crate::heap::Heap;
-use crate::holds;
+use crate::holds::{self, Belongings};
 use crate::labels::RootName;
 use crate::listing::{Details, EntryFuture, Listing};
 use crate::matching::{assign, polled};
@@ -40,8 +40,15 @@ pub(crate) struct Collector<'a> {
     inside: Vec<Inside>,
     threads: Vec<ThreadView>,
     snapshot: Snapshot,
-    tasks: FxHashMap<TaskKey, Details>,
-    by_header: FxHashMap<MemAddr, (TaskKey, Arc<str>)>,
+    /// What the snapshot does not tell of its tasks, in the order in which they were found.
+    details: Vec<Details>,
+    /// Where in `details` each task is. Until the end that is its place in the snapshot, too.
+    index: FxHashMap<TaskKey, u32>,
+    by_header: FxHashMap<MemAddr, u32>,
+    /// Tasks by their headers that somebody joins and no list has.
+    elsewhere: FxHashMap<MemAddr, Named>,
+    /// Kept from one task to the next.
+    visited: Visited,
     /// Who joins whom, and whether through a set.
     joins: Vec<(TaskKey, TaskKey, bool)>,
     /// The headers of tasks whose handles somebody has, with that one's runtime.
@@ -61,8 +68,11 @@ impl<'a> Collector<'a> {
             inside: Vec::new(),
             threads: Vec::new(),
             snapshot: Snapshot::default(),
-            tasks: FxHashMap::default(),
+            details: Vec::new(),
+            index: FxHashMap::default(),
             by_header: FxHashMap::default(),
+            elsewhere: FxHashMap::default(),
+            visited: Visited::default(),
             joins: Vec::new(),
             handles: FxHashMap::default(),
         }
@@ -77,13 +87,12 @@ impl<'a> Collector<'a> {
         }
         let beside = self.beside(&found);
         found.extend(beside);
-        self.by_header.extend(found.iter().map(|task| (task.header(), (task.key, Arc::clone(&task.name)))));
         assign(self.stop, &mut self.threads, &self.inside, &mut found);
         found.extend(self.unclaimed());
-        for task in found {
-            self.task(task);
-        }
-        self.roots();
+        found.extend(self.roots());
+        let order = Order::of(&self.snapshot.runtimes);
+        found.sort_by_cached_key(|task| order.rank(task.runtime, task.id, task.key));
+        self.add(found);
         self.joined_outside();
         self.panicked_outside();
         self.note_absence();
@@ -199,43 +208,53 @@ impl<'a> Collector<'a> {
     /// Tasks that threads run at the moment although no runtime owns them: jobs on threads made for blocking, tasks of a
     /// thread-bound set.
     fn beside(&mut self, owned: &[Found]) -> Vec<Found> {
-        let mut seen: FxHashSet<MemAddr> = owned.iter().map(Found::header).collect();
+        let header = |activation: &Activation| match activation.what {
+            Driven::Task { header, .. } => header,
+            _ => None,
+        };
+        let activations = self.threads.iter().flat_map(|view| &view.activations);
+        let polled: FxHashSet<MemAddr> = activations.filter_map(header).collect();
+        let mut seen: FxHashSet<MemAddr> = owned.iter().map(Found::header).filter(|at| polled.contains(at)).collect();
         let mut found = Vec::new();
         for view in &self.threads {
             let Some(runtime) = self.runtime_of_thread(view.tid) else { continue };
-            for activation in &view.activations {
-                let Driven::Task { header: Some(header), .. } = activation.what else { continue };
+            for header in view.activations.iter().filter_map(header) {
                 found.extend(self.task_at(header, runtime).filter(|task| seen.insert(task.header())));
             }
         }
         found
     }
 
-    fn task(&mut self, found: Found) {
-        if self.tasks.contains_key(&found.key) {
+    /// Adds tasks, and looks at what each of them does.
+    fn add(&mut self, found: Vec<Found>) {
+        let first = self.snapshot.tasks.len();
+        self.snapshot.tasks.reserve(found.len());
+        self.details.reserve(found.len());
+        for task in found {
+            self.row(task);
+        }
+        for at in first..self.snapshot.tasks.len() {
+            self.fill(at);
+        }
+    }
+
+    /// A task's row, as far as its executor tells.
+    fn row(&mut self, found: Found) {
+        let at = u32::try_from(self.snapshot.tasks.len()).unwrap_or(u32::MAX);
+        if at == u32::MAX || self.index.contains_key(&found.key) {
             return;
         }
         let polled = found.running.then(|| polled(&self.threads, found.key)).flatten();
-        let chain = match (&polled, &found.future) {
-            (Some(polled), _) => Chain { nodes: self.physical(*polled), ..Chain::default() },
-            // A job is a closure: before it runs there is nothing in it to walk.
-            (None, Some(future)) if !found.running && found.kind != TaskKind::Blocking => {
-                self.walk(future, found.runtime)
-            }
-            _ => Chain::default(),
-        };
-        let mut error = found.error.clone().or_else(|| chain.error.clone());
-        if found.running && polled.is_none() {
-            error.get_or_insert_with(|| "the thread that runs it was not found".to_owned());
-        }
-        let mut task = Task {
+        self.index.insert(found.key, at);
+        self.by_header.insert(found.header(), at);
+        self.snapshot.tasks.push(Task {
             key: found.key,
             runtime_task_id: found.id,
-            name: Arc::clone(&found.name),
+            state: found.state(false),
+            ended: matches!(found.progress, Progress::Ended(_)),
+            name: found.name,
             kind: found.kind,
             runtime: found.runtime,
-            state: found.state(chain.unresumed),
-            ended: matches!(found.progress, Progress::Ended(_)),
             location: None,
             entry: found.entry,
             spawned_at: None,
@@ -245,11 +264,45 @@ impl<'a> Collector<'a> {
             holds: Vec::new(),
             awaited_by: Vec::new(),
             frames: 0,
-            error,
+            error: found.error,
+        });
+        self.details.push(Details { row: at, future: found.future, polled, running: found.running });
+    }
+
+    /// What a task does, and what it has.
+    fn fill(&mut self, at: usize) {
+        let mut visited = std::mem::take(&mut self.visited);
+        let (Some(task), Some(details)) = (self.snapshot.tasks.get(at), self.details.get(at)) else { return };
+        let polled = details.polled;
+        let future = details.future.as_ref().filter(|_| !details.running && task.kind != TaskKind::Blocking);
+        let (chain, met) = match (polled, future) {
+            (Some(polled), _) => (Chain { nodes: self.physical(polled), ..Chain::default() }, Vec::new()),
+            // A job is a closure: before it runs there is nothing in it to walk.
+            (None, Some(future)) => self.walk(future, task.runtime, &mut visited),
+            (None, None) => Default::default(),
         };
-        let at_rest = !found.running && !task.ended && task.kind != TaskKind::Blocking;
-        task.holds = self.held(task.runtime, polled, found.future.as_ref().filter(|_| at_rest), &chain);
-        self.push(task, &chain.nodes, Details { index: 0, future: found.future, polled });
+        let has = self.held(polled, future.filter(|_| !task.ended), &chain, &mut visited);
+        let lost = (details.running && polled.is_none()).then(|| "the thread that runs it was not found".to_owned());
+        let (key, runtime) = (task.key, task.runtime);
+        let blocked = polled.filter(|_| task.state == State::Running).and_then(|polled| self.blocked(polled));
+        self.visited = visited;
+        self.elsewhere.extend(met);
+        self.handles.extend(has.handles.into_iter().map(|header| (header, runtime)));
+        let mut targets = Vec::new();
+        joined(&chain.nodes, &mut targets);
+        self.joins.extend(targets.into_iter().map(|(target, set)| (key, target, set)));
+        let Some(task) = self.snapshot.tasks.get_mut(at) else { return };
+        task.holds = has.held;
+        task.error = task.error.take().or(chain.error).or(lost);
+        task.frames = chain.nodes.iter().map(count).fold(0, usize::saturating_add);
+        task.location = innermost(&chain.nodes);
+        if chain.unresumed && matches!(task.state, State::Ready | State::Waiting) {
+            task.state = State::Created;
+        }
+        task.waiting_on = match task.state {
+            State::Waiting | State::Cancelled => wait_of(chain.nodes),
+            _ => blocked,
+        };
     }
 
     /// Coroutines on stacks that are nobody's task: an executor that is not known polls them.
@@ -271,94 +324,34 @@ impl<'a> Collector<'a> {
     }
 
     /// The futures that threads drive themselves.
-    fn roots(&mut self) {
+    fn roots(&mut self) -> Vec<Found> {
         let mut found = Vec::new();
-        for (thread, view) in self.threads.iter().enumerate() {
-            let Some(runtime) = self.runtime_of_thread(view.tid) else { continue };
-            for (position, activation) in view.activations.iter().enumerate() {
-                if matches!(&activation.what, Driven::Root { future, .. } if !future.as_ref().is_some_and(is_worker)) {
-                    found.push(((thread, position), view.tid, runtime, activation.clone()));
-                }
+        for view in &mut self.threads {
+            let inside = self.inside.iter().find(|thread| thread.tid == view.tid);
+            let Some(runtime) = inside.map(|thread| thread.runtime) else { continue };
+            for activation in &mut view.activations {
+                let Some(root) = root(self.stop, runtime, activation) else { continue };
+                activation.key = Some(root.key);
+                found.push(root);
             }
         }
-        for (polled, tid, runtime, root) in found {
-            self.root(polled, tid, runtime, &root);
-        }
-    }
-
-    fn root(&mut self, polled: (usize, usize), tid: i32, runtime: RuntimeKey, root: &Activation) {
-        let Driven::Root { place, poller, .. } = &root.what else { return };
-        let Some(RootName { key, name, entry }) = RootName::of(self.stop, &root.what) else { return };
-        let future = place
-            .as_ref()
-            .and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()?, poller: *poller }));
-        let chain = match &future {
-            _ if root.running => Chain { nodes: self.physical(polled), ..Chain::default() },
-            Some(future) => self.walk(future, runtime),
-            None => Chain {
-                error: Some("the compiler kept no pointer to this future: what it awaits is not known".to_owned()),
-                ..Chain::default()
-            },
-        };
-        let state = if root.running { State::Running } else { State::Waiting };
-        if let Some(activation) = self.threads.get_mut(polled.0).and_then(|view| view.activations.get_mut(polled.1)) {
-            activation.key = Some(key);
-        }
-        let holds = self.held(runtime, root.running.then_some(polled), future.as_ref(), &chain);
-        let task = Task {
-            key,
-            runtime_task_id: None,
-            name,
-            kind: TaskKind::Root,
-            runtime,
-            state: if chain.unresumed { State::Created } else { state },
-            ended: false,
-            location: None,
-            entry,
-            spawned_at: None,
-            spawned_by: None,
-            os_thread: root.running.then_some(tid),
-            waiting_on: None,
-            holds,
-            awaited_by: Vec::new(),
-            frames: 0,
-            error: chain.error.clone(),
-        };
-        self.push(task, &chain.nodes, Details { index: 0, future, polled: Some(polled) });
-    }
-
-    /// Adds a task with what its chain says.
-    fn push(&mut self, mut task: Task, nodes: &[Node], details: Details) {
-        task.frames = nodes.iter().map(count).fold(0, usize::saturating_add);
-        task.location = innermost(nodes);
-        match task.state {
-            State::Waiting | State::Cancelled => task.waiting_on = wait_of(nodes),
-            State::Running => task.waiting_on = details.polled.and_then(|polled| self.blocked(polled)),
-            _ => {}
-        }
-        let mut targets = Vec::new();
-        joined(nodes, &mut targets);
-        self.joins.extend(targets.into_iter().map(|(target, set)| (task.key, target, set)));
-        self.tasks.insert(task.key, Details { index: self.snapshot.tasks.len(), ..details });
-        self.snapshot.tasks.push(task);
+        found
     }
 
     /// What a task holds: in its entry future, which is at rest, or in the frames that poll it.
     fn held(
-        &mut self,
-        runtime: RuntimeKey,
+        &self,
         polled: Option<(usize, usize)>,
         future: Option<&EntryFuture>,
         chain: &Chain,
-    ) -> Vec<Held> {
+        visited: &mut Visited,
+    ) -> Belongings {
         let finder = self.runtimes.holds(self.stop);
-        let has = match (polled, future) {
+        match (polled, future) {
             (Some(polled), _) => finder.on_stack(self.own_frames(polled)),
-            (None, Some(future)) => finder.at_rest(future, chain),
-            (None, None) => return Vec::new(),
-        };
-        self.handles.extend(has.handles.into_iter().map(|header| (header, runtime)));
-        has.held
+            (None, Some(future)) => finder.at_rest(future, chain, visited),
+            (None, None) => Belongings::default(),
+        }
     }
 
     /// What a task that is being polled blocks its thread in, if it is the innermost there.
@@ -381,43 +374,45 @@ impl<'a> Collector<'a> {
         own.unwrap_or_default()
     }
 
-    /// The chain of a future at rest that belongs to this runtime.
-    fn walk(&mut self, future: &EntryFuture, runtime: RuntimeKey) -> Chain {
+    /// The chain of a future at rest that belongs to this runtime, and the tasks it leads to that are in no list.
+    fn walk(&self, future: &EntryFuture, runtime: RuntimeKey, visited: &mut Visited) -> (Chain, Vec<(MemAddr, Named)>) {
         let met = RefCell::new(Vec::new());
         let key_of = |header: MemAddr| {
-            if let Some(known) = self.by_header.get(&header) {
-                return Some(known.clone());
+            if let Some(known) = self.named(header) {
+                return Some(known);
             }
             let task = self.task_at(header, runtime)?;
             let known = (task.key, task.name);
             met.borrow_mut().push((header, known.clone()));
             Some(known)
         };
-        let chain = self.runtimes.chain(self.stop, &key_of, future);
-        self.by_header.extend(met.into_inner());
-        chain
+        let chain = self.runtimes.chain(self.stop, &key_of, future, visited);
+        (chain, met.into_inner())
+    }
+
+    /// Which task has its header there, as far as it is known.
+    fn named(&self, header: MemAddr) -> Option<Named> {
+        let listed = self.by_header.get(&header).and_then(|at| self.snapshot.tasks.get(usize::try_from(*at).ok()?));
+        listed.map(|task| (task.key, Arc::clone(&task.name))).or_else(|| self.elsewhere.get(&header).cloned())
     }
 
     /// Tasks that no runtime owns but somebody joins: jobs that wait for a thread, tasks that have ended.
     fn joined_outside(&mut self) {
+        let mut room = MAX_JOINED;
         for _ in 0..8 {
-            let outside: Vec<(TaskKey, TaskKey)> = self
-                .joins
-                .iter()
-                .filter(|(_, target, _)| !self.tasks.contains_key(target))
-                .map(|(awaiter, target, _)| (*awaiter, *target))
-                .take(MAX_JOINED)
+            let outside = self.joins.iter().filter(|(_, target, _)| !self.index.contains_key(target));
+            let outside: Vec<Found> = outside
+                .take(room)
+                .filter_map(|(awaiter, target, _)| {
+                    let runtime = self.row_of(*awaiter).and_then(|at| self.snapshot.tasks.get(at))?.runtime;
+                    self.task_at(MemAddr::new(target.address), runtime)
+                })
                 .collect();
             if outside.is_empty() {
                 return;
             }
-            for (awaiter, target) in outside {
-                let runtime = self.tasks.get(&awaiter).and_then(|details| self.snapshot.tasks.get(details.index));
-                let Some(runtime) = runtime.map(|task| task.runtime) else { continue };
-                if let Some(task) = self.task_at(MemAddr::new(target.address), runtime) {
-                    self.task(task);
-                }
-            }
+            room = room.saturating_sub(outside.len());
+            self.add(outside);
         }
     }
 
@@ -429,18 +424,19 @@ impl<'a> Collector<'a> {
         let unknown = ended.into_iter().filter(|(header, _)| !self.by_header.contains_key(header));
         let found: Vec<Found> =
             unknown.take(MAX_JOINED).filter_map(|(header, near)| self.task_at(header, near)).collect();
-        for task in found.into_iter().filter(|task| task.progress == Progress::Ended(State::Failed)) {
-            self.by_header.insert(task.header(), (task.key, Arc::clone(&task.name)));
-            self.task(task);
-        }
+        let failed = |task: &Found| task.progress == Progress::Ended(State::Failed);
+        self.add(found.into_iter().filter(failed).collect());
+    }
+
+    fn row_of(&self, task: TaskKey) -> Option<usize> {
+        self.index.get(&task).and_then(|at| usize::try_from(*at).ok())
     }
 
     fn finish(mut self) -> Listing {
         let joins = std::mem::take(&mut self.joins);
         for (awaiter, target, set) in joins {
             let via = if set { Via::JoinSet } else { Via::Join };
-            let index = self.tasks.get(&target).map(|details| details.index);
-            if let Some(task) = index.and_then(|index| self.snapshot.tasks.get_mut(index)) {
+            if let Some(task) = self.row_of(target).and_then(|at| self.snapshot.tasks.get_mut(at)) {
                 let awaiter = Awaiter { task: awaiter, via };
                 if !task.awaited_by.contains(&awaiter) {
                     task.awaited_by.push(awaiter);
@@ -448,18 +444,8 @@ impl<'a> Collector<'a> {
             }
         }
         holds::unite(&mut self.snapshot.tasks);
-        let order: FxHashMap<RuntimeKey, usize> =
-            self.snapshot.runtimes.iter().enumerate().map(|(index, runtime)| (runtime.key, index)).collect();
-        self.snapshot.tasks.sort_by_key(|task| (order.get(&task.runtime).copied(), task.runtime_task_id, task.key));
-        for (index, task) in self.snapshot.tasks.iter().enumerate() {
-            if let Some(details) = self.tasks.get_mut(&task.key) {
-                details.index = index;
-            }
-        }
-        for runtime in &mut self.snapshot.runtimes {
-            let live = self.snapshot.tasks.iter().filter(|task| task.runtime == runtime.key && !task.ended);
-            runtime.task_count = live.count();
-        }
+        self.sort();
+        self.count();
         self.snapshot.problems = weft_tasks::check(&self.snapshot);
         let broken = |view: &ThreadView| Some(format!("thread {}: {}", view.tid, view.broken.as_ref()?));
         for note in self.threads.iter().filter_map(broken).collect::<Vec<_>>() {
@@ -468,11 +454,78 @@ impl<'a> Collector<'a> {
         Listing {
             snapshot: Arc::new(self.snapshot),
             generation: self.stop.generation,
-            tasks: self.tasks,
+            index: self.index,
+            details: self.details,
             threads: self.threads,
             by_header: self.by_header,
         }
     }
+
+    /// Brings tasks that were found late to their places.
+    fn sort(&mut self) {
+        let order = Order::of(&self.snapshot.runtimes);
+        let rank = |task: &Task| order.rank(task.runtime, task.runtime_task_id, task.key);
+        if self.snapshot.tasks.is_sorted_by_key(rank) {
+            return;
+        }
+        self.snapshot.tasks.sort_by_cached_key(rank);
+        for (row, task) in (0_u32..).zip(&self.snapshot.tasks) {
+            let at = self.index.get(&task.key).and_then(|at| usize::try_from(*at).ok());
+            if let Some(details) = at.and_then(|at| self.details.get_mut(at)) {
+                details.row = row;
+            }
+        }
+    }
+
+    /// Counts each runtime's tasks.
+    fn count(&mut self) {
+        let mut live: FxHashMap<RuntimeKey, usize> = FxHashMap::default();
+        for task in self.snapshot.tasks.iter().filter(|task| !task.ended) {
+            let count = live.entry(task.runtime).or_default();
+            *count = count.saturating_add(1);
+        }
+        for runtime in &mut self.snapshot.runtimes {
+            runtime.task_count = live.get(&runtime.key).copied().unwrap_or(0);
+        }
+    }
+}
+
+/// The order of tasks: by runtime, then by its own number.
+struct Order(FxHashMap<RuntimeKey, usize>);
+
+impl Order {
+    fn of(runtimes: &[Runtime]) -> Self {
+        Self(runtimes.iter().enumerate().map(|(index, runtime)| (runtime.key, index)).collect())
+    }
+
+    fn rank(&self, runtime: RuntimeKey, id: Option<u64>, key: TaskKey) -> (Option<usize>, Option<u64>, TaskKey) {
+        (self.0.get(&runtime).copied(), id, key)
+    }
+}
+
+/// The future that an activation drives as a root, as a task.
+fn root(stop: &Stop, runtime: RuntimeKey, activation: &Activation) -> Option<Found> {
+    let Driven::Root { future, place, poller, .. } = &activation.what else { return None };
+    if future.as_ref().is_some_and(is_worker) {
+        return None;
+    }
+    let RootName { key, name, entry } = RootName::of(stop, &activation.what)?;
+    let future = place
+        .as_ref()
+        .and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()?, poller: *poller }));
+    let lost = future.is_none() && !activation.running;
+    Some(Found {
+        key,
+        runtime,
+        id: None,
+        name,
+        entry,
+        kind: TaskKind::Root,
+        running: activation.running,
+        progress: Progress::Idle,
+        future,
+        error: lost.then(|| "the compiler kept no pointer to this future: what it awaits is not known".to_owned()),
+    })
 }
 
 fn count(node: &Node) -> usize {

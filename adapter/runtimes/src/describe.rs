@@ -36,14 +36,27 @@ pub(crate) fn describe(future: &Type) -> Described {
 
 /// What is to be said of the future behind a trait object; none where the type itself tells which future it is.
 pub(crate) fn concrete(stop: &Stop, future: &Place) -> Option<Described> {
+    behind(stop, future).map(|ty| describe(&ty))
+}
+
+/// The type of the future behind a trait object; none where the type itself tells which future it is.
+pub(crate) fn behind(stop: &Stop, future: &Place) -> Option<Type> {
+    if !future.ty.path().contains("dyn ") {
+        return None;
+    }
     let mut place = future.clone();
     for _ in 0..8 {
-        match base(place.ty.path()) {
-            "core::pin::Pin" | "alloc::boxed::Box" => place = place.deref(stop).ok()?,
-            _ => break,
+        if !is_box(&place.ty) {
+            break;
         }
+        place = place.deref(stop).ok()?;
     }
-    future.ty.path().contains("dyn ").then(|| describe(&place.ty))
+    Some(place.ty)
+}
+
+/// Whether it is a box, pinned or not.
+pub(crate) fn is_box(ty: &Type) -> bool {
+    matches!(base(ty.path()), "core::pin::Pin" | "alloc::boxed::Box")
 }
 
 /// A closure by the function it is in: `prog::load::{async_fn#0}::{closure_env#1}<u8>` → `prog::load {closure}`.

@@ -16,8 +16,8 @@ use weft_symbols::Type;
 use weft_tasks::{Held, Hold, Location, Polled, Resource, Task, TaskKey, TaskKind, Wait, WaitKind, Want};
 use weft_values::{Frame, Place, Stop, environment, variables};
 
-use crate::chain::{Chain, Node, at};
-use crate::leaves::{self, Acquire, wait_kind_of_module};
+use crate::chain::{Chain, Node, Visited, at};
+use crate::leaves::{self, Acquire};
 use crate::listing::{Body, EntryFuture};
 use crate::names::location;
 use crate::shape::{Alternative, Choice, FIRST_AWAIT, Kind, Part, Shapes, TypeId, UNRESUMED};
@@ -47,12 +47,12 @@ pub(crate) struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     /// What a task whose entry future is at rest has. `chain` says what of it is polled.
-    pub(crate) fn at_rest(self, future: &EntryFuture, chain: &Chain) -> Belongings {
+    pub(crate) fn at_rest(self, future: &'a EntryFuture, chain: &Chain, visited: &'a mut Visited) -> Belongings {
         let plan = self.plans.of(self.shapes, &future.ty);
         if matches!(plan.keep, Keep::Nothing) {
             return Belongings::default();
         }
-        let mut walk = self.walk(future.poller);
+        let mut walk = self.walk(future.poller, visited);
         coroutines(&chain.nodes, &mut walk.polled);
         walk.hides = chain.hides;
         walk.place(&plan, future.address, 0);
@@ -62,14 +62,15 @@ impl<'a> Finder<'a> {
     /// What a task has that is being polled in these frames: what their variables are, and what lies in futures that are
     /// kept there and are not polled themselves.
     pub(crate) fn on_stack(self, frames: &[Frame]) -> Belongings {
-        let mut walk = self.walk(None);
+        let mut visited = Visited::default();
+        let mut walk = self.walk(None, &mut visited);
         // The stored state of a coroutine at work is an earlier one.
         walk.at_work = frames.iter().filter_map(|frame| environment(self.stop, frame)?.address()).collect();
         for frame in frames.iter().take(MAX_FRAMES) {
             let source = frame.source.as_ref().filter(|source| source.line > 0);
             walk.owner = Owner {
-                frame: frame.name.as_str().into(),
-                path: String::new(),
+                frame: Some(frame.name.as_str().into()),
+                waits: None,
                 location: source.map(location),
                 polled: Polled::Active,
             };
@@ -82,7 +83,8 @@ impl<'a> Finder<'a> {
         walk.belongings
     }
 
-    fn walk(self, poller: Option<MemAddr>) -> Walk<'a> {
+    fn walk(self, poller: Option<MemAddr>, visited: &'a mut Visited) -> Walk<'a> {
+        visited.clear();
         Walk {
             stop: self.stop,
             shapes: self.shapes,
@@ -91,9 +93,9 @@ impl<'a> Finder<'a> {
             polled: FxHashMap::default(),
             hides: false,
             at_work: FxHashSet::default(),
-            visited: FxHashSet::default(),
+            visited,
             places: 0,
-            owner: Owner { frame: "".into(), path: String::new(), location: None, polled: Polled::Active },
+            owner: Owner { frame: None, waits: None, location: None, polled: Polled::Active },
             belongings: Belongings::default(),
         }
     }
@@ -123,10 +125,10 @@ fn coroutines(nodes: &[Node], found: &mut FxHashMap<MemAddr, Option<Arc<Location
 /// Whose the places are that are being looked at.
 #[derive(Clone)]
 struct Owner {
-    /// The user's function.
-    frame: Arc<str>,
-    /// The path of the innermost coroutine, which may be a runtime's own.
-    path: String,
+    /// The user's function; none around all of them.
+    frame: Option<Arc<str>>,
+    /// What the innermost coroutine, which may be a runtime's own, says about waits inside it.
+    waits: Option<WaitKind>,
     location: Option<Arc<Location>>,
     polled: Polled,
 }
@@ -143,7 +145,7 @@ struct Walk<'a> {
     hides: bool,
     /// Coroutines that are in the middle of a poll.
     at_work: FxHashSet<MemAddr>,
-    visited: FxHashSet<(MemAddr, TypeId)>,
+    visited: &'a mut Visited,
     places: usize,
     owner: Owner,
     belongings: Belongings,
@@ -226,12 +228,11 @@ impl Walk<'_> {
             None if state == UNRESUMED => Polled::Never,
             None => Polled::Left,
         };
-        let path = coroutine.path.clone();
         // What the runtime's own functions hold they hold for the user's function that called them.
-        let owner = if coroutine.user_code || self.owner.frame.is_empty() {
-            Owner { frame: Arc::clone(&coroutine.name), path, location, polled }
+        let owner = if coroutine.user_code || self.owner.frame.is_none() {
+            Owner { frame: Some(Arc::clone(&coroutine.name)), waits: coroutine.waits, location, polled }
         } else {
-            Owner { path, polled, ..self.owner.clone() }
+            Owner { waits: coroutine.waits, polled, ..self.owner.clone() }
         };
         let outer = std::mem::replace(&mut self.owner, owner);
         self.parts(&active.parts, address, depth);
@@ -319,7 +320,7 @@ impl Walk<'_> {
         let semaphore = acquire.semaphore.and_then(|offset| self.pointer(at(address, offset)));
         let permits = acquire.permits.and_then(|(offset, size)| self.number(at(address, offset), size));
         let (Some(semaphore), Some(permits)) = (semaphore, permits) else { return };
-        let (how, type_name) = match wait_kind_of_module(&self.owner.path) {
+        let (how, type_name) = match self.owner.waits {
             Some(WaitKind::Mutex) => (Hold::Lock, "Mutex"),
             Some(WaitKind::RwLock) if permits == 1 => (Hold::Read, "RwLock"),
             Some(WaitKind::RwLock) => (Hold::Lock, "RwLock"),
@@ -343,7 +344,7 @@ impl Walk<'_> {
         self.belongings.held.push(Held {
             resource,
             how,
-            frame: Arc::clone(&self.owner.frame),
+            frame: self.owner.frame.clone().unwrap_or_default(),
             location: self.owner.location.clone(),
             polled: self.owner.polled,
         });
@@ -402,6 +403,9 @@ pub(crate) fn unite(tasks: &mut [Task]) {
     if holders.is_empty() && jobs.is_empty() {
         return;
     }
+    for found in holders.values_mut().filter(|found| !found.owners.is_empty()) {
+        found.named = held_by(&found.owners);
+    }
     for wait in tasks.iter_mut().filter_map(|task| task.waiting_on.as_mut()) {
         settle(wait, &holders, &jobs);
     }
@@ -434,6 +438,8 @@ fn is_owner(how: Hold) -> bool {
 #[derive(Default)]
 struct Holders {
     owners: Vec<TaskKey>,
+    /// The owners in words.
+    named: String,
     senders: Vec<TaskKey>,
     receivers: Vec<TaskKey>,
     /// How many sending halves were found.
@@ -474,7 +480,7 @@ fn settle(wait: &mut Wait, holders: &FxHashMap<u64, Holders>, jobs: &FxHashSet<T
     if let Some(found) = wait.resource.as_ref().and_then(|resource| holders.get(&resource.id)) {
         wait.holders = found.of(wait.want).iter().take(MAX_HOLDERS).copied().collect();
         if !matches!(wait.want, Want::Message { .. } | Want::Room) && !wait.holders.is_empty() {
-            wait.text = format!("{}{}", wait.text, held_by(&wait.holders)).into();
+            wait.text = [&*wait.text, &found.named].concat().into();
         }
     }
     wait.branches.iter_mut().for_each(|branch| settle(branch, holders, jobs));
@@ -484,7 +490,7 @@ fn settle(wait: &mut Wait, holders: &FxHashMap<u64, Holders>, jobs: &FxHashSet<T
 fn held_by(holders: &[TaskKey]) -> String {
     let named: Vec<String> =
         holders.iter().take(MAX_NAMED).map(|key| format!("{{task:{:x}:{}}}", key.address, key.id)).collect();
-    match holders.len().saturating_sub(named.len()) {
+    match holders.len().min(MAX_HOLDERS).saturating_sub(named.len()) {
         0 => format!(", held by {}", named.join(" and ")),
         more => format!(", held by {} and {more} more", named.join(", ")),
     }

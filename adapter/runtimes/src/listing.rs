@@ -9,6 +9,7 @@ use weft_symbols::Type;
 use weft_tasks::{Location, Snapshot, Task, TaskKey};
 use weft_values::{Frame, Place};
 
+use crate::chain::Named;
 use crate::threads::ThreadView;
 
 /// Every task of a stopped program, with what it takes to look at one of them more closely.
@@ -18,21 +19,25 @@ pub struct Listing {
     pub snapshot: Arc<Snapshot>,
     /// The generation of the stop it was made from.
     pub generation: u64,
-    pub(crate) tasks: FxHashMap<TaskKey, Details>,
+    /// Where in `details` each task is.
+    pub(crate) index: FxHashMap<TaskKey, u32>,
+    pub(crate) details: Vec<Details>,
     pub(crate) threads: Vec<ThreadView>,
-    /// Keys and names by header address.
-    pub(crate) by_header: FxHashMap<MemAddr, (TaskKey, Arc<str>)>,
+    /// The same by header address.
+    pub(crate) by_header: FxHashMap<MemAddr, u32>,
 }
 
 /// What the snapshot does not tell of a task.
 #[derive(Clone, Debug)]
 pub(crate) struct Details {
     /// Its place in the snapshot.
-    pub(crate) index: usize,
+    pub(crate) row: u32,
     /// The entry future; none if it could not be found.
     pub(crate) future: Option<EntryFuture>,
     /// While running: the thread's position in `threads` and the activation's in the thread.
     pub(crate) polled: Option<(usize, usize)>,
+    /// Its executor says that it is being polled.
+    pub(crate) running: bool,
 }
 
 /// The future a task was made of.
@@ -52,8 +57,22 @@ impl Listing {
 
     /// A task's row.
     pub fn task(&self, key: TaskKey) -> Option<&Task> {
-        let details = self.tasks.get(&key)?;
-        self.snapshot.tasks.get(details.index)
+        self.row(self.details(key)?)
+    }
+
+    /// What the snapshot does not tell of a task.
+    pub(crate) fn details(&self, key: TaskKey) -> Option<&Details> {
+        self.details.get(usize::try_from(*self.index.get(&key)?).ok()?)
+    }
+
+    /// The task with its header there.
+    pub(crate) fn named(&self, header: MemAddr) -> Option<Named> {
+        let details = self.details.get(usize::try_from(*self.by_header.get(&header)?).ok()?)?;
+        self.row(details).map(|task| (task.key, Arc::clone(&task.name)))
+    }
+
+    fn row(&self, details: &Details) -> Option<&Task> {
+        self.snapshot.tasks.get(usize::try_from(details.row).ok()?)
     }
 
     /// The innermost task that a thread polls, roots included if they are being polled.

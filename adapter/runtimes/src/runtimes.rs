@@ -7,7 +7,7 @@ use weft_memory::MemAddr;
 use weft_tasks::TaskKey;
 use weft_values::Stop;
 
-use crate::chain::{Chain, KeyOf, Node, Walk};
+use crate::chain::{Chain, KeyOf, Node, Visited, Walk};
 use crate::collect::Collector;
 use crate::executors::TaskTypes;
 use crate::holds;
@@ -67,8 +67,8 @@ impl Runtimes {
     }
 
     /// What a future that is at rest waits for.
-    pub(crate) fn chain(&self, stop: &Stop, key_of: &KeyOf<'_>, future: &EntryFuture) -> Chain {
-        Walk::new(stop, &self.shapes, &self.waits, key_of, future.poller).entry(&future.ty, future.address)
+    pub(crate) fn chain(&self, stop: &Stop, key_of: &KeyOf<'_>, future: &EntryFuture, visited: &mut Visited) -> Chain {
+        Walk::new(stop, &self.shapes, &self.waits, key_of, future.poller, visited).entry(&future.ty, future.address)
     }
 
     /// Looks for what tasks hold.
@@ -78,7 +78,7 @@ impl Runtimes {
 
     /// The chain of a listed task: its coroutine's state, or its thread's stack while it runs.
     pub(crate) fn nodes(&self, stop: &Stop, listing: &Listing, task: TaskKey) -> Vec<Node> {
-        let Some(details) = listing.tasks.get(&task) else { return Vec::new() };
+        let Some(details) = listing.details(task) else { return Vec::new() };
         if let Some((thread, activation)) = details.polled {
             let view = listing.threads.get(thread);
             let found = view.and_then(|view| Some((view, view.activations.get(activation)?)));
@@ -86,9 +86,9 @@ impl Runtimes {
                 return crate::stack::physical(view.frames.get(activation.own.clone()).unwrap_or_default());
             }
         }
-        let key_of = |header: MemAddr| listing.by_header.get(&header).cloned();
+        let key_of = |header: MemAddr| listing.named(header);
         match &details.future {
-            Some(future) => self.chain(stop, &key_of, future).nodes,
+            Some(future) => self.chain(stop, &key_of, future, &mut Visited::default()).nodes,
             None => Vec::new(),
         }
     }

@@ -9,11 +9,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rustc_hash::FxHashMap;
 use weft_memory::MemAddr;
 use weft_symbols::{DieOffset, Member, Type, TypeKind, VariantPart};
-use weft_tasks::Location;
+use weft_tasks::{Location, WaitKind};
 use weft_values::{Stop, is_user_crate};
 
 use crate::await_line::await_line;
-use crate::branches::{Macro, macro_of};
+use crate::branches::{Combinator, Macro, macro_of};
 use crate::executors::runs_others;
 use crate::leaves::{self, Leaf};
 use crate::names::{base, is_file_of, krate, location};
@@ -42,6 +42,8 @@ pub(crate) struct Shape {
     pub(crate) ty: Type,
     /// What a walk does with it.
     pub(crate) kind: Kind,
+    /// What it makes of several futures in it.
+    pub(crate) combinator: Combinator,
 }
 
 /// What a walk does with a place of some type.
@@ -112,8 +114,10 @@ pub(crate) struct Alternative {
 pub(crate) struct Coroutine {
     /// The function's name as a user reads it.
     pub(crate) name: Arc<str>,
-    /// The function's path in the debug information.
-    pub(crate) path: String,
+    /// What a runtime's own function says about waits inside it.
+    pub(crate) waits: Option<WaitKind>,
+    /// The function as one who calls it writes it: `Type::method`, `function`.
+    pub(crate) called: Arc<str>,
     /// Where the function is declared.
     pub(crate) declared: Option<Arc<Location>>,
     pub(crate) user_code: bool,
@@ -155,7 +159,7 @@ impl Shapes {
         if let Some(shape) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Arc::clone(shape);
         }
-        let shape = Arc::new(Shape { ty: ty.clone(), kind: self.compile(ty) });
+        let shape = Arc::new(Shape { ty: ty.clone(), kind: self.compile(ty), combinator: Combinator::of(ty) });
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(id).or_insert(shape))
     }
@@ -425,7 +429,18 @@ fn coroutine(ty: &Type) -> Option<Coroutine> {
         }
     }
     let user_code = is_user_crate(&function_krate);
-    Some(Coroutine { name: name.into(), path, declared, user_code, states })
+    let waits = leaves::wait_kind_of_module(&path);
+    Some(Coroutine { waits, called: called(&name).into(), name: name.into(), declared, user_code, states })
+}
+
+/// `tokio::sync::Mutex::lock` → `Mutex::lock`, `tokio::time::sleep` → `sleep`.
+fn called(name: &str) -> String {
+    let mut parts = name.rsplit("::");
+    let (last, before) = (parts.next().unwrap_or(name), parts.next());
+    match before {
+        Some(owner) if owner.starts_with(char::is_uppercase) => format!("{owner}::{last}"),
+        _ => last.to_owned(),
+    }
 }
 
 /// A member of one of these names, searched breadth first through structs (not enums, not pointers), at most `levels`

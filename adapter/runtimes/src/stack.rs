@@ -25,7 +25,7 @@ const NEAR: usize = MAX_FRAMES / 2;
 
 /// The tree of a task and, as boundaries, of those that await it.
 pub(crate) fn tree(runtimes: &Runtimes, stop: &Stop, listing: &Listing, task: TaskKey) -> Option<Stack> {
-    listing.tasks.get(&task)?;
+    listing.details(task)?;
     let mut builder = TreeBuilder { runtimes, stop, listing, seen: FxHashSet::default(), stack: Stack::default() };
     let frames = builder.task(task);
     builder.stack.frames = frames;
@@ -234,7 +234,7 @@ fn thread_rows(
 
 /// The stack of a task.
 pub(crate) fn of_task(runtimes: &Runtimes, stop: &Stop, listing: &Listing, task: TaskKey) -> Option<LogicalStack> {
-    listing.tasks.get(&task)?;
+    listing.details(task)?;
     let mut stack = LogicalStack::default();
     push_task(runtimes, stop, listing, task, None, &mut stack);
     let mut seen = FxHashSet::from_iter([task]);
@@ -272,7 +272,7 @@ fn push_task(
     towards: Option<TaskKey>,
     stack: &mut LogicalStack,
 ) {
-    let polled = listing.tasks.get(&task).and_then(|details| {
+    let polled = listing.details(task).and_then(|details| {
         let (thread, activation) = details.polled?;
         let view = listing.threads.get(thread)?;
         let activation = view.activations.get(activation).filter(|activation| activation.running)?;

@@ -14,10 +14,10 @@ use weft_tasks::{Resource, Wait, WaitKind};
 use crate::chain::{Node, Walk, at, leaf_node};
 use crate::channels::{Half, half};
 use crate::executors::Object;
-use crate::leaves::{Leaf, LeafKind, find_pointer, wait_kind_of_module};
+use crate::leaves::{Leaf, LeafKind, find_pointer};
 use crate::names::base;
 use crate::queues::Queues;
-use crate::shape::{Alternative, TypeId, find_by, find_member};
+use crate::shape::{Alternative, Coroutine, TypeId, find_by, find_member};
 
 impl Walk<'_> {
     /// The node of a primitive future.
@@ -66,13 +66,13 @@ impl Walk<'_> {
             u64::try_from(left.max(0).checked_div(1_000_000)?).ok()
         };
         let what = match self.kind_around() {
-            Some(WaitKind::Sleep) => self.called().unwrap_or_else(|| "sleep".to_owned()),
-            _ => "sleep".to_owned(),
+            Some(WaitKind::Sleep) => self.called().unwrap_or("sleep"),
+            _ => "sleep",
         };
         match read() {
             None => Wait::new(WaitKind::Sleep, what),
             Some(milliseconds) => {
-                let mut wait = Wait::new(WaitKind::Sleep, format!("{what}, {} left", duration(milliseconds)));
+                let mut wait = Wait::new(WaitKind::Sleep, [what, ", ", &duration(milliseconds), " left"].concat());
                 wait.remaining_ms = Some(milliseconds);
                 wait
             }
@@ -85,10 +85,10 @@ impl Walk<'_> {
         let kind = self.kind_around().filter(|kind| *kind == WaitKind::BlockingJob);
         let called = kind.and_then(|_| self.called());
         let found = header.and_then(|header| (self.key_of)(header));
-        let text = match (&called, &found) {
-            (Some(called), _) => called.clone(),
-            (None, Some((_, name))) => format!("join {name}"),
-            (None, None) => "join".to_owned(),
+        let text: Arc<str> = match (called, &found) {
+            (Some(called), _) => called.into(),
+            (None, Some((_, name))) => format!("join {name}").into(),
+            (None, None) => "join".into(),
         };
         let mut wait = Wait::new(kind.unwrap_or(WaitKind::Join), text);
         wait.tasks.extend(found.map(|(key, _)| key));
@@ -101,8 +101,7 @@ impl Walk<'_> {
             Some(WaitKind::Channel) => self.change(),
             kind => {
                 let called = kind.and_then(|_| self.called());
-                let mut wait =
-                    Wait::new(kind.unwrap_or(WaitKind::Notify), called.unwrap_or_else(|| "notify".to_owned()));
+                let mut wait = Wait::new(kind.unwrap_or(WaitKind::Notify), called.unwrap_or("notify"));
                 wait.resource = notify.map(|notify| resource(notify, "Notify"));
                 wait
             }
@@ -110,11 +109,11 @@ impl Walk<'_> {
     }
 
     fn barrier(&self) -> Wait {
-        let Some((barrier, ty)) = self.object_around(&["tokio::sync::barrier::Barrier"]) else {
+        let Some((barrier, way)) = self.object_around(&["tokio::sync::barrier::Barrier"]) else {
             return Wait::new(WaitKind::Barrier, "barrier");
         };
         let count = |name| {
-            let (offset, count) = find_member(&ty, &[name], 8)?;
+            let (offset, count) = find_member(&way.object, &[name], 8)?;
             self.read(at(barrier, offset), count.size().clamp(1, 8))
         };
         let text = match (count("arrived"), count("n")) {
@@ -136,41 +135,35 @@ impl Walk<'_> {
         let kind = self.kind_around();
         let called = self.called();
         match kind {
-            Some(WaitKind::Channel) => self.half_wait(called.as_deref().unwrap_or(name)),
-            Some(WaitKind::Process) => self.process(called.as_deref().unwrap_or(name)),
+            Some(WaitKind::Channel) => self.half_wait(called.unwrap_or(name)),
+            Some(WaitKind::Process) => self.process(called.unwrap_or(name)),
             Some(WaitKind::Io) => self.io(None, ty, address),
-            _ => Wait::new(kind.unwrap_or(WaitKind::Future), called.unwrap_or_else(|| name.to_owned())),
+            _ => Wait::new(kind.unwrap_or(WaitKind::Future), called.unwrap_or(name)),
         }
     }
 
     /// What kind of wait the runtime's own coroutines around say this is. The outermost of them is what the user
     /// called: a barrier waits through a channel, which waits through a notification.
     fn kind_around(&self) -> Option<WaitKind> {
-        let plumbing = self.around.iter().rev().map_while(|enclosing| {
-            let (coroutine, _) = enclosing.saved()?;
-            (!coroutine.user_code).then_some(coroutine.path.as_str())
-        });
-        plumbing.filter_map(wait_kind_of_module).last()
+        self.plumbing().filter_map(|coroutine| coroutine.waits).last()
     }
 
-    /// The name of the runtime's function that the user called: the outermost of its coroutines around.
-    fn called(&self) -> Option<String> {
-        let plumbing = self.around.iter().rev().map_while(|enclosing| {
+    /// The runtime's own coroutines around, innermost first.
+    fn plumbing(&self) -> impl Iterator<Item = &Coroutine> {
+        self.around.iter().rev().map_while(|enclosing| {
             let (coroutine, _) = enclosing.saved()?;
-            (!coroutine.user_code).then_some(&coroutine.name)
-        });
-        let name = plumbing.last()?;
-        let mut parts = name.rsplit("::");
-        let (last, before) = (parts.next()?, parts.next());
-        Some(match before {
-            Some(owner) if owner.starts_with(char::is_uppercase) => format!("{owner}::{last}"),
-            _ => last.to_owned(),
+            (!coroutine.user_code).then_some(coroutine)
         })
     }
 
-    /// What of one of these types a runtime's coroutine around was called on, innermost first: its address and type. By
-    /// reference, in an `Arc` or by value.
-    fn object_around(&self, paths: Paths) -> Option<(MemAddr, Type)> {
+    /// The name of the runtime's function that the user called: the outermost of its coroutines around.
+    fn called(&self) -> Option<&str> {
+        self.plumbing().last().map(|coroutine| &*coroutine.called)
+    }
+
+    /// What of one of these types a runtime's coroutine around was called on, innermost first: its address, and the way to
+    /// it. By reference, in an `Arc` or by value.
+    fn object_around(&self, paths: Paths) -> Option<(MemAddr, Arc<Way>)> {
         let plumbing = self.around.iter().rev().map_while(|enclosing| {
             let (coroutine, active) = enclosing.saved()?;
             (!coroutine.user_code).then_some((enclosing, active))
@@ -183,7 +176,7 @@ impl Walk<'_> {
                 None => place,
                 Some((pointer, offset)) => at(self.pointer(at(place, pointer))?, offset),
             };
-            Some((object, way.object.clone()))
+            Some((object, way))
         })
     }
 }
@@ -202,6 +195,14 @@ struct Way {
     /// Of the pointer in it, and of the object from where that leads.
     behind: Option<(u64, u64)>,
     object: Type,
+    /// The object's type as a user reads it.
+    name: Arc<str>,
+}
+
+impl Way {
+    fn new(part: u64, behind: Option<(u64, u64)>, object: Type) -> Self {
+        Self { part, behind, name: weft_values::short_type_name(object.path()).into(), object }
+    }
 }
 
 /// What is worked out for waits, kept between them.
@@ -237,11 +238,11 @@ fn way(active: &Alternative, paths: Paths) -> Option<Way> {
     let wanted = |ty: &Type| paths.contains(&base(ty.path()));
     active.parts.iter().filter(|part| part.name != "__awaitee").find_map(|part| {
         if wanted(&part.ty) {
-            return Some(Way { part: part.offset, behind: None, object: part.ty.clone() });
+            return Some(Way::new(part.offset, None, part.ty.clone()));
         }
         let (pointer, target) = find_pointer(&part.ty, 4, &|target| inside(target, &wanted).is_some())?;
         let (offset, object) = inside(&target, &wanted)?;
-        Some(Way { part: part.offset, behind: Some((pointer, offset)), object })
+        Some(Way::new(part.offset, Some((pointer, offset)), object))
     })
 }
 

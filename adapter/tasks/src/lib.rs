@@ -4,7 +4,7 @@
 //! logical frame, problem — and the checks that draw conclusions from them. Not for: finding any of it, or for the
 //! wire (`protocol` has its own types).
 //!
-//! **Invariant:** plain data; this room depends on nothing.
+//! **Invariant:** plain data; this room depends on no other.
 //! **Invariant:** a task is identified by its [`TaskKey`]; the numbers that a user sees are given by `session`.
 
 mod checks;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use std::ops::Range;
 
-use weft_memory::{Amortised, Copied, MemAddr, Memory, Registers};
+use weft_memory::{Copied, MemAddr, Memory, Registers, Window};
 use weft_symbols::Modules;
 
 use crate::Stacks;
@@ -92,8 +92,7 @@ impl Stop {
     /// The same stop for one long walk, whose end is the end of what it keeps in memory.
     #[must_use]
     pub fn for_a_walk(&self) -> Self {
-        let memory = Amortised::new(Arc::clone(&self.memory), self.in_use(), MAX_COPIED);
-        self.with_memory(Arc::new(memory))
+        self.with_memory(Arc::new(Window::new(Arc::clone(&self.memory))))
     }
 
     /// The same stop for a time when the program runs on: all that it can change is copied, and only what it cannot is read

@@ -9,7 +9,7 @@ use weft_tasks::{Runtime, RuntimeKey, RuntimeKind};
 use weft_values::{Place, Stop};
 
 use super::boxed::{can_be_polled, found, without_future};
-use crate::chain::{Node, Walk};
+use crate::chain::{Node, Visited, Walk};
 use crate::heap::{Heap, vtables};
 use crate::listing::{Body, EntryFuture};
 use crate::roster::{Found, Progress, Roster};
@@ -122,7 +122,8 @@ fn awaited(stop: &Stop, shapes: &Shapes, future: &EntryFuture) -> Vec<MemAddr> {
             collect(&node.children, outer, found);
         }
     }
-    let chain = Walk::new(stop, shapes, &Known::default(), &|_| None, None).entry(&future.ty, future.address);
+    let (known, mut visited) = (Known::default(), Visited::default());
+    let chain = Walk::new(stop, shapes, &known, &|_| None, None, &mut visited).entry(&future.ty, future.address);
     let mut found = Vec::new();
     collect(&chain.nodes, future.address, &mut found);
     found

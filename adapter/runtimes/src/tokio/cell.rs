@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use weft_memory::{FileAddr, MemAddr};
 use weft_symbols::{CodeFrame, Image, Type};
 use weft_tasks::{Location, TaskKind};
-use weft_values::Stop;
+use weft_values::{Place, Stop};
 
 use super::context::copies;
 use super::header::HeaderPlan;
@@ -14,8 +14,9 @@ use super::layout::{Layout, Stage, number, word};
 use super::outcome::Outcome;
 use super::state::TaskState;
 use super::vtables::KnownVtables;
-use crate::describe::{Described, concrete, describe};
+use crate::describe::{Described, behind, describe, is_box};
 use crate::names::{base, within};
+use crate::shape::{Kind, TypeId, peel, wide};
 
 /// The function that a task's vtable begins with.
 pub(crate) const POLL: &str = "tokio::runtime::task::raw::poll";
@@ -25,6 +26,10 @@ pub(crate) const POLL: &str = "tokio::runtime::task::raw::poll";
 pub(crate) struct Cell {
     /// The entry future's type; none if it could not be found.
     pub(crate) future: Option<Type>,
+    /// Which future it is shows at the task alone.
+    is_dyn: bool,
+    /// The offset in the future of the pointer to its vtable, where it is a boxed trait object itself.
+    vtable: Option<u64>,
     /// The task's name: its entry future's function, or its type.
     pub(crate) name: Arc<str>,
     /// Where the entry function is declared.
@@ -86,6 +91,8 @@ pub(crate) struct Cells {
     by_vtable: Known,
     by_poll: Known,
     pub(crate) vtables: KnownVtables,
+    /// What futures behind trait objects are called; the type keeps its identity alive.
+    concrete: RwLock<FxHashMap<TypeId, (Type, Described)>>,
 }
 
 impl Cells {
@@ -115,7 +122,7 @@ impl Cells {
             match layout.stage(stop, header) {
                 Ok(Stage::Running(future)) => {
                     entry.future = future.address();
-                    entry.concrete = concrete(stop, &future);
+                    entry.concrete = self.behind(stop, &cell, &future);
                 }
                 // Until the word says so it may still be being written.
                 Ok(Stage::Finished(result)) if entry.state.is_some_and(TaskState::is_complete) => {
@@ -130,6 +137,30 @@ impl Cells {
         }
         entry.cell = Some(cell);
         entry
+    }
+
+    /// What is to be said of the future behind a trait object.
+    fn behind(&self, stop: &Stop, cell: &Cell, future: &Place) -> Option<Described> {
+        let pointed = || {
+            let vtable = word(stop, future.address()?, cell.vtable?)?;
+            let (module, file) = stop.modules.to_file(MemAddr::new(vtable))?;
+            module.image.vtable_type(file).filter(|ty| !is_box(ty))
+        };
+        if !cell.is_dyn {
+            return None;
+        }
+        pointed().or_else(|| behind(stop, future)).map(|ty| self.describe(&ty))
+    }
+
+    /// What a user calls a task of this concrete future.
+    fn describe(&self, ty: &Type) -> Described {
+        let id = TypeId::of(ty);
+        if let Some((_, known)) = self.concrete.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return known.clone();
+        }
+        let made = describe(ty);
+        let mut known = self.concrete.write().unwrap_or_else(PoisonError::into_inner);
+        known.entry(id).or_insert((ty.clone(), made)).1.clone()
     }
 
     /// What a task with this header has in common with others of its kind.
@@ -202,6 +233,8 @@ fn resolve(image: &Arc<Image>, file: FileAddr) -> Result<Cell, String> {
             _ => TaskKind::Task,
         },
         is_worker,
+        is_dyn: future.path().contains("dyn "),
+        vtable: boxed_vtable(&future),
         error,
         layout,
         poll: file,
@@ -210,10 +243,21 @@ fn resolve(image: &Arc<Image>, file: FileAddr) -> Result<Cell, String> {
     })
 }
 
+/// Where in a boxed trait object the pointer to its vtable lies.
+fn boxed_vtable(future: &Type) -> Option<u64> {
+    let (offset, pointer) = peel(future);
+    match wide(&pointer).filter(|_| is_box(future))? {
+        Kind::Dyn { vtable, .. } => offset.checked_add(vtable),
+        _ => None,
+    }
+}
+
 /// A task whose poll function has a name but no types: built with too little debug information.
 fn unknown(image: &Arc<Image>, file: FileAddr, poll: &str) -> Cell {
     Cell {
         future: None,
+        is_dyn: false,
+        vtable: None,
         name: weft_values::short_type_name(poll).into(),
         entry: None,
         kind: TaskKind::Task,

@@ -58,10 +58,19 @@ impl Owned {
         let plan = HeaderPlan::of(&heads.header)?;
         let walk = Walk { stop, cells, plan: &plan };
         let mut seen = FxHashSet::default();
-        for head in heads.addresses {
-            if let Err(message) = walk.follow(head, &mut seen, &mut self.headers) {
-                self.errors.push(message);
-            }
+        // All lists one step at a time: tasks are given to them in turn, so that those found together lie together.
+        let mut links = heads.addresses;
+        while !links.is_empty() {
+            links.retain_mut(|link| match walk.step(*link, &mut seen, &mut self.headers) {
+                Ok(next) => {
+                    *link = next.unwrap_or(*link);
+                    next.is_some()
+                }
+                Err(message) => {
+                    self.errors.push(message);
+                    false
+                }
+            });
         }
         self.plan = Some(plan);
         Ok(())
@@ -117,24 +126,27 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Follows one list from the pointer to its first task.
-    fn follow(&self, head: MemAddr, seen: &mut FxHashSet<MemAddr>, headers: &mut Vec<MemAddr>) -> Result<(), String> {
+    /// Follows one link: the task's header is added, and the place of its own link is given back. None at a list's end.
+    fn step(
+        &self,
+        link: MemAddr,
+        seen: &mut FxHashSet<MemAddr>,
+        headers: &mut Vec<MemAddr>,
+    ) -> Result<Option<MemAddr>, String> {
         let broken = |error: MemoryError| format!("a list of tasks cannot be followed to its end: {error}");
-        let mut next = self.stop.memory.read_pointer(head).map_err(broken)?;
-        while next.raw() != 0 {
-            if !seen.insert(next) {
-                return Err(
-                    "a list of tasks leads back into itself: the program was stopped while it changed".to_owned()
-                );
-            }
-            if headers.len() >= MAX_TASKS {
-                return Err(format!("more than {MAX_TASKS} tasks: the rest is not shown"));
-            }
-            headers.push(next);
-            let link = self.link(next).ok_or("where a task's link to the next one lies is not known")?;
-            next = self.stop.memory.read_pointer(link).map_err(broken)?;
+        let task = self.stop.memory.read_pointer(link).map_err(broken)?;
+        if task.raw() == 0 {
+            return Ok(None);
         }
-        Ok(())
+        if !seen.insert(task) {
+            return Err("a list of tasks leads back into itself: the program was stopped while it changed".to_owned());
+        }
+        if headers.len() >= MAX_TASKS {
+            return Err(format!("more than {MAX_TASKS} tasks: the rest is not shown"));
+        }
+        headers.push(task);
+        let unknown = "where a task's link to the next one lies is not known";
+        self.link(task).map(Some).ok_or_else(|| unknown.to_owned())
     }
 
     /// Where the link to the next task lies: the task's own type says so, else the header's.

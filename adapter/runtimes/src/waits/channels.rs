@@ -49,7 +49,7 @@ impl Walk<'_> {
     /// A notification that a channel makes: a watched value has changed, the last receiver has gone.
     pub(super) fn change(&self) -> Wait {
         let Some((half, shared)) = self.half_around(WATCHES).filter(|(half, _)| !half.sends) else {
-            return self.half_wait(self.called().as_deref().unwrap_or("channel"));
+            return self.half_wait(self.called().unwrap_or("channel"));
         };
         let channel = &half.channel;
         let details = channel.details(self.stop, shared);
@@ -71,8 +71,8 @@ impl Walk<'_> {
 
     /// The half of a channel that a runtime's coroutine around was called on, and where its shared part lies.
     fn half_around(&self, paths: Paths) -> Option<(Arc<Half>, MemAddr)> {
-        let (address, ty) = self.object_around(paths)?;
-        let half = self.known.half(&ty)?;
+        let (address, way) = self.object_around(paths)?;
+        let half = self.known.half(&way.object)?;
         let shared = half.shared(self.stop, address)?;
         Some((half, shared))
     }

@@ -17,9 +17,9 @@ type Wanted<'a> = dyn Fn(&str, &Type) -> bool + 'a;
 
 impl Walk<'_> {
     pub(super) fn io(&self, operation: Option<&str>, ty: &Type, address: MemAddr) -> Wait {
-        let called = operation.map(str::to_owned).or_else(|| self.called()).unwrap_or_else(|| "io".to_owned());
+        let called = operation.or_else(|| self.called()).unwrap_or("io");
         if self.kind_around() == Some(WaitKind::Process) {
-            return self.process(&called);
+            return self.process(called);
         }
         let fd = self.fd_in(ty, address).or_else(|| self.fd_around());
         // What reads the standard input through a thread has no descriptor of its own.
@@ -52,10 +52,10 @@ impl Walk<'_> {
     /// A wait for a child process to exit.
     pub(super) fn process(&self, called: &str) -> Wait {
         let child = self.object_around(&["tokio::process::Child"]);
-        let pid = child.and_then(|(address, ty)| {
+        let pid = child.and_then(|(address, way)| {
             let mut budget = MAX_PLACES;
             let wanted = |name: &str, inner: &Type| name == "pid" && inner.size() == 4;
-            let found = self.find(&ty, address, MAX_DEPTH, &mut budget, "", &wanted)?;
+            let found = self.find(&way.object, address, MAX_DEPTH, &mut budget, "", &wanted)?;
             Some(self.stop.memory.read_u32(found).ok()?.cast_signed()).filter(|pid| *pid > 0)
         });
         let child = pid.map_or_else(String::new, |pid| format!(", process {pid}"));

@@ -1,7 +1,8 @@
 //! Waits for permits of semaphores, which all of Tokio's locks are made of.
 
+use std::sync::Arc;
+
 use weft_memory::MemAddr;
-use weft_symbols::Type;
 use weft_tasks::{Wait, WaitKind, Want};
 
 use super::{Paths, resource};
@@ -31,9 +32,9 @@ impl Walk<'_> {
             return self.room(&queued);
         }
         let object = self.object_around(CELLS).or_else(|| self.object_around(PRIMITIVES));
-        let name = object.as_ref().map_or_else(|| "Semaphore".to_owned(), |(_, ty)| short(ty));
+        let name = object.map_or_else(|| "Semaphore".into(), |(_, way)| Arc::clone(&way.name));
         let (text, want) = match (kind, permits) {
-            (WaitKind::Mutex, _) => (format!("lock {name}"), Want::Alone),
+            (WaitKind::Mutex, _) => (["lock ", &name].concat(), Want::Alone),
             // Tokio's writers take all permits there can be, its readers one.
             (WaitKind::RwLock, Some(1)) => (format!("read {name}"), Want::Shared),
             (WaitKind::RwLock, _) => (format!("write {name}"), Want::Alone),
@@ -42,7 +43,7 @@ impl Walk<'_> {
             (_, Some(count)) => (format!("{count} permits of {name}"), Want::Permits(count)),
             (_, None) => (format!("permits of {name}"), Want::Unknown),
         };
-        let mut wait = Wait::new(kind, format!("{text}{queued}"));
+        let mut wait = Wait::new(kind, text + &queued);
         wait.want = want;
         wait.resource = semaphore.map(|address| resource(address, name));
         wait
@@ -60,9 +61,4 @@ impl Walk<'_> {
             None => String::new(),
         }
     }
-}
-
-/// `Mutex<Db>`.
-fn short(ty: &Type) -> String {
-    weft_values::short_type_name(ty.path())
 }

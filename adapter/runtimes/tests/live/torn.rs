@@ -91,7 +91,9 @@ fn with_memory(program: &Stopped, memory: Arc<dyn Memory>) -> Stop {
 /// The words in which the tasks of a program are found, each once.
 fn words_read(program: &Stopped, runtimes: &Runtimes) -> Vec<u64> {
     let watched = Arc::new(Watched { memory: Arc::clone(&program.stop.memory), words: Mutex::default() });
-    runtimes.list(&with_memory(program, Arc::clone(&watched) as Arc<dyn Memory>));
+    // A copy is read as it is, not page by page.
+    let copy = with_memory(program, Arc::clone(&watched) as Arc<dyn Memory>);
+    runtimes.seen(Glance::Copied(Box::new(copy)));
     let mut words = std::mem::take(&mut *watched.words.lock().expect("no reader panics"));
     words.sort_unstable();
     words.dedup();

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::futurelock;
 use super::stuck::{Stuck, each_wait, is_lock, obstacle};
 use super::wording::{self, MAX_NAMED};
+use super::{futurelock, told};
 use crate::{Held, Hold, Polled, Problem, ProblemKind, Severity, Snapshot, Task, Wait, WaitKind, Want};
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Problem> {
@@ -14,7 +14,7 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Problem> {
         members: tasks.iter().copied().collect(),
         tasks,
     });
-    circles.map(|circle| futurelock::of(&circle).unwrap_or_else(|| circle.problem())).collect()
+    told(circles.map(|circle| futurelock::of(&circle).unwrap_or_else(|| circle.problem())))
 }
 
 /// Tasks each of which waits, in the end, for itself; in the snapshot's order.

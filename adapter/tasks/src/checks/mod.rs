@@ -22,15 +22,15 @@ const MOST: usize = 200;
 /// Everything that is wrong, the worst first.
 pub fn check(snapshot: &Snapshot) -> Vec<Problem> {
     let checks = [deadlock::check, blocking::check, guards::check, panicked::check];
-    let mut problems: Vec<Problem> = checks.into_iter().flat_map(|check| told(check(snapshot))).collect();
+    let mut problems: Vec<Problem> = checks.into_iter().flat_map(|check| told(check(snapshot).into_iter())).collect();
     problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
     problems
 }
 
-/// The first of many problems; the last one that is told says how many more there are.
-fn told(mut problems: Vec<Problem>) -> Vec<Problem> {
-    let more = problems.len().saturating_sub(MOST);
-    problems.truncate(MOST);
+/// The first of many problems; the last one that is told says how many more there are. Those are not made.
+fn told(mut all: impl ExactSizeIterator<Item = Problem>) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = all.by_ref().take(MOST).collect();
+    let more = all.len();
     if let Some(last) = problems.last_mut().filter(|_| more > 0) {
         last.text.push_str(&format!(" (and {more} more like this)"));
     }

@@ -5,23 +5,23 @@
 //! may, on which it waits: the joined one, one that holds the lock, one that has the channel's other half. What only
 //! waits for itself in the end is stuck.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::{Held, Hold, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Wait, WaitKind, Want};
 
 /// The tasks that are stuck, and what keeps each of them.
 pub(super) struct Stuck<'a> {
     pub(super) tasks: &'a [Task],
-    index: HashMap<TaskKey, usize>,
+    index: FxHashMap<TaskKey, usize>,
     /// The tasks first, in the snapshot's order, then the resources.
     nodes: Vec<Node>,
     may: Vec<bool>,
     /// For each node those that it may be the end of waiting for.
     dependents: Vec<Vec<usize>>,
-    resources: HashMap<(u64, Aspect), usize>,
-    holds: HashMap<u64, Vec<(usize, usize)>>,
+    resources: FxHashMap<(u64, Aspect), usize>,
+    holds: FxHashMap<u64, Vec<(usize, usize)>>,
     /// What a waiting task asks of each resource.
-    waiters: HashMap<u64, Vec<(usize, Want)>>,
+    waiters: FxHashMap<u64, Vec<(usize, Want)>>,
     /// Whether a task runs that may hold permits which nobody sees.
     runs: bool,
 }
@@ -68,9 +68,9 @@ impl<'a> Stuck<'a> {
             nodes: vec![Node::default(); snapshot.tasks.len()],
             may: Vec::new(),
             dependents: Vec::new(),
-            resources: HashMap::new(),
-            holds: HashMap::new(),
-            waiters: HashMap::new(),
+            resources: FxHashMap::default(),
+            holds: FxHashMap::default(),
+            waiters: FxHashMap::default(),
             runs: snapshot.tasks.iter().any(|task| task.state == State::Running && task.waiting_on.is_none()),
         };
         stuck.collect();
