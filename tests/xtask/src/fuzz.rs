@@ -1,4 +1,4 @@
-//! Fuzzing what reads files: real ones are made small, and torn.
+//! Fuzzing what reads files and memory: real ones are made small, and torn.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,9 @@ use crate::seeds;
 use crate::stage::{Command, Outcome, ci, target};
 
 /// The targets of `tests/fuzz`.
-const TARGETS: &[&str] = &["codec", "image", "debug_file", "index", "core"];
+const TARGETS: &[&str] = &["codec", "image", "debug_file", "index", "core", "tasks"];
+/// The program whose memory `tasks` tears.
+const PROGRAM: &str = "throng";
 /// How long all of them run together, in seconds, unless told otherwise.
 const SECONDS: u64 = 120;
 /// Longer inputs show nothing that shorter ones do not, and are slow.
@@ -63,7 +65,9 @@ fn prepare() -> Result<(), String> {
 }
 
 fn build() -> bool {
-    cargo_fuzz(&["build", "--sanitizer", "none"]).args(&places()).runs()
+    let program = ["build", "--quiet", "--locked", "--package", PROGRAM];
+    let program = Command::cargo(&program).within("tests/debuggees").env("CARGO_TARGET_DIR", &debuggees());
+    program.runs() && cargo_fuzz(&["build", "--sanitizer", "none"]).args(&places()).runs()
 }
 
 fn fuzz(name: &str, seconds: u64) -> bool {
@@ -91,7 +95,8 @@ fn fuzz(name: &str, seconds: u64) -> bool {
         // A change is judged by what it changed, and not by luck: others fuzz with other seeds.
         arguments.push("-seed=1".to_owned());
     }
-    cargo_fuzz(&["run", "--sanitizer", "none"]).args(&arguments).runs()
+    let program = debuggees().join("debug").join(PROGRAM);
+    cargo_fuzz(&["run", "--sanitizer", "none"]).args(&arguments).env("WEFT_FUZZ_PROGRAM", &program).runs()
 }
 
 fn cargo_fuzz(arguments: &[&str]) -> Command {
@@ -111,6 +116,11 @@ fn places() -> Vec<String> {
 /// Everything that fuzzing makes: inputs that were found are in `found`.
 fn folder() -> PathBuf {
     target().join("fuzz")
+}
+
+/// Where the programs to debug are built, as for the other tests.
+fn debuggees() -> PathBuf {
+    target().join("debuggees")
 }
 
 fn tools() -> PathBuf {

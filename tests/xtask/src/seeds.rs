@@ -28,6 +28,7 @@ pub(crate) fn plant(name: &str, corpus: &Path) -> Result<(), String> {
         "image" | "index" => programs(corpus).map(|_| ()),
         "debug_file" => separate(corpus),
         "core" => put(&corpus.join("seed-core"), &core()),
+        "tasks" => changes(corpus),
         _ => Ok(()),
     }
 }
@@ -103,6 +104,19 @@ fn core() -> Vec<u8> {
     core.extend(notes);
     core.extend(b"memory!!");
     core
+}
+
+/// A few changes of a program's memory, of each kind: eleven bytes say which word is changed, how, and into what.
+fn changes(corpus: &Path) -> Result<(), String> {
+    for kind in 0..8_u8 {
+        let each = (0..40_u16).flat_map(|number| {
+            let word = number.wrapping_mul(1_637);
+            let value = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            [&word.to_le_bytes()[..], &[kind], &value.to_le_bytes()].concat()
+        });
+        put(&corpus.join(format!("seed-{kind}")), &each.collect::<Vec<_>>())?;
+    }
+    Ok(())
 }
 
 fn note(notes: &mut Vec<u8>, kind: u32, content: &[u8]) {
