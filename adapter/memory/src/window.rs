@@ -193,7 +193,7 @@ mod tests {
         for address in (START..START + length).step_by(4096) {
             assert_eq!(window.read_u8(MemAddr::new(address)), Ok(byte_at(address)));
         }
-        assert_eq!(window.pages.lock().unwrap().bytes.len() as u64, KEPT * PAGE);
+        assert_eq!(window.pages.lock().expect("no reader panics").bytes.len() as u64, KEPT * PAGE);
     }
 
     #[test]
