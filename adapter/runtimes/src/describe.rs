@@ -100,9 +100,10 @@ fn wrapped(ty: &Type) -> Option<Type> {
     }
     match path {
         "core::pin::Pin" => find_member(ty, &["pointer", "__pointer"], 1).map(|(_, inner)| inner),
-        "tracing::instrument::Instrumented" | "tokio::runtime::blocking::task::BlockingTask" => {
-            ty.template_argument("T")
-        }
+        // What rustc made of an async function up to 1.64.
+        "core::future::from_generator::GenFuture"
+        | "tracing::instrument::Instrumented"
+        | "tokio::runtime::blocking::task::BlockingTask" => ty.template_argument("T"),
         "async_executor::AsyncCallOnDrop" | "futures_util::future::future::remote_handle::Remote" => {
             ty.template_argument("Fut")
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::debian::compilers;
 use crate::stage::{Command, target, workspace};
 
 const BEGIN: &str = "<!-- versions of Tokio: cargo xtask compatibility -->\n";
@@ -11,7 +12,12 @@ const END: &str = "<!-- end -->\n";
 pub(crate) fn run() -> bool {
     let table = target().join("compatibility.md");
     let test = ["test", "--quiet", "--locked", "--package", "weft-runtimes", "--test", "live", "--", "compatibility::"];
-    let holds = Command::cargo(&test).env("WEFT_COMPATIBILITY", &table).runs();
+    let list = target().join("compilers");
+    if let Err(error) = fs::write(&list, compilers()) {
+        println!("{}: {error}", list.display());
+        return false;
+    }
+    let holds = Command::cargo(&test).env("WEFT_COMPATIBILITY", &table).env("WEFT_COMPILERS", &list).runs();
     holds && write(&table)
 }
 

@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask test`, `cargo xtask bench`, `cargo xtask compatibility`, `cargo xtask fuzz`.
 
 mod compatibility;
+mod debian;
 mod fuzz;
 mod said;
 mod seeds;
@@ -16,8 +17,8 @@ cargo xtask test [NAME..]    everything that must hold, or only the stages of th
 cargo xtask bench [NAME]     weft beside other debuggers: symbols (time and memory to a first stop, showing it; builds
                              a program of more than 500 MB once), run_control (false conditions, steps, attaching);
                              and task_list (`weft tasks`); all, or the one named
-cargo xtask compatibility    the table of Tokio's versions in docs/compatibility.md, by a look at programs that use them (builds
-                             some forty of them once)
+cargo xtask compatibility    the table of Tokio's versions in docs/compatibility.md, by a look at programs that use them, built
+                             by this and other compilers (some sixty of them, once; Debian's are fetched)
 cargo xtask fuzz [SECONDS]   torn files and streams for everything that reads them, for so long in all (120)
 ";
 

@@ -1,7 +1,7 @@
 //! The same tasks on every version of Tokio, in every way of building it: what is found is compared exactly.
 //!
 //! Two versions are looked at in every run. With `WEFT_COMPATIBILITY=<file>` it is all of them (`cargo xtask compatibility`),
-//! and the table is written to that file.
+//! and the table is written to that file; `WEFT_COMPILERS=<file>` then names other compilers to be tried.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -19,34 +19,73 @@ const SLICE: [&str; 2] = ["1.13", "1.54"];
 const FIRST_EXACT: &str = "1.13";
 const FLAVORS: [&str; 2] = ["multi", "current"];
 
+/// Who builds the program.
+#[derive(Clone)]
+enum Compiler {
+    /// The one that builds the tests.
+    Ours,
+    /// Another one, as `rustup` calls it.
+    Toolchain(&'static str),
+    /// Another one, called so, by its path.
+    Rustc(String, PathBuf),
+}
+
+impl Compiler {
+    /// What the folder of its programs begins with.
+    fn folder(&self) -> String {
+        match self {
+            Self::Ours => String::new(),
+            Self::Toolchain(name) => format!("{name}-"),
+            Self::Rustc(name, _) => format!("{}-", name.replace([' ', ','], "-")),
+        }
+    }
+
+    fn cargo(&self) -> Command {
+        match self {
+            Self::Toolchain(name) => {
+                let mut cargo = Command::new("rustup");
+                cargo.args(["run", name, "cargo"]).env_remove("RUSTC");
+                cargo
+            }
+            Self::Ours => {
+                let mut cargo = Command::new(env!("CARGO"));
+                cargo.env_remove("RUSTC");
+                cargo
+            }
+            Self::Rustc(_, path) => {
+                let mut cargo = Command::new(env!("CARGO"));
+                cargo.env("RUSTC", path);
+                cargo
+            }
+        }
+    }
+}
+
 /// One way of building the program.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Build {
     version: &'static str,
-    /// Another compiler than the one that builds the tests, as `rustup` calls it.
-    toolchain: Option<&'static str>,
+    compiler: Compiler,
     profile: Profile,
     parking_lot: bool,
 }
 
 impl Build {
-    fn program(self) -> PathBuf {
+    fn program(&self) -> PathBuf {
         let locks = if self.parking_lot { "parking_lot" } else { "plain" };
-        let into =
-            folder().join("compatibility").join(self.toolchain.map_or(locks.to_owned(), |it| format!("{it}-{locks}")));
+        let into = folder().join("compatibility").join(self.compiler.folder() + locks);
         let (profile, output) = self.profile.names();
         fs::create_dir_all(&into).expect("a folder for debuggees");
         let lock = File::create(into.join(".lock")).expect("a lock file");
         lock.lock().expect("a file can be locked");
-        let mut cargo = Command::new(self.toolchain.map_or(env!("CARGO"), |_| "rustup"));
-        cargo.args(self.toolchain.iter().flat_map(|toolchain| ["run", *toolchain, "cargo"]));
-        let status = cargo
+        let status = self
+            .compiler
+            .cargo()
             .args(["build", "--quiet", "--locked", "--profile", profile])
             .args(if self.parking_lot { &["--features", "parking_lot"][..] } else { &[] })
             .current_dir(workspace().join("tests/debuggees/compatibility").join(self.version))
             .env("CARGO_TARGET_DIR", &into)
             .env_remove("RUSTFLAGS")
-            .env_remove("RUSTC")
             .env_remove("RUSTUP_TOOLCHAIN")
             .status()
             .expect("cargo runs");
@@ -54,7 +93,7 @@ impl Build {
         into.join(output).join(self.name())
     }
 
-    fn name(self) -> String {
+    fn name(&self) -> String {
         format!("on-{}", self.version.replace('.', "-"))
     }
 }
@@ -120,7 +159,7 @@ enum Cell {
     Wrong(String),
 }
 
-fn look(build: Build, flavor: &str) -> Cell {
+fn look(build: &Build, flavor: &str) -> Cell {
     let program = stopped_at(&build.program(), &[flavor]);
     let krate = build.name().replace('-', "_");
     let (found, notes) = rows(&program, &krate);
@@ -138,14 +177,17 @@ fn look(build: Build, flavor: &str) -> Cell {
 }
 
 /// The row of a version: a cell for each flavor and profile, and what was wrong.
-fn row(version: &'static str, toolchain: Option<&'static str>) -> (String, Vec<String>) {
-    let mut row = format!("| {version} |");
+fn row(version: &'static str, compiler: &Compiler) -> (String, Vec<String>) {
+    let mut row = match compiler {
+        Compiler::Rustc(name, _) => format!("| {version}, {name} |"),
+        _ => format!("| {version} |"),
+    };
     let mut wrong = Vec::new();
     for (flavor, profile) in FLAVORS.into_iter().flat_map(|flavor| PROFILES.map(|profile| (flavor, profile))) {
         let mut cell = "exact";
         let before = wrong.len();
         for parking_lot in [false, true] {
-            match look(Build { version, toolchain, profile, parking_lot }, flavor) {
+            match look(&Build { version, compiler: compiler.clone(), profile, parking_lot }, flavor) {
                 Cell::Exact => {}
                 Cell::RootLost if ROOT_LOST.contains(&(version, flavor, profile)) => {
                     cell = "exact but for the root's chain"
@@ -175,20 +217,39 @@ fn every_version_of_tokio_gives_the_same_tasks() {
     ];
     let (mut wrong, mut old) = (Vec::new(), Vec::new());
     for version in versions {
-        let (row, why) = row(version, None);
+        let (row, why) = row(version, &Compiler::Ours);
         table.push(row);
         if position(version) >= position(FIRST_EXACT) { wrong.extend(why) } else { old.extend(why) }
     }
     if let Some(file) = file {
         if let Some(nightly) = nightly() {
-            let (row, why) = row("1.54", Some("nightly"));
+            let (row, why) = row("1.54", &Compiler::Toolchain("nightly"));
             table.push(row.replacen("1.54", &format!("1.54, {nightly}"), 1));
+            wrong.extend(why);
+        }
+        for (compiler, version) in others() {
+            let (row, why) = row(version, &compiler);
+            table.push(row);
             wrong.extend(why);
         }
         fs::write(file, table.join("\n") + "\n").expect("the table is written");
     }
     println!("{}", old.join("\n"));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Other compilers with the version of Tokio that they are to build, from lines of name, version, path.
+fn others() -> Vec<(Compiler, &'static str)> {
+    let Some(list) = std::env::var_os("WEFT_COMPILERS") else { return Vec::new() };
+    let text = fs::read_to_string(list).expect("a list of compilers");
+    let parsed = text.lines().map(|line| {
+        let mut parts = line.split('\t');
+        let mut part = || parts.next().expect("three parts");
+        let (name, tokio, path) = (part(), part(), part());
+        let version = VERSIONS.into_iter().find(|version| *version == tokio).expect("a known version");
+        (Compiler::Rustc(name.to_owned(), path.into()), version)
+    });
+    parsed.collect()
 }
 
 /// The nightly compiler's name, if there is one.
