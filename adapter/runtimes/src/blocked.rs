@@ -165,3 +165,30 @@ fn std_mutex(lock: &Lock, below: &[Frame]) -> Option<MemAddr> {
         innermost.name == "syscall" && below.get(1).is_some_and(|caller| caller.name.ends_with("::futex_wait"));
     is_futex.then(|| innermost.registers.get(DwarfRegister::RDI)).flatten().map(MemAddr::new)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_for_others_to_send_are_told_from_those_that_return() {
+        let waits =
+            ["std::os::unix::net::stream::UnixStream::read", "std::io::Read::read_exact", "std::fs::File::read"];
+        assert!(waits.into_iter().all(is_io));
+        let others = ["std::io::Write::write_all", "tokio::net::TcpStream::read", "mine::read", "read", ""];
+        assert!(!others.into_iter().any(is_io));
+    }
+
+    #[test]
+    fn a_thread_sleeps_if_its_call_is_to_be_made_again() {
+        let with = |result: i64| {
+            let mut registers = Registers::unknown(0);
+            registers.set(DwarfRegister::RAX, Some(result.cast_unsigned()));
+            registers
+        };
+        assert!([-512, -513, -514, -516].into_iter().all(|result| is_asleep(&with(result))));
+        // What was read, would block, was interrupted for good.
+        assert!(![16, 0, -11, -4].into_iter().any(|result| is_asleep(&with(result))));
+        assert!(!is_asleep(&Registers::unknown(0)));
+    }
+}
