@@ -11,6 +11,13 @@ fn started(name: &str, args: &[&str], profile: Profile) -> process::Guarded {
     running
 }
 
+/// `deadlocks`, once all its tasks have come to rest.
+fn stuck(what: &str, profile: Profile) -> process::Guarded {
+    let running = started("deadlocks", &[what], profile);
+    process::wait_asleep(running.pid());
+    running
+}
+
 fn id(tasks: &Value, name: &str) -> i64 {
     let mut found = list(&tasks["tasks"]).filter(|task| task["name"] == *name);
     let id = found.next().and_then(|task| task["id"].as_i64());
@@ -34,7 +41,7 @@ fn two_locks(first: i64, second: i64, third: i64) -> String {
 #[test]
 fn a_client_is_told_of_a_deadlock() {
     for profile in [Profile::Debug, Profile::Release] {
-        let running = started("deadlocks", &["mutexes"], profile);
+        let running = stuck("mutexes", profile);
         let mut client = Client::weft();
         client.attach(running.pid());
         client.pause();
@@ -81,7 +88,7 @@ fn problems_of(tree: &str) -> Vec<&str> {
 
 #[test]
 fn a_terminal_is_told_of_a_deadlock() {
-    let tree = printed(&started("deadlocks", &["mutexes"], Profile::Debug));
+    let tree = printed(&stuck("mutexes", Profile::Debug));
     let number = |function: &str| printed_id(&tree, &format!("deadlocks::async_locks::{function} waiting"));
     let text = two_locks(number("number_then_text"), number("text_then_number"), number("bystander"));
     assert_eq!(problems_of(&tree), [format!("deadlock: {text}")], "{tree}");
@@ -89,8 +96,7 @@ fn a_terminal_is_told_of_a_deadlock() {
 
 #[test]
 fn a_terminal_is_told_of_a_blocked_thread() {
-    let running = started("deadlocks", &["sleeping"], Profile::Debug);
-    process::wait_asleep(running.pid());
+    let running = stuck("sleeping", Profile::Debug);
     let tree = printed(&running);
     let number = |row: &str| printed_id(&tree, &format!("deadlocks::threads::{row}"));
     let text = format!(

@@ -8,59 +8,54 @@ use tokio::sync::{Barrier, Mutex, Notify, OwnedMutexGuard, RwLock, Semaphore};
 
 /// Two tasks take two locks in different orders; a third one only waits for one of the locks.
 pub(crate) async fn two_mutexes() {
-    let (first, second, both) = locks();
-    tokio::spawn(number_then_text(first.clone(), second.clone(), both.clone()));
-    tokio::spawn(text_then_number(first.clone(), second, both));
-    wait_beside(first).await;
+    let (first, second, all) = locks();
+    tokio::spawn(number_then_text(first.clone(), second.clone(), all.clone()));
+    tokio::spawn(text_then_number(first.clone(), second, all.clone()));
+    tokio::spawn(bystander(first, all));
 }
 
 /// The same with guards that bear the names of their locks.
 pub(crate) async fn two_shadowed() {
-    let (first, second, both) = locks();
-    tokio::spawn(hides_number(first.clone(), second.clone(), both.clone()));
-    tokio::spawn(hides_text(first.clone(), second, both));
-    wait_beside(first).await;
+    let (first, second, all) = locks();
+    tokio::spawn(hides_number(first.clone(), second.clone(), all.clone()));
+    tokio::spawn(hides_text(first.clone(), second, all.clone()));
+    tokio::spawn(bystander(first, all));
 }
 
 fn locks() -> (Arc<Mutex<u32>>, Arc<Mutex<String>>, Arc<Barrier>) {
-    (Arc::new(Mutex::new(1)), Arc::default(), Arc::new(Barrier::new(2)))
+    (Arc::new(Mutex::new(1)), Arc::default(), Arc::new(Barrier::new(3)))
 }
 
-async fn wait_beside(first: Arc<Mutex<u32>>) {
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    tokio::spawn(bystander(first));
-    tokio::time::sleep(Duration::from_millis(50)).await;
-}
-
-async fn number_then_text(number: Arc<Mutex<u32>>, text: Arc<Mutex<String>>, both: Arc<Barrier>) {
+async fn number_then_text(number: Arc<Mutex<u32>>, text: Arc<Mutex<String>>, all: Arc<Barrier>) {
     let value = number.lock().await;
-    both.wait().await;
+    all.wait().await;
     let mut words = text.lock().await; // BP: number_then_text
     words.push_str(&value.to_string());
 }
 
-async fn text_then_number(number: Arc<Mutex<u32>>, text: Arc<Mutex<String>>, both: Arc<Barrier>) {
+async fn text_then_number(number: Arc<Mutex<u32>>, text: Arc<Mutex<String>>, all: Arc<Barrier>) {
     let words = text.lock().await;
-    both.wait().await;
+    all.wait().await;
     let mut value = number.lock().await; // BP: text_then_number
     *value += u32::try_from(words.len()).expect("short");
 }
 
-async fn hides_number(number: Arc<Mutex<u32>>, text: Arc<Mutex<String>>, both: Arc<Barrier>) {
+async fn hides_number(number: Arc<Mutex<u32>>, text: Arc<Mutex<String>>, all: Arc<Barrier>) {
     let number = number.lock().await;
-    both.wait().await;
+    all.wait().await;
     let mut text = text.lock().await; // BP: hides_number
     text.push_str(&number.to_string());
 }
 
-async fn hides_text(number: Arc<Mutex<u32>>, text: Arc<Mutex<String>>, both: Arc<Barrier>) {
+async fn hides_text(number: Arc<Mutex<u32>>, text: Arc<Mutex<String>>, all: Arc<Barrier>) {
     let text = text.lock().await;
-    both.wait().await;
+    all.wait().await;
     let mut number = number.lock().await; // BP: hides_text
     *number += u32::try_from(text.len()).expect("short");
 }
 
-async fn bystander(number: Arc<Mutex<u32>>) {
+async fn bystander(number: Arc<Mutex<u32>>, all: Arc<Barrier>) {
+    all.wait().await;
     *number.lock().await += 1; // BP: bystander
 }
 
@@ -78,27 +73,28 @@ async fn lock_twice(number: Arc<Mutex<u32>>) {
 /// A `select!` leaves a future behind that waits for a lock, in a queue in front of its own task: when the lock becomes
 /// free it is given to the future that nobody polls.
 pub(crate) async fn futurelock() {
-    let lock = Arc::new(Mutex::new(1_u8));
-    let go = Arc::new(Notify::new());
-    tokio::spawn(hold_until(lock.clone(), go.clone()));
-    tokio::task::yield_now().await;
-    tokio::spawn(leaves_behind(lock));
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    go.notify_one();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    given_away(leaves_behind).await;
 }
 
-async fn hold_until(lock: Arc<Mutex<u8>>, go: Arc<Notify>) {
+/// Has the lock until the task has left its future in the queue.
+async fn given_away<F: Future<Output = ()> + Send + 'static>(task: fn(Arc<Mutex<u8>>, Arc<Notify>) -> F) {
+    let lock = Arc::new(Mutex::new(1_u8));
+    let left = Arc::new(Notify::new());
     let guard = lock.lock().await;
-    go.notified().await;
+    tokio::spawn(task(lock.clone(), left.clone()));
+    left.notified().await;
     drop(guard);
 }
 
-async fn leaves_behind(lock: Arc<Mutex<u8>>) {
+async fn leaves_behind(lock: Arc<Mutex<u8>>, left: Arc<Notify>) {
     let mut slow = Box::pin(slow(lock.clone()));
     tokio::select! {
+        biased;
         () = &mut slow => {}
-        () = tokio::time::sleep(Duration::from_millis(50)) => fallback(lock).await, // BP: leaves_behind
+        () = std::future::ready(()) => {
+            left.notify_one();
+            fallback(lock).await; // BP: leaves_behind
+        }
     }
 }
 
@@ -112,18 +108,11 @@ async fn fallback(lock: Arc<Mutex<u8>>) {
 
 /// The same in one branch of several, all of which wait for that lock.
 pub(crate) async fn futurelock_join() {
-    let lock = Arc::new(Mutex::new(1_u8));
-    let go = Arc::new(Notify::new());
-    tokio::spawn(hold_until(lock.clone(), go.clone()));
-    tokio::task::yield_now().await;
-    tokio::spawn(joins_branches(lock));
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    go.notify_one();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    given_away(joins_branches).await;
 }
 
-async fn joins_branches(lock: Arc<Mutex<u8>>) {
-    tokio::join!(leaves_behind(lock.clone()), fallback(lock));
+async fn joins_branches(lock: Arc<Mutex<u8>>, left: Arc<Notify>) {
+    tokio::join!(leaves_behind(lock.clone(), left), fallback(lock));
 }
 
 /// What is in a set of futures is polled only while somebody asks the set for the next one.
@@ -151,14 +140,15 @@ async fn job(lock: Arc<Mutex<u16>>, number: u16) {
 /// The same with a future that has the lock already.
 pub(crate) async fn guard_left() {
     tokio::spawn(keeps_guard(Arc::new(Mutex::new(7_u64))));
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
 async fn keeps_guard(lock: Arc<Mutex<u64>>) {
     let mut holder = std::pin::pin!(hold_long(lock.clone().lock_owned().await));
     tokio::select! {
+        biased;
         () = &mut holder => {}
-        () = tokio::time::sleep(Duration::from_millis(50)) => {}
+        () = std::future::ready(()) => {}
     }
     *lock.lock().await += 1; // BP: keeps_guard
     holder.await;
