@@ -25,6 +25,7 @@ mod problems;
 mod requests;
 mod separate;
 mod sources;
+mod spawn_sites;
 mod spawner;
 mod step_zoo;
 mod stepping;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
+use weft_runtimes::Runtimes;
 use weft_symbols::{SourceLine, Work};
 use weft_values::{Place, Stop};
 
@@ -53,7 +54,7 @@ pub struct AttachSpec {
 }
 
 /// How a debuggee is treated, however it came to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// What becomes of a signal, by its number; for one that is not named, the engine's own rules hold.
     pub signals: BTreeMap<i32, SignalPolicy>,
@@ -65,6 +66,8 @@ pub struct Settings {
     pub pin_threads: bool,
     /// Folders with separate debug files, looked into before the usual ones; absolute.
     pub debug_directories: Vec<PathBuf>,
+    /// Where tasks are spawned is recorded, for those who read their lists here.
+    pub record_spawns: Option<Arc<Runtimes>>,
 }
 
 impl Default for Settings {
@@ -75,6 +78,7 @@ impl Default for Settings {
             step_into_runtime: false,
             pin_threads: true,
             debug_directories: Vec::new(),
+            record_spawns: None,
         }
     }
 }

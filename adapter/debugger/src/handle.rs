@@ -109,6 +109,8 @@ pub struct Debugger {
     pid: i32,
     program: PathBuf,
     at_end: EndKind,
+    /// Spawns are recorded.
+    records: bool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -147,6 +149,7 @@ impl Debugger {
     }
 
     fn spawn(start: Start, events: impl Fn(Event) + Send + Sync + 'static, at_end: EndKind) -> Result<Self, Refused> {
+        let records = start.settings().record_spawns.is_some();
         let (inputs, received) = channel();
         let shared = Arc::new(Shared::default());
         let (told, ready) = channel();
@@ -175,7 +178,7 @@ impl Debugger {
             .map_err(|error| Refused::Failed(format!("no thread can be started: {error}")))?;
         let begun = ready.recv().unwrap_or_else(|_| Err(Refused::Failed("the engine failed at its start".to_owned())));
         let (waker, pid, program) = begun?;
-        Ok(Self { inputs, waker, shared, pid, program, at_end, thread: Mutex::new(Some(thread)) })
+        Ok(Self { inputs, waker, shared, pid, program, at_end, records, thread: Mutex::new(Some(thread)) })
     }
 
     /// The process.
@@ -221,6 +224,9 @@ impl Debugger {
     /// Lets the held program run. With `stop_on_entry` a launched one stops on the first line of its own `main`, an
     /// attached one stays where it is, and both say so with [`crate::Reason::Entry`].
     pub fn start(&self, stop_on_entry: bool) -> Result<(), Refused> {
+        if self.records {
+            self.index()?;
+        }
         self.ask(|reply| Input::Start(stop_on_entry, reply))
     }
 
@@ -232,10 +238,7 @@ impl Debugger {
     /// Replaces every function breakpoint. Answers in the order asked. Works while running.
     pub fn set_function_breakpoints(&self, wanted: &[FunctionSpec]) -> Result<Vec<Bound>, Refused> {
         if !wanted.is_empty() {
-            // Names are indexed here, if they are not yet, rather than on the thread that the program may wait for.
-            for module in self.modules().iter() {
-                module.image.index().map_err(|cancelled| Refused::Cancelled(cancelled.to_string()))?;
-            }
+            self.index()?;
         }
         self.ask(|reply| Input::SetFunctions(wanted.to_owned(), reply))
     }
@@ -322,6 +325,14 @@ impl Debugger {
             let _ = thread.join();
         }
         ended
+    }
+
+    /// Has names indexed here, if they are not yet, rather than on the thread that the program may wait for.
+    fn index(&self) -> Result<(), Refused> {
+        for module in self.modules().iter() {
+            module.image.index().map_err(|cancelled| Refused::Cancelled(cancelled.to_string()))?;
+        }
+        Ok(())
     }
 
     fn ask<T>(&self, input: impl FnOnce(Reply<T>) -> Input) -> Result<T, Refused> {

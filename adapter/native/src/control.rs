@@ -53,13 +53,14 @@ pub(crate) struct Native {
 impl Native {
     pub(crate) fn new(
         debugger: Debugger,
+        tasks: Tasks,
         stop_on_entry: bool,
         stepped: SteppedTask,
         restarting: Arc<AtomicBool>,
     ) -> Self {
         Self {
             debugger,
-            tasks: Tasks::default(),
+            tasks,
             stop_on_entry,
             stepped,
             sources: SourceList::default(),

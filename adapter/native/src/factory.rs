@@ -15,6 +15,7 @@ use crate::output::Pump;
 use crate::post_mortem;
 use crate::report::Reporter;
 use crate::settings::settings;
+use crate::tasks::Tasks;
 use crate::words::refused;
 
 /// What `weft` is called with in a terminal that is to become a program's.
@@ -33,6 +34,7 @@ impl NativeFactory {
 
 impl Factory for NativeFactory {
     fn launch(&self, config: LaunchConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
+        let tasks = Tasks::default();
         let spec = LaunchSpec {
             program: config.program,
             args: config.args,
@@ -40,7 +42,7 @@ impl Factory for NativeFactory {
             env: config.env,
             stdin: config.stdin,
             console: Console::Terminals,
-            settings: settings(&config.settings)?,
+            settings: settings(&config.settings, &tasks.runtimes)?,
         };
         let (stepped, restarting) = (SteppedTask::default(), Arc::default());
         let reporter = Reporter::new(events.clone(), stepped.clone(), Arc::clone(&restarting));
@@ -52,7 +54,7 @@ impl Factory for NativeFactory {
                 Debugger::launch(spec, report, move |stream, bytes| pump.write(stream, bytes)).map_err(refused)?
             }
         };
-        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped, restarting)))
+        Ok(Arc::new(Native::new(debugger, tasks, config.stop_on_entry, stepped, restarting)))
     }
 
     fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
@@ -61,18 +63,19 @@ impl Factory for NativeFactory {
         }
         let (stepped, restarting) = (SteppedTask::default(), Arc::default());
         let reporter = Reporter::new(events, stepped.clone(), Arc::clone(&restarting));
+        let tasks = Tasks::default();
         let spec = AttachSpec {
             pid: config.pid,
             program: config.program,
             resume_stopped: config.resume_stopped,
-            settings: settings(&config.settings)?,
+            settings: settings(&config.settings, &tasks.runtimes)?,
         };
         let debugger =
             Debugger::attach(spec, move |event| reporter.report(event)).map_err(|error| match refused(error) {
                 Error { id: ErrorId::LaunchFailed, message } => Error { id: ErrorId::AttachFailed, message },
                 other => other,
             })?;
-        Ok(Arc::new(Native::new(debugger, config.stop_on_entry, stepped, restarting)))
+        Ok(Arc::new(Native::new(debugger, tasks, config.stop_on_entry, stepped, restarting)))
     }
 }
 

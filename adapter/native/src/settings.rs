@@ -1,16 +1,21 @@
 //! How a program is treated, in the engine's words.
 
+use std::sync::Arc;
+
 use weft_debugger::{Settings, SignalPolicy, signal_number};
 use weft_protocol::{Error, ErrorId};
+use weft_runtimes::Runtimes;
 use weft_session::config::{self, SignalAction};
 use weft_session::debuggee::Answer;
 
-/// Works settings out; a signal that does not exist is named.
-pub(crate) fn settings(given: &config::Settings) -> Answer<Settings> {
+/// Works settings out; a signal that does not exist is named. `runtimes` keeps where tasks are spawned, if that is asked
+/// for.
+pub(crate) fn settings(given: &config::Settings, runtimes: &Arc<Runtimes>) -> Answer<Settings> {
     let mut settings = Settings {
         follow_forks: given.follow_forks,
         step_into_runtime: given.step_into_runtime,
         debug_directories: given.debug_directories.clone(),
+        record_spawns: given.spawn_sites.then(|| Arc::clone(runtimes)),
         ..Settings::default()
     };
     if let Some(pin) = given.pin_threads {

@@ -244,7 +244,7 @@ pub struct Frame {
     pub line: Option<i64>,
     /// What kind of node.
     pub kind: FrameKind,
-    /// For a boundary: the awaiter.
+    /// For a boundary: the awaiter, or who spawned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<i64>,
     /// What a reader should know beyond the rest.

@@ -104,11 +104,18 @@ pub struct AsyncArguments {
     pub max_threads: u32,
     /// Executor frames one by one.
     pub show_runtime_frames: bool,
+    /// Where each task is spawned is recorded.
+    pub spawn_sites: bool,
 }
 
 impl Default for AsyncArguments {
     fn default() -> Self {
-        Self { tasks_as_threads: TasksAsThreads::default(), max_threads: 64, show_runtime_frames: false }
+        Self {
+            tasks_as_threads: TasksAsThreads::default(),
+            max_threads: 64,
+            show_runtime_frames: false,
+            spawn_sites: false,
+        }
     }
 }
 
@@ -129,8 +136,7 @@ pub enum TasksAsThreads {
 const NOT_YET: &[(&str, &str)] = &[("cargo", "build first and set `program`")];
 
 /// The same, inside `async`.
-const NOT_YET_ASYNC: &[(&str, &str)] =
-    &[("stepMode", "leave it out"), ("longPollMs", "leave it out"), ("spawnSites", "leave it out")];
+const NOT_YET_ASYNC: &[(&str, &str)] = &[("stepMode", "leave it out"), ("longPollMs", "leave it out")];
 
 /// Attach attribute: the process stands in a job-control stop for this session alone, and goes on with it.
 pub const RESUME_STOPPED: &str = "resumeStopped";
@@ -285,7 +291,7 @@ mod tests {
             "type": "weft", "request": "launch", "name": "x", "__sessionId": 7, "preLaunchTask": "build",
             "program": "/bin/a", "args": ["1"], "cwd": "/", "env": {"A": "b", "C": null}, "envFile": "e",
             "stopOnEntry": true, "sourceMap": {"/rustc": "/usr/src"}, "console": "internalConsole",
-            "async": {"tasksAsThreads": "all", "maxThreads": 5, "longPollMs": 0}, "followForks": false,
+            "async": {"tasksAsThreads": "all", "maxThreads": 5, "longPollMs": 0, "spawnSites": true}, "followForks": false,
         }));
         assert_eq!(read.common.refused, Vec::<String>::new());
         assert_eq!(read.program.as_deref(), Some("/bin/a"));
@@ -293,6 +299,7 @@ mod tests {
         assert_eq!(read.common.tasks.tasks_as_threads, TasksAsThreads::All);
         assert_eq!(read.common.tasks.max_threads, 5);
         assert!(read.common.stop_on_entry && !read.common.tasks.show_runtime_frames);
+        assert!(read.common.tasks.spawn_sites && !launch(json!({})).common.tasks.spawn_sites);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::listing::{Details, EntryFuture, Listing};
 use crate::matching::{assign, polled};
 use crate::roster::{Executor, Found, Inside, Progress};
 use crate::runtimes::Runtimes;
+use crate::spawns::{DrivenRoot, Driver};
 use crate::threads::{Activation, Driven, ThreadView, view};
 use crate::tokio::{Tokio, has_code};
 
@@ -257,7 +258,7 @@ impl<'a> Collector<'a> {
             runtime: found.runtime,
             location: None,
             entry: found.entry,
-            spawned_at: None,
+            spawned_at: found.spawned_at,
             spawned_by: None,
             os_thread: polled.and_then(|(thread, _)| self.threads.get(thread)).map(|view| view.tid),
             waiting_on: None,
@@ -336,6 +337,18 @@ impl<'a> Collector<'a> {
             }
         }
         found
+    }
+
+    /// The roots that threads drive, with the functions that do.
+    fn driven_roots(&self) -> Vec<DrivenRoot> {
+        let each =
+            self.threads.iter().flat_map(|view| view.activations.iter().map(move |activation| (view, activation)));
+        let root = |(view, activation): (&ThreadView, &Activation)| {
+            let key = activation.key.filter(|_| matches!(activation.what, Driven::Root { .. }))?;
+            let executor = view.frames.get(activation.executor.clone()).unwrap_or_default();
+            Some(DrivenRoot { key, tid: view.tid, drivers: executor.iter().filter_map(Driver::of).collect() })
+        };
+        each.filter_map(root).collect()
     }
 
     /// What a task holds: in its entry future, which is at rest, or in the frames that poll it.
@@ -444,6 +457,8 @@ impl<'a> Collector<'a> {
             }
         }
         holds::unite(&mut self.snapshot.tasks);
+        let roots = self.driven_roots();
+        self.runtimes.spawns.fill(&mut self.snapshot, &roots);
         self.sort();
         self.count();
         self.snapshot.problems = weft_tasks::check(&self.snapshot);
@@ -520,6 +535,7 @@ fn root(stop: &Stop, runtime: RuntimeKey, activation: &Activation) -> Option<Fou
         id: None,
         name,
         entry,
+        spawned_at: None,
         kind: TaskKind::Root,
         running: activation.running,
         progress: Progress::Idle,

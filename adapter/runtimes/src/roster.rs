@@ -67,6 +67,8 @@ pub(crate) struct Found {
     pub(crate) name: Arc<str>,
     /// Where its entry function is declared.
     pub(crate) entry: Option<Arc<Location>>,
+    /// Where it was spawned, as the runtime itself says.
+    pub(crate) spawned_at: Option<Arc<Location>>,
     pub(crate) kind: TaskKind,
     /// A thread polls it at the moment.
     pub(crate) running: bool,

@@ -13,6 +13,7 @@ use crate::executors::TaskTypes;
 use crate::holds;
 use crate::listing::{EntryFuture, Listing, LogicalStack, Stack};
 use crate::shape::Shapes;
+use crate::spawns::{Spawn, SpawnSites};
 use crate::tokio::Cells;
 use crate::waits::Known;
 
@@ -25,6 +26,8 @@ pub struct Runtimes {
     pub(crate) waits: Known,
     pub(crate) cells: Cells,
     pub(crate) task_types: TaskTypes,
+    /// Where tasks were spawned, if somebody watched.
+    pub(crate) spawns: SpawnSites,
     /// How many tasks the latest list had.
     pub(crate) listed: AtomicU64,
 }
@@ -64,6 +67,32 @@ impl Runtimes {
     /// its awaiters.
     pub fn task_stack(&self, stop: &Stop, listing: &Listing, task: TaskKey) -> Option<LogicalStack> {
         crate::stack::of_task(self, stop, listing, task)
+    }
+
+    /// A thread is about to make a task. For who watches the places where that happens ([`crate::Births`]), on the thread
+    /// that stands there; a task that was told of before stays as it was.
+    pub fn spawned(&self, spawn: &Spawn<'_>) {
+        self.spawns.record(spawn);
+    }
+
+    /// Says, in sentences for the user, which spawns cannot be seen.
+    pub fn set_unseen_spawns(&self, unseen: Vec<String>) {
+        self.spawns.set_unseen(unseen);
+    }
+
+    /// Whether so many tasks were spawned since the last time that [`Runtimes::forget_ended_spawns`] is due.
+    pub fn is_due_to_forget_spawns(&self) -> bool {
+        self.spawns.is_due()
+    }
+
+    /// Forgets where tasks were spawned that have ended, by the list of those at a stop that is current.
+    pub fn forget_ended_spawns(&self, stop: &Stop) {
+        self.spawns.retain_listed(&self.list(stop).snapshot);
+    }
+
+    /// Forgets where all tasks were spawned: the process has become another program.
+    pub fn forget_all_spawns(&self) {
+        self.spawns.clear();
     }
 
     /// What a future that is at rest waits for.

@@ -27,9 +27,34 @@ const NEAR: usize = MAX_FRAMES / 2;
 pub(crate) fn tree(runtimes: &Runtimes, stop: &Stop, listing: &Listing, task: TaskKey) -> Option<Stack> {
     listing.details(task)?;
     let mut builder = TreeBuilder { runtimes, stop, listing, seen: FxHashSet::default(), stack: Stack::default() };
-    let frames = builder.task(task);
+    let mut frames = builder.task(task);
+    frames.extend(spawn_site(runtimes, listing, task));
     builder.stack.frames = frames;
     Some(builder.stack)
+}
+
+/// Who spawned a task, and the stack that did: outermost frame first.
+fn spawn_site(runtimes: &Runtimes, listing: &Listing, task: TaskKey) -> Option<weft_tasks::Frame> {
+    let task = listing.task(task)?;
+    let trace = runtimes.spawns.trace_of(&listing.snapshot, task)?;
+    let site = |kind, name: String, location, user_code, children| weft_tasks::Frame {
+        name,
+        location,
+        kind,
+        user_code,
+        body: None,
+        task: None,
+        note: None,
+        children,
+    };
+    let frames = trace.told().frames.iter().take(MAX_PHYSICAL);
+    let stack = frames.fold(Vec::new(), |children, frame| {
+        vec![site(FrameKind::Physical, frame.name.clone(), frame.location.clone(), frame.user_code, children)]
+    });
+    let spawner = task.spawned_by.and_then(|key| listing.task(key));
+    let name = spawner.map(|spawner| spawner.name.to_string()).unwrap_or_default();
+    let boundary = site(FrameKind::SpawnSite, name, None, false, stack);
+    (!boundary.children.is_empty()).then_some(weft_tasks::Frame { task: task.spawned_by, ..boundary })
 }
 
 struct TreeBuilder<'a> {

@@ -187,6 +187,8 @@ impl Tree<'_> {
         let task = frame.task.map(|key| self.shared.tasks.numbering().task(key));
         let name = match (frame.kind, task) {
             (weft_tasks::FrameKind::Boundary, Some(number)) => format!("awaited by task {number} {}", frame.name),
+            (weft_tasks::FrameKind::SpawnSite, Some(number)) => format!("spawned by task {number} {}", frame.name),
+            (weft_tasks::FrameKind::SpawnSite, None) => "spawned here".to_owned(),
             _ => frame.name.clone(),
         };
         let places = self.shared.places();
@@ -214,6 +216,6 @@ fn kind(kind: weft_tasks::FrameKind) -> FrameKind {
         weft_tasks::FrameKind::Physical => FrameKind::Physical,
         weft_tasks::FrameKind::Leaf => FrameKind::Leaf,
         weft_tasks::FrameKind::Branch => FrameKind::Branch,
-        weft_tasks::FrameKind::Boundary => FrameKind::Boundary,
+        weft_tasks::FrameKind::Boundary | weft_tasks::FrameKind::SpawnSite => FrameKind::Boundary,
     }
 }

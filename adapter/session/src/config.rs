@@ -42,6 +42,8 @@ pub struct Settings {
     pub pin_threads: Option<bool>,
     /// Folders with separate debug files, looked into before the usual ones; absolute.
     pub debug_directories: Vec<PathBuf>,
+    /// Where each task is spawned is recorded.
+    pub spawn_sites: bool,
 }
 
 /// A process to attach to.

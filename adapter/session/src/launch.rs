@@ -46,6 +46,7 @@ fn settings(given: &CommonArguments, base: &Path) -> Settings {
         step_into_runtime: given.step_into_runtime,
         pin_threads: given.pin_threads,
         debug_directories: given.debug_directories.iter().map(|folder| base.join(folder)).collect(),
+        spawn_sites: given.tasks.spawn_sites,
     }
 }
 

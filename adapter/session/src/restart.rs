@@ -201,6 +201,7 @@ impl Lane {
                 },
                 "maxThreads": common.tasks.max_threads,
                 "showRuntimeFrames": common.tasks.show_runtime_frames,
+                "spawnSites": common.tasks.spawn_sites,
             },
         })
     }

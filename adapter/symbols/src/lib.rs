@@ -77,6 +77,7 @@ pub use error::{OpenError, SymbolError};
 pub use functions::{CodeFrame, Function, FunctionKind};
 pub use image::{DebugInfo, DieOffset, Image, Segment, Symbol, TlsSegment};
 pub use index::{CACHE_VARIABLE, Cancelled, FunctionEntry, IndexStore, MOST_KEPT, Static, Watcher, Work, keep_indexes};
+pub use instructions::ValueAt;
 pub use kept::{Kept, Route, Start};
 pub use landing::LandingPad;
 pub use lines::{LineMatch, LineRow, SourceLine};

@@ -11,7 +11,8 @@ use support::{
     DEBUG, DEBUG_DWARF_5, OPTIMISED, OPTIMISED_DWARF_5, PACKED, PACKED_DWARF_5, UNPACKED, UNPACKED_DWARF_5,
     WHOLE_PROGRAM, image, line, source,
 };
-use weft_symbols::{Fit, FoundFunction, FunctionQuery, FunctionStart, Image};
+use weft_memory::DwarfRegister;
+use weft_symbols::{Fit, FoundFunction, FunctionQuery, FunctionStart, Image, ValueAt};
 
 const ALL: [&[&str]; 9] = [
     DEBUG,
@@ -156,4 +157,24 @@ fn what_is_nearly_right_is_offered() {
     assert_eq!(near("Pair::fist")[0], (1, "fixture::outer::inner::Pair::first".to_owned()));
     assert_eq!(near("awiats")[0].1, "fixture::awaits");
     assert!(near("nothing_that_is_anywhere_near_anything").is_empty());
+}
+
+/// Where a counter's copies have the number that they have just given.
+#[test]
+fn numbers_are_found_where_they_are_given() {
+    for flags in ALL {
+        let image = image(flags);
+        let copies = image.copies_of("fixture::number");
+        let depths: Vec<u32> = copies.iter().map(|copy| copy.inline_depth).collect();
+        let is_optimised = flags.contains(&"-O");
+        assert_eq!(depths, if is_optimised { vec![1, 1] } else { vec![0] }, "{flags:?}");
+        for copy in &copies {
+            let found = if is_optimised { copy.words_added_to() } else { copy.returned_words() };
+            assert_eq!(found.len(), 1, "{flags:?} {copy:?}");
+            let ValueAt { address, register } = found[0];
+            assert_eq!(image.begins_instruction(address), Some(true), "{flags:?} {address}");
+            assert!(is_optimised || register == DwarfRegister::RAX, "{flags:?}");
+        }
+        assert!(image.copies_of("fixture::no_number").is_empty());
+    }
 }

@@ -27,6 +27,8 @@ pub enum FrameKind {
     Branch,
     /// The awaiter of the task that was shown so far.
     Boundary,
+    /// Who spawned the task that was shown so far; below it the frames of the thread that did, as they were then.
+    SpawnSite,
 }
 
 /// Where a frame's variables are to be had; an index into what the backend kept beside the tree.
@@ -46,7 +48,7 @@ pub struct Frame {
     pub user_code: bool,
     /// Its variables; none for leaves, branches and boundaries.
     pub body: Option<FrameBody>,
-    /// For a boundary: the awaiter.
+    /// For a boundary: the awaiter. For a spawn site: the task that spawned, if it is known.
     pub task: Option<crate::TaskKey>,
     /// What a reader should know beyond the rest, in a few words: which branches are live, that it was never polled.
     pub note: Option<String>,
@@ -56,10 +58,11 @@ pub struct Frame {
 
 impl Frame {
     /// The innermost frame of user code on the first branch that has one, else the innermost frame of all: what
-    /// a task's `location` is taken from. Boundaries (awaiters) do not count.
+    /// a task's `location` is taken from. Boundaries (awaiters) and spawn sites do not count.
     pub fn innermost(frames: &[Frame]) -> Option<&Frame> {
         fn last<'a>(frames: &'a [Frame], wanted: &dyn Fn(&Frame) -> bool) -> Option<&'a Frame> {
-            frames.iter().filter(|frame| frame.kind != FrameKind::Boundary).find_map(|frame| {
+            let own = |frame: &&Frame| !matches!(frame.kind, FrameKind::Boundary | FrameKind::SpawnSite);
+            frames.iter().filter(own).find_map(|frame| {
                 last(&frame.children, wanted).or_else(|| (wanted(frame) && frame.location.is_some()).then_some(frame))
             })
         }

@@ -43,7 +43,7 @@ pub use navigate::{ActiveVariant, FieldPlace};
 pub use place::{At, Meta, Place};
 pub use saved::{Saved, namesakes};
 pub use sequence::Sequence;
-pub use stacks::Stacks;
+pub use stacks::{FunctionAt, Stacks, functions_at};
 pub use stop::{Clock, Descriptors, Ends, Stop, ThreadState};
 pub use variables::{FrameVariable, environment, no_variables, place_of, variables};
 pub use view::{Child, Children, Filter, View, children, view};

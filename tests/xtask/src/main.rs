@@ -16,7 +16,7 @@ const USAGE: &str = "\
 cargo xtask test [NAME..]    everything that must hold, or only the stages of these names
 cargo xtask bench [NAME]     weft beside other debuggers: symbols (time and memory to a first stop, showing it; builds
                              a program of more than 500 MB once), run_control (false conditions, steps, attaching);
-                             and task_list (`weft tasks`); all, or the one named
+                             task_list (`weft tasks`) and spawn_sites (what recording them costs); all, or the one named
 cargo xtask compatibility    the table of Tokio's versions in docs/compatibility.md, by a look at programs that use them, built
                              by this and other compilers (some sixty of them, once; Debian's are fetched)
 cargo xtask fuzz [SECONDS]   torn files and streams for everything that reads them, for so long in all (120)
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-const BENCHES: [&str; 3] = ["symbols", "run_control", "task_list"];
+const BENCHES: [&str; 4] = ["symbols", "run_control", "task_list", "spawn_sites"];
 
 fn bench(rest: &[String]) -> bool {
     let (named, rest) = match rest.split_first() {

@@ -63,6 +63,7 @@ impl Engine {
                 self.ending.clear();
                 self.entry = None;
                 self.forget_panics(None);
+                self.forget_all_spawns();
                 self.end_watches();
                 if let Some(plan) = self.plan.take() {
                     let name = plan.name();
@@ -120,6 +121,7 @@ impl Engine {
             return None;
         }
         if let Some(address) = self.rewound.remove(&tid) {
+            self.note_spawn(tid, address);
             return Some((address, false));
         }
         let (pc, sp) = self.tracee.position(tid).ok()?;
@@ -130,6 +132,7 @@ impl Engine {
             }
             return Some((address?, false));
         };
+        self.note_spawn(tid, address);
         let counted = self.pass_quickly(tid, address, sp)?;
         self.tracee.set_pc(tid, address).ok()?;
         Some((address, counted))

@@ -1,5 +1,7 @@
 //! Whether a hit stops: the hot path first, which asks no debug information, allocates nothing and stops nobody.
 
+use std::sync::Arc;
+
 use weft_memory::{DwarfRegister, MemAddr};
 use weft_process::Tracee;
 use weft_values::{Quick, Stop};
@@ -34,7 +36,10 @@ impl Engine {
         if self.closely.contains(&address) {
             return Some(false);
         }
-        let Some(judges) = self.sites.get(&address) else { return Some(false) };
+        let is_watched = self.spawns.as_ref().is_some_and(|spawns| spawns.has(address));
+        let Some(judges) = self.sites.get(&address).map(Arc::as_ref).or(is_watched.then_some(&[])) else {
+            return Some(false);
+        };
         match quickly(&self.tracee, tid, address, sp, judges, self.plan.is_none()) {
             Quickly::GoesOn => {}
             Quickly::Unknown => return Some(false),

@@ -10,6 +10,7 @@ mod motion;
 mod moves;
 mod panics;
 mod placement;
+mod spawns;
 mod traps;
 mod watches;
 mod writes;
@@ -23,10 +24,12 @@ use std::time::{Duration, Instant};
 use weft_memory::MemAddr;
 use weft_process::{Helper, Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
 use weft_symbols::{DebugFolders, Modules, Watcher};
+use weft_values::Stop;
 
 use background::Stops;
 use panics::Panics;
 use placement::Placement;
+use spawns::Spawns;
 use watches::Watches;
 
 use crate::breakpoints::{Asked, Breakpoints, Group, Owner};
@@ -48,6 +51,17 @@ pub(crate) enum Start {
     Adopt(Helper, Settings),
     /// Found running.
     Attach(AttachSpec),
+}
+
+impl Start {
+    /// How the debuggee is treated.
+    pub(crate) fn settings(&self) -> &Settings {
+        match self {
+            Self::Launch(spec, _) => &spec.settings,
+            Self::Adopt(_, settings) => settings,
+            Self::Attach(spec) => &spec.settings,
+        }
+    }
 }
 
 /// What the debuggee does, as the outside knows it.
@@ -81,6 +95,7 @@ pub(crate) struct Engine {
     closely: BTreeSet<MemAddr>,
     watches: Watches,
     panics: Panics,
+    spawns: Option<Spawns>,
     placement: Placement,
     plan: Option<Box<dyn Plan>>,
     /// Where the loader says that files came or went.
@@ -131,19 +146,19 @@ impl Engine {
         shared: Arc<Shared>,
     ) -> Result<Self, Refused> {
         let launched = !matches!(start, Start::Attach(_));
-        let (tracee, instead, settings, pumps) = match start {
+        let settings = start.settings().clone();
+        let (tracee, instead, pumps) = match start {
             Start::Launch(spec, sink) => {
-                let settings = spec.settings.clone();
                 let (tracee, pumps) = launch(spec, &sink)?;
-                (tracee, None, settings, Some(pumps))
+                (tracee, None, Some(pumps))
             }
-            Start::Adopt(helper, settings) => (Tracee::adopt(helper).map_err(refused)?, None, settings, None),
+            Start::Adopt(helper, _) => (Tracee::adopt(helper).map_err(refused)?, None, None),
             Start::Attach(spec) => {
                 let mut tracee = Tracee::attach(spec.pid).map_err(refused)?;
                 if spec.resume_stopped {
                     tracee.end_job_control_stop().map_err(refused)?;
                 }
-                (tracee, spec.program, spec.settings, None)
+                (tracee, spec.program, None)
             }
         };
         let program = weft_process::executable_path(tracee.living()).map_err(refused)?;
@@ -166,6 +181,7 @@ impl Engine {
             closely: BTreeSet::new(),
             watches: Watches::default(),
             panics: Panics::default(),
+            spawns: None,
             placement,
             plan: None,
             loader: None,
@@ -227,6 +243,9 @@ impl Engine {
                 if self.state == State::Over {
                     return;
                 }
+            }
+            if self.state == State::Running {
+                self.forget_ended_spawns();
             }
             let pending = if self.state == State::Running { self.next_pending() } else { None };
             let event = match pending.map_or_else(|| self.tracee.wait(), |event| Ok(Wait::Event(event))) {
@@ -334,6 +353,7 @@ impl Engine {
             return reply.send(Err(Refused::Stopped));
         }
         reply.send(Ok(()));
+        self.watch_spawns();
         self.read_ahead();
         if stop_on_entry && !self.launched {
             let pid = self.tracee.pid();
@@ -359,18 +379,23 @@ impl Engine {
         if self.state != State::Running {
             return reply.send(Err(Refused::Stopped));
         }
+        reply.send(self.look(look));
+    }
+
+    /// Stops the running program, looks, and lets it go on; for how long it stood.
+    fn look(&mut self, look: impl FnOnce(&Arc<Stop>)) -> Result<Duration, Refused> {
         let begun = Instant::now();
         self.stop_all();
         match stop_of(&self.tracee, self.modules.clone()) {
             Ok(stop) => look(&Arc::new(stop)),
             Err(error) => {
                 self.release();
-                return reply.send(Err(refused(error)));
+                return Err(refused(error));
             }
         }
         self.tracee.advance();
         self.release();
-        reply.send(Ok(begun.elapsed()));
+        Ok(begun.elapsed())
     }
 
     fn end(&mut self, how: EndKind) -> Result<(), Refused> {

@@ -149,6 +149,7 @@ impl Engine {
         if !self.planted.contains(&pc) {
             return false;
         }
+        self.note_spawn(tid, pc);
         if matches!(self.tracee.pass(tid, pc), Ok(true)) {
             return true;
         }
@@ -169,6 +170,9 @@ impl Engine {
         let is_syscall = |at| memory.read_bytes(at, SYSCALL.len()).is_ok_and(|code| code == SYSCALL);
         let may_block = is_syscall(pc) || is_syscall(pc.offset(-2));
         let trapped = self.planted.contains(&pc);
+        if trapped {
+            self.note_spawn(tid, pc);
+        }
         if trapped && matches!(self.tracee.pass_stepping(tid, pc), Ok(true)) {
             return self.await_step(tid, may_block);
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use weft_memory::MemAddr;
 
 use super::Engine;
+use super::spawns::Spawns;
 use crate::breakpoints::{Asked, Group, Owner};
 use crate::terms::{Judge, Rules};
 use crate::{Bound, Event, Terms, entry, modules_of};
@@ -20,6 +21,7 @@ impl Engine {
         self.loader = entry::loader_notice(&self.modules);
         let changed = self.breakpoints.rebind(&self.modules);
         self.rebind_panics();
+        self.rebind_spawns();
         self.place_breakpoints();
         for bound in changed.into_iter().filter_map(|id| self.bound(id)) {
             (self.events)(Event::BreakpointChanged(bound));
@@ -94,6 +96,7 @@ impl Engine {
         self.closely.extend(self.plan.iter().flat_map(|plan| plan.traps()));
         self.closely.extend(self.watches.traps().chain(self.panics.traps()));
         wanted.extend(&self.closely);
+        wanted.extend(self.spawns.iter().flat_map(Spawns::traps));
         for address in self.planted.difference(&wanted) {
             if let Err(error) = self.tracee.lift(*address) {
                 tracing::debug!(%address, %error, "a trap could not be taken away");

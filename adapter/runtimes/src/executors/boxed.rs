@@ -46,6 +46,7 @@ pub(super) fn without_future(runtime: RuntimeKey, ty: &Type, address: MemAddr) -
         id: None,
         name,
         entry,
+        spawned_at: None,
         kind: TaskKind::Task,
         running: false,
         progress: Progress::Idle,

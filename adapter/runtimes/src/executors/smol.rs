@@ -144,6 +144,7 @@ impl<'a> Smol<'a> {
             id: None,
             name: Arc::clone(&kind.name),
             entry: kind.entry.clone(),
+            spawned_at: None,
             kind: if blocking { TaskKind::Blocking } else { TaskKind::Task },
             running,
             progress: if waits_for_thread { Progress::Queued } else { progress },

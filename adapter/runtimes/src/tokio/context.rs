@@ -53,7 +53,7 @@ pub(crate) fn contexts(stop: &Stop) -> (Vec<Context>, bool) {
 }
 
 /// The thread-locals that exist, one for each copy of Tokio.
-fn storages(image: &Arc<Image>) -> Vec<Static> {
+pub(crate) fn storages(image: &Arc<Image>) -> Vec<Static> {
     if image.debug_info() == weft_symbols::DebugInfo::Absent {
         return Vec::new();
     }

@@ -8,6 +8,7 @@ use weft_symbols::{Type, TypeKind};
 use weft_values::{Place, Stop};
 
 use super::header::HeaderPlan;
+use super::recorded::RecordedAt;
 use crate::leaves::{find_pointer, next_offset, previous_offset};
 use crate::names::base;
 use crate::shape::{Choice, choice, find_member, peel};
@@ -22,6 +23,8 @@ pub(crate) struct Layout {
     pub(crate) header: HeaderPlan,
     /// Of the task's id, and its size.
     pub(crate) id: Option<(u64, u64)>,
+    /// Of where Tokio has recorded where it was spawned, if it does.
+    pub(super) recorded: Option<RecordedAt>,
     /// Of the number of the list that owns it (from Tokio 1.12 on); zero before it is owned.
     pub(crate) owner: Option<u64>,
     /// Of its links in that list.
@@ -79,6 +82,7 @@ impl Layout {
         Some(Self {
             header: HeaderPlan::of(&header_type).ok()?,
             id,
+            recorded: from_header(0).and_then(|core| RecordedAt::of(&core_type, core)),
             owner: find_member(&header_type, &["owner_id"], 1).map(|(offset, _)| offset),
             links,
             scheduler: scheduler(&core_type, from_header(0)?),

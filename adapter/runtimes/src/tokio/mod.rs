@@ -5,6 +5,7 @@
 //! ([`heap`]). From a scheduler the list of owned tasks leads to every header; a header's vtable leads to the `poll`
 //! function, whose generic arguments name the future; the cell's type says where everything is.
 
+mod births;
 mod blocking;
 mod cell;
 mod context;
@@ -13,10 +14,12 @@ mod heap;
 mod layout;
 mod outcome;
 mod owned;
+mod recorded;
 mod roster;
 mod scheduler;
 mod state;
 mod vtables;
 
+pub use births::Births;
 pub(crate) use cell::Cells;
 pub(crate) use roster::{Tokio, has_code};

@@ -15,6 +15,7 @@ use super::context::{Context, contexts, copies};
 use super::header::HeaderPlan;
 use super::heap::{Owner, search};
 use super::outcome::Outcome;
+use super::recorded::Recorded;
 use super::scheduler::Scheduler;
 use super::state::TaskState;
 use crate::heap::Heap;
@@ -30,6 +31,8 @@ pub(crate) struct Tokio<'a> {
     stop: &'a Stop,
     cells: &'a Cells,
     contexts: Vec<Context>,
+    /// Where tasks were spawned, as Tokio says.
+    recorded: Recorded,
     /// How the copies' headers look; most programs have one.
     plans: Vec<HeaderPlan>,
     /// The runtimes that are listed.
@@ -40,7 +43,8 @@ impl<'a> Tokio<'a> {
     /// Looks for Tokio; none if the program's debug information has none.
     pub(crate) fn find(stop: &'a Stop, cells: &'a Cells) -> Option<Self> {
         let (contexts, has_tokio) = contexts(stop);
-        let tokio = Self { stop, cells, contexts, plans: Vec::new(), runtimes: FxHashSet::default() };
+        let recorded = Recorded::default();
+        let tokio = Self { stop, cells, contexts, recorded, plans: Vec::new(), runtimes: FxHashSet::default() };
         has_tokio.then_some(tokio)
     }
 
@@ -149,6 +153,9 @@ impl<'a> Tokio<'a> {
             id: entry.id,
             name: entry.name(),
             entry: entry.declared(),
+            spawned_at: cell
+                .and_then(|cell| cell.layout.as_ref()?.recorded.as_ref())
+                .and_then(|at| self.recorded.of(self.stop, at, entry.header)),
             kind,
             running: entry.state.is_some_and(TaskState::is_running),
             progress: entry.state.map_or(Progress::Unknown, |state| progress(state, entry, kind)),

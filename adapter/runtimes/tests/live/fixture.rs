@@ -57,6 +57,7 @@ const PROGRAMS: &[&str] = &[
     "owners",
     "pools_zoo",
     "smol_zoo",
+    "spawn_zoo",
     "spawner",
     "states",
     "tasks_zoo",
@@ -90,6 +91,25 @@ fn built(profile: Profile) -> &'static Path {
         assert!(status.success(), "the debuggees could not be built");
         folder().join(output)
     })
+}
+
+/// A program built as a debug build with `--cfg tokio_unstable`, in a folder of its own: everything it consists of is built
+/// anew for that.
+pub(crate) fn unstable(program: &str) -> PathBuf {
+    let output = folder().join("unstable");
+    fs::create_dir_all(&output).expect("a folder for debuggees");
+    let lock = File::create(output.join(".lock")).expect("a lock file");
+    lock.lock().expect("a file can be locked");
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "-p", program])
+        .current_dir(workspace().join("tests/debuggees"))
+        .env("CARGO_TARGET_DIR", &output)
+        .env("RUSTFLAGS", "--cfg tokio_unstable")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "{program} could not be built with tokio_unstable");
+    output.join("debug").join(program)
 }
 
 /// The source files of a program, with the markers (`// BP: marker`) of their lines. One alone on its line is for the line

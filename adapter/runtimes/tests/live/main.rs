@@ -9,6 +9,7 @@ mod odd;
 mod owners;
 mod problems;
 mod running;
+mod spawned;
 mod spawner;
 mod states;
 mod torn;

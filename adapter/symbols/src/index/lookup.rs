@@ -87,6 +87,22 @@ impl Image {
         found
     }
 
+    /// DIEs that copies of the functions of this path were inlined from, whatever the generic arguments.
+    pub(crate) fn inlined_origins(self: &Arc<Self>, path: &str) -> Vec<DieOffset> {
+        let Some(name) = components(path).next_back().filter(|_| !self.lacks(path)) else { return Vec::new() };
+        self.ask(|index| {
+            let query = Query::new(self.sections(), index, path, Match::AnyArguments);
+            let mut origins = Vec::new();
+            for at in index.range(&index.anchors, &name_hash(name.as_bytes()), |anchor| anchor.hash)? {
+                let Some(anchor) = index.get(&index.anchors, at)? else { break };
+                if query.is(anchor.node)? {
+                    origins.extend(index.group(at)?.unwrap_or_default().origins);
+                }
+            }
+            Ok(origins)
+        })
+    }
+
     /// The functions that poll coroutines, with code; at most `most`.
     pub fn coroutines(self: &Arc<Self>, most: usize) -> Vec<FunctionEntry> {
         if self.is_system_runtime() {

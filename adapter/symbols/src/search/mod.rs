@@ -22,7 +22,7 @@ pub use starts::FunctionStart;
 use crate::dies::DieReader;
 use crate::index::Group;
 use crate::naming::{is_user_code, split_path, symbol_name, without_generics};
-use crate::{DieOffset, Function, Image, Symbol};
+use crate::{CodeFrame, DieOffset, Function, Image, Symbol};
 use query::Names;
 
 /// Functions of one name, whatever their generic arguments, that are worked out for one query.
@@ -103,6 +103,20 @@ impl Image {
         }
         starts.sort_by_key(|start| start.address);
         starts
+    }
+
+    /// Every copy of the functions of exactly this path, whatever their generic arguments: those with code of their own,
+    /// then the inlined ones, of which 10,000 at most are listed. For inlined ones all units are read.
+    pub fn copies_of(self: &Arc<Self>, path: &str) -> Vec<CodeFrame> {
+        let concrete = self.functions(path).into_iter().map(|entry| (entry.die, 0));
+        let origins: FxHashSet<DieOffset> = self.inlined_origins(path).into_iter().collect();
+        let inlined = if origins.is_empty() { Vec::new() } else { copies::of_functions(self, &origins) };
+        let all = concrete.chain(inlined.into_iter().map(|die| (die, 1)));
+        all.filter_map(|(die, inline_depth)| {
+            let (reader, entry) = DieReader::read(self, die).ok()?;
+            self.frame(&reader, &entry, inline_depth).ok()?
+        })
+        .collect()
     }
 
     fn start_in(self: &Arc<Self>, die: DieOffset, inlined: bool) -> Vec<FunctionStart> {

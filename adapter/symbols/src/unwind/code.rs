@@ -223,7 +223,7 @@ fn follows_a_push(ip: MemAddr, memory: &dyn Memory) -> bool {
 }
 
 /// A 64-bit general register's number in DWARF.
-fn dwarf(register: Register) -> Option<DwarfRegister> {
+pub(crate) fn dwarf(register: Register) -> Option<DwarfRegister> {
     Some(match register {
         Register::RAX => DwarfRegister::RAX,
         Register::RDX => DwarfRegister::RDX,

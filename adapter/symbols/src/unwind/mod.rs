@@ -12,6 +12,7 @@ use weft_memory::{DwarfRegister, MemAddr, Memory, MemoryError, Registers};
 use crate::Modules;
 use rule::Step;
 
+pub(crate) use code::dwarf as dwarf_register;
 pub(crate) use rule::Rule;
 
 /// A frame's caller.
