@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use weft_memory::MemAddr;
 use weft_symbols::{Member, Type, TypeKind};
-use weft_tasks::{FrameKind, Location};
+use weft_tasks::FrameKind;
 use weft_values::{Place, is_user_crate};
 
 use crate::chain::{Node, Walk, at};
@@ -70,6 +70,8 @@ const COMBINATORS: [(&str, &str, Group); 27] = [
 #[derive(Debug)]
 pub(crate) struct Macro {
     group: Group,
+    /// It ends with the first error.
+    is_try: bool,
     /// Offset of the pointer to the mask of branches that are over or were not allowed, and the mask's size.
     mask: Option<(u64, u64)>,
     branches: Branches,
@@ -110,18 +112,20 @@ pub(crate) fn macro_of(ty: &Type) -> Option<Macro> {
         let group = if mask.is_some() { Group::Any } else { Group::All };
         return (mask.is_some() || are_kept(&branches)).then_some(Macro {
             group,
+            is_try: mask.is_none() && returns_result(&closure),
             mask,
             branches: Branches::Tuple(branches.0, branches.1),
         });
     }
     let behind = |part: &Part| unpinned(&part.ty);
     if !captured.is_empty() && captured.iter().all(|part| behind(part).is_some_and(|ty| is_maybe_done(&ty))) {
-        return Some(Macro { group: Group::All, mask: None, branches: Branches::Captures(captured) });
+        let is_try = returns_result(&closure);
+        return Some(Macro { group: Group::All, is_try, mask: None, branches: Branches::Captures(captured) });
     }
     // `select!` of futures-util polls only what can say that it is over.
     let is_fused = |part: &Part| behind(part).is_some_and(|ty| base(ty.path()).ends_with("::fuse::Fuse"));
     let are_fused = captured.len() > 1 && captured.iter().all(is_fused);
-    are_fused.then_some(Macro { group: Group::Any, mask: None, branches: Branches::Captures(captured) })
+    are_fused.then_some(Macro { group: Group::Any, is_try: false, mask: None, branches: Branches::Captures(captured) })
 }
 
 fn is_integer(ty: &Type) -> bool {
@@ -131,6 +135,12 @@ fn is_integer(ty: &Type) -> bool {
 fn is_maybe_done(ty: &Type) -> bool {
     let path = base(ty.path());
     path.ends_with("::MaybeDone") || path.ends_with("::TryMaybeDone")
+}
+
+/// Whether what this closure polls is a `Result` in the end: `try_join!` has one, `join!` a tuple.
+fn returns_result(closure: &Type) -> bool {
+    let output = closure.closure_result().and_then(|poll| poll.template_argument("T"));
+    output.is_some_and(|output| base(output.path()) == "core::result::Result")
 }
 
 /// Through `Pin` and `&mut`: what a capture refers to in the end.
@@ -163,12 +173,11 @@ fn tuple_behind(capture: &Part) -> Option<(u64, Vec<Part>)> {
 }
 
 impl Macro {
-    /// What the user wrote: told by the macro's own file, where the debug information declares its `.await`.
-    fn name(&self, written: Option<&Location>) -> &'static str {
-        let is_in = |file: &str| written.is_some_and(|at| at.file.ends_with(file));
+    /// What the user wrote.
+    fn name(&self) -> &'static str {
         match self.group {
             Group::Any => "select!",
-            _ if is_in("macros/try_join.rs") => "try_join!",
+            _ if self.is_try => "try_join!",
             _ => "join!",
         }
     }
@@ -199,9 +208,8 @@ impl Walk<'_> {
             live.push(index.saturating_add(1));
             nodes.extend(self.future(&ty, place, depth));
         }
-        let written = self.around.last().and_then(|around| around.saved()?.1.written.as_deref());
         let note = (live.len() < parts.len()).then(|| live_branches(&live, parts.len()).into());
-        vec![Node { note, ..branch(made.name(written), made.group, nodes) }]
+        vec![Node { note, ..branch(made.name(), made.group, nodes) }]
     }
 
     /// The future within what says whether it is over (`MaybeDone`, `Fuse`, `Option`); none if it is.

@@ -70,8 +70,6 @@ pub(crate) struct Walk<'a> {
     /// The coroutines around, outermost first, with their active states.
     pub(crate) around: Vec<Enclosing>,
     places: usize,
-    /// An address in the code that polls the task's entry future.
-    poller: Option<MemAddr>,
     unresumed: bool,
     hides: bool,
     pub(crate) error: Option<String>,
@@ -98,12 +96,10 @@ impl<'a> Walk<'a> {
         shapes: &'a Shapes,
         known: &'a Known,
         key_of: &'a KeyOf<'a>,
-        poller: Option<MemAddr>,
         visited: &'a mut Visited,
     ) -> Self {
         visited.clear();
         Self {
-            poller,
             stop,
             shapes,
             known,
@@ -212,13 +208,11 @@ impl<'a> Walk<'a> {
             self.unresumed = true;
         }
         let awaitee = active.parts.iter().find(|part| part.name == "__awaitee");
-        let in_macro = awaitee.filter(|_| active.by_macro && state != UNRESUMED);
-        let location =
-            match in_macro.and_then(|of| self.shapes.macro_line(self.stop, &shape.ty, state, &of.ty, self.poller)) {
-                Some(line) => Some(line),
-                None if state == UNRESUMED => coroutine.declared.clone(),
-                None => active.location.clone(),
-            };
+        let (location, note) = match state {
+            UNRESUMED if self.around.is_empty() => (coroutine.declared.clone(), None),
+            UNRESUMED => (coroutine.declared.clone(), Some(Arc::from("never polled"))),
+            _ => self.shapes.await_of(&shape.ty, state, active),
+        };
         let mut children = Vec::new();
         if let Some(awaitee) = awaitee.filter(|_| state != UNRESUMED) {
             self.around.push(Enclosing { shape: Arc::clone(shape), address, state });
@@ -233,7 +227,7 @@ impl<'a> Walk<'a> {
             body: Some(Body::Suspended(Place::new(shape.ty.clone(), address))),
             wait: None,
             group: None,
-            note: (state == UNRESUMED && !self.around.is_empty()).then(|| Arc::from("never polled")),
+            note,
             children,
         }]
     }

@@ -520,14 +520,12 @@ impl Order {
 
 /// The future that an activation drives as a root, as a task.
 fn root(stop: &Stop, runtime: RuntimeKey, activation: &Activation) -> Option<Found> {
-    let Driven::Root { future, place, poller, .. } = &activation.what else { return None };
+    let Driven::Root { future, place, .. } = &activation.what else { return None };
     if future.as_ref().is_some_and(is_worker) {
         return None;
     }
     let RootName { key, name, entry } = RootName::of(stop, &activation.what)?;
-    let future = place
-        .as_ref()
-        .and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()?, poller: *poller }));
+    let future = place.as_ref().and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()? }));
     let lost = future.is_none() && !activation.running;
     Some(Found {
         key,

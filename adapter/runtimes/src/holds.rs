@@ -52,7 +52,7 @@ impl<'a> Finder<'a> {
         if matches!(plan.keep, Keep::Nothing) {
             return Belongings::default();
         }
-        let mut walk = self.walk(future.poller, visited);
+        let mut walk = self.walk(visited);
         coroutines(&chain.nodes, &mut walk.polled);
         walk.hides = chain.hides;
         walk.place(&plan, future.address, 0);
@@ -63,7 +63,7 @@ impl<'a> Finder<'a> {
     /// kept there and are not polled themselves.
     pub(crate) fn on_stack(self, frames: &[Frame]) -> Belongings {
         let mut visited = Visited::default();
-        let mut walk = self.walk(None, &mut visited);
+        let mut walk = self.walk(&mut visited);
         // The stored state of a coroutine at work is an earlier one.
         walk.at_work = frames.iter().filter_map(|frame| environment(self.stop, frame)?.address()).collect();
         for frame in frames.iter().take(MAX_FRAMES) {
@@ -83,13 +83,12 @@ impl<'a> Finder<'a> {
         walk.belongings
     }
 
-    fn walk(self, poller: Option<MemAddr>, visited: &'a mut Visited) -> Walk<'a> {
+    fn walk(self, visited: &'a mut Visited) -> Walk<'a> {
         visited.clear();
         Walk {
             stop: self.stop,
             shapes: self.shapes,
             plans: self.plans,
-            poller,
             polled: FxHashMap::default(),
             hides: false,
             at_work: FxHashSet::default(),
@@ -138,7 +137,6 @@ struct Walk<'a> {
     stop: &'a Stop,
     shapes: &'a Shapes,
     plans: &'a Plans,
-    poller: Option<MemAddr>,
     /// The coroutines that are polled when the task is, and where they await.
     polled: FxHashMap<MemAddr, Option<Arc<Location>>>,
     /// There may be more of those.
@@ -242,10 +240,7 @@ impl Walk<'_> {
     /// Where a coroutine that is kept and not polled awaits.
     fn await_of(&self, plan: &Plan, states: &Choice, state: usize) -> Option<Arc<Location>> {
         let active = states.variants.get(state)?;
-        let awaitee = active.parts.iter().find(|part| part.name == "__awaitee").filter(|_| active.by_macro);
-        awaitee
-            .and_then(|of| self.shapes.macro_line(self.stop, &plan.ty, state, &of.ty, self.poller))
-            .or_else(|| active.location.clone())
+        self.shapes.await_of(&plan.ty, state, active).0
     }
 
     fn parts(&mut self, parts: &[Part], address: MemAddr, depth: usize) {

@@ -15,7 +15,6 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
 
-mod await_line;
 mod blocked;
 mod branches;
 mod chain;

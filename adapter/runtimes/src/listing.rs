@@ -45,8 +45,6 @@ pub(crate) struct Details {
 pub(crate) struct EntryFuture {
     pub(crate) ty: Type,
     pub(crate) address: MemAddr,
-    /// An address in the code that polls it.
-    pub(crate) poller: Option<MemAddr>,
 }
 
 impl Listing {

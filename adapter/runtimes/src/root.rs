@@ -20,8 +20,7 @@ pub(crate) fn root(stop: &Stop, run: &[Frame]) -> Driven {
     let future = argument(run);
     let place = future.as_ref().and_then(|future| place(stop, run, future));
     let cfa = run.iter().find_map(|frame| frame.cfa.filter(|_| frame.code.as_ref().and_then(poller).is_some()));
-    let poller = run.first().map(|frame| frame.lookup_pc);
-    Driven::Root { future, place, cfa, poller }
+    Driven::Root { future, place, cfa }
 }
 
 fn place(stop: &Stop, run: &[Frame], future: &Type) -> Option<Place> {

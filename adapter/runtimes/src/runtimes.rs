@@ -97,7 +97,7 @@ impl Runtimes {
 
     /// What a future that is at rest waits for.
     pub(crate) fn chain(&self, stop: &Stop, key_of: &KeyOf<'_>, future: &EntryFuture, visited: &mut Visited) -> Chain {
-        Walk::new(stop, &self.shapes, &self.waits, key_of, future.poller, visited).entry(&future.ty, future.address)
+        Walk::new(stop, &self.shapes, &self.waits, key_of, visited).entry(&future.ty, future.address)
     }
 
     /// Looks for what tasks hold.

@@ -7,12 +7,10 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
-use weft_memory::MemAddr;
 use weft_symbols::{DieOffset, Member, Type, TypeKind, VariantPart};
 use weft_tasks::{Location, WaitKind};
-use weft_values::{Stop, is_user_crate};
+use weft_values::is_user_crate;
 
-use crate::await_line::await_line;
 use crate::branches::{Combinator, Macro, macro_of};
 use crate::executors::runs_others;
 use crate::leaves::{self, Leaf};
@@ -105,8 +103,19 @@ pub(crate) struct Alternative {
     pub(crate) location: Option<Arc<Location>>,
     /// Where the debug information declares it: in a macro, the macro's own line.
     pub(crate) written: Option<Arc<Location>>,
-    /// `location` stands in for an await that a macro of another crate made.
-    pub(crate) by_macro: bool,
+    /// Who wrote the await.
+    pub(crate) writer: Writer,
+}
+
+/// Who wrote an await.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// The user, where it is declared.
+    User,
+    /// A macro of another crate: `location` stands in for it.
+    ForeignMacro,
+    /// A macro of the coroutine's own crate, called between these lines.
+    OwnMacro(u32, u32),
 }
 
 /// A coroutine's environment, compiled.
@@ -127,6 +136,7 @@ pub(crate) struct Coroutine {
 
 /// The phases every coroutine has before its awaits.
 pub(crate) const UNRESUMED: usize = 0;
+const RETURNED: usize = 1;
 pub(crate) const FIRST_AWAIT: usize = 3;
 
 impl Choice {
@@ -164,22 +174,50 @@ impl Shapes {
         Arc::clone(known.entry(id).or_insert(shape))
     }
 
-    /// The line of an await that a macro made, if the code tells.
-    pub(crate) fn macro_line(
-        &self,
-        stop: &Stop,
-        environment: &Type,
-        state: usize,
-        awaitee: &Type,
-        poller: Option<MemAddr>,
-    ) -> Option<Arc<Location>> {
+    /// Where a macro is called that made the await of a state, if the debug information tells: of what a macro of another
+    /// crate made (of one's own with `#[collapse_debuginfo(yes)]`, and before rustc 1.79) the poll function has the line of
+    /// the call. `None` where several awaits of one type have different lines.
+    fn macro_line(&self, environment: &Type, state: usize) -> Option<Arc<Location>> {
         let key = (TypeId::of(environment), state);
         if let Some(known) = self.macro_lines.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return known.clone();
         }
-        let found = await_line(stop, environment, awaitee, poller).map(|line| location(&line));
+        let awaits = environment.awaits();
+        let found = awaits.and_then(|awaits| awaits.line_of_state(environment, state)).map(|line| location(&line));
         self.macro_lines.write().unwrap_or_else(PoisonError::into_inner).insert(key, found.clone());
         found
+    }
+
+    /// Where the coroutine with this environment awaits in a state: the line that its author wrote, where that is known. If
+    /// a macro of the author's own awaits there, what is to be said about that.
+    pub(crate) fn await_of(
+        &self,
+        environment: &Type,
+        state: usize,
+        active: &Alternative,
+    ) -> (Option<Arc<Location>>, Option<Arc<str>>) {
+        let written = active.written.as_ref();
+        match active.writer {
+            Writer::User => (active.location.clone(), None),
+            Writer::ForeignMacro => {
+                let called = self.macro_line(environment, state).filter(|called| Some(called) != written);
+                (called.or_else(|| active.location.clone()), None)
+            }
+            Writer::OwnMacro(first, last) => {
+                let is_call = |at: &Arc<Location>| {
+                    written.is_some_and(|written| at.file == written.file) && (first..=last).contains(&at.line)
+                };
+                match (self.macro_line(environment, state).filter(is_call), written) {
+                    (Some(called), Some(written)) => {
+                        (Some(called), Some(format!("the macro awaits at line {}", written.line).into()))
+                    }
+                    _ => (
+                        active.location.clone(),
+                        Some(format!("in a macro called between lines {first} and {last}").into()),
+                    ),
+                }
+            }
+        }
     }
 
     fn compile(&self, ty: &Type) -> Kind {
@@ -391,7 +429,7 @@ pub(crate) fn choice(ty: &Type, part_of: &VariantPart, wanted: &dyn Fn(&Type) ->
             parts: members.into_iter().filter(|part| wanted(&part.ty)).map(moved).collect(),
             location: written.clone(),
             written,
-            by_macro: false,
+            writer: Writer::User,
         }
     };
     Choice { tag, variants: part_of.variants.iter().map(alternative).collect() }
@@ -424,10 +462,11 @@ fn coroutine(ty: &Type) -> Option<Coroutine> {
     };
     for state in states.variants.iter_mut().skip(FIRST_AWAIT) {
         if state.location.as_ref().is_some_and(|at| !own(at)) && declared.as_ref().is_some_and(own) {
-            state.by_macro = true;
+            state.writer = Writer::ForeignMacro;
             state.location.clone_from(&declared);
         }
     }
+    mark_own_macros(&mut states);
     let user_code = is_user_crate(&function_krate);
     let waits = leaves::wait_kind_of_module(&path);
     Some(Coroutine { waits, called: called(&name).into(), name: name.into(), declared, user_code, states })
@@ -440,6 +479,23 @@ fn called(name: &str) -> String {
     match before {
         Some(owner) if owner.starts_with(char::is_uppercase) => format!("{owner}::{last}"),
         _ => last.to_owned(),
+    }
+}
+
+/// An await outside of its function's lines was written by a macro that the function calls.
+fn mark_own_macros(states: &mut Choice) {
+    let line = |state: usize| states.variants.get(state)?.written.clone();
+    // Unresumed is declared where the function begins, returned where it ends.
+    let (Some(first), Some(last)) = (line(UNRESUMED), line(RETURNED)) else { return };
+    if first.file != last.file || first.line >= last.line {
+        return;
+    }
+    for state in states.variants.iter_mut().skip(FIRST_AWAIT) {
+        let is_outside =
+            |at: &Arc<Location>| at.file == first.file && !(first.line..=last.line).contains(&at.line) && at.line > 0;
+        if state.written.as_ref().is_some_and(is_outside) {
+            state.writer = Writer::OwnMacro(first.line, last.line);
+        }
     }
 }
 

@@ -71,8 +71,6 @@ pub(crate) enum Driven {
         place: Option<Place>,
         /// Canonical frame address of `block_on`: its identity when the future's address is not known.
         cfa: Option<MemAddr>,
-        /// An address in the code that polls it.
-        poller: Option<MemAddr>,
     },
 }
 

@@ -22,6 +22,16 @@ impl Type {
         self.image().cache().functions.get_or_make(self.die(), || self.find_function())
     }
 
+    /// For a closure's environment, what the closure returns; `None` for other types and for `()`. Of a closure in a generic
+    /// function, what one instantiation of it returns.
+    pub fn closure_result(&self) -> Option<Type> {
+        let path = without_generics(self.path());
+        let (scope, name) = path.rsplit_once("{closure_env#")?;
+        let image = self.image();
+        let descriptions = image.descriptions(&format!("{scope}{{closure#{name}"));
+        descriptions.into_iter().take(MAX_INSTANCES).find_map(|die| image.result_of(die))
+    }
+
     fn find_function(&self) -> Option<Arc<Function>> {
         let image = self.image();
         let mut components = image.scope_names(self.die()).ok()?;

@@ -130,9 +130,7 @@ impl CodeFrame {
 
     /// What the function returns; none for `()`.
     pub fn return_type(&self) -> Option<Type> {
-        let chain = origins(&self.image, self.die).ok()?;
-        let ty = chain.iter().find_map(|(reader, entry)| reader.reference(entry, gimli::DW_AT_type))?;
-        self.image.type_at(ty)
+        self.image.result_of(self.die)
     }
 
     /// For a coroutine's poll function: the type of its environment (`{async_fn_env#0}`), from its unnamed parameter.
@@ -383,6 +381,13 @@ impl Image {
             Ok(Visit::Past)
         })?;
         Ok(found)
+    }
+
+    /// What a function returns; none for `()`.
+    pub(crate) fn result_of(self: &Arc<Self>, function: DieOffset) -> Option<Type> {
+        let chain = origins(self, function).ok()?;
+        let ty = chain.iter().find_map(|(reader, entry)| reader.reference(entry, gimli::DW_AT_type))?;
+        self.type_at(ty)
     }
 
     /// The environment's type from the unnamed parameter of a poll function, `Pin<&mut env>`.

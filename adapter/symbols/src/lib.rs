@@ -18,6 +18,7 @@
 mod addresses;
 mod ahead;
 mod arrivals;
+mod awaitees;
 mod awaits;
 mod beside;
 mod blocks;
@@ -42,6 +43,7 @@ mod landing;
 mod lines;
 mod locations;
 mod mapped;
+mod merged;
 mod modules;
 mod names;
 mod naming;
@@ -71,6 +73,7 @@ mod variables;
 mod vtables;
 mod wrappers;
 
+pub use awaitees::{Await, Awaits};
 pub use browse::{CodeName, CodePlace};
 pub use detail::Detail;
 pub use error::{OpenError, SymbolError};

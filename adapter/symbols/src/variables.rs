@@ -1,14 +1,15 @@
 //! A frame's variables: which are in scope at an address. Where they are is worked out in [`crate::locations`].
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use weft_memory::{MemAddr, Memory, Registers};
 
 use crate::dies::{DieReader, Entry, Visit, origins};
-use crate::{CodeFrame, DieOffset, Modules, SourceLine, SymbolError, Type};
+use crate::{CodeFrame, DieOffset, Image, Modules, SourceLine, SymbolError, Type};
 
 /// Most variables of one frame that are listed.
-const MAX_VARIABLES: usize = 10_000;
+pub(crate) const MAX_VARIABLES: usize = 10_000;
 
 /// Argument or local.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +117,7 @@ impl CodeFrame {
                 gimli::DW_TAG_lexical_block if reader.covers(entry, pc)? => return Ok(Visit::Into),
                 gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable if list.len() < MAX_VARIABLES => {
                     origins_seen.extend(reader.reference(entry, gimli::DW_AT_abstract_origin));
-                    list.extend(self.variable(&reader, entry, depth)?);
+                    list.extend(variable(&self.image, &reader, entry, depth)?);
                 }
                 _ => {}
             }
@@ -137,47 +138,48 @@ impl CodeFrame {
         reader.walk(offset, holds_variables, |entry, depth| {
             let is_lost = || reader.die_of(entry).is_some_and(|die| !seen.contains(&die));
             if entry.tag() == gimli::DW_TAG_formal_parameter && is_lost() && lost.len() < MAX_VARIABLES {
-                let variable = self.variable(&reader, entry, depth)?;
+                let variable = variable(&self.image, &reader, entry, depth)?;
                 lost.extend(variable.map(|variable| Variable { die: None, ..variable }));
             }
             Ok(Visit::Past)
         })?;
         Ok(lost)
     }
+}
 
-    fn variable<'a>(
-        &'a self,
-        reader: &DieReader<'a>,
-        entry: &Entry<'a>,
-        depth: isize,
-    ) -> Result<Option<Variable>, SymbolError> {
-        let Some(die) = reader.die_of(entry).filter(|_| !DieReader::flag(entry, gimli::DW_AT_declaration)) else {
-            return Ok(None);
-        };
-        let chain = origins(&self.image, die)?;
-        let declared = chain.iter().find_map(|(reader, entry)| reader.declared(entry));
-        let line = chain.iter().find_map(|(_, entry)| DieReader::number(entry, gimli::DW_AT_decl_line));
-        Ok(Some(Variable {
-            name: chain.iter().find_map(|(reader, entry)| reader.name(entry)),
-            ty: type_of(&chain).and_then(|ty| self.image.type_at(ty)),
-            role: match entry.tag() {
-                gimli::DW_TAG_formal_parameter => Role::Argument,
-                _ => Role::Local,
-            },
-            decl_line: line.and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
-            // Only lexical blocks are walked into on the way.
-            depth: u32::try_from(depth.saturating_sub(1)).unwrap_or(0),
-            artificial: chain.iter().any(|(_, entry)| DieReader::flag(entry, gimli::DW_AT_artificial)),
-            declared,
-            align: chain.iter().find_map(|(_, entry)| DieReader::number(entry, gimli::DW_AT_alignment)),
-            die: Some(die),
-        }))
-    }
+/// A variable as it is described; `depth` counts from the function. `None` for a declaration.
+pub(crate) fn variable<'a>(
+    image: &'a Arc<Image>,
+    reader: &DieReader<'a>,
+    entry: &Entry<'a>,
+    depth: isize,
+) -> Result<Option<Variable>, SymbolError> {
+    let Some(die) = reader.die_of(entry).filter(|_| !DieReader::flag(entry, gimli::DW_AT_declaration)) else {
+        return Ok(None);
+    };
+    let chain = origins(image, die)?;
+    let declared = chain.iter().find_map(|(reader, entry)| reader.declared(entry));
+    let line = chain.iter().find_map(|(_, entry)| DieReader::number(entry, gimli::DW_AT_decl_line));
+    Ok(Some(Variable {
+        name: chain.iter().find_map(|(reader, entry)| reader.name(entry)),
+        ty: type_of(&chain).and_then(|ty| image.type_at(ty)),
+        role: match entry.tag() {
+            gimli::DW_TAG_formal_parameter => Role::Argument,
+            _ => Role::Local,
+        },
+        decl_line: line.and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
+        // Only lexical blocks are walked into on the way.
+        depth: u32::try_from(depth.saturating_sub(1)).unwrap_or(0),
+        artificial: chain.iter().any(|(_, entry)| DieReader::flag(entry, gimli::DW_AT_artificial)),
+        declared,
+        align: chain.iter().find_map(|(_, entry)| DieReader::number(entry, gimli::DW_AT_alignment)),
+        die: Some(die),
+    }))
 }
 
 /// What a walk over a function's DIE looks at: variables, the blocks they lie in, and everything that has variables of
 /// its own and is left out for that.
-fn holds_variables(tag: gimli::DwTag) -> bool {
+pub(crate) fn holds_variables(tag: gimli::DwTag) -> bool {
     matches!(
         tag,
         gimli::DW_TAG_formal_parameter

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use weft_symbols::{Function, FunctionKind, Role, SourceLine};
 
 use crate::captures::captured;
+use crate::merged::hide_untold;
 use crate::polling::as_passed;
 use crate::saved::Awaiting;
 use crate::variables::is_made_up;
@@ -58,7 +59,7 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
     let is_fn = function.as_ref().is_some_and(|function| function.kind == FunctionKind::AsyncFn);
     let is_suspended = matches!(phase, CoroutinePhase::Suspended(_));
     let fields = active.place.members();
-    let made_with = captured_names(env);
+    let made_with = captured_fields(env);
     let (mut locals, mut upvars) = (Vec::new(), Vec::new());
     let mut awaitee = None;
     for (index, field) in fields.iter().enumerate() {
@@ -70,7 +71,7 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
         if earlier || is_made_up(&field.name) {
             continue;
         }
-        let is_upvar = made_with.contains(&field.name);
+        let is_upvar = made_with.iter().any(|made| made.name == field.name);
         let mut variable = saved(field, &fields, is_upvar, is_fn);
         let is_binding_kept = fields.iter().filter(|other| other.name == field.name).count() > 1;
         if let (true, true, false, true, Ok(place)) = (is_suspended, is_upvar, is_binding_kept, is_fn, &field.place) {
@@ -82,12 +83,14 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
         }
         if is_upvar { upvars.push(variable) } else { locals.push(variable) }
     }
-    let scope = active.declared.as_ref().filter(|_| is_suspended).and_then(|at| Some((Awaiting::at(&env.ty, at)?, at)));
-    if let Some((scope, at)) = scope {
+    let scope = || Some((Awaiting::at(&env.ty, active.index)?, active.declared.as_ref()?));
+    if let Some((scope, at)) = is_suspended.then(scope).flatten() {
         let mut all: Vec<_> = upvars.drain(..).chain(locals.drain(..)).collect();
-        scope.correct(env, &fields, at, &mut all);
+        scope.correct(env, &fields, &made_with, at, &mut all);
         (upvars, locals) = all.into_iter().partition(|variable| variable.role == Role::Argument);
     }
+    hide_untold(env, active.index, &mut upvars);
+    hide_untold(env, active.index, &mut locals);
     // What has ended has dropped what it held: the bytes are still there, but they are nobody's.
     if matches!(phase, CoroutinePhase::Returned | CoroutinePhase::Panicked) {
         upvars.clear();
@@ -97,9 +100,9 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
 }
 
 /// What the coroutine was made with: the members of its unresumed variant.
-fn captured_names(env: &Place) -> Vec<String> {
-    let unresumed = env.variant_types().into_iter().next().and_then(|(_, ty)| ty);
-    unresumed.map_or_else(Vec::new, |ty| ty.members().iter().map(|member| member.name.clone()).collect())
+pub(crate) fn captured_fields(env: &Place) -> Vec<FieldPlace> {
+    let unresumed = env.ty.variant_part().and_then(|part| part.variants.first());
+    unresumed.and_then(|variant| env.field(&variant.member).ok()).map_or_else(Vec::new, |place| place.members())
 }
 
 /// One saved variable. Debug information collapses saved variables of one name into copies of the first, so only the

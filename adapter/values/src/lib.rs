@@ -22,6 +22,7 @@ mod coroutine;
 mod error;
 mod expression;
 mod frames;
+mod merged;
 mod names;
 mod navigate;
 mod place;

@@ -1,7 +1,9 @@
 //! A frame's variables: which are in scope, which are hidden, and where each lies.
 
 use weft_memory::FileAddr;
-use weft_symbols::{CodeFrame, Detail, Image, LocationContext, Role, Type, TypeKind, Variable, is_standard};
+use weft_symbols::{
+    CodeFrame, Detail, Image, LocationContext, Role, SourceLine, Type, TypeKind, Variable, is_standard,
+};
 
 use crate::captures::{WideCaptures, locate_wide, source_name};
 use crate::polling::Polling;
@@ -47,7 +49,7 @@ pub fn variables(stop: &Stop, frame: &Frame) -> Vec<FrameVariable> {
     let polling = environment(stop, frame).and_then(|environment| Polling::new(stop, frame, code, &environment));
     let wide = WideCaptures::of(code);
     let mut shown = Vec::new();
-    for variable in found.iter().filter(|variable| !is_compiler_made(variable, code)) {
+    for variable in found.iter().filter(|variable| !is_compiler_made(variable, code.function.declared.as_ref())) {
         let Some(mut located) = located(variable, &context, &wide, prologue) else { continue };
         let lost = |place: &Place| polling.as_ref().and_then(|polling| polling.lost(variable, place));
         if let Some(lost) = located.place.as_ref().ok().and_then(lost) {
@@ -198,20 +200,23 @@ impl Named for Declared {
 pub(crate) fn declared(code: &CodeFrame, pc: FileAddr) -> Result<Vec<Declared>, ValueError> {
     let wide = WideCaptures::of(code);
     let found = code.variables_at(pc)?;
-    let named = found.into_iter().filter(|variable| !is_compiler_made(variable, code)).filter_map(|variable| {
-        let name = source_name(variable.name.as_deref()?);
-        let wide = wide.of_variable(&variable).cloned();
-        Some((variable.depth, Declared { name, variable, wide, shadowed: false }))
-    });
+    let named = found
+        .into_iter()
+        .filter(|variable| !is_compiler_made(variable, code.function.declared.as_ref()))
+        .filter_map(|variable| {
+            let name = source_name(variable.name.as_deref()?);
+            let wide = wide.of_variable(&variable).cloned();
+            Some((variable.depth, Declared { name, variable, wide, shadowed: false }))
+        });
     let mut list: Vec<_> = named.collect();
     mark_shadowed(&mut list);
     Ok(list.into_iter().map(|(_, declared)| declared).collect())
 }
 
-/// Variables that no source line of the user names.
-pub(crate) fn is_compiler_made(variable: &Variable, code: &CodeFrame) -> bool {
+/// Variables that no source line of the user names; `function` is where their function is declared.
+pub(crate) fn is_compiler_made(variable: &Variable, function: Option<&SourceLine>) -> bool {
     let Some(name) = variable.name.as_deref() else { return true };
-    let is_foreign = || match (&variable.declared, &code.function.declared) {
+    let is_foreign = || match (&variable.declared, function) {
         // A macro of another file made it up, and hygiene keeps the user from naming it.
         (Some(variable), Some(function)) => variable.file != function.file,
         _ => false,

@@ -90,9 +90,8 @@ impl TaskType {
     }
 
     /// A task's entry future.
-    pub(crate) fn entry_future(&self, stop: &Stop, header: MemAddr) -> EntryFuture {
-        let poller = stop.modules.of(&self.image).map(|module| module.bias.to_memory(self.run));
-        EntryFuture { ty: self.future.clone(), address: at(header, self.offset), poller }
+    pub(crate) fn entry_future(&self, header: MemAddr) -> EntryFuture {
+        EntryFuture { ty: self.future.clone(), address: at(header, self.offset) }
     }
 }
 

@@ -148,7 +148,7 @@ impl<'a> Smol<'a> {
             kind: if blocking { TaskKind::Blocking } else { TaskKind::Task },
             running,
             progress: if waits_for_thread { Progress::Queued } else { progress },
-            future: (!ended).then(|| kind.entry_future(self.stop, header)),
+            future: (!ended).then(|| kind.entry_future(header)),
             error: state.is_none().then(|| format!("the task's header at {header} cannot be read")),
         }
     }

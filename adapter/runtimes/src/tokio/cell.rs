@@ -11,6 +11,7 @@ use weft_values::{Place, Stop};
 use super::context::copies;
 use super::header::HeaderPlan;
 use super::layout::{Layout, Stage, number, word};
+use super::merged::Merged;
 use super::outcome::Outcome;
 use super::state::TaskState;
 use super::vtables::KnownVtables;
@@ -40,16 +41,9 @@ pub(crate) struct Cell {
     /// Why `layout` is not known.
     pub(crate) error: Option<String>,
     pub(crate) layout: Option<Layout>,
-    /// The function that polls it.
-    pub(crate) poll: FileAddr,
-    image: Arc<Image>,
-}
-
-impl Cell {
-    /// Where the function lies that polls tasks of this kind.
-    pub(crate) fn poller(&self, stop: &Stop) -> Option<MemAddr> {
-        stop.modules.of(&self.image).map(|module| module.bias.to_memory(self.poll))
-    }
+    /// The type of the whole cell.
+    pub(super) ty: Option<Type>,
+    pub(super) image: Arc<Image>,
 }
 
 /// One task, as its cell says.
@@ -90,6 +84,7 @@ type Known = RwLock<FxHashMap<(usize, FileAddr), Arc<Cell>>>;
 pub(crate) struct Cells {
     by_vtable: Known,
     by_poll: Known,
+    merged: Merged,
     pub(crate) vtables: KnownVtables,
     /// What futures behind trait objects are called; the type keeps its identity alive.
     concrete: RwLock<FxHashMap<TypeId, (Type, Described)>>,
@@ -184,7 +179,9 @@ impl Cells {
         if let Some(cell) = known(&self.by_poll, &module.image, file) {
             return Ok(cell);
         }
-        let cell = Arc::new(resolve(&module.image, file)?);
+        let mut cell = resolve(&module.image, file)?;
+        self.merged.mark(&mut cell);
+        let cell = Arc::new(cell);
         keep(&self.by_poll, &module.image, file, &cell);
         Ok(cell)
     }
@@ -215,11 +212,12 @@ fn resolve(image: &Arc<Image>, file: FileAddr) -> Result<Cell, String> {
     let future = concrete.template_argument("T");
     let scheduler = concrete.template_argument("S");
     let Some(future) = future else {
-        return Ok(unknown(image, file, &concrete.function.path));
+        return Ok(unknown(image, &concrete.function.path));
     };
     let (name, entry) = describe(&future);
     let local = scheduler.as_ref().is_some_and(|scheduler| scheduler.path().contains("<tokio::task::local::"));
-    let layout = scheduler.and_then(|scheduler| Layout::of(&cell_type(concrete, &future, &scheduler)?));
+    let ty = scheduler.and_then(|scheduler| cell_type(concrete, &future, &scheduler));
+    let layout = ty.as_ref().and_then(Layout::of);
     let error = layout.is_none().then(|| "the debug information does not describe the task's memory".to_owned());
     let blocking = base(future.path()).ends_with("::BlockingTask");
     let job = future.template_argument("T").or_else(|| future.template_argument("F"));
@@ -237,7 +235,7 @@ fn resolve(image: &Arc<Image>, file: FileAddr) -> Result<Cell, String> {
         vtable: boxed_vtable(&future),
         error,
         layout,
-        poll: file,
+        ty,
         image: Arc::clone(image),
         future: Some(future),
     })
@@ -253,7 +251,7 @@ fn boxed_vtable(future: &Type) -> Option<u64> {
 }
 
 /// A task whose poll function has a name but no types: built with too little debug information.
-fn unknown(image: &Arc<Image>, file: FileAddr, poll: &str) -> Cell {
+fn unknown(image: &Arc<Image>, poll: &str) -> Cell {
     Cell {
         future: None,
         is_dyn: false,
@@ -264,7 +262,7 @@ fn unknown(image: &Arc<Image>, file: FileAddr, poll: &str) -> Cell {
         is_worker: false,
         error: Some(format!("{} has no types in its debug information; build it with `debug = 2`", image.name())),
         layout: None,
-        poll: file,
+        ty: None,
         image: Arc::clone(image),
     }
 }
@@ -277,7 +275,7 @@ pub(crate) fn is_worker_launch(job: &str) -> bool {
 }
 
 /// Kinds of tasks that are looked through for one; each place that spawns makes one.
-const MOST_CELLS: usize = 16 * 1024;
+pub(super) const MOST_CELLS: usize = 16 * 1024;
 
 /// `Cell<T, S>` of exactly these arguments. Several copies of Tokio in one program have types of the same names: then only
 /// the one that refers to these very types is meant, and it is in the unit of the function that polls it.

@@ -12,6 +12,7 @@ mod context;
 mod header;
 mod heap;
 mod layout;
+mod merged;
 mod outcome;
 mod owned;
 mod recorded;

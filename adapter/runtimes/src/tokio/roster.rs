@@ -159,10 +159,7 @@ impl<'a> Tokio<'a> {
             kind,
             running: entry.state.is_some_and(TaskState::is_running),
             progress: entry.state.map_or(Progress::Unknown, |state| progress(state, entry, kind)),
-            future: cell.and_then(|cell| {
-                let poller = cell.poller(self.stop);
-                Some(EntryFuture { ty: cell.future.clone()?, address: entry.future?, poller })
-            }),
+            future: cell.and_then(|cell| Some(EntryFuture { ty: cell.future.clone()?, address: entry.future? })),
             error: message.or_else(|| entry.error.clone()),
         }
     }

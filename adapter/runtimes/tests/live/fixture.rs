@@ -66,7 +66,7 @@ const PROGRAMS: &[&str] = &[
     "waits_zoo",
 ];
 /// What is built with [`Profile::Lto`] too, which takes its time.
-const LTO_PROGRAMS: &[&str] = &["branch_zoo", "deadlocks", "healthy", "waits_zoo"];
+const LTO_PROGRAMS: &[&str] = &["branch_zoo", "deadlocks", "healthy", "locals_zoo", "waits_zoo"];
 
 fn built(profile: Profile) -> &'static Path {
     static BUILT: [OnceLock<PathBuf>; 3] = [const { OnceLock::new() }; 3];

@@ -103,6 +103,27 @@ impl Image {
         })
     }
 
+    /// What describes the functions of this path, whatever their generic arguments: those with code, and those that copies
+    /// were inlined from.
+    pub(crate) fn descriptions(self: &Arc<Self>, path: &str) -> Vec<DieOffset> {
+        let mut names = components(path).map(|name| without_arguments(name.as_bytes()));
+        let Some(anchor) = names.rfind(|name| !is_inside(name)).filter(|_| !self.lacks(path)) else {
+            return Vec::new();
+        };
+        self.ask(|index| {
+            let query = Query::new(self.sections(), index, path, Match::AnyArguments);
+            let mut found = Vec::new();
+            for at in index.range(&index.anchors, &name_hash(anchor), |anchor| anchor.hash)? {
+                let Some(anchor) = index.get(&index.anchors, at)? else { break };
+                if query.is(anchor.node)? {
+                    let group = index.group(at)?.unwrap_or_default();
+                    found.extend(group.instances.into_iter().chain(group.origins));
+                }
+            }
+            Ok(found)
+        })
+    }
+
     /// The functions that poll coroutines, with code; at most `most`.
     pub fn coroutines(self: &Arc<Self>, most: usize) -> Vec<FunctionEntry> {
         if self.is_system_runtime() {

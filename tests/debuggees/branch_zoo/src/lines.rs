@@ -12,7 +12,9 @@ pub(crate) fn spawn() -> usize {
     tokio::spawn(own_select());
     tokio::spawn(two_joins());
     tokio::spawn(two_selects_of_one_type());
-    1 + 1 + 1 + 1 + 1 + 2 + 2 + 2
+    tokio::spawn(own_macro_collapsed());
+    tokio::spawn(own_macro_alike());
+    1 + 1 + 1 + 1 + 1 + 2 + 2 + 2 + 1 + 1
 }
 
 macro_rules! waits {
@@ -105,4 +107,23 @@ async fn two_selects_of_one_type() {
 async fn left_of(number: u32) -> u32 {
     std::future::pending::<()>().await;
     number
+}
+
+/// The code that this makes has the line of its call.
+#[collapse_debuginfo(yes)]
+macro_rules! waits_here {
+    ($future:expr) => {
+        $future.await // BP: in_waits_here
+    };
+}
+
+async fn own_macro_collapsed() {
+    spend(waits_here!(quick(1)));
+    spend(waits_here!(left(2))); // BP: own_macro_collapsed
+}
+
+/// Which of the calls it is cannot be told.
+async fn own_macro_alike() {
+    spend(waits_here!(left(1)));
+    spend(waits_here!(left(2)));
 }
