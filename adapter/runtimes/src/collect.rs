@@ -525,7 +525,9 @@ fn root(stop: &Stop, runtime: RuntimeKey, activation: &Activation) -> Option<Fou
         return None;
     }
     let RootName { key, name, entry } = RootName::of(stop, &activation.what)?;
-    let future = place.as_ref().and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()? }));
+    let future = place
+        .as_ref()
+        .and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()?, dropper: None }));
     let lost = future.is_none() && !activation.running;
     Some(Found {
         key,

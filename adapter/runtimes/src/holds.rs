@@ -1,13 +1,15 @@
 //! What tasks hold: guards, permits and halves of channels in the environments of their coroutines.
 //!
 //! Not everything that lies in an environment is alive: the compiler also keeps the place of a local that was borrowed and
-//! then moved away (`drop(guard)`), and what an async block captured and gave away. So what is found is a candidate, and
-//! the resource itself has the last word ([`unite`]): of a lock that is free nobody is the holder, and of two candidates for
-//! a lock that only one can hold nobody is named.
+//! then moved away (`drop(guard)`), and what an async block captured and gave away. Where the coroutine's drop glue tells
+//! ([`crate::drops`]), these are passed over. Where it does not, what is found is a candidate, and the resource itself has
+//! the last word ([`unite`]): of a lock that is free nobody is the holder, and of two candidates for a lock that only one
+//! can hold nobody is named.
 
 mod guards;
 mod plan;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -17,6 +19,7 @@ use weft_tasks::{Held, Hold, Location, Polled, Resource, Task, TaskKey, TaskKind
 use weft_values::{Frame, Place, Stop, environment, variables};
 
 use crate::chain::{Chain, Node, Visited, at};
+use crate::drops::{Seen, Start};
 use crate::leaves::{self, Acquire};
 use crate::listing::{Body, EntryFuture};
 use crate::names::location;
@@ -55,6 +58,7 @@ impl<'a> Finder<'a> {
         let mut walk = self.walk(visited);
         coroutines(&chain.nodes, &mut walk.polled);
         walk.hides = chain.hides;
+        walk.starts.extend(future.dropper.as_ref().and_then(|dropper| Start::of_task(self.stop, dropper)));
         walk.place(&plan, future.address, 0);
         walk.belongings
     }
@@ -94,6 +98,8 @@ impl<'a> Finder<'a> {
             at_work: FxHashSet::default(),
             visited,
             places: 0,
+            starts: Vec::new(),
+            within: Vec::new(),
             owner: Owner { frame: None, waits: None, location: None, polled: Polled::Active },
             belongings: Belongings::default(),
         }
@@ -145,6 +151,10 @@ struct Walk<'a> {
     at_work: FxHashSet<MemAddr>,
     visited: &'a mut Visited,
     places: usize,
+    /// What drops the values that the search is in.
+    starts: Vec<Start>,
+    /// The coroutines that the search is in: where each is, and what of it is alive.
+    within: Vec<(Range<MemAddr>, Arc<Seen>)>,
     owner: Owner,
     belongings: Belongings,
 }
@@ -157,7 +167,10 @@ impl Walk<'_> {
 
     fn place(&mut self, plan: &Plan, address: MemAddr, depth: usize) {
         let is_over = depth >= MAX_DEPTH || self.places >= MAX_PLACES || self.belongings.held.len() >= MAX_HELD;
-        if is_over || matches!(plan.keep, Keep::Nothing) || !self.visited.insert((address, TypeId::of(&plan.ty))) {
+        if is_over || matches!(plan.keep, Keep::Nothing) || self.is_left(address, plan.ty.size()) {
+            return;
+        }
+        if !self.visited.insert((address, TypeId::of(&plan.ty))) {
             return;
         }
         self.places = self.places.saturating_add(1);
@@ -195,11 +208,27 @@ impl Walk<'_> {
                 let module = vtable.and_then(|vtable| self.stop.modules.to_file(vtable));
                 let concrete = module.and_then(|(module, file)| module.image.vtable_type(file));
                 if let (Some(to), Some(concrete)) = (to, concrete) {
+                    let around = self.starts.len();
+                    self.starts.extend(vtable.and_then(|vtable| self.first_of(vtable, &concrete, to)));
                     self.of(&concrete, to, depth);
+                    self.starts.truncate(around);
                 }
             }
             Keep::Unordered(set) => self.unordered(set, address, depth),
         }
+    }
+
+    /// The glue that a trait object's vtable begins with.
+    fn first_of(&self, vtable: MemAddr, concrete: &Type, value: MemAddr) -> Option<Start> {
+        Some(Start { function: self.pointer(vtable)?, value: value..value.checked_add(concrete.size())? })
+    }
+
+    /// Whether what was at a place has been moved away: the coroutine that it lies in would not drop it.
+    fn is_left(&self, address: MemAddr, size: u64) -> bool {
+        let offset = |within: &Range<MemAddr>| address.since(within.start).filter(|_| within.contains(&address));
+        self.within.iter().any(|(within, seen)| {
+            offset(within).is_some_and(|offset| seen.leaves(&(offset..offset.saturating_add(size))))
+        })
     }
 
     fn coroutine(&mut self, plan: &Plan, states: &Choice, address: MemAddr, depth: usize) {
@@ -233,7 +262,15 @@ impl Walk<'_> {
             Owner { waits: coroutine.waits, polled, ..self.owner.clone() }
         };
         let outer = std::mem::replace(&mut self.owner, owner);
+        let around = (self.starts.len(), self.within.len());
+        let glues = &self.plans.glues;
+        self.starts.extend(glues.start(self.stop, &plan.ty, address));
+        let mut innermost = self.starts.iter().rev();
+        let seen = innermost.find_map(|start| glues.seen(self.stop, start, &plan.ty, address));
+        self.within.extend(seen.map(|seen| (address..at(address, plan.ty.size()), seen)));
         self.parts(&active.parts, address, depth);
+        self.starts.truncate(around.0);
+        self.within.truncate(around.1);
         self.owner = outer;
     }
 

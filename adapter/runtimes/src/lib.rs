@@ -21,6 +21,7 @@ mod chain;
 mod channels;
 mod collect;
 mod describe;
+mod drops;
 mod executors;
 mod glance;
 mod heap;

@@ -45,6 +45,17 @@ pub(crate) struct Details {
 pub(crate) struct EntryFuture {
     pub(crate) ty: Type,
     pub(crate) address: MemAddr,
+    /// What drops it with its task.
+    pub(crate) dropper: Option<Dropper>,
+}
+
+/// A function in a task's vtable that is given the task's address and drops its future.
+#[derive(Clone, Debug)]
+pub(crate) struct Dropper {
+    /// The task's memory; its header is the first thing in it.
+    pub(crate) task: Range<MemAddr>,
+    /// In the header, of the pointer to the vtable; in that, of the function.
+    pub(crate) offsets: (u64, u64),
 }
 
 impl Listing {

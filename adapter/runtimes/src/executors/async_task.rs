@@ -13,7 +13,7 @@ use weft_values::Stop;
 
 use crate::chain::at;
 use crate::describe::describe;
-use crate::listing::EntryFuture;
+use crate::listing::{Dropper, EntryFuture};
 use crate::names::base;
 use crate::roster::Progress;
 use crate::shape::{find_member, pointee};
@@ -72,6 +72,8 @@ pub(crate) struct TaskType {
     /// Where the future lies from the header on.
     offset: u64,
     state: u64,
+    /// Of the vtable's pointer in the header, and of `drop_future` in the vtable.
+    dropper: Option<(u64, u64)>,
     pub(crate) name: Arc<str>,
     pub(crate) entry: Option<Arc<Location>>,
     run: FileAddr,
@@ -91,7 +93,10 @@ impl TaskType {
 
     /// A task's entry future.
     pub(crate) fn entry_future(&self, header: MemAddr) -> EntryFuture {
-        EntryFuture { ty: self.future.clone(), address: at(header, self.offset) }
+        let address = at(header, self.offset);
+        let task = header..at(address, self.future.size());
+        let dropper = self.dropper.map(|offsets| Dropper { task, offsets });
+        EntryFuture { ty: self.future.clone(), address, dropper }
     }
 }
 
@@ -103,6 +108,8 @@ pub(crate) struct HeaderPlan {
     state: u64,
     /// In the vtable, of `run`.
     pub(crate) run: u64,
+    /// In the vtable, of `drop_future`.
+    drop_future: Option<u64>,
     /// In the vtable, of the pointer to the layout; in that, of the offsets of future and schedule function.
     layout: (u64, u64, u64),
 }
@@ -120,6 +127,7 @@ impl HeaderPlan {
             vtable,
             state: offset(&header, "state")?,
             run: offset(&table, "run")?,
+            drop_future: offset(&table, "drop_future"),
             layout: (info, offset(&layout, "offset_f")?, offset(&layout, "offset_s")?),
         })
     }
@@ -167,6 +175,7 @@ fn resolve(stop: &Stop, plan: &HeaderPlan, vtable: MemAddr) -> Option<TaskType> 
         schedule,
         offset,
         state: plan.state,
+        dropper: plan.drop_future.map(|function| (plan.vtable, function)),
         run: file,
         image: Arc::clone(&module.image),
     })

@@ -234,7 +234,7 @@ impl<'a> Pools<'a> {
         let (module, file) = self.stop.modules.to_file(vtable)?;
         let ty = module.image.vtable_type(file)?;
         let address = self.pointer(object, self.object.data)?;
-        can_be_polled(self.stop, self.shapes, &ty, address).then_some(EntryFuture { ty, address })
+        can_be_polled(self.stop, self.shapes, &ty, address).then_some(EntryFuture { ty, address, dropper: None })
     }
 
     /// The queue that a node of a `LocalPool`'s names. Its stub, which names none, tells that it is one.

@@ -46,7 +46,9 @@ pub(crate) fn runtime() -> Runtime {
 /// The task that a coroutine on a stack is, which nobody else claims.
 pub(crate) fn on_stack(activation: &Activation) -> Option<Found> {
     let Driven::Loose { future, place, cfa } = &activation.what else { return None };
-    let entry = place.as_ref().and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()? }));
+    let entry = place
+        .as_ref()
+        .and_then(|place| Some(EntryFuture { ty: place.ty.clone(), address: place.address()?, dropper: None }));
     let address = entry.as_ref().map(|future| future.address).or(*cfa)?;
     let ty = entry.as_ref().map(|future| future.ty.clone()).or_else(|| future.clone())?;
     let found = match entry {
@@ -90,7 +92,11 @@ fn boxed(stop: &Stop, shapes: &Shapes, hit: MemAddr, vtable: MemAddr) -> Option<
     let (module, file) = stop.modules.to_file(vtable)?;
     let ty: Type = module.image.vtable_type(file).filter(Type::is_coroutine)?;
     let address = stop.memory.read_pointer(hit.checked_sub(VTABLE_HALF)?).ok()?;
-    (!is_no_box(stop, address) && can_be_polled(stop, shapes, &ty, address)).then_some(EntryFuture { ty, address })
+    (!is_no_box(stop, address) && can_be_polled(stop, shapes, &ty, address)).then_some(EntryFuture {
+        ty,
+        address,
+        dropper: None,
+    })
 }
 
 /// Whether an address is where no box lies: among a file's statics (those without a value in the file follow it in a

@@ -10,6 +10,7 @@ use weft_symbols::{FunctionKind, Member, Type, TypeKind};
 use weft_values::{Saved, namesakes};
 
 use super::guards::{Guard, guard};
+use crate::drops::Glues;
 use crate::leaves::{self, Acquire};
 use crate::shape::{Choice, FIRST_AWAIT, Kind, Part, Shapes, TypeId, UNRESUMED, choice, part, vector, wide};
 
@@ -61,6 +62,8 @@ pub(crate) enum Keep {
 pub(crate) struct Plans {
     known: RwLock<FxHashMap<TypeId, Arc<Plan>>>,
     leads: RwLock<FxHashMap<TypeId, bool>>,
+    /// What tells which places of a coroutine are alive.
+    pub(crate) glues: Glues,
 }
 
 impl Plans {

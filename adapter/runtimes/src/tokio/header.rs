@@ -15,6 +15,8 @@ pub(crate) struct HeaderPlan {
     pub(crate) vtable: u64,
     /// In the vtable, of `poll`.
     pub(crate) poll: u64,
+    /// In the vtable, of `dealloc`, which drops all that the task has.
+    pub(crate) dealloc: Option<u64>,
     /// Of the link to the next task of the same list, for a task whose own cell is not known.
     pub(crate) next: Option<Next>,
 }
@@ -36,11 +38,12 @@ impl HeaderPlan {
         let (vtable, pointer) = find_member(header, &["vtable"], 1).ok_or_else(|| missing("vtable"))?;
         let vtable_type = pointee(&peel(&pointer).1).ok_or_else(|| missing("vtable"))?;
         let (poll, _) = find_member(&vtable_type, &["poll"], 1).ok_or_else(|| missing("vtable.poll"))?;
+        let dealloc = find_member(&vtable_type, &["dealloc"], 1).map(|(offset, _)| offset);
         let next = match find_member(header, &["owned"], 1) {
             Some((offset, links)) => Some(Next::Header(offset.saturating_add(next_offset(&links)))),
             None => trailer_link(header, &vtable_type),
         };
-        Ok(Self { state, vtable, poll, next })
+        Ok(Self { state, vtable, poll, dealloc, next })
     }
 }
 

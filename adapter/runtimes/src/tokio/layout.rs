@@ -10,6 +10,7 @@ use weft_values::{Place, Stop};
 use super::header::HeaderPlan;
 use super::recorded::RecordedAt;
 use crate::leaves::{find_pointer, next_offset, previous_offset};
+use crate::listing::Dropper;
 use crate::names::base;
 use crate::shape::{Choice, choice, find_member, peel};
 
@@ -21,6 +22,8 @@ pub(crate) const MAX_REFERENCES: u64 = 1 << 32;
 pub(crate) struct Layout {
     /// Of what every task of this copy of Tokio has.
     pub(crate) header: HeaderPlan,
+    /// Of the cell's end.
+    end: u64,
     /// Of the task's id, and its size.
     pub(crate) id: Option<(u64, u64)>,
     /// Of where Tokio has recorded where it was spawned, if it does.
@@ -81,6 +84,7 @@ impl Layout {
         });
         Some(Self {
             header: HeaderPlan::of(&header_type).ok()?,
+            end: cell.size(),
             id,
             recorded: from_header(0).and_then(|core| RecordedAt::of(&core_type, core)),
             owner: find_member(&header_type, &["owner_id"], 1).map(|(offset, _)| offset),
@@ -108,6 +112,12 @@ impl Layout {
             ("Finished", Some(result)) => Stage::Finished(result),
             _ => Stage::Consumed,
         })
+    }
+
+    /// What drops the task with this header; the header has to be the first thing in it (since Tokio 1.0 it is).
+    pub(crate) fn dropper(&self, header: MemAddr) -> Option<Dropper> {
+        let task = header..header.checked_add(self.end)?;
+        Some(Dropper { task, offsets: (self.header.vtable, self.header.dealloc?) })
     }
 
     /// Whether the task with this header has no scheduler yet (up to Tokio 1.12 it gets one when it is first polled).

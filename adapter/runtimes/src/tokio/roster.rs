@@ -159,7 +159,10 @@ impl<'a> Tokio<'a> {
             kind,
             running: entry.state.is_some_and(TaskState::is_running),
             progress: entry.state.map_or(Progress::Unknown, |state| progress(state, entry, kind)),
-            future: cell.and_then(|cell| Some(EntryFuture { ty: cell.future.clone()?, address: entry.future? })),
+            future: cell.and_then(|cell| {
+                let dropper = cell.layout.as_ref().and_then(|layout| layout.dropper(entry.header));
+                Some(EntryFuture { ty: cell.future.clone()?, address: entry.future?, dropper })
+            }),
             error: message.or_else(|| entry.error.clone()),
         }
     }

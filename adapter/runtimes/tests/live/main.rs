@@ -2,6 +2,7 @@
 
 mod branches;
 mod compatibility;
+mod drops;
 mod executors;
 mod fixture;
 mod locals;

@@ -5,35 +5,35 @@ use weft_tasks::{Hold, Polled, State, Task, TaskKey, Wait, WaitKind};
 
 use crate::fixture::{Profile, Stopped, line_in, stopped};
 
-const PROFILES: [Profile; 3] = [Profile::Debug, Profile::Release, Profile::Lto];
+pub(crate) const PROFILES: [Profile; 3] = [Profile::Debug, Profile::Release, Profile::Lto];
 
 /// The zoo, stopped, and what is found in it.
-struct Zoo {
+pub(crate) struct Zoo {
     program: Stopped,
     listing: Listing,
     profile: Profile,
 }
 
 impl Zoo {
-    fn new(profile: Profile, args: &[&str]) -> Self {
+    pub(crate) fn new(profile: Profile, args: &[&str]) -> Self {
         let program = stopped("waits_zoo", profile, args);
         let listing = Runtimes::new().list(&program.stop);
         Self { program, listing, profile }
     }
 
     /// The tasks of that function: `sync::hold_mutex`.
-    fn all(&self, name: &str) -> Vec<&Task> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&Task> {
         let full = format!("waits_zoo::{name}");
         self.listing.snapshot.tasks.iter().filter(|task| *task.name == *full).collect()
     }
 
-    fn task(&self, name: &str) -> &Task {
+    pub(crate) fn task(&self, name: &str) -> &Task {
         let found = self.all(name);
         let [task] = found.as_slice() else { panic!("{:?}: {} tasks are called {name}", self.profile, found.len()) };
         task
     }
 
-    fn name(&self, key: TaskKey) -> String {
+    pub(crate) fn name(&self, key: TaskKey) -> String {
         let task = self.listing.task(key).unwrap_or_else(|| panic!("no task {key:?}"));
         task.name.trim_start_matches("waits_zoo::").to_owned()
     }
@@ -67,7 +67,7 @@ impl Zoo {
         words.find_map(|word| word.strip_prefix(&wanted)).unwrap_or_else(|| panic!("no {name}")).to_owned()
     }
 
-    fn wait(&self, name: &str) -> &Wait {
+    pub(crate) fn wait(&self, name: &str) -> &Wait {
         let task = self.task(name);
         assert_eq!((task.state, &task.error), (State::Waiting, &None), "{:?} {name}", self.profile);
         task.waiting_on.as_ref().unwrap_or_else(|| panic!("{:?} {name} waits for nothing", self.profile))
@@ -84,7 +84,7 @@ impl Zoo {
     }
 
     /// Everything that a task holds: how, of which type, in which function at which marker, polled or not.
-    fn check_holds(&self, name: &str, expected: &[(Hold, &str, &str, &str, Polled)]) {
+    pub(crate) fn check_holds(&self, name: &str, expected: &[(Hold, &str, &str, &str, Polled)]) {
         let module = name.split("::").next().expect("a module");
         let expected: Vec<_> = expected
             .iter()

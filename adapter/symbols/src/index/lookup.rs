@@ -66,25 +66,35 @@ impl Image {
 
     /// Functions with code of this path, whatever their generic arguments (`tokio::runtime::task::raw::poll`).
     pub fn functions(self: &Arc<Self>, path: &str) -> Vec<FunctionEntry> {
+        let found = self.functions_by(path, &|_| Some(()));
+        let mut found: Vec<FunctionEntry> = found.into_iter().map(|((), entry)| entry).collect();
+        // The linker may fold equal functions of several units into one.
+        found.dedup_by_key(|entry| entry.address);
+        found
+    }
+
+    /// Functions with code of this path, each with what `key` makes of its name with its generic arguments
+    /// (`drop_in_place<u32>`); where that is nothing it is left out. Of functions that the linker folded into one, each.
+    pub fn functions_by<K>(self: &Arc<Self>, path: &str, key: &dyn Fn(&[u8]) -> Option<K>) -> Vec<(K, FunctionEntry)> {
         if self.lacks(path) {
             return Vec::new();
         }
-        let found = self.ask(|index| {
+        self.ask(|index| {
             let query = Query::new(self.sections(), index, path, Match::AnyArguments);
             let near = index.range(&index.functions, &query.hash, |code| code.hash)?;
             let mut found = Vec::new();
             for code in index.all(&index.functions, near) {
                 let code = code?;
-                if query.is(code.node)? {
-                    found.push(FunctionEntry { address: FileAddr::new(code.address), die: code.die });
+                let Some(node) = index.node(code.node)? else { continue };
+                let name = index.name(self.sections(), node.string)?;
+                if query.is(code.node)?
+                    && let Some(key) = name.and_then(|name| key(&name))
+                {
+                    found.push((key, FunctionEntry { address: FileAddr::new(code.address), die: code.die }));
                 }
             }
             Ok(found)
-        });
-        let mut found: Vec<FunctionEntry> = found;
-        // The linker may fold equal functions of several units into one.
-        found.dedup_by_key(|entry| entry.address);
-        found
+        })
     }
 
     /// DIEs that copies of the functions of this path were inlined from, whatever the generic arguments.

@@ -1,8 +1,10 @@
 //! One task for each thing that a task can wait for, and tasks that hold what others wait for. Says "ready" when all of
 //! them wait; ends when its standard input does. Without an argument the tasks wait asynchronously; with `blocked` they
-//! block the workers that poll them. The names of the functions are what tests look for.
+//! block the workers that poll them; with `drops` they have given away what they held. The names of the functions are what
+//! tests look for.
 
 mod blocked;
+mod drops;
 mod holders;
 mod io;
 mod sync;
@@ -41,25 +43,27 @@ where
 }
 
 fn main() {
-    let blocked = std::env::args().nth(1).as_deref() == Some("blocked");
+    let way = std::env::args().nth(1).unwrap_or_default();
     // One worker polls one task after the other: they queue up in the order in which they were spawned.
-    let workers = if blocked { 10 } else { 1 };
+    let workers = if way == "blocked" { 10 } else { 1 };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
-    runtime.expect("a runtime").block_on(zoo(blocked));
+    runtime.expect("a runtime").block_on(zoo(&way));
     // Threads that sit in a call never end by themselves.
     std::process::exit(0);
 }
 
-async fn zoo(blocked: bool) {
+async fn zoo(way: &str) {
     // What tests cannot know beforehand: `name=value`.
     let mut facts = Vec::new();
-    if blocked {
-        blocked::all().await;
-    } else {
-        sync::all().await;
-        holders::all().await;
-        time::all().await;
-        facts = io::all().await;
+    match way {
+        "blocked" => blocked::all().await,
+        "drops" => drops::all().await,
+        _ => {
+            sync::all().await;
+            holders::all().await;
+            time::all().await;
+            facts = io::all().await;
+        }
     }
     for _ in 0..64 {
         tokio::task::yield_now().await;
