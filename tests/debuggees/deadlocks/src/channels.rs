@@ -69,7 +69,8 @@ async fn forgets_to_poll() {
     println!("{answer:?}");
 }
 
-async fn produce(sender: oneshot::Sender<u32>) { // BP: produce
+// BP: produce
+async fn produce(sender: oneshot::Sender<u32>) {
     sender.send(7).expect("a receiver");
 }
 
@@ -115,7 +116,8 @@ async fn collect() {
         tokio::spawn(async move { sender.send(number).await.expect("a receiver") });
     }
     let mut sum = 0;
-    while let Some(result) = results.recv().await { // BP: collect
+    // BP: collect
+    while let Some(result) = results.recv().await {
         sum += result;
     }
     drop(sender);

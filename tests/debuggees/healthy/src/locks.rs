@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex as StdMutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{Barrier, Mutex, Notify, RwLock, Semaphore};
+use tokio::sync::{Barrier, Mutex, Notify, RwLock, Semaphore, oneshot};
 
 use crate::tick;
 
@@ -21,6 +21,7 @@ pub(crate) fn all() {
     tokio::spawn(polled_holder(counter.clone()));
     tokio::spawn(select_keeps_future(counter));
     tokio::spawn(polls_by_hand());
+    tokio::spawn(drops_what_it_left());
 
     let table = Arc::new(RwLock::new(0_u64));
     for _ in 0..3 {
@@ -160,6 +161,35 @@ async fn polls_by_hand() {
         });
         drop(guard.await);
     }
+}
+
+/// A future is left with the lock and dropped; then a thread that is nobody's has the lock for a while.
+async fn drops_what_it_left() {
+    let lock = Arc::new(Mutex::new(0_u64));
+    loop {
+        let mut holder = Box::pin(holds(lock.clone()));
+        tokio::select! {
+            () = &mut holder => {}
+            () = tick() => {}
+        }
+        drop(holder);
+        let (tell, told) = oneshot::channel();
+        let taken = lock.clone();
+        std::thread::spawn(move || {
+            let guard = taken.blocking_lock();
+            tell.send(()).expect("who asked waits");
+            std::thread::sleep(Duration::from_millis(5));
+            drop(guard);
+        });
+        told.await.expect("it is taken");
+        *lock.lock().await += 1;
+    }
+}
+
+async fn holds(lock: Arc<Mutex<u64>>) {
+    let mut value = lock.lock().await;
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    *value += 1;
 }
 
 async fn reads(table: Arc<RwLock<u64>>) {
