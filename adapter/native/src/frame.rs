@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
-use weft_runtimes::Body;
+use weft_runtimes::{Body, Runtimes};
 use weft_session::debuggee::{Answer, Call, Container, FrameBody, Scope, ScopeKind, Value, Watchable};
 use weft_symbols::Role;
-use weft_values::{
-    FrameVariable, Stop, Within, coroutine, data_target, evaluate, is_user_crate, no_variables, variables,
-};
+use weft_values::{FrameVariable, Stop, Within, data_target, evaluate, is_user_crate, no_variables, variables};
 
 use crate::breakpoints::watchable;
 use crate::statics::Statics;
@@ -17,13 +15,14 @@ use crate::variables::{NoVariables, RegisterList, ScopeVariables, still, value};
 
 /// A frame that has variables.
 pub(crate) struct Variabled {
+    pub(crate) runtimes: Arc<Runtimes>,
     pub(crate) stop: Arc<Stop>,
     pub(crate) body: Body,
 }
 
 /// A frame body for the session.
-pub(crate) fn body(stop: &Arc<Stop>, body: Body) -> Arc<dyn FrameBody> {
-    Arc::new(Variabled { stop: stop.clone(), body })
+pub(crate) fn body(runtimes: &Arc<Runtimes>, stop: &Arc<Stop>, body: Body) -> Arc<dyn FrameBody> {
+    Arc::new(Variabled { runtimes: runtimes.clone(), stop: stop.clone(), body })
 }
 
 impl Variabled {
@@ -31,8 +30,8 @@ impl Variabled {
         let list = match &self.body {
             Body::Physical(frame) => variables(&self.stop, frame),
             Body::Suspended(environment) => {
-                let state =
-                    coroutine(&self.stop, environment).map_err(|error| Error::new(ErrorId::Unreadable, error))?;
+                let state = self.runtimes.suspended(&self.stop, environment);
+                let state = state.map_err(|error| Error::new(ErrorId::Unreadable, error))?;
                 state.upvars.into_iter().chain(state.locals).collect()
             }
         };

@@ -25,10 +25,10 @@ pub(crate) fn rows(tasks: &Tasks, stop: &Arc<Stop>, of: Target, rows: Range<usiz
     };
     let (shown, total) = logical.rows(stop, rows);
     crate::variables::still(stop)?;
-    Ok(Stack { rows: shown.into_iter().filter_map(|frame| row(stop, frame)).collect(), total })
+    Ok(Stack { rows: shown.into_iter().filter_map(|frame| row(tasks, stop, frame)).collect(), total })
 }
 
-fn row(stop: &Arc<Stop>, frame: LogicalFrame) -> Option<Row> {
+fn row(tasks: &Tasks, stop: &Arc<Stop>, frame: LogicalFrame) -> Option<Row> {
     Some(match frame {
         LogicalFrame::Task(key, name) => Row::Task(key, name),
         LogicalFrame::AwaitedBy(key, name) => Row::AwaitedBy(key, name),
@@ -41,7 +41,7 @@ fn row(stop: &Arc<Stop>, frame: LogicalFrame) -> Option<Row> {
             subtle: frame.subtle,
             instruction: frame.instruction.map(weft_memory::MemAddr::raw),
             restartable: matches!(&frame.body, Body::Physical(physical) if !physical.inlined),
-            body: Some(body(stop, frame.body)),
+            body: Some(body(&tasks.runtimes, stop, frame.body)),
         }),
     })
 }

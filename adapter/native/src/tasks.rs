@@ -68,7 +68,7 @@ impl Tasks {
     pub(crate) fn stack(&self, stop: &Arc<Stop>, task: TaskKey) -> Answer<AsyncStack> {
         let stack = self.runtimes.stack(stop, &self.listing(stop), task).ok_or_else(Self::unknown)?;
         still(stop)?;
-        let bodies = stack.bodies.into_iter().map(|found| body(stop, found)).collect();
+        let bodies = stack.bodies.into_iter().map(|found| body(&self.runtimes, stop, found)).collect();
         Ok(AsyncStack { frames: stack.frames, bodies })
     }
 

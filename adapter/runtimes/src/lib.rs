@@ -30,6 +30,7 @@ mod labels;
 mod leaves;
 mod listing;
 mod matching;
+mod moved;
 mod names;
 mod queues;
 mod root;

@@ -2,7 +2,7 @@
 
 use weft_runtimes::{Body, Runtimes};
 use weft_tasks::Frame;
-use weft_values::{FrameVariable, Place, coroutine, view};
+use weft_values::{FrameVariable, Place, view};
 
 use crate::fixture::{Profile, Stopped, markers, stopped};
 
@@ -26,7 +26,7 @@ fn variables(profile: Profile) -> Vec<String> {
             let name = frame.name.replace("locals_zoo::", "").replace("tricky::", "");
             path = if path.is_empty() { name } else { format!("{path} > {name}") };
             if let Some(Body::Suspended(environment)) = frame.body.map(|body| &stack.bodies[body.0 as usize]) {
-                lines.push(format!("{path}: {}", saved(&program, environment)));
+                lines.push(format!("{path}: {}", saved(&program, &runtimes, environment)));
             }
             frames = &frame.children;
         }
@@ -36,8 +36,8 @@ fn variables(profile: Profile) -> Vec<String> {
     lines
 }
 
-fn saved(program: &Stopped, environment: &Place) -> String {
-    let state = coroutine(&program.stop, environment).expect("a state");
+fn saved(program: &Stopped, runtimes: &Runtimes, environment: &Place) -> String {
+    let state = runtimes.suspended(&program.stop, environment).expect("a state");
     let text = |variable: &FrameVariable| {
         let value = match &variable.place {
             Ok(place) => view(&program.stop, place, 2).value,
@@ -64,7 +64,8 @@ fn check(profile: Profile) {
         let columns: Vec<&str> = values.split(" || ").collect();
         let values = columns.get(profile as usize).or(columns.last()).expect("values");
         let at = marked.iter().find(|(_, _, marker)| marker == name).map_or(0, |(_, line, _)| *line);
-        format!("{name}: {}", values.replace("<not kept>", &format!("<not kept across the .await at line {at}>")))
+        let values = values.replace("<not kept>", &format!("<not kept across the .await at line {at}>"));
+        format!("{name}: {}", values.replace("<moved>", &format!("<moved or dropped before the .await at line {at}>")))
     };
     let mut expected: Vec<String> = include_str!("locals_zoo.txt").lines().map(of_profile).collect();
     let found = variables(profile);

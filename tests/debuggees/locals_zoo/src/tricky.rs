@@ -86,7 +86,7 @@ async fn match_arms(shape: Shape) {
             spend(x);
         }
         Shape::Named(x) => {
-            wait().await;
+            wait().await; // BP: match_arms
             spend(x);
         }
     }
@@ -187,7 +187,7 @@ async fn if_let(value: Option<u32>) {
 
 async fn let_else(value: Option<String>) {
     let Some(value) = value else { return };
-    wait().await;
+    wait().await; // BP: let_else
     spend(value);
 }
 

@@ -1,0 +1,103 @@
+//! The variables of a coroutine at rest, without what was moved away.
+
+use weft_symbols::{Type, TypeKind};
+use weft_values::{CoroutinePhase, CoroutineState, FrameVariable, Place, Stop, ValueError, coroutine};
+
+use crate::drops::Seen;
+use crate::names::base;
+use crate::runtimes::Runtimes;
+
+/// Types that own something, so that whoever has one drops it (they implement `Drop`), as far as others are made of them.
+const OWNERS: [&str; 10] = [
+    "alloc::boxed::Box",
+    "alloc::raw_vec::RawVec",
+    "alloc::rc::Rc",
+    "alloc::rc::Weak",
+    "alloc::sync::Arc",
+    "alloc::sync::Weak",
+    "hashbrown::raw::RawTable",
+    "std::os::fd::owned::OwnedFd",
+    "tokio::sync::mutex::MutexGuard",
+    "std::sync::poison::mutex::MutexGuard",
+];
+
+/// What lies in one of these is not dropped with it.
+const KEEPERS: [&str; 2] = ["core::mem::manually_drop::ManuallyDrop", "core::marker::PhantomData"];
+
+/// How deep a type is searched, and how many types at most.
+const MAX_DEPTH: usize = 12;
+const MAX_TYPES: usize = 500;
+
+impl Runtimes {
+    /// A coroutine's state and variables, as [`coroutine`] has them. A variable that was borrowed keeps its place until its
+    /// block ends, also when its value was moved away or dropped before the await: what the coroutine's drop glue passes by
+    /// has no value. Not for a coroutine that is being polled.
+    pub fn suspended(&self, stop: &Stop, environment: &Place) -> Result<CoroutineState, ValueError> {
+        let mut state = coroutine(stop, environment)?;
+        if !matches!(state.phase, CoroutinePhase::Suspended(_)) {
+            return Ok(state);
+        }
+        let glues = &self.plans.glues;
+        let seen = environment.address().and_then(|address| {
+            let start = glues.start(stop, &environment.ty, address)?;
+            glues.seen(stop, &start, &environment.ty, address)
+        });
+        if let Some(seen) = seen {
+            let line = state.await_location.as_ref().map(|at| at.line);
+            for variable in state.upvars.iter_mut().chain(&mut state.locals) {
+                if is_moved(stop, environment, &seen, variable) {
+                    variable.place = Err(ValueError::Unavailable(match line {
+                        Some(line) => format!("moved or dropped before the .await at line {line}").into(),
+                        None => "moved or dropped before the .await".into(),
+                    }));
+                    variable.note = None;
+                }
+            }
+        }
+        Ok(state)
+    }
+}
+
+/// Whether a variable that owned something has nothing any more. Of what never needs to be dropped the glue says nothing.
+fn is_moved(stop: &Stop, environment: &Place, seen: &Seen, variable: &FrameVariable) -> bool {
+    let Ok(place) = &variable.place else { return false };
+    let offset = environment.address().zip(place.address()).and_then(|(start, address)| address.since(start));
+    let Some(start) = offset else { return false };
+    let Some(end) = start.checked_add(place.ty.size()).filter(|end| *end <= environment.ty.size()) else {
+        return false;
+    };
+    if seen.leaves(&(start..end)) {
+        return owns(&place.ty, MAX_DEPTH, &mut 0);
+    }
+    // What a pattern took out of an enum: the glue still looks which variant there was.
+    let Some(part) = place.ty.variant_part() else { return false };
+    let Some(tag) = part.discriminant.as_ref().and_then(|tag| start.checked_add(tag.offset)) else { return false };
+    let behind = tag.saturating_add(place.ty.discriminant_size());
+    let owned = place.variant(stop).is_ok_and(|active| owns(&active.place.ty, MAX_DEPTH, &mut 0));
+    let rest = [start..tag, behind..end];
+    owned && rest.iter().any(|bytes| !bytes.is_empty()) && rest.iter().all(|it| it.is_empty() || seen.leaves(it))
+}
+
+/// Whether a value of this type certainly has something to drop in it, at least in one of its variants.
+fn owns(ty: &Type, depth: usize, looked_at: &mut usize) -> bool {
+    *looked_at = looked_at.saturating_add(1);
+    let Some(depth) = depth.checked_sub(1).filter(|_| *looked_at <= MAX_TYPES) else { return false };
+    let name = base(if ty.path().is_empty() { ty.name() } else { ty.path() });
+    if OWNERS.contains(&name) {
+        return true;
+    }
+    if KEEPERS.contains(&name) || ty.is_coroutine() {
+        return false;
+    }
+    match ty.kind() {
+        TypeKind::Struct { members, variants } => {
+            let payloads = variants.iter().flat_map(|part| part.variants.iter().map(|variant| &variant.member));
+            let inner = members.iter().chain(payloads).filter_map(|member| ty.at(member.ty?));
+            inner.into_iter().any(|inner| owns(&inner, depth, looked_at))
+        }
+        TypeKind::Array { element: Some(element), count: Some(1..) } => {
+            ty.at(*element).is_some_and(|element| owns(&element, depth, looked_at))
+        }
+        _ => false,
+    }
+}
