@@ -47,8 +47,8 @@ impl Runtimes {
             for variable in state.upvars.iter_mut().chain(&mut state.locals) {
                 if is_moved(stop, environment, &seen, variable) {
                     variable.place = Err(ValueError::Unavailable(match line {
-                        Some(line) => format!("moved or dropped before the .await at line {line}").into(),
-                        None => "moved or dropped before the .await".into(),
+                        Some(line) => format!("moved or dropped before the .await at line {line}"),
+                        None => "moved or dropped before the .await".to_owned(),
                     }));
                     variable.note = None;
                 }
