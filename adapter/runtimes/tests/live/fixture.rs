@@ -136,11 +136,9 @@ pub(crate) fn line(program: &str, marker: &str) -> u32 {
 
 /// The line of `// BP: marker` in one of a program's source files.
 pub(crate) fn line_in(program: &str, file: &str, marker: &str) -> u32 {
-    let path = workspace().join("tests/debuggees").join(program).join("src").join(file);
-    let text = fs::read_to_string(&path).expect("a source file");
-    let wanted = format!("// BP: {marker}");
-    let found = text.lines().position(|line| line.ends_with(&wanted));
-    u32::try_from(found.unwrap_or_else(|| panic!("{} has no {wanted}", path.display()))).expect("a line") + 1
+    let marked = markers(program);
+    let found = marked.iter().find(|(path, _, name)| path.ends_with(file) && name == marker);
+    found.unwrap_or_else(|| panic!("{program}'s {file} has no // BP: {marker}")).1
 }
 
 /// A stopped program.
