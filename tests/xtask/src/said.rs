@@ -23,11 +23,10 @@ pub(crate) struct Said {
 
 impl Said {
     /// Passes on everything that comes, line by line, to the end.
-    pub(crate) fn tee(reader: impl Read) -> Self {
+    pub(crate) fn tee(reader: impl Read, mut out: impl Write) -> Self {
         let mut said = Self::default();
         let mut reader = BufReader::new(reader);
         let mut line = Vec::new();
-        let mut out = std::io::stdout();
         while matches!(reader.read_until(b'\n', &mut line), Ok(count) if count > 0) {
             // Whoever reads us may have gone; the command still has to run.
             let _ = out.write_all(&line).and_then(|()| out.flush());
@@ -74,10 +73,10 @@ mod tests {
     #[test]
     fn failing_tests_are_kept_and_else_the_last_lines() {
         let log = "running 2 tests\n.F\nfailures:\n\n---- a stdout ----\npanicked\n\nfailures:\n    a\n\ntest result: FAILED\nmore\n";
-        let said = Said::tee(log.as_bytes());
+        let said = Said::tee(log.as_bytes(), std::io::sink());
         assert_eq!(said.failures, ["failures:", "", "---- a stdout ----", "panicked", "", "failures:", "    a", ""]);
         let lines: String = (0..100).map(|line| format!("{line}\n")).collect();
-        let said = Said::tee(lines.as_bytes());
+        let said = Said::tee(lines.as_bytes(), std::io::sink());
         assert!(said.failures.is_empty());
         assert_eq!((said.last.len(), said.last.front().map(String::as_str)), (60, Some("40")));
     }

@@ -75,7 +75,7 @@ impl Command {
         // Our own ends of the pipe would keep it open.
         drop(self);
         let (sender, heard) = mpsc::channel();
-        thread::spawn(move || sender.send(Said::tee(reader)));
+        thread::spawn(move || sender.send(Said::tee(reader, std::io::stdout())));
         let succeeded = child.wait()?.success();
         // What it left running may keep the pipe open for ever.
         Ok((succeeded, heard.recv_timeout(LINGERS).unwrap_or_default()))
