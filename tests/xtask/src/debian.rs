@@ -147,7 +147,8 @@ done
 libraries="{root}/usr/lib/x86_64-linux-gnu:{root}/lib/x86_64-linux-gnu"
 loader="{root}/lib64/ld-linux-x86-64.so.2"
 [ -e "$loader" ] || loader="{root}/usr/lib64/ld-linux-x86-64.so.2"
-exec "$loader" --library-path "$libraries" "{root}/usr/bin/rustc" "$@"
+# An older compiler looks for its library beside the program that was started, which is the loader.
+exec "$loader" --library-path "$libraries" "{root}/usr/bin/rustc" --sysroot "{root}/usr" "$@"
 "#
     );
     fs::write(script, text)?;
