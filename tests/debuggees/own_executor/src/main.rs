@@ -2,6 +2,9 @@
 //! those that are to be polled. Beside it a thread that drives one future with pollster. All wait for ever; says "ready"
 //! when they do, ends when its standard input does. With `spin`, the first task keeps the executor's thread busy.
 
+#[path = "../../settle.rs"]
+mod settle;
+
 use std::future::Future;
 use std::io::Read as _;
 use std::pin::Pin;
@@ -87,6 +90,9 @@ fn main() {
     }
     while spin && !SPINNING.load(Ordering::Relaxed) {
         thread::yield_now();
+    }
+    if !std::env::args().any(|argument| argument == "spin") {
+        settle::settle();
     }
     println!("ready"); // BP: ready
     let mut rest = Vec::new();

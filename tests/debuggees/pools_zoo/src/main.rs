@@ -1,6 +1,9 @@
 //! Tasks of futures' own pools: one of this thread, one of two threads, and a future that a thread drives itself. All
 //! wait for ever; says "ready" when they do, ends when its standard input does.
 
+#[path = "../../settle.rs"]
+mod settle;
+
 use std::future::pending;
 use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +50,9 @@ fn main() {
             all_said.next().await;
         }
     });
+    if !std::env::args().any(|argument| argument == "spin") {
+        settle::settle();
+    }
     println!("ready"); // BP: ready
     let mut rest = Vec::new();
     let _ = std::io::stdin().read_to_end(&mut rest);

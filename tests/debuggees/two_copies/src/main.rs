@@ -1,6 +1,9 @@
 //! A program with a Tokio of its own that loads a library with another one. Says "ready" when all tasks of both wait, ends
 //! when its standard input does.
 
+#[path = "../../settle.rs"]
+mod settle;
+
 use std::ffi::CString;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -19,6 +22,7 @@ fn main() {
         let _all = waiting.acquire_many(2).await;
     });
     start_library();
+    settle::settle();
     println!("ready"); // BP: ready
     let mut rest = Vec::new();
     let _ = std::io::stdin().read_to_end(&mut rest);
