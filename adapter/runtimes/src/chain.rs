@@ -251,6 +251,9 @@ impl<'a> Walk<'a> {
     fn elements(&mut self, element: &Type, from: MemAddr, count: u64, depth: usize) -> Vec<Node> {
         let shape = self.shapes.of(element);
         let mut nodes = Vec::new();
+        if count > MAX_ELEMENTS {
+            self.too_many();
+        }
         for index in 0..count.min(MAX_ELEMENTS) {
             nodes.extend(self.shape(&shape, at(from, index.saturating_mul(element.size())), depth));
         }
@@ -271,7 +274,11 @@ impl<'a> Walk<'a> {
         let mut seen = FxHashSet::default();
         let mut next = self.pointer(at(address, set.head));
         while let Some(node) = next {
-            if !seen.insert(node) || nodes.len() as u64 >= MAX_ELEMENTS {
+            if !seen.insert(node) {
+                break;
+            }
+            if nodes.len() as u64 >= MAX_ELEMENTS {
+                self.too_many();
                 break;
             }
             if let Some((ty, place)) = self.live(&set.slot.1, at(node, set.slot.0)) {
@@ -285,8 +292,11 @@ impl<'a> Walk<'a> {
     }
 
     fn join_set(&mut self, set: &leaves::JoinSet, address: MemAddr) -> Vec<Node> {
-        let headers = set.headers(self.stop, address).into_iter();
-        headers.map(|header| leaf_node("JoinHandle".into(), self.join_wait(Some(header)))).collect()
+        let (headers, is_cut) = set.headers(self.stop, address);
+        if is_cut {
+            self.too_many();
+        }
+        headers.into_iter().map(|header| leaf_node("JoinHandle".into(), self.join_wait(Some(header)))).collect()
     }
 
     /// A future of which only the type is known.
@@ -303,6 +313,10 @@ impl<'a> Walk<'a> {
 
     pub(crate) fn read(&self, address: MemAddr, size: u64) -> Option<u128> {
         self.stop.memory.read_uint(address, usize::try_from(size).ok()?).ok()
+    }
+
+    fn too_many(&mut self) {
+        self.fail(format!("more than {MAX_ELEMENTS} futures side by side: the rest is not shown"));
     }
 
     fn fail(&mut self, message: String) {

@@ -60,12 +60,16 @@ impl<'a> Collector<'a> {
     pub(crate) fn new(runtimes: &'a Runtimes, stop: &'a Stop) -> Self {
         let tokio = Tokio::find(stop, &runtimes.cells).map(|tokio| Box::new(tokio) as Box<dyn Executor>);
         let smol = Smol::find(stop, &runtimes.task_types).map(|smol| Box::new(smol) as Box<dyn Executor>);
-        let pools = Pools::find(stop, &runtimes.shapes).map(|pools| Box::new(pools) as Box<dyn Executor>);
+        let pools = Pools::find(stop, &runtimes.shapes);
         Self {
-            only_tokio: tokio.is_some() && smol.is_none() && pools.is_none(),
+            only_tokio: tokio.is_some() && smol.is_none() && pools.is_empty(),
             runtimes,
             stop,
-            executors: tokio.into_iter().chain(smol).chain(pools).collect(),
+            executors: tokio
+                .into_iter()
+                .chain(smol)
+                .chain(pools.into_iter().map(|it| Box::new(it) as Box<dyn Executor>))
+                .collect(),
             inside: Vec::new(),
             threads: Vec::new(),
             snapshot: Snapshot::default(),

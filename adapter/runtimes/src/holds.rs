@@ -183,7 +183,7 @@ impl Walk<'_> {
                 let header = self.pointer(at(address, *header));
                 self.handles(header.as_slice());
             }
-            Keep::Handles(set) => self.handles(&set.headers(self.stop, address)),
+            Keep::Handles(set) => self.handles(&set.headers(self.stop, address).0),
             Keep::Coroutine(states) => self.coroutine(plan, states, address, depth),
             Keep::Struct(parts) => self.parts(parts, address, depth),
             Keep::Enum(choice) => {

@@ -258,19 +258,24 @@ pub(crate) struct JoinSet {
 }
 
 impl JoinSet {
-    /// The headers of the tasks in a set that lies at `address`: those of the first list, then of the second.
-    pub(crate) fn headers(&self, stop: &Stop, address: MemAddr) -> Vec<MemAddr> {
+    /// The headers of the tasks in a set that lies at `address`: those of the first list, then of the second. And whether
+    /// there are more than are looked at.
+    pub(crate) fn headers(&self, stop: &Stop, address: MemAddr) -> (Vec<MemAddr>, bool) {
         let pointer = |at: MemAddr| stop.memory.read_pointer(at).ok().filter(|to| to.raw() != 0);
         let (mut headers, mut seen) = (Vec::new(), FxHashSet::default());
-        let Some(shared) = pointer(at(address, self.shared)) else { return headers };
+        let Some(shared) = pointer(at(address, self.shared)) else { return (headers, false) };
         for head in &self.heads {
             let mut next = pointer(at(shared, *head));
-            while let Some(entry) = next.filter(|entry| seen.len() < MAX_ENTRIES && seen.insert(*entry)) {
+            while let Some(entry) = next.filter(|entry| !seen.contains(entry)) {
+                if seen.len() >= MAX_ENTRIES {
+                    return (headers, true);
+                }
+                seen.insert(entry);
                 headers.extend(pointer(at(entry, self.header)));
                 next = pointer(at(entry, self.next));
             }
         }
-        headers
+        (headers, false)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The variables of a coroutine at rest, without what was moved away.
 
-use weft_symbols::{Type, TypeKind};
+use weft_symbols::TypeKind;
 use weft_values::{CoroutinePhase, CoroutineState, FrameVariable, Place, Stop, ValueError, coroutine};
 
 use crate::drops::Seen;
@@ -24,9 +24,9 @@ const OWNERS: [&str; 10] = [
 /// What lies in one of these is not dropped with it.
 const KEEPERS: [&str; 2] = ["core::mem::manually_drop::ManuallyDrop", "core::marker::PhantomData"];
 
-/// How deep a type is searched, and how many types at most.
+/// How deep a value is searched, and how many places at most.
 const MAX_DEPTH: usize = 12;
-const MAX_TYPES: usize = 500;
+const MAX_PLACES: usize = 500;
 
 impl Runtimes {
     /// A coroutine's state and variables, as [`coroutine`] has them. A variable that was borrowed keeps its place until its
@@ -43,7 +43,7 @@ impl Runtimes {
             glues.seen(stop, &start, &environment.ty, address)
         });
         if let Some(seen) = seen {
-            let line = state.await_location.as_ref().map(|at| at.line);
+            let line = state.called_at.as_ref().or(state.await_location.as_ref()).map(|at| at.line);
             for variable in state.upvars.iter_mut().chain(&mut state.locals) {
                 if is_moved(stop, environment, &seen, variable) {
                     variable.place = Err(ValueError::Unavailable(match line {
@@ -58,7 +58,7 @@ impl Runtimes {
     }
 }
 
-/// Whether a variable that owned something has nothing any more. Of what never needs to be dropped the glue says nothing.
+/// Whether a variable that owned something has nothing any more. Of what needs not be dropped the glue says nothing.
 fn is_moved(stop: &Stop, environment: &Place, seen: &Seen, variable: &FrameVariable) -> bool {
     let Ok(place) = &variable.place else { return false };
     let offset = environment.address().zip(place.address()).and_then(|(start, address)| address.since(start));
@@ -66,38 +66,31 @@ fn is_moved(stop: &Stop, environment: &Place, seen: &Seen, variable: &FrameVaria
     let Some(end) = start.checked_add(place.ty.size()).filter(|end| *end <= environment.ty.size()) else {
         return false;
     };
-    if seen.leaves(&(start..end)) {
-        return owns(&place.ty, MAX_DEPTH, &mut 0);
-    }
-    // What a pattern took out of an enum: the glue still looks which variant there was.
-    let Some(part) = place.ty.variant_part() else { return false };
-    let Some(tag) = part.discriminant.as_ref().and_then(|tag| start.checked_add(tag.offset)) else { return false };
-    let behind = tag.saturating_add(place.ty.discriminant_size());
-    let owned = place.variant(stop).is_ok_and(|active| owns(&active.place.ty, MAX_DEPTH, &mut 0));
-    let rest = [start..tag, behind..end];
-    owned && rest.iter().any(|bytes| !bytes.is_empty()) && rest.iter().all(|it| it.is_empty() || seen.leaves(it))
+    let is_left = seen.leaves(&(start..end)) || {
+        // What a pattern took out of an enum: the glue still looks which variant there was.
+        let tag = place.ty.variant_part().and_then(|part| start.checked_add(part.discriminant.as_ref()?.offset));
+        tag.is_some_and(|tag| {
+            let rest = [start..tag, tag.saturating_add(place.ty.discriminant_size())..end];
+            rest.iter().any(|bytes| !bytes.is_empty()) && rest.iter().all(|it| it.is_empty() || seen.leaves(it))
+        })
+    };
+    is_left && owns(stop, place, MAX_DEPTH, &mut 0)
 }
 
-/// Whether a value of this type certainly has something to drop in it, at least in one of its variants.
-fn owns(ty: &Type, depth: usize, looked_at: &mut usize) -> bool {
+/// Whether a value certainly has something to drop in it, by its bytes. Of an enum the variant that it has now counts: where
+/// the source has found it to be one that owns nothing, the glue does not look at it either, and it is alive.
+fn owns(stop: &Stop, place: &Place, depth: usize, looked_at: &mut usize) -> bool {
     *looked_at = looked_at.saturating_add(1);
-    let Some(depth) = depth.checked_sub(1).filter(|_| *looked_at <= MAX_TYPES) else { return false };
+    let Some(depth) = depth.checked_sub(1).filter(|_| *looked_at <= MAX_PLACES) else { return false };
+    let ty = &place.ty;
     let name = base(if ty.path().is_empty() { ty.name() } else { ty.path() });
     if OWNERS.contains(&name) {
         return true;
     }
-    if KEEPERS.contains(&name) || ty.is_coroutine() {
+    if KEEPERS.contains(&name) || ty.is_coroutine() || !matches!(ty.kind(), TypeKind::Struct { .. }) {
         return false;
     }
-    match ty.kind() {
-        TypeKind::Struct { members, variants } => {
-            let payloads = variants.iter().flat_map(|part| part.variants.iter().map(|variant| &variant.member));
-            let inner = members.iter().chain(payloads).filter_map(|member| ty.at(member.ty?));
-            inner.into_iter().any(|inner| owns(&inner, depth, looked_at))
-        }
-        TypeKind::Array { element: Some(element), count: Some(1..) } => {
-            ty.at(*element).is_some_and(|element| owns(&element, depth, looked_at))
-        }
-        _ => false,
-    }
+    let variant = || place.variant(stop).ok().map(|active| active.place);
+    let parts = ty.variant_part().and_then(|_| variant()).map_or_else(|| place.members(), |active| active.members());
+    parts.iter().filter_map(|part| part.place.as_ref().ok()).any(|part| owns(stop, part, depth, looked_at))
 }

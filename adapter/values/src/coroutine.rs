@@ -38,6 +38,8 @@ pub struct CoroutineState {
     /// Suspended: the line of the `.await` (inside a macro: the macro's own line). Otherwise where the variant is
     /// declared: the function's first or last line.
     pub await_location: Option<SourceLine>,
+    /// Suspended in a macro of another crate: where that is called, as far as it can be told.
+    pub called_at: Option<SourceLine>,
     /// Suspended: the future it polls, by value.
     pub awaitee: Option<Place>,
     /// Locals that live across the `.await`. Unresumed and ended coroutines have none.
@@ -60,6 +62,9 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
     let is_suspended = matches!(phase, CoroutinePhase::Suspended(_));
     let fields = active.place.members();
     let made_with = captured_fields(env);
+    let scope = if is_suspended { Awaiting::at(&env.ty, active.index) } else { None };
+    let called_at = scope.as_ref().and_then(|scope| scope.called_at.clone());
+    let line = called_at.as_ref().or(active.declared.as_ref());
     let (mut locals, mut upvars) = (Vec::new(), Vec::new());
     let mut awaitee = None;
     for (index, field) in fields.iter().enumerate() {
@@ -75,7 +80,7 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
         let mut variable = saved(field, &fields, is_upvar, is_fn);
         let is_binding_kept = fields.iter().filter(|other| other.name == field.name).count() > 1;
         if let (true, true, false, true, Ok(place)) = (is_suspended, is_upvar, is_binding_kept, is_fn, &field.place) {
-            (variable.place, variable.note) = as_passed(place.clone(), active.declared.as_ref());
+            (variable.place, variable.note) = as_passed(place.clone(), line);
         }
         if is_upvar && !is_fn {
             (variable.name, variable.place) = captured(stop, &field.name, variable.place);
@@ -83,8 +88,7 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
         }
         if is_upvar { upvars.push(variable) } else { locals.push(variable) }
     }
-    let scope = || Some((Awaiting::at(&env.ty, active.index)?, active.declared.as_ref()?));
-    if let Some((scope, at)) = is_suspended.then(scope).flatten() {
+    if let Some((scope, at)) = scope.as_ref().zip(line) {
         let mut all: Vec<_> = upvars.drain(..).chain(locals.drain(..)).collect();
         scope.correct(env, &fields, &made_with, at, &mut all);
         (upvars, locals) = all.into_iter().partition(|variable| variable.role == Role::Argument);
@@ -96,7 +100,7 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
         upvars.clear();
     }
     let ActiveVariant { declared, .. } = active;
-    Ok(CoroutineState { function, phase, await_location: declared, awaitee, locals, upvars })
+    Ok(CoroutineState { function, phase, await_location: declared, called_at, awaitee, locals, upvars })
 }
 
 /// What the coroutine was made with: the members of its unresumed variant.

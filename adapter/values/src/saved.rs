@@ -66,6 +66,8 @@ pub(crate) struct Awaiting {
     are_placed: bool,
     /// The coroutine is an `async fn`'s.
     is_fn: bool,
+    /// Where the macro of another crate is called that awaits.
+    pub(crate) called_at: Option<SourceLine>,
 }
 
 /// What is known of a variable in scope at an await.
@@ -102,7 +104,10 @@ impl Awaiting {
             Some(InScope { name, offset: offset(variable), variable: variable.clone() })
         });
         let is_fn = function.kind == FunctionKind::AsyncFn;
-        Some(Self { variables: in_scope.collect(), are_placed: pointer.is_some(), is_fn })
+        let declared = environment.variant_part()?.variants.get(state)?.member.declared.as_ref();
+        let is_call = |line: &SourceLine| line.line > 0 && declared.is_some_and(|at| at.file != line.file);
+        let called_at = awaits.line_of_state(environment, state).filter(is_call);
+        Some(Self { variables: in_scope.collect(), are_placed: pointer.is_some(), is_fn, called_at })
     }
 
     /// Corrects what the environment's own description says of its variables: several of one name get their own types and

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::MemAddr;
-use weft_symbols::{Image, Type};
+use weft_symbols::{Image, Module, Type};
 use weft_tasks::{Runtime, RuntimeKey, RuntimeKind, TaskKey};
 use weft_values::{Frame, Stop};
 
@@ -197,6 +197,8 @@ struct Sorted {
     threads: BTreeMap<MemAddr, Vec<Boxed>>,
     /// Where boxed futures lie that are in no task.
     loose: Vec<MemAddr>,
+    /// There were more than are looked at.
+    cut: bool,
 }
 
 /// A boxed future, and whether it is to be polled next.
@@ -206,18 +208,23 @@ struct Boxed {
 }
 
 impl<'a> Pools<'a> {
-    /// Looks for pools; none if the program's debug information has none.
-    pub(crate) fn find(stop: &'a Stop, shapes: &'a Shapes) -> Option<Self> {
-        stop.modules.iter().find_map(|module| {
+    /// Looks for pools in each of the program's files: a library may have copies of its own.
+    pub(crate) fn find(stop: &'a Stop, shapes: &'a Shapes) -> Vec<Self> {
+        let of_module = |module: &Module| {
+            let functions = DROPPERS.iter().flat_map(|path| module.image.functions(path));
+            let droppers: FxHashSet<u64> =
+                functions.map(|function| module.bias.to_memory(function.address).raw()).collect();
+            // Who boxes no future has no tasks in such a pool.
+            if droppers.is_empty() {
+                return None;
+            }
             let (local, threads) = (LocalPlan::of(&module.image), ThreadPlan::of(&module.image));
             if local.is_none() && threads.is_none() {
                 return None;
             }
-            let object = ObjectPlan::of(&module.image)?;
-            let droppers = DROPPERS.iter().flat_map(|path| module.image.functions(path));
-            let droppers = droppers.map(|function| module.bias.to_memory(function.address).raw()).collect();
-            Some(Self { stop, shapes, object, local, threads, droppers })
-        })
+            Some(Self { stop, shapes, object: ObjectPlan::of(&module.image)?, local, threads, droppers })
+        };
+        stop.modules.iter().filter_map(of_module).collect()
     }
 
     fn word(&self, address: MemAddr, offset: u64) -> Option<u64> {
@@ -264,7 +271,11 @@ impl<'a> Pools<'a> {
     fn sort(&self, heap: &Heap) -> Sorted {
         let mut sorted = Sorted::default();
         let objects = heap.of(&self.droppers).filter_map(|(hit, _)| hit.raw().checked_sub(self.object.dropper));
-        for object in objects.take(MOST_FUTURES).map(MemAddr::new) {
+        for (count, object) in objects.map(MemAddr::new).enumerate() {
+            if count >= MOST_FUTURES {
+                sorted.cut = true;
+                break;
+            }
             let Some(future) = self.future(object) else { continue };
             let node = self.local.as_ref().and_then(|plan| object.raw().checked_sub(plan.object).map(MemAddr::new));
             let queue = node.zip(self.local.as_ref()).and_then(|(node, plan)| self.queue(node, plan.queue.0));
@@ -305,11 +316,16 @@ impl<'a> Pools<'a> {
     fn vectors(&self, plan: &LocalPlan, loose: &[MemAddr]) -> FxHashMap<MemAddr, Vec<MemAddr>> {
         let words = loose.iter().map(|object| object.raw()).collect();
         let mut found = FxHashMap::default();
+        let mut left = MOST_FUTURES as u64;
         for (hit, start) in Heap::scan(self.stop, &words).hits {
             let Some(shared) = hit.raw().checked_sub(plan.waiting.0).map(MemAddr::new) else { continue };
             let owners = self.word(shared, 0).filter(|owners| (1..MOST_OWNERS).contains(owners));
             let Some(length) = owners.and_then(|_| self.word(shared, plan.waiting.1)) else { continue };
-            let length = length.min(MOST_FUTURES as u64);
+            // What only looks like such a `Vec` may have any length.
+            if length > left {
+                continue;
+            }
+            left = left.saturating_sub(length);
             let objects = (0..length).map(|index| at(MemAddr::new(start), index.saturating_mul(self.object.size)));
             found.insert(shared, objects.collect());
         }
@@ -342,9 +358,12 @@ impl Executor for Pools<'_> {
 
     fn roster(&mut self, heap: &Heap) -> Roster {
         let sorted = self.sort(heap);
+        let mut roster = Roster::default();
+        if sorted.cut {
+            roster.notes.push(format!("more than {MOST_FUTURES} futures of pools: the rest is not shown"));
+        }
         let local = sorted.local.into_iter().map(|pool| (RuntimeKind::FuturesLocalPool, pool));
         let threads = sorted.threads.into_iter().map(|pool| (RuntimeKind::FuturesThreadPool, pool));
-        let mut roster = Roster::default();
         let mut seen: FxHashSet<TaskKey> = FxHashSet::default();
         for (kind, (pool, tasks)) in local.chain(threads) {
             let runtime = key(pool);

@@ -71,3 +71,17 @@ fn the_root_and_its_runtime_are_known() {
         }
     }
 }
+
+#[test]
+fn of_a_set_that_is_too_large_it_is_said_that_more_is_in_it() {
+    for (count, error) in [(1_000, None), (1_001, Some("more than 1000 futures side by side: the rest is not shown"))] {
+        let program = stopped("spawner", PROFILES[0], &[&count.to_string(), "multi", "set"]);
+        let listing = Runtimes::new().list(&program.stop);
+        let tasks = &listing.snapshot.tasks;
+        assert_eq!(tasks.iter().filter(|task| task.kind == TaskKind::Task).count(), count);
+        let root = tasks.iter().find(|task| task.kind == TaskKind::Root).expect("a root");
+        assert_eq!(root.location.as_ref().map(|at| at.line), Some(line("spawner", "joins set")));
+        assert_eq!(root.error.as_deref(), error);
+        assert!(root.waiting_on.as_ref().is_some_and(|wait| wait.text.starts_with("JoinSet of 1000: ")), "{root:?}");
+    }
+}

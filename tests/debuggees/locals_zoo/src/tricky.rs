@@ -12,6 +12,7 @@ pub(crate) fn spawn() -> usize {
     tokio::spawn(second_round());
     tokio::spawn(match_arms(Shape::Named(String::from("named"))));
     tokio::spawn(or_pattern(Shape::Cube(12)));
+    tokio::spawn(none_arm(None));
     tokio::spawn(guarded(7));
     tokio::spawn(question());
     tokio::spawn(closure(40));
@@ -90,6 +91,15 @@ async fn match_arms(shape: Shape) {
             spend(x);
         }
     }
+}
+
+/// In the arm of `None` there is nothing to drop, so nobody looks at it.
+async fn none_arm(value: Option<String>) {
+    match value {
+        None => wait().await, // BP: none_arm
+        Some(_) => {}
+    }
+    spend(value);
 }
 
 async fn or_pattern(shape: Shape) {

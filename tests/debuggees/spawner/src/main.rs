@@ -1,13 +1,14 @@
 //! Spawns N tasks, each suspended three calls deep on one gate, and says `ready` when every one of them is.
 //!
-//! `spawner N [multi|current] [spin]`. A line on standard input opens the gate; then the program ends with `sum S`. With
-//! `spin` the root computes and never ends once it has said `ready`.
+//! `spawner N [multi|current] [spin|set]`. A line on standard input opens the gate; then the program ends with `sum S`. With
+//! `spin` the root computes and never ends once it has said `ready`; with `set` the tasks are in a set.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 /// What all tasks wait for, and how many have come as far as waiting.
 struct Gate {
@@ -46,8 +47,19 @@ async fn settled(count: usize, gate: &Gate) {
     }
 }
 
+/// Joins all tasks at once.
+async fn in_set(count: usize, gate: Arc<Gate>) {
+    let mut set: JoinSet<usize> = (0..count).map(|id| handle(id, gate.clone())).collect();
+    settled(count, &gate).await;
+    announce(count);
+    set.join_next().await; // BP: joins set
+}
+
 async fn run(count: usize, current: bool) {
     let gate = Arc::new(Gate { open: Notify::new(), arrived: AtomicUsize::new(0) });
+    if std::env::args().nth(3).is_some_and(|flag| flag == "set") {
+        return in_set(count, gate).await;
+    }
     let handles: Vec<_> = (0..count).map(|id| tokio::spawn(handle(id, gate.clone()))).collect();
     if current {
         while gate.arrived.load(Ordering::SeqCst) < count {
