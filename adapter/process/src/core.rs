@@ -6,23 +6,28 @@
 //! `NT_AUXV` is what `/proc/pid/auxv` was.
 //! Nothing of it is trusted: whatever lies outside the file is not there.
 
+mod file;
+mod memory;
+
 use std::{
     ffi::OsStr,
     fs::File,
     io,
-    ops::Range,
-    os::unix::{ffi::OsStrExt, fs::FileExt},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use weft_memory::{DwarfRegister, MemAddr, Memory, MemoryError, Region, Registers};
+use weft_memory::{DwarfRegister, MemAddr, Memory, Registers};
 
 use crate::{
     Mapping, Pid, Tid,
-    memory::{region_at, writable},
     proc::{VDSO, parse_auxv},
 };
+use file::{Header, headers, piece, word16, word32, word64};
+use memory::open_mapped;
+
+pub use memory::CoreMemory;
 
 const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;
@@ -31,10 +36,6 @@ const NT_PRPSINFO: u32 = 3;
 const NT_AUXV: u32 = 6;
 const NT_SIGINFO: u32 = 0x5349_4749;
 const NT_FILE: u32 = 0x4649_4c45;
-/// `e_phnum` when there are more program headers than it can say; the first section header has their number then.
-const PN_XNUM: u64 = 0xffff;
-/// Program headers that are looked at: the kernel allows a process half as many mappings.
-const MOST_HEADERS: u64 = 1 << 17;
 /// Notes are read up to this many bytes (8 kB for each of 30,000 threads).
 const MOST_NOTES: u64 = 256 << 20;
 /// Threads that are looked at.
@@ -307,13 +308,6 @@ fn vdso_mapping(load: &Header) -> Mapping {
     }
 }
 
-/// Opens a file that a core file names. Regular files only: the core file may name anything, and opening a pipe waits for
-/// its other end.
-fn open_mapped(path: &Path) -> Option<File> {
-    let regular = path.metadata().is_ok_and(|metadata| metadata.is_file());
-    if regular { File::open(path).ok() } else { None }
-}
-
 /// The mapped files of an `NT_FILE` note. Protections are not in it.
 fn files(note: &[u8]) -> Option<Vec<Mapping>> {
     let (count, page) = (word64(note, 0)?, word64(note, 8)?);
@@ -342,182 +336,6 @@ fn files(note: &[u8]) -> Option<Vec<Mapping>> {
         .collect();
     mappings.sort_by_key(|mapping| mapping.start);
     Some(mappings)
-}
-
-/// What is used of a program header.
-#[derive(Debug, Clone, Copy)]
-struct Header {
-    kind: u32,
-    flags: u32,
-    offset: u64,
-    address: u64,
-    in_file: u64,
-    in_memory: u64,
-}
-
-impl Header {
-    fn holds(&self, address: u64) -> bool {
-        address.checked_sub(self.address).is_some_and(|into| into < self.in_memory)
-    }
-}
-
-fn headers(file: &File, header: &[u8]) -> Vec<Header> {
-    let table = word64(header, 32).unwrap_or(0);
-    let mut count = u64::from(word16(header, 56).unwrap_or(0));
-    if count == PN_XNUM {
-        let section = piece(file, word64(header, 40).unwrap_or(0), 64);
-        count = u64::from(word32(&section, 44).unwrap_or(0));
-    }
-    let bytes = piece(file, table, count.min(MOST_HEADERS).saturating_mul(56));
-    let read = |entry: &[u8]| {
-        Some(Header {
-            kind: word32(entry, 0)?,
-            flags: word32(entry, 4)?,
-            offset: word64(entry, 8)?,
-            address: word64(entry, 16)?,
-            in_file: word64(entry, 32)?,
-            in_memory: word64(entry, 40)?,
-        })
-    };
-    bytes.chunks_exact(56).filter_map(read).collect()
-}
-
-/// Up to `length` bytes of a file; fewer where it ends. Grows only with what is there.
-fn piece(file: &File, offset: u64, length: u64) -> Vec<u8> {
-    let there = file.metadata().map_or(0, |data| data.len()).saturating_sub(offset).min(length);
-    let mut bytes = vec![0; usize::try_from(there).unwrap_or(0)];
-    let count = read_at(file, offset, &mut bytes);
-    bytes.truncate(count);
-    bytes
-}
-
-fn read_at(file: &File, offset: u64, buffer: &mut [u8]) -> usize {
-    let mut done: usize = 0;
-    while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        let Some(at) = offset.checked_add(done as u64) else { break };
-        match file.read_at(rest, at) {
-            Ok(count) if count > 0 => done = done.saturating_add(count),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            _ => break,
-        }
-    }
-    done
-}
-
-fn word16(bytes: &[u8], offset: usize) -> Option<u16> {
-    bytes.get(offset..)?.first_chunk().map(|word| u16::from_le_bytes(*word))
-}
-
-fn word32(bytes: &[u8], offset: usize) -> Option<u32> {
-    bytes.get(offset..)?.first_chunk().map(|word| u32::from_le_bytes(*word))
-}
-
-fn word64(bytes: &[u8], offset: usize) -> Option<u64> {
-    bytes.get(offset..)?.first_chunk().map(|word| u64::from_le_bytes(*word))
-}
-
-/// A part of memory and where its bytes are.
-#[derive(Debug)]
-struct Part {
-    start: u64,
-    end: u64,
-    source: Arc<File>,
-    offset: u64,
-}
-
-/// A program's memory as a core file has it. Code and constants that were not dumped are read from the files that they
-/// were mapped from; what was writable and is not in the file is not readable.
-#[derive(Debug, Default)]
-pub struct CoreMemory {
-    /// By rising address, without overlaps.
-    parts: Vec<Part>,
-    /// What was mapped, dumped or not; by rising address.
-    regions: Vec<Region>,
-}
-
-impl CoreMemory {
-    fn new(file: File, loads: &[Header]) -> Self {
-        let core = Arc::new(file);
-        let part = |load: &Header| {
-            let dumped = load.address.saturating_add(load.in_file.min(load.in_memory));
-            Part { start: load.address, end: dumped, source: Arc::clone(&core), offset: load.offset }
-        };
-        let region = |load: &Header| {
-            let end = load.address.saturating_add(load.in_memory);
-            let (executable, writable) = (load.flags & 1 != 0, load.flags & 2 != 0);
-            Region { range: MemAddr::new(load.address)..MemAddr::new(end), executable, writable }
-        };
-        let mut regions: Vec<Region> = loads.iter().map(region).collect();
-        regions.sort_by_key(|region| region.range.start);
-        Self { parts: in_order(loads.iter().map(part).collect()), regions }
-    }
-
-    /// Adds what was not dumped of mappings that could not be written to, from their files.
-    fn with_files(mut self, mappings: &[Mapping], loads: &[Header]) -> Self {
-        let mut opened: Vec<(&Path, Option<Arc<File>>)> = Vec::new();
-        for mapping in mappings.iter().filter(|mapping| mapping.readable && !mapping.writable) {
-            let load = loads.iter().find(|load| load.holds(mapping.start.raw()));
-            let dumped = load.map_or(0, |load| load.address.saturating_add(load.in_file.min(load.in_memory)));
-            let start = mapping.start.raw().max(dumped);
-            let Some(path) = mapping.path.as_deref().filter(|_| start < mapping.end.raw()) else { continue };
-            let source = match opened.iter().find(|(known, _)| *known == path) {
-                Some((_, source)) => source.clone(),
-                None => {
-                    let source = open_mapped(path).map(Arc::new);
-                    opened.push((path, source.clone()));
-                    source
-                }
-            };
-            let offset = mapping.offset.checked_add(start.wrapping_sub(mapping.start.raw()));
-            if let (Some(source), Some(offset)) = (source, offset) {
-                self.parts.push(Part { start, end: mapping.end.raw(), source, offset });
-            }
-        }
-        Self { parts: in_order(self.parts), ..self }
-    }
-
-    fn part(&self, address: u64) -> Option<&Part> {
-        let index = self.parts.partition_point(|part| part.start <= address).checked_sub(1)?;
-        self.parts.get(index).filter(|part| address < part.end)
-    }
-}
-
-/// Parts by rising address. Of parts that overlap, as they do in damaged files only, the first one counts.
-fn in_order(mut parts: Vec<Part>) -> Vec<Part> {
-    parts.sort_by_key(|part| part.start);
-    let mut behind = 0;
-    parts.retain(|part| {
-        let fits = part.start >= behind && part.start < part.end;
-        behind = if fits { part.end } else { behind };
-        fits
-    });
-    parts
-}
-
-impl Memory for CoreMemory {
-    fn region(&self, address: MemAddr) -> Option<Region> {
-        region_at(&self.regions, address).cloned()
-    }
-
-    fn writable(&self) -> Vec<Range<MemAddr>> {
-        writable(&self.regions)
-    }
-
-    fn read(&self, address: MemAddr, buffer: &mut [u8]) -> Result<usize, MemoryError> {
-        let mut done: usize = 0;
-        while let Some(at) = address.raw().checked_add(done as u64) {
-            let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) else { break };
-            let Some(part) = self.part(at) else { break };
-            let room = usize::try_from(part.end.saturating_sub(at)).unwrap_or(usize::MAX).min(rest.len());
-            let Some(offset) = part.offset.checked_add(at.saturating_sub(part.start)) else { break };
-            let count = read_at(&part.source, offset, rest.get_mut(..room).unwrap_or_default());
-            done = done.saturating_add(count);
-            if count < room {
-                break;
-            }
-        }
-        if done == 0 && !buffer.is_empty() { Err(MemoryError::Unmapped(address)) } else { Ok(done) }
-    }
 }
 
 #[cfg(test)]
