@@ -403,7 +403,7 @@ impl Image {
         let walked = reader.walk(offset, wanted, |entry, _| {
             if entry.tag() == gimli::DW_TAG_formal_parameter
                 && let Some(ty) = reader.reference(entry, gimli::DW_AT_type)
-                && let Some(environment) = self.type_at(ty).and_then(|ty| pinned_coroutine(&ty))
+                && let Some(environment) = self.type_at(ty).and_then(|ty| ty.pinned_coroutine())
             {
                 found = Some(environment);
                 return Ok(Visit::Stop);
@@ -415,15 +415,17 @@ impl Image {
     }
 }
 
-/// The coroutine behind `Pin<&mut env>`, or behind `&mut env`.
-fn pinned_coroutine(ty: &Type) -> Option<Type> {
-    let pointer = match ty.kind() {
-        TypeKind::Struct { members, .. } => ty.at(members.first()?.ty?)?,
-        _ => ty.clone(),
-    };
-    match pointer.kind() {
-        TypeKind::Pointer(Some(target)) => ty.at(*target).filter(Type::is_coroutine),
-        _ => None,
+impl Type {
+    /// The coroutine behind `Pin<&mut env>`, or behind `&mut env`: what a poll function gets.
+    pub fn pinned_coroutine(&self) -> Option<Self> {
+        let pointer = match self.kind() {
+            TypeKind::Struct { members, .. } => self.at(members.first()?.ty?)?,
+            _ => self.clone(),
+        };
+        match pointer.kind() {
+            TypeKind::Pointer(Some(target)) => self.at(*target).filter(Self::is_coroutine),
+            _ => None,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use gimli::{AttributeValue, Operation};
-use weft_memory::{DwarfRegister, FileAddr};
+use weft_memory::{DwarfRegister, FileAddr, MemAddr};
 
 use crate::dies::{DieReader, origins};
 use crate::locations::{constant, expression_at};
@@ -79,6 +79,30 @@ impl Route {
         }
         self.steps.push(0);
         Some(self)
+    }
+
+    /// The number at its end. `None`: a register is unknown, a pointer on the way cannot be read, or the way begins in a
+    /// file, of which nothing says here where it is loaded.
+    pub fn end(
+        &self,
+        register: impl FnOnce(DwarfRegister) -> Option<u64>,
+        mut read: impl FnMut(MemAddr, &mut [u8]) -> bool,
+    ) -> Option<u64> {
+        let (first, further) = self.steps.split_first()?;
+        let start = match self.start {
+            Start::Register(of) => register(of)?,
+            Start::Zero => 0,
+            Start::Address(_) => return None,
+        };
+        let mut number = start.wrapping_add_signed(*first);
+        for step in further {
+            let mut bytes = [0; 8];
+            if !read(MemAddr::new(number), &mut bytes) {
+                return None;
+            }
+            number = u64::from_le_bytes(bytes).wrapping_add_signed(*step);
+        }
+        Some(number)
     }
 
     /// The same way without its last read; `None` if the read pointer is not where it ends, or there is none.

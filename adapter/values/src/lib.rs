@@ -46,7 +46,7 @@ pub use saved::{Saved, namesakes};
 pub use sequence::Sequence;
 pub use stacks::{FunctionAt, Stacks, functions_at};
 pub use stop::{Clock, Descriptors, Ends, Stop, ThreadState};
-pub use variables::{FrameVariable, environment, no_variables, place_of, variables};
+pub use variables::{FrameVariable, environment, no_variables, place_of, variables, way_to_environment};
 pub use view::{Child, Children, Filter, View, children, view};
 pub use watching::{DataTarget, LocalOf, data_target, place_target};
 pub use weft_symbols::is_user_code as is_user_crate;

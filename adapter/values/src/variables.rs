@@ -2,7 +2,8 @@
 
 use weft_memory::FileAddr;
 use weft_symbols::{
-    CodeFrame, Detail, Image, LocationContext, Role, SourceLine, Type, TypeKind, Variable, is_standard,
+    CodeFrame, Detail, Image, Kept, LocationContext, Role, Route, SourceLine, Start, Type, TypeKind, Variable,
+    is_standard,
 };
 
 use crate::captures::{WideCaptures, locate_wide, source_name};
@@ -109,6 +110,26 @@ pub fn environment(stop: &Stop, frame: &Frame) -> Option<Place> {
         let target = place_of(stop, frame, variable).ok()?.deref(stop).ok()?;
         target.ty.is_coroutine().then_some(target)
     })
+}
+
+/// The way to the environment of the coroutine whose poll function `code` is, for a thread that stands at `pc` in it: what
+/// [`environment`] answers there, to be asked often. `None` where it takes more than registers and a few reads.
+pub fn way_to_environment(code: &CodeFrame, pc: FileAddr) -> Option<Route> {
+    if !code.function.kind.is_coroutine() || is_prologue(code, pc) {
+        return None;
+    }
+    let variables = code.variables_at(pc).ok()?;
+    let is_environment = |variable: &&Variable| {
+        let ty = variable.ty.as_ref().filter(|_| variable.role == Role::Argument);
+        ty.is_some_and(|ty| ty.pinned_coroutine().is_some())
+    };
+    match variables.iter().find(is_environment)?.kept(code, pc).ok()? {
+        // The pointer itself lies there.
+        Kept::Memory(way) => way.through(),
+        Kept::Register(register) => Some(Route::new(Start::Register(register), 0)),
+        Kept::Number(way) => Some(way),
+        Kept::Nowhere | Kept::Constant(_) | Kept::Elsewhere => None,
+    }
 }
 
 /// Where one of a frame's variables lies as it is described, whatever else is known of it: [`variables`] says what to show.

@@ -106,7 +106,7 @@ impl Engine {
         if self.returned(tid, address) {
             return;
         }
-        if self.plan.as_ref().is_some_and(|plan| plan.traps().contains(&address)) {
+        if self.planned.contains(&address) {
             let verdict = self.ask_plan(tid, |plan, hit| plan.on_trap(hit));
             return self.obey(tid, verdict);
         }
@@ -181,6 +181,7 @@ impl Engine {
     pub(super) fn obey(&mut self, tid: i32, verdict: Verdict) {
         match verdict {
             Verdict::Continue => {
+                self.grant_watch();
                 self.place_traps();
                 self.pass(tid);
             }
@@ -189,6 +190,12 @@ impl Engine {
                     let hits = self.tracee.take_watch_hits(tid);
                     if hits != 0 && self.stops_for_access(tid, hits) {
                         return;
+                    }
+                    if self.watches.is_plans(hits) {
+                        let verdict = self.ask_plan(tid, |plan, hit| plan.on_access(hit));
+                        if verdict != Verdict::Continue {
+                            return self.obey(tid, verdict);
+                        }
                     }
                     let next = self.ask_plan(tid, |plan, hit| plan.on_stepped(hit));
                     self.obey(tid, next);
@@ -209,6 +216,7 @@ impl Engine {
 
     pub(super) fn lose_plan(&mut self, why: String) {
         self.plan = None;
+        self.grant_watch();
         self.place_traps();
         (self.events)(Event::Note(why));
     }

@@ -1,12 +1,14 @@
 //! Whether a hit stops: the hot path first, which asks no debug information, allocates nothing and stops nobody.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
-use weft_memory::{DwarfRegister, MemAddr};
+use weft_memory::{DwarfRegister, MemAddr, Registers};
 use weft_process::Tracee;
 use weft_values::{Quick, Stop};
 
 use super::Engine;
+use crate::plan::Passerby;
 use crate::terms::{Judge, Ruling};
 use crate::{BreakpointKind, Event};
 
@@ -36,8 +38,12 @@ impl Engine {
         if self.closely.contains(&address) {
             return Some(false);
         }
-        let is_watched = self.spawns.as_ref().is_some_and(|spawns| spawns.has(address));
-        let Some(judges) = self.sites.get(&address).map(Arc::as_ref).or(is_watched.then_some(&[])) else {
+        let is_planned = self.planned.contains(&address);
+        if is_planned && !self.is_anothers(tid, address, sp) {
+            return Some(false);
+        }
+        let is_passed = is_planned || self.spawns.as_ref().is_some_and(|spawns| spawns.has(address));
+        let Some(judges) = self.sites.get(&address).map(Arc::as_ref).or(is_passed.then_some(&[])) else {
             return Some(false);
         };
         match quickly(&self.tracee, tid, address, sp, judges, self.plan.is_none()) {
@@ -54,6 +60,18 @@ impl Engine {
         }
         self.placement.hit(tid, &self.tracee);
         None
+    }
+
+    /// Whether the plan says of a hit of its trap that it is somebody else's.
+    fn is_anothers(&self, tid: i32, pc: MemAddr, sp: MemAddr) -> bool {
+        let registers = OnceCell::new();
+        let register = |of: DwarfRegister| {
+            let known: &Option<Registers> = registers.get_or_init(|| self.tracee.registers(tid).ok());
+            known.as_ref()?.get(of)
+        };
+        let read = |at: MemAddr, buffer: &mut [u8]| self.tracee.peek(at, buffer);
+        let by = Passerby { tid, pc, sp, register: &register, read: &read };
+        self.plan.as_ref().is_some_and(|plan| plan.is_anothers(&by))
     }
 
     /// Asks every breakpoint at a trap. `counted`: the only one there has counted this hit.

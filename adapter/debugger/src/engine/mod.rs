@@ -91,8 +91,10 @@ pub(crate) struct Engine {
     /// What a hit of a user breakpoint is asked, by address.
     sites: HashMap<MemAddr, Arc<[Judge]>>,
     rules: Rules,
-    /// Traps that are for others than user breakpoints too: a hit of these is always looked at closely.
+    /// Traps that are for others than user breakpoints and the plan too: a hit of these is always looked at closely.
     closely: BTreeSet<MemAddr>,
+    /// Traps that the plan wants.
+    planned: BTreeSet<MemAddr>,
     watches: Watches,
     panics: Panics,
     spawns: Option<Spawns>,
@@ -179,6 +181,7 @@ impl Engine {
             sites: HashMap::new(),
             rules: Rules::default(),
             closely: BTreeSet::new(),
+            planned: BTreeSet::new(),
             watches: Watches::default(),
             panics: Panics::default(),
             spawns: None,

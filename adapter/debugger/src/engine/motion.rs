@@ -109,6 +109,7 @@ impl Engine {
     pub(super) fn begin_plan(&mut self, tid: i32, mut plan: Box<dyn Plan>) {
         let verdict = plan.start();
         self.plan = Some(plan);
+        self.grant_watch();
         self.place_traps();
         self.obey(tid, verdict);
     }
@@ -270,10 +271,10 @@ impl Engine {
         // A pause may find the thread right before a trap: that hit is still to come, and counts.
         let at = self.tracee.position(tid).map(|(pc, _)| pc);
         let behind_access = std::mem::take(&mut self.watches.behind_access);
-        self.unhit = (reason == Reason::Pause || behind_access)
-            && at.is_ok_and(|pc| self.owners.contains_key(&pc) || self.closely.contains(&pc));
+        self.unhit = (reason == Reason::Pause || behind_access) && at.is_ok_and(|pc| self.planted.contains(&pc));
         (self.plan, self.alone) = (None, None);
         self.end_watches_of_gone_calls();
+        self.grant_watch();
         self.place_traps();
         if let Some(ended) = self.pending.iter().find_map(|event| match event {
             WaitEvent::Exited(ended) => Some(*ended),

@@ -93,9 +93,9 @@ impl Engine {
         let Ok(memory) = self.tracee.memory() else { return };
         let mut wanted: BTreeSet<MemAddr> = self.owners.keys().copied().collect();
         self.closely = self.loader.iter().chain(&self.entry).copied().collect();
-        self.closely.extend(self.plan.iter().flat_map(|plan| plan.traps()));
         self.closely.extend(self.watches.traps().chain(self.panics.traps()));
-        wanted.extend(&self.closely);
+        self.planned = self.plan.as_ref().map(|plan| plan.traps()).unwrap_or_default();
+        wanted.extend(self.closely.iter().chain(&self.planned));
         wanted.extend(self.spawns.iter().flat_map(Spawns::traps));
         for address in self.planted.difference(&wanted) {
             if let Err(error) = self.tracee.lift(*address) {

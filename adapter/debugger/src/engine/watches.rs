@@ -8,6 +8,7 @@ use weft_values::Stop;
 
 use super::{Engine, State, refused};
 use crate::breakpoints::Owner;
+use crate::plan::{self, Verdict};
 use crate::stops::stop_of;
 use crate::terms::Judge;
 use crate::{Access, Bound, BreakpointKind, DataSpec, Event, FrameIdentity, Reason, Refused};
@@ -34,12 +35,25 @@ struct Watched {
     refusal: Option<String>,
 }
 
-/// All breakpoints on data.
+/// Whose a debug register is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// That of a breakpoint on data.
+    Breakpoint(i64),
+    /// The plan's. The user's breakpoints go first.
+    Plan,
+}
+
+/// All that is watched.
 #[derive(Default)]
 pub(super) struct Watches {
     list: Vec<Watched>,
     /// Whose each debug register is.
-    registers: Vec<i64>,
+    registers: Vec<Whose>,
+    /// What the plan asked for last.
+    asked: Option<plan::Watched>,
+    /// What is watched for it.
+    planned: Option<plan::Watched>,
     /// The thread that is about to be shown stands behind an access, and not at a trap that it has executed.
     pub(super) behind_access: bool,
 }
@@ -54,21 +68,26 @@ impl Watches {
         self.list.iter().any(|watched| watched.id == id)
     }
 
-    /// The ids behind the debug registers of a hit.
-    fn owners(&self, hits: u8) -> Vec<i64> {
-        let mut ids = Vec::new();
-        for (register, id) in self.registers.iter().enumerate() {
-            if hits & (1 << register) != 0 && !ids.contains(id) {
-                ids.push(*id);
+    /// Who is behind the debug registers of a hit.
+    fn owners(&self, hits: u8) -> Vec<Whose> {
+        let mut owners = Vec::new();
+        for (register, whose) in self.registers.iter().enumerate() {
+            if hits & (1 << register) != 0 && !owners.contains(whose) {
+                owners.push(*whose);
             }
         }
-        ids
+        owners
     }
 
-    /// The debug registers of these breakpoints.
-    fn hits(&self, ids: &[i64]) -> u8 {
-        let mine = self.registers.iter().enumerate().filter(|(_, id)| ids.contains(id));
+    /// The debug registers of these owners.
+    fn hits(&self, owners: &[Whose]) -> u8 {
+        let mine = self.registers.iter().enumerate().filter(|(_, whose)| owners.contains(whose));
         mine.fold(0, |hits, (register, _)| hits | (1 << register))
+    }
+
+    /// Whether a hit is also the plan's.
+    pub(super) fn is_plans(&self, hits: u8) -> bool {
+        self.owners(hits).contains(&Whose::Plan)
     }
 }
 
@@ -151,6 +170,7 @@ impl Engine {
                 watched.refusal.get_or_insert_with(|| sentence.clone());
             }
         }
+        self.tell_plan_of_watch();
         Ok(self.watches.list.iter().map(Watched::bound).collect())
     }
 
@@ -201,7 +221,7 @@ impl Engine {
 
     /// Gives the processor what there is to watch. Hits that wait to be handled are still those of the same breakpoints.
     fn program_watches(&mut self) -> Result<(), String> {
-        let waiting: Vec<(usize, Vec<i64>)> = self
+        let waiting: Vec<(usize, Vec<Whose>)> = self
             .pending
             .iter()
             .enumerate()
@@ -211,11 +231,17 @@ impl Engine {
             })
             .collect();
         let live = self.watches.list.iter().filter(|watched| watched.refusal.is_none());
-        let (registers, watches): (Vec<i64>, Vec<Watch>) =
-            live.flat_map(|watched| watched.registers().into_iter().map(|watch| (watched.id, watch))).unzip();
+        let whose = |watched: &Watched| Whose::Breakpoint(watched.id);
+        let (mut registers, mut watches): (Vec<Whose>, Vec<Watch>) =
+            live.flat_map(|watched| watched.registers().into_iter().map(|watch| (whose(watched), watch))).unzip();
+        self.watches.planned = self.watches.planned.filter(|_| watches.len() < REGISTERS);
+        if let Some(plan::Watched { address, size }) = self.watches.planned {
+            registers.push(Whose::Plan);
+            watches.push(Watch { address, size, access: WatchAccess::ReadWrite });
+        }
         self.watches.registers = registers;
-        for (at, ids) in waiting {
-            let now = self.watches.hits(&ids);
+        for (at, owners) in waiting {
+            let now = self.watches.hits(&owners);
             if let Some(WaitEvent::Trapped { trap, .. }) = self.pending.get_mut(at) {
                 *trap = Trap::Hardware(now);
             }
@@ -225,13 +251,51 @@ impl Engine {
         }
         self.tracee.set_watches(&watches).map_err(|error| {
             self.watches.registers.clear();
+            self.watches.planned = None;
             error.to_string()
         })
     }
 
+    /// Has the processor watch what the plan wants, if a debug register is free; the plan is told. A watch that is not
+    /// wanted any more is taken back without stopping anybody: hits of threads that still have it are nobody's.
+    pub(super) fn grant_watch(&mut self) {
+        let wanted = self.plan.as_ref().and_then(|plan| plan.watch());
+        if wanted == self.watches.asked {
+            return;
+        }
+        self.watches.asked = wanted;
+        if wanted.is_some() && self.state == State::Running {
+            // Also when all were stopped before: some may have been sent past their traps since.
+            self.stop_all();
+        }
+        self.watches.planned = wanted;
+        if let Err(error) = self.program_watches() {
+            tracing::debug!(%error, "a step goes without a watch");
+        }
+        self.tell_plan_of_watch();
+    }
+
+    /// Tells the plan whether it got what it asked for. All threads stand then.
+    fn tell_plan_of_watch(&mut self) {
+        let is_watched = self.watches.planned.is_some();
+        if let Some(plan) = self.plan.as_mut().filter(|_| self.watches.asked.is_some())
+            && let Ok(stop) = stop_of(&self.tracee, self.modules.clone())
+        {
+            plan.set_watched(is_watched, &stop);
+        }
+    }
+
     /// A thread accessed watched data. Whether the program was stopped for it; the thread stands in any case.
     pub(super) fn stops_for_access(&mut self, tid: i32, hits: u8) -> bool {
-        let ids = self.watches.owners(hits);
+        let owners = self.watches.owners(hits).into_iter();
+        let ids = owners.filter_map(|whose| match whose {
+            Whose::Breakpoint(id) => Some(id),
+            Whose::Plan => None,
+        });
+        let ids: Vec<i64> = ids.collect();
+        if ids.is_empty() {
+            return false;
+        }
         let over = self.calls_over(tid);
         if !over.is_empty() {
             // What lies there now is another call's.
@@ -266,6 +330,16 @@ impl Engine {
     pub(super) fn on_access(&mut self, tid: i32, hits: u8) {
         if self.stops_for_access(tid, hits) {
             return;
+        }
+        if self.watches.is_plans(hits) {
+            match self.ask_plan(tid, |plan, hit| plan.on_access(hit)) {
+                Verdict::Continue => {
+                    self.grant_watch();
+                    self.place_traps();
+                }
+                Verdict::Lost(why) => self.lose_plan(why),
+                verdict => return self.obey(tid, verdict),
+            }
         }
         // Not past a trap that may be at its pc: that one is still to be hit.
         if self.all_stand {
@@ -465,11 +539,13 @@ mod tests {
 
     #[test]
     fn hits_belong_to_breakpoints_however_many_registers_they_take() {
-        let watches = Watches { registers: vec![7, 7, 9], ..Watches::default() };
-        assert_eq!(watches.owners(0b011), [7]);
-        assert_eq!(watches.owners(0b110), [7, 9]);
-        assert_eq!(watches.owners(0b1000), []);
-        assert_eq!(watches.hits(&[9]), 0b100);
-        assert_eq!(watches.hits(&[7]), 0b011);
+        let (seven, nine) = (Whose::Breakpoint(7), Whose::Breakpoint(9));
+        let watches = Watches { registers: vec![seven, seven, nine, Whose::Plan], ..Watches::default() };
+        assert_eq!(watches.owners(0b011), [seven]);
+        assert_eq!(watches.owners(0b110), [seven, nine]);
+        assert_eq!(watches.owners(0b1_0000), []);
+        assert_eq!(watches.hits(&[nine]), 0b100);
+        assert_eq!(watches.hits(&[seven]), 0b011);
+        assert!(watches.is_plans(0b1100) && !watches.is_plans(0b111));
     }
 }

@@ -7,7 +7,7 @@ use weft_memory::MemAddr;
 use weft_values::{Stop, frames};
 
 use super::unwinding::{Landing, landing, raisers};
-use super::{Hit, Plan, Verdict};
+use super::{Hit, Passerby, Plan, Verdict};
 use crate::StepKind;
 
 /// No instruction of x86 is longer.
@@ -118,6 +118,11 @@ impl Plan for InstructionStep {
             _ => {}
         }
         Verdict::Continue
+    }
+
+    fn is_anothers(&self, by: &Passerby<'_>) -> bool {
+        let returns_elsewhere = |to: MemAddr, sp: MemAddr| by.pc == to && by.sp != sp && !self.raisers.contains(&to);
+        by.tid != self.tid || matches!(self.way, Way::Until { to, sp } if returns_elsewhere(to, sp))
     }
 
     fn on_stepped(&mut self, _hit: &Hit<'_>) -> Verdict {

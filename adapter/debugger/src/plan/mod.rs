@@ -13,7 +13,8 @@ mod unwinding;
 
 use std::collections::BTreeSet;
 
-use weft_memory::MemAddr;
+use weft_memory::{DwarfRegister, MemAddr};
+use weft_symbols::Route;
 use weft_values::{Place, Stop};
 
 pub(crate) use call::{call_target, callbacks_from, called_function, calls_in, calls_method, function_at, is_call_at};
@@ -29,6 +30,43 @@ pub(crate) struct Hit<'a> {
     /// Its registers (pc at the trapped instruction, which has not been executed), memory and modules. Other threads may be
     /// running: only this thread's stack can be relied on.
     pub(crate) stop: &'a Stop,
+}
+
+/// A thread that has just hit a trap, as it can be looked at for next to nothing: no debug information, no allocation.
+pub(crate) struct Passerby<'a> {
+    /// The thread.
+    pub(crate) tid: i32,
+    /// The trap.
+    pub(crate) pc: MemAddr,
+    /// Its stack pointer.
+    pub(crate) sp: MemAddr,
+    /// Its registers.
+    pub(crate) register: &'a dyn Fn(DwarfRegister) -> Option<u64>,
+    /// Its memory: all of the bytes, or nothing.
+    pub(crate) read: &'a dyn Fn(MemAddr, &mut [u8]) -> bool,
+}
+
+impl Passerby<'_> {
+    /// The number at the end of a way that begins in its registers.
+    pub(crate) fn end_of(&self, route: &Route) -> Option<u64> {
+        route.end(
+            |register| match register {
+                DwarfRegister::RSP => Some(self.sp.raw()),
+                DwarfRegister::RA => Some(self.pc.raw()),
+                register => (self.register)(register),
+            },
+            self.read,
+        )
+    }
+}
+
+/// Bytes whose accesses, reading or writing, a plan wants to be told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Watched {
+    /// The first one.
+    pub(crate) address: MemAddr,
+    /// How many: 1, 2, 4 or 8, and the address is a multiple of it.
+    pub(crate) size: u8,
 }
 
 /// What a plan says to a hit.
@@ -57,6 +95,29 @@ pub(crate) trait Plan: Send {
 
     /// Judges a hit of one of its traps.
     fn on_trap(&mut self, hit: &Hit<'_>) -> Verdict;
+
+    /// Whether a hit of one of its traps is surely none of its business, so that the thread can go on without being looked
+    /// at. Asked at every hit, most of which are other tasks' in the same code.
+    fn is_anothers(&self, by: &Passerby<'_>) -> bool {
+        let _ = by;
+        false
+    }
+
+    /// What it wants to be watched by the processor, in all threads. It has to do without where that is not granted.
+    fn watch(&self) -> Option<Watched> {
+        None
+    }
+
+    /// Told, while all threads stand, whether what it asks for is watched from now on; `stop` has every thread.
+    fn set_watched(&mut self, is_watched: bool, stop: &Stop) {
+        let _ = (is_watched, stop);
+    }
+
+    /// Judges an access to what is watched. The thread stands behind the instruction.
+    fn on_access(&mut self, hit: &Hit<'_>) -> Verdict {
+        let _ = hit;
+        Verdict::Continue
+    }
 
     /// Judges the place reached by the single instruction that it asked for.
     fn on_stepped(&mut self, hit: &Hit<'_>) -> Verdict;

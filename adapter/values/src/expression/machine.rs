@@ -1,7 +1,7 @@
 //! The machine that runs the quick form of conditions: bounded, without allocation, and silent where it is not sure.
 
 use weft_memory::{DwarfRegister, MemAddr};
-use weft_symbols::{Route, Start};
+use weft_symbols::Route;
 
 use super::number::{Integer, IntegerType};
 use super::quick::{Elements, Form, MAX_BYTES, MAX_DEPTH, MAX_TEXT, Operation, Run, Source};
@@ -98,13 +98,7 @@ impl<R: Fn(DwarfRegister) -> u64, M: FnMut(MemAddr, &mut [u8]) -> bool> Machine<
 
     /// The number at the end of a way.
     fn end(&mut self, route: &Route) -> Option<u64> {
-        let (first, further) = route.steps.split_first()?;
-        let start = match route.start {
-            Start::Register(register) => (self.register)(register),
-            Start::Zero => 0,
-            Start::Address(_) => return None,
-        };
-        self.follow(start.wrapping_add_signed(*first), further)
+        route.end(|register| Some((self.register)(register)), &mut self.read)
     }
 
     /// From a number on, for every step a pointer read and the step added.

@@ -94,8 +94,7 @@ impl Stepper {
 
     /// Leaves the active phase for one that keeps the activation to come back to.
     pub(super) fn go_in(&mut self, next: impl FnOnce(Box<Activation>) -> Phase) {
-        let left = std::mem::replace(&mut self.phase, Phase::Idle { entries: BTreeSet::new() });
-        self.phase = match left {
+        self.phase = match self.take_phase() {
             Phase::Active(active) => next(Box::new(active)),
             other => other,
         };

@@ -5,7 +5,9 @@
 //! suspended, the step is *idle*: it waits until the same environment is polled again, by whichever thread. When a
 //! function ends, the step ends in its caller; when a coroutine ends, the step goes on in the coroutine that awaited it.
 
+mod activation;
 mod coroutines;
+mod detector;
 mod into;
 mod panics;
 
@@ -14,20 +16,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
-use weft_symbols::CodeFrame;
-use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine, environment, frames};
+use weft_values::{Frame, Place, Stop, coroutine, environment};
 
-use super::call::{callbacks_of, calls_in, tail_calls_in};
-use super::rows::{self, At, Rows};
+use super::rows::At;
 use super::unwinding::{Landing, raisers};
-use super::{Hit, Plan, Verdict, Way};
+use super::{Hit, Passerby, Plan, Verdict, Watched, Way};
 use crate::{Grain, StepKind};
 
-/// Frames looked at to find where a function returns to.
-const DEPTH: usize = 512;
-
-/// Frames looked at first: most functions that are left return to one nearby, and each frame costs.
-const NEAR: usize = 12;
+use activation::{Activation, DEPTH, cfa, is_stop, krate_of, walk_to};
+use detector::Detector;
 
 /// See the module.
 pub(crate) struct Stepper {
@@ -48,6 +45,8 @@ pub(crate) struct Stepper {
     file: Option<Arc<Path>>,
     /// The coroutine that is followed, while the body is one.
     instance: Option<Place>,
+    /// Accesses to the state of `instance` are told.
+    is_watched: bool,
     starts_at_call: bool,
 }
 
@@ -60,23 +59,10 @@ enum Phase {
     Unwinding { tid: i32, landing: Landing, stays: Option<Box<Activation>> },
     /// In a callee, on the way to its first line.
     Entering { tid: i32, rows: BTreeSet<MemAddr>, within: MemAddr, back: Box<Activation> },
-    /// The coroutine is suspended; these are the entries of its poll function.
-    Idle { entries: BTreeSet<MemAddr> },
-}
-
-/// One call of a function, with where it may end.
-struct Activation {
-    tid: i32,
-    cfa: MemAddr,
-    rows: Rows,
-    /// Lines of functions that were inlined into the body, for a step into.
-    inlined: Rows,
-    calls: BTreeSet<MemAddr>,
-    /// Entries of the user's functions that calls of the line may come to by way of others.
-    callbacks: BTreeSet<MemAddr>,
-    returns_to: Option<MemAddr>,
-    /// What called it, where this is plumbing on the way to a coroutine that a step into looks for.
-    outer: Option<Box<Activation>>,
+    /// The coroutine is suspended.
+    Idle(Detector),
+    /// On the way from one phase to the next.
+    Between,
 }
 
 impl Stepper {
@@ -104,13 +90,14 @@ impl Stepper {
             },
             kind,
             way,
-            phase: Phase::Idle { entries: BTreeSet::new() },
+            phase: Phase::Between,
             seen: BTreeSet::from([line]),
             begun: (way.grain == Grain::Statement).then_some(at),
             only: None,
             raisers: raisers(&stop.modules),
             file: frame.source.as_ref().map(|source| source.file.clone()),
             instance: environment(stop, frame),
+            is_watched: false,
             starts_at_call: false,
         };
         if kind == StepKind::Out && own > 0 {
@@ -150,13 +137,14 @@ impl Stepper {
             name: "the step of the suspended task".to_owned(),
             kind,
             way,
-            phase: Phase::Idle { entries: BTreeSet::new() },
+            phase: Phase::Between,
             begun: None,
             only: None,
             raisers: raisers(&stop.modules),
             seen: state.await_location.iter().map(|at| at.line).collect(),
             file: state.await_location.map(|at| at.file),
             instance: None,
+            is_watched: false,
             starts_at_call: false,
         };
         match stepper.suspended(stop, environment) {
@@ -165,42 +153,14 @@ impl Stepper {
         }
     }
 
-    /// The activation of the innermost frame of a stack. `None` when not even its CFA is known.
-    fn activation(&self, stop: &Stop, tid: i32, walk: &[Frame]) -> Option<Activation> {
-        let concrete = walk.iter().position(|frame| !frame.inlined)?;
-        let (body, caller) = (walk.first()?, walk.get(concrete.saturating_add(1)));
-        let cfa = walk.get(concrete)?.cfa?;
-        let mut rows = Rows::new();
-        if self.kind != StepKind::Out {
-            rows = rows::statements(stop, body);
-            if let Some((line, _)) = self.begun {
-                rows.extend(rows::parts_of_line(stop, body, line));
-            }
-            rows.retain(|_, at| match self.begun {
-                Some(begun) => *at != begun,
-                None => !self.seen.contains(&at.0),
-            });
-        }
-        // Leaving an inlined copy is arriving in the code around it, on a line other than that of the call.
-        for outer in walk.get(1..=concrete).unwrap_or_default().iter().filter(|frame| frame.user_code) {
-            let call = outer.source.as_ref().map_or(0, |source| source.line);
-            rows.extend(rows::statements(stop, outer).into_iter().filter(|(_, at)| at.0 != call));
-        }
-        let (mut calls, mut inlined, mut callbacks) = (BTreeSet::new(), Rows::new(), BTreeSet::new());
-        if self.kind == StepKind::In {
-            if let Some(code) = &body.code {
-                inlined = rows::inlined_statements(stop, code);
-            }
-            let code: Vec<_> = self.seen.iter().flat_map(|line| rows::code_of_line(stop, body, *line)).collect();
-            calls.extend(code.iter().flat_map(|range| calls_in(stop, range)));
-            let function = walk.get(concrete).map(|frame| rows::code_of(stop, frame)).unwrap_or_default();
-            calls.extend(code.iter().flat_map(|range| tail_calls_in(stop, range, &function)));
-            if self.only.is_none() {
-                callbacks = callbacks_of(stop, &code, krate_of(body));
-            }
-        }
-        let returns_to = caller.map(|caller| caller.pc);
-        Some(Activation { tid, cfa, rows, inlined, calls, callbacks, returns_to, outer: None })
+    /// Follows another coroutine from now on, or none.
+    fn follow(&mut self, instance: Option<Place>) {
+        self.instance = instance;
+        self.is_watched = false;
+    }
+
+    fn take_phase(&mut self) -> Phase {
+        std::mem::replace(&mut self.phase, Phase::Between)
     }
 
     /// The function of the activation has returned.
@@ -211,21 +171,7 @@ impl Stepper {
             self.phase = Phase::Active(*outer);
             return Verdict::Continue;
         }
-        if let Some(place) = self.instance.take() {
-            match coroutine(hit.stop, &place) {
-                Ok(state) => match state.phase {
-                    CoroutinePhase::Suspended(_) => {
-                        self.seen.extend(state.await_location.map(|at| at.line));
-                        return self.suspended(hit.stop, place);
-                    }
-                    _ => return self.completed(hit),
-                },
-                Err(error) => {
-                    return Verdict::Lost(format!("the step was lost: its coroutine cannot be read ({error})"));
-                }
-            }
-        }
-        self.leave(hit, None)
+        if self.instance.is_some() { self.polled_to_an_end(hit) } else { self.leave(hit, None) }
     }
 
     /// Ends the step in the nearest caller that steps stop in.
@@ -286,11 +232,7 @@ impl Stepper {
         // too.
         let left = back.returns_to == Some(pc) && sp == back.cfa;
         if left || cfa(hit) == Some(back.cfa) {
-            let Phase::Entering { back, .. } =
-                std::mem::replace(&mut self.phase, Phase::Idle { entries: BTreeSet::new() })
-            else {
-                return Verdict::Continue;
-            };
+            let Phase::Entering { back, .. } = self.take_phase() else { return Verdict::Continue };
             self.phase = Phase::Active(*back);
             return self.on_trap(hit);
         }
@@ -317,7 +259,8 @@ impl Plan for Stepper {
             Phase::Active(active) => of(active),
             Phase::Leaving { to, .. } => self.raisers.iter().copied().chain([*to]).collect(),
             Phase::Entering { rows, back, .. } => rows.union(&of(back)).copied().collect(),
-            Phase::Idle { entries } => entries.clone(),
+            Phase::Idle(detector) if !self.is_watched => detector.traps().collect(),
+            Phase::Idle(_) | Phase::Between => BTreeSet::new(),
             Phase::Unwinding { landing, .. } => BTreeSet::from([landing.pad]),
         }
     }
@@ -335,13 +278,49 @@ impl Plan for Stepper {
                 Verdict::Done(why.clone())
             }
             Phase::Leaving { .. } => Verdict::Continue,
-            Phase::Idle { .. } => self.polled(hit),
+            Phase::Idle(_) => self.came(hit, pc),
+            Phase::Between => Verdict::Continue,
             Phase::Unwinding { .. } => self.landed(hit, pc),
         }
     }
 
     fn on_stepped(&mut self, hit: &Hit<'_>) -> Verdict {
         self.called(hit)
+    }
+
+    fn is_anothers(&self, by: &Passerby<'_>) -> bool {
+        match &self.phase {
+            Phase::Active(active) => active.is_anothers(by),
+            Phase::Leaving { tid, .. } | Phase::Entering { tid, .. } | Phase::Unwinding { tid, .. } => *tid != by.tid,
+            Phase::Idle(detector) => {
+                self.instance.as_ref().and_then(Place::address).is_some_and(|ours| detector.is_anothers(by, ours))
+            }
+            Phase::Between => false,
+        }
+    }
+
+    fn watch(&self) -> Option<Watched> {
+        let wanted = match &self.phase {
+            Phase::Idle(_) => true,
+            // Kept from one suspension to the next: it costs nothing while nobody else touches the state.
+            Phase::Active(_) | Phase::Entering { .. } => self.is_watched,
+            Phase::Leaving { .. } | Phase::Unwinding { .. } | Phase::Between => false,
+        };
+        self.instance.as_ref().filter(|_| wanted).and_then(detector::state_of)
+    }
+
+    fn set_watched(&mut self, is_watched: bool, stop: &Stop) {
+        let before = std::mem::replace(&mut self.is_watched, is_watched);
+        if before && !is_watched {
+            self.unwatched(stop);
+        }
+    }
+
+    fn on_access(&mut self, hit: &Hit<'_>) -> Verdict {
+        match &self.phase {
+            Phase::Idle(_) => self.accessed(hit),
+            _ => Verdict::Continue,
+        }
     }
 
     fn is_same_line(&self, hit: &Hit<'_>) -> bool {
@@ -368,56 +347,5 @@ impl Plan for Stepper {
             }
             _ => Verdict::Continue,
         }
-    }
-}
-
-/// The CFA of the frame that the thread executes.
-fn cfa(hit: &Hit<'_>) -> Option<MemAddr> {
-    let thread = hit.stop.thread(hit.tid)?;
-    let caller = hit.stop.modules.caller(&thread.registers, false, hit.stop.memory.as_ref()).ok()??;
-    Some(caller.cfa)
-}
-
-/// A thread's stack as far as the nearest function that steps end in and what called that; all of it if there is none.
-fn walk_to(stop: &Stop, tid: i32, way: Way) -> Vec<Frame> {
-    let near = frames(stop, tid, NEAR).frames;
-    let own = near.iter().position(|frame| is_stop(frame, way) && frame.source.is_some());
-    let concrete = own.and_then(|own| near.iter().skip(own).position(|frame| !frame.inlined)?.checked_add(own));
-    if near.len() < NEAR || concrete.is_some_and(|concrete| concrete.saturating_add(1) < near.len()) {
-        return near;
-    }
-    frames(stop, tid, DEPTH).frames
-}
-
-/// The crate of a frame's function.
-fn krate_of(frame: &Frame) -> &str {
-    frame.code.as_ref().map_or("", |code| code.function.krate.as_str())
-}
-
-/// Whether steps end in this function: it is the user's, or theirs by wish, or written in another language (which has no
-/// crates) and not the system's own.
-fn is_stop(frame: &Frame, way: Way) -> bool {
-    let is_foreign = |code: &CodeFrame| code.function.krate.is_empty() && !code.image.is_system_runtime();
-    let foreign = || frame.code.as_ref().is_some_and(is_foreign);
-    frame.user_code || (frame.code.is_some() && way.into_runtime) || foreign()
-}
-
-impl Activation {
-    /// How many callers it is away from the one that the step began in.
-    fn depth(&self) -> usize {
-        std::iter::successors(self.outer.as_deref(), |outer| outer.outer.as_deref()).count()
-    }
-
-    /// The one that the step began in.
-    fn outermost(self) -> Self {
-        match self.outer {
-            Some(outer) => outer.outermost(),
-            None => self,
-        }
-    }
-
-    /// The canonical frame address of the one that the step began in.
-    fn outermost_cfa(&self) -> MemAddr {
-        std::iter::successors(Some(self), |inner| inner.outer.as_deref()).last().map_or(self.cfa, |outer| outer.cfa)
     }
 }

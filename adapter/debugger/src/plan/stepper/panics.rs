@@ -1,7 +1,5 @@
 //! A step through a panic: it ends where the panic is caught.
 
-use std::collections::BTreeSet;
-
 use weft_memory::MemAddr;
 use weft_runtimes::polls_task;
 
@@ -17,7 +15,7 @@ impl Stepper {
             Phase::Entering { tid, back, .. } => (*tid, back.outermost_cfa()),
             // The caller's own frame begins above the stack pointer that it is returned to with.
             Phase::Leaving { tid, sp, .. } => (*tid, sp.offset(1)),
-            Phase::Idle { .. } | Phase::Unwinding { .. } => return Verdict::Continue,
+            Phase::Idle(_) | Phase::Between | Phase::Unwinding { .. } => return Verdict::Continue,
         };
         if tid != hit.tid {
             return Verdict::Continue;
@@ -25,7 +23,7 @@ impl Stepper {
         let Some(landing) = landing(hit.stop, hit.tid).filter(|landing| landing.cfa >= ours) else {
             return Verdict::Continue;
         };
-        let stays = match std::mem::replace(&mut self.phase, Phase::Idle { entries: BTreeSet::new() }) {
+        let stays = match self.take_phase() {
             Phase::Active(active) => Some(Box::new(active)),
             Phase::Entering { back, .. } => Some(back),
             _ => None,
@@ -45,7 +43,7 @@ impl Stepper {
             self.phase = Phase::Active(*active);
             return Verdict::Continue;
         }
-        self.instance = None;
+        self.follow(None);
         let walk = walk_to(hit.stop, hit.tid, self.way);
         let at = walk.iter().position(|frame| is_stop(frame, self.way) && frame.source.is_some());
         let task = walk.iter().position(polls_task);

@@ -1,0 +1,137 @@
+//! One call of the code that is stepped, and where it may end.
+
+use std::collections::BTreeSet;
+
+use weft_memory::MemAddr;
+use weft_symbols::CodeFrame;
+use weft_values::{Frame, Stop, frames};
+
+use super::super::call::{callbacks_of, calls_in, tail_calls_in};
+use super::super::rows::{self, Rows};
+use super::super::{Hit, Passerby, Way};
+use super::Stepper;
+use crate::StepKind;
+
+/// Frames looked at to find where a function returns to.
+pub(super) const DEPTH: usize = 512;
+
+/// Frames looked at first: most functions that are left return to one nearby, and each frame costs.
+const NEAR: usize = 12;
+
+/// One call of a function, with where it may end.
+pub(super) struct Activation {
+    pub(super) tid: i32,
+    pub(super) cfa: MemAddr,
+    pub(super) rows: Rows,
+    /// Lines of functions that were inlined into the body, for a step into.
+    pub(super) inlined: Rows,
+    pub(super) calls: BTreeSet<MemAddr>,
+    /// Entries of the user's functions that calls of the line may come to by way of others.
+    pub(super) callbacks: BTreeSet<MemAddr>,
+    pub(super) returns_to: Option<MemAddr>,
+    /// What called it, where this is plumbing on the way to a coroutine that a step into looks for.
+    pub(super) outer: Option<Box<Activation>>,
+}
+
+impl Stepper {
+    /// The activation of the innermost frame of a stack. `None` when not even its CFA is known.
+    pub(super) fn activation(&self, stop: &Stop, tid: i32, walk: &[Frame]) -> Option<Activation> {
+        let concrete = walk.iter().position(|frame| !frame.inlined)?;
+        let (body, caller) = (walk.first()?, walk.get(concrete.saturating_add(1)));
+        let cfa = walk.get(concrete)?.cfa?;
+        let mut rows = Rows::new();
+        if self.kind != StepKind::Out {
+            rows = rows::statements(stop, body);
+            if let Some((line, _)) = self.begun {
+                rows.extend(rows::parts_of_line(stop, body, line));
+            }
+            rows.retain(|_, at| match self.begun {
+                Some(begun) => *at != begun,
+                None => !self.seen.contains(&at.0),
+            });
+        }
+        // Leaving an inlined copy is arriving in the code around it, on a line other than that of the call.
+        for outer in walk.get(1..=concrete).unwrap_or_default().iter().filter(|frame| frame.user_code) {
+            let call = outer.source.as_ref().map_or(0, |source| source.line);
+            rows.extend(rows::statements(stop, outer).into_iter().filter(|(_, at)| at.0 != call));
+        }
+        let (mut calls, mut inlined, mut callbacks) = (BTreeSet::new(), Rows::new(), BTreeSet::new());
+        if self.kind == StepKind::In {
+            if let Some(code) = &body.code {
+                inlined = rows::inlined_statements(stop, code);
+            }
+            let code: Vec<_> = self.seen.iter().flat_map(|line| rows::code_of_line(stop, body, *line)).collect();
+            calls.extend(code.iter().flat_map(|range| calls_in(stop, range)));
+            let function = walk.get(concrete).map(|frame| rows::code_of(stop, frame)).unwrap_or_default();
+            calls.extend(code.iter().flat_map(|range| tail_calls_in(stop, range, &function)));
+            if self.only.is_none() {
+                callbacks = callbacks_of(stop, &code, krate_of(body));
+            }
+        }
+        let returns_to = caller.map(|caller| caller.pc);
+        Some(Activation { tid, cfa, rows, inlined, calls, callbacks, returns_to, outer: None })
+    }
+}
+
+/// The CFA of the frame that the thread executes.
+pub(super) fn cfa(hit: &Hit<'_>) -> Option<MemAddr> {
+    let thread = hit.stop.thread(hit.tid)?;
+    let caller = hit.stop.modules.caller(&thread.registers, false, hit.stop.memory.as_ref()).ok()??;
+    Some(caller.cfa)
+}
+
+/// A thread's stack as far as the nearest function that steps end in and what called that; all of it if there is none.
+pub(super) fn walk_to(stop: &Stop, tid: i32, way: Way) -> Vec<Frame> {
+    let near = frames(stop, tid, NEAR).frames;
+    let own = near.iter().position(|frame| is_stop(frame, way) && frame.source.is_some());
+    let concrete = own.and_then(|own| near.iter().skip(own).position(|frame| !frame.inlined)?.checked_add(own));
+    if near.len() < NEAR || concrete.is_some_and(|concrete| concrete.saturating_add(1) < near.len()) {
+        return near;
+    }
+    frames(stop, tid, DEPTH).frames
+}
+
+/// The crate of a frame's function.
+pub(super) fn krate_of(frame: &Frame) -> &str {
+    frame.code.as_ref().map_or("", |code| code.function.krate.as_str())
+}
+
+/// Whether steps end in this function: it is the user's, or theirs by wish, or written in another language (which has no
+/// crates) and not the system's own.
+pub(super) fn is_stop(frame: &Frame, way: Way) -> bool {
+    let is_foreign = |code: &CodeFrame| code.function.krate.is_empty() && !code.image.is_system_runtime();
+    let foreign = || frame.code.as_ref().is_some_and(is_foreign);
+    frame.user_code || (frame.code.is_some() && way.into_runtime) || foreign()
+}
+
+impl Activation {
+    /// Whether a hit is surely not of this call: it is another thread's, or the stack says so.
+    pub(super) fn is_anothers(&self, by: &Passerby<'_>) -> bool {
+        let returns_elsewhere = self.returns_to == Some(by.pc) && by.sp != self.cfa;
+        by.tid != self.tid || (returns_elsewhere && !self.is_inside(by.pc))
+    }
+
+    /// Whether one of its own traps, apart from where it returns to, is at an address.
+    fn is_inside(&self, pc: MemAddr) -> bool {
+        let is_row = self.rows.contains_key(&pc) || self.inlined.contains_key(&pc);
+        is_row || self.calls.contains(&pc) || self.callbacks.contains(&pc) || self.outer.is_some()
+    }
+
+    /// How many callers it is away from the one that the step began in.
+    pub(super) fn depth(&self) -> usize {
+        std::iter::successors(self.outer.as_deref(), |outer| outer.outer.as_deref()).count()
+    }
+
+    /// The one that the step began in.
+    pub(super) fn outermost(self) -> Self {
+        match self.outer {
+            Some(outer) => outer.outermost(),
+            None => self,
+        }
+    }
+
+    /// The canonical frame address of the one that the step began in.
+    pub(super) fn outermost_cfa(&self) -> MemAddr {
+        std::iter::successors(Some(self), |inner| inner.outer.as_deref()).last().map_or(self.cfa, |outer| outer.cfa)
+    }
+}
