@@ -1,6 +1,7 @@
 //! Sessions with live programs over real DAP.
 
 mod architecture;
+mod async_into;
 mod async_steps;
 mod attaching;
 mod bad_input;

@@ -73,7 +73,9 @@ fn target_at(stop: &Stop, body: &Frame, call: MemAddr) -> Option<InTarget> {
     };
     // What drops values is nowhere in the source.
     let code = plan::function_at(stop, target).filter(|code| code.function.kind != FunctionKind::Glue)?;
-    if is_user_crate(&code.function.krate) || !plan::callbacks_from(stop, target, &own.function.krate).is_empty() {
+    if is_user_crate(&code.function.krate)
+        || !plan::Reach::of_function(stop, target, &own.function.krate).callbacks.is_empty()
+    {
         return named(&code.function.name);
     }
     None

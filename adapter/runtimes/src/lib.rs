@@ -46,6 +46,7 @@ mod waits;
 
 pub use glance::Glance;
 pub use listing::{Body, Listing, LogicalFrame, LogicalStack, Stack, StackFrame};
+pub use names::is_file_of;
 pub use runtimes::Runtimes;
 pub use spawns::Spawn;
 pub use threads::polls_task;

@@ -50,7 +50,7 @@ pub(crate) fn location(source: &SourceLine) -> Arc<Location> {
 /// Whether a source file can be one of that crate's own. Code that a macro of another crate made is declared in that
 /// crate's files; of those in cargo's registry and in the standard library's sources the owner shows in the path. This
 /// tells macros from their users, and is not how user code is told: that goes by crate.
-pub(crate) fn is_file_of(file: &Path, krate: &str) -> bool {
+pub fn is_file_of(file: &Path, krate: &str) -> bool {
     let mut components = file.iter().map(|part| part.to_string_lossy());
     if components.any(|part| part == "registry") {
         // registry/src/<index>/<package>-<version>/…

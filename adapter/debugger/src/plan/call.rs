@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 use weft_memory::MemAddr;
+use weft_runtimes::is_file_of;
 use weft_symbols::{CodeFrame, is_standard};
 use weft_values::{Stop, is_user_crate};
 
@@ -110,6 +111,12 @@ pub(crate) fn call_target(stop: &Stop, call: MemAddr) -> Option<MemAddr> {
 /// Whether a call goes through a table of a trait's methods: what is called was loaded from behind the three words with
 /// which each begins (drop, size, alignment; rustc's layout), through a register.
 pub(crate) fn calls_method(stop: &Stop, call: MemAddr) -> bool {
+    let Some(instruction) = call_at(stop, call) else { return false };
+    is_method(&instruction, || load_before(stop, call, instruction.op0_register()))
+}
+
+/// The same of a call or jump; `load` finds what its register was loaded by.
+fn is_method(instruction: &Instruction, load: impl FnOnce() -> Option<Instruction>) -> bool {
     let loads = |instruction: &Instruction| {
         let base = instruction.memory_base();
         let displacement = instruction.memory_displacement64();
@@ -118,12 +125,12 @@ pub(crate) fn calls_method(stop: &Stop, call: MemAddr) -> bool {
             && displacement >= FIRST_METHOD
             && displacement.is_multiple_of(8)
     };
-    let Some(instruction) = call_at(stop, call) else { return false };
-    if instruction.op0_kind() == OpKind::Memory {
-        return loads(&instruction);
+    match instruction.op0_kind() {
+        OpKind::Memory => loads(instruction),
+        OpKind::Register => load()
+            .is_some_and(|load| load.mnemonic() == Mnemonic::Mov && load.op1_kind() == OpKind::Memory && loads(&load)),
+        _ => false,
     }
-    let load = load_before(stop, call, instruction.op0_register());
-    load.is_some_and(|load| load.mnemonic() == Mnemonic::Mov && load.op1_kind() == OpKind::Memory && loads(&load))
 }
 
 /// What last wrote a register in the instructions before a call, where nothing comes between that could have jumped in or
@@ -131,9 +138,28 @@ pub(crate) fn calls_method(stop: &Stop, call: MemAddr) -> bool {
 fn load_before(stop: &Stop, call: MemAddr, register: Register) -> Option<Instruction> {
     let (module, address) = stop.modules.to_file(call)?;
     let start = module.bias.to_memory(module.image.function_bounds(address)?.start);
-    let before = instructions(stop, &(start..call));
+    last_load(&instructions(stop, &(start..call)), register)
+}
+
+fn last_load(before: &[Instruction], register: Register) -> Option<Instruction> {
     let straight = before.iter().rev().take(LOAD_SEARCH).take_while(|it| it.flow_control() == FlowControl::Next);
     straight.into_iter().find(|load| load.op0_register().full_register() == register.full_register()).copied()
+}
+
+/// Calls of a trait object's methods in a range of code, and jumps that end it with one.
+fn dispatches_in(stop: &Stop, range: &Range<MemAddr>) -> Vec<MemAddr> {
+    let code = instructions(stop, range);
+    let mut found = Vec::new();
+    for (index, instruction) in code.iter().enumerate() {
+        let flow = instruction.flow_control();
+        let before = code.get(..index).unwrap_or_default();
+        if matches!(flow, FlowControl::IndirectCall | FlowControl::IndirectBranch)
+            && is_method(instruction, || last_load(before, instruction.op0_register()))
+        {
+            found.push(MemAddr::new(instruction.ip()));
+        }
+    }
+    found
 }
 
 /// The function that begins at an address.
@@ -148,47 +174,89 @@ pub(crate) fn called_function(stop: &Stop, call: MemAddr) -> Option<CodeFrame> {
     function_at(stop, call_target(stop, call)?)
 }
 
-/// Entries of the user's functions that code of the crate `home` may come to by way of functions that are not the user's.
-/// What a runtime calls for itself (its locks, say) may come from anywhere: of what it calls, only the crate's own counts.
-pub(crate) fn callbacks_of(stop: &Stop, code: &[Range<MemAddr>], home: &str) -> BTreeSet<MemAddr> {
-    let mut search = Search::new(stop, home);
-    code.iter().for_each(|range| search.look(range, false));
-    // What the line itself calls is seen when it does; what it hands on is not.
-    let calls = code.iter().flat_map(|range| calls_in(stop, range));
-    let named: BTreeSet<MemAddr> = calls.filter_map(|call| call_target(stop, call)).collect();
-    search.run();
-    search.found.difference(&named).copied().collect()
+/// Where a line's calls may come to by way of functions that are not the user's.
+///
+/// What a runtime calls for itself (its locks, say) may come from anywhere: of the plain functions that it calls, only those
+/// of the line's own crate count. A coroutine is nobody's but the user's.
+#[derive(Debug, Default)]
+pub(crate) struct Reach {
+    /// The crate that the line is in.
+    home: String,
+    /// Functions that were looked through.
+    seen: BTreeSet<MemAddr>,
+    /// Where functions of the user's begin. Coroutines: behind their prologue, where their environment can be read.
+    pub(crate) callbacks: BTreeSet<MemAddr>,
+    /// Calls of a trait object's methods in functions that are not the user's. Where they lead is seen when they are made.
+    pub(crate) dispatches: BTreeSet<MemAddr>,
 }
 
-/// The same of a function that is not the user's, by its entry.
-pub(crate) fn callbacks_from(stop: &Stop, entry: MemAddr, home: &str) -> BTreeSet<MemAddr> {
-    let mut search = Search::new(stop, home);
-    search.open.push_back((entry, false));
-    search.run();
-    search.found
+impl Reach {
+    /// From some code of the crate `home`.
+    pub(crate) fn of_code(stop: &Stop, code: &[Range<MemAddr>], home: &str) -> Self {
+        let mut reach = Self { home: home.to_owned(), ..Self::default() };
+        let mut search = Search::new(stop, &mut reach);
+        code.iter().for_each(|range| search.look(range, false));
+        search.run();
+        // What the line itself calls is seen when it does; what it hands on is not.
+        let calls = code.iter().flat_map(|range| calls_in(stop, range));
+        let named: BTreeSet<MemAddr> = calls.filter_map(|call| call_target(stop, call)).collect();
+        reach.callbacks.retain(|callback| !named.contains(callback));
+        reach
+    }
+
+    /// From a function that is not the user's, by its entry, on behalf of code of the crate `home`.
+    pub(crate) fn of_function(stop: &Stop, entry: MemAddr, home: &str) -> Self {
+        let mut reach = Self { home: home.to_owned(), ..Self::default() };
+        reach.extend(stop, entry);
+        reach
+    }
+
+    /// Adds what a function may come to, which has just been called.
+    pub(crate) fn extend(&mut self, stop: &Stop, entry: MemAddr) {
+        let mut search = Search::new(stop, self);
+        search.open.push_back((entry, false));
+        search.run();
+    }
+
+    /// Whether a hit at an address is of interest.
+    pub(crate) fn has(&self, address: MemAddr) -> bool {
+        self.callbacks.contains(&address) || self.dispatches.contains(&address)
+    }
+
+    /// Whether a function of this crate counts where a runtime has called it.
+    pub(crate) fn is_home(&self, krate: &str) -> bool {
+        self.home == krate
+    }
+}
+
+/// Whether a function, though of a crate of the user's, was written by a macro of another crate.
+pub(crate) fn is_made_by_macro(code: &CodeFrame) -> bool {
+    let function = &code.function;
+    function.declared.as_ref().is_some_and(|at| !is_file_of(&at.file, &function.krate))
 }
 
 /// A walk along calls and taken addresses, nearest first.
 struct Search<'a> {
     stop: &'a Stop,
-    home: &'a str,
+    reach: &'a mut Reach,
     /// Entries, and whether the way there leads through a runtime.
     open: VecDeque<(MemAddr, bool)>,
-    seen: BTreeSet<MemAddr>,
-    found: BTreeSet<MemAddr>,
+    /// Functions that may still be looked through.
+    left: usize,
 }
 
 impl<'a> Search<'a> {
-    fn new(stop: &'a Stop, home: &'a str) -> Self {
-        Self { stop, home, open: VecDeque::new(), seen: BTreeSet::new(), found: BTreeSet::new() }
+    fn new(stop: &'a Stop, reach: &'a mut Reach) -> Self {
+        Self { stop, reach, open: VecDeque::new(), left: MOST_FUNCTIONS }
     }
 
     fn run(&mut self) {
         while let Some((entry, by_runtime)) = self.open.pop_front() {
-            if self.seen.len() >= MOST_FUNCTIONS {
-                return;
-            }
-            if self.seen.insert(entry) {
+            if self.reach.seen.insert(entry) {
+                self.left = self.left.saturating_sub(1);
+                if self.left == 0 {
+                    return;
+                }
                 self.enter(entry, by_runtime);
             }
         }
@@ -201,15 +269,19 @@ impl<'a> Search<'a> {
         }
         let Some(code) = function_at(self.stop, entry) else { return };
         let krate = code.function.krate.as_str();
-        if is_user_crate(krate) {
-            if !by_runtime || krate == self.home {
-                self.found.insert(entry);
+        if is_user_crate(krate) && !is_made_by_macro(&code) {
+            if code.function.kind.is_coroutine() {
+                self.reach.callbacks.insert(module.bias.to_memory(code.behind_prologue()));
+            } else if !by_runtime || self.reach.is_home(krate) {
+                self.reach.callbacks.insert(entry);
             }
             return;
         }
-        let by_runtime = by_runtime || !is_standard(krate);
+        let by_runtime = by_runtime || !(is_standard(krate) || self.reach.is_home(krate));
         for range in &code.ranges {
-            self.look(&(module.bias.to_memory(range.start)..module.bias.to_memory(range.end)), by_runtime);
+            let range = module.bias.to_memory(range.start)..module.bias.to_memory(range.end);
+            self.look(&range, by_runtime);
+            self.reach.dispatches.extend(dispatches_in(self.stop, &range));
         }
     }
 

@@ -17,7 +17,7 @@ use weft_memory::{DwarfRegister, MemAddr};
 use weft_symbols::Route;
 use weft_values::{Place, Stop};
 
-pub(crate) use call::{call_target, callbacks_from, called_function, calls_in, calls_method, function_at, is_call_at};
+pub(crate) use call::{Reach, call_target, called_function, calls_in, calls_method, function_at, is_call_at};
 pub(crate) use rows::{code_ahead, first_statement, rows_begin};
 pub(crate) use unwinding::panic_is_caught_at;
 

@@ -44,14 +44,26 @@ pub(crate) fn parts_of_line(stop: &Stop, frame: &Frame, line: u32) -> Rows {
 fn statements_of(stop: &Stop, code: &CodeFrame, within: Option<&SourceLine>) -> Rows {
     let Some(module) = stop.modules.of(&code.image) else { return Rows::new() };
     let finishing = code.rows_finishing_awaits().unwrap_or_default();
+    let rows = body(code);
     let mut found = Rows::new();
-    for row in body(code) {
+    for row in &rows {
         let begins = row.is_stmt && row.source.line != 0 && !finishing.contains(&row.address);
-        if begins && in_source(code, within, &row) {
+        if begins && in_source(code, within, row) {
             found.insert(module.bias.to_memory(row.address), (row.source.line, row.source.column));
         }
     }
+    if found.is_empty() && code.function.kind.is_coroutine() {
+        let behind = rows.iter().filter(|row| !finishing.contains(&row.address) && is_behind_brace(&rows, row));
+        found.extend(behind.map(|row| (module.bias.to_memory(row.address), (row.source.line, row.source.column))));
+    }
     found
+}
+
+/// Whether a row of a coroutine that is all on one line belongs to its body: it stands behind the brace that the body
+/// begins with, which the end of the prologue is said to be at. No such row begins a statement, as the line does not change.
+fn is_behind_brace(rows: &[LineRow], row: &LineRow) -> bool {
+    let brace = rows.iter().find(|row| row.prologue_end).map(|row| &row.source);
+    brace.is_some_and(|at| at.file == row.source.file && at.line == row.source.line && at.column < row.source.column)
 }
 
 /// Begins of statements in copies of the user's functions that are inlined into what `code` is, and in the copies of

@@ -6,7 +6,7 @@ use weft_memory::MemAddr;
 use weft_symbols::CodeFrame;
 use weft_values::{Frame, Stop, frames};
 
-use super::super::call::{callbacks_of, calls_in, tail_calls_in};
+use super::super::call::{Reach, calls_in, tail_calls_in};
 use super::super::rows::{self, Rows};
 use super::super::{Hit, Passerby, Way};
 use super::Stepper;
@@ -26,11 +26,9 @@ pub(super) struct Activation {
     /// Lines of functions that were inlined into the body, for a step into.
     pub(super) inlined: Rows,
     pub(super) calls: BTreeSet<MemAddr>,
-    /// Entries of the user's functions that calls of the line may come to by way of others.
-    pub(super) callbacks: BTreeSet<MemAddr>,
+    /// Where calls of the line may come to by way of others.
+    pub(super) reach: Reach,
     pub(super) returns_to: Option<MemAddr>,
-    /// What called it, where this is plumbing on the way to a coroutine that a step into looks for.
-    pub(super) outer: Option<Box<Activation>>,
 }
 
 impl Stepper {
@@ -55,7 +53,7 @@ impl Stepper {
             let call = outer.source.as_ref().map_or(0, |source| source.line);
             rows.extend(rows::statements(stop, outer).into_iter().filter(|(_, at)| at.0 != call));
         }
-        let (mut calls, mut inlined, mut callbacks) = (BTreeSet::new(), Rows::new(), BTreeSet::new());
+        let (mut calls, mut inlined, mut reach) = (BTreeSet::new(), Rows::new(), Reach::default());
         if self.kind == StepKind::In {
             if let Some(code) = &body.code {
                 inlined = rows::inlined_statements(stop, code);
@@ -65,11 +63,11 @@ impl Stepper {
             let function = walk.get(concrete).map(|frame| rows::code_of(stop, frame)).unwrap_or_default();
             calls.extend(code.iter().flat_map(|range| tail_calls_in(stop, range, &function)));
             if self.only.is_none() {
-                callbacks = callbacks_of(stop, &code, krate_of(body));
+                reach = Reach::of_code(stop, &code, krate_of(body));
             }
         }
         let returns_to = caller.map(|caller| caller.pc);
-        Some(Activation { tid, cfa, rows, inlined, calls, callbacks, returns_to, outer: None })
+        Some(Activation { tid, cfa, rows, inlined, calls, reach, returns_to })
     }
 }
 
@@ -114,24 +112,6 @@ impl Activation {
     /// Whether one of its own traps, apart from where it returns to, is at an address.
     fn is_inside(&self, pc: MemAddr) -> bool {
         let is_row = self.rows.contains_key(&pc) || self.inlined.contains_key(&pc);
-        is_row || self.calls.contains(&pc) || self.callbacks.contains(&pc) || self.outer.is_some()
-    }
-
-    /// How many callers it is away from the one that the step began in.
-    pub(super) fn depth(&self) -> usize {
-        std::iter::successors(self.outer.as_deref(), |outer| outer.outer.as_deref()).count()
-    }
-
-    /// The one that the step began in.
-    pub(super) fn outermost(self) -> Self {
-        match self.outer {
-            Some(outer) => outer.outermost(),
-            None => self,
-        }
-    }
-
-    /// The canonical frame address of the one that the step began in.
-    pub(super) fn outermost_cfa(&self) -> MemAddr {
-        std::iter::successors(Some(self), |inner| inner.outer.as_deref()).last().map_or(self.cfa, |outer| outer.cfa)
+        is_row || self.calls.contains(&pc) || self.reach.has(pc)
     }
 }

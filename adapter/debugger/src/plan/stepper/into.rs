@@ -1,69 +1,104 @@
 //! Where a call leads that a step into has made.
+//!
+//! What counts are first lines of the user's functions and coroutines. Functions of others, and what macros of others have
+//! written, are passed over; what they may come to is trapped instead ([`Reach`]), below the frame that made the call and
+//! on its thread. What lies behind a task's edge there is another task, and nobody's callee.
 
 use std::collections::BTreeSet;
 
 use weft_memory::MemAddr;
-use weft_symbols::CodeFrame;
-use weft_values::{Frame, Stop, frames, is_user_crate};
+use weft_runtimes::polls_task;
+use weft_symbols::{CodeFrame, Role, SourceLine};
+use weft_values::{CoroutinePhase, Frame, Stop, coroutine, environment, frames, is_user_crate};
 
-use super::super::call::{callbacks_from, called_function, calls_in};
-use super::super::rows::{self, Rows};
-use super::{Activation, DEPTH, Hit, Phase, Stepper, Verdict, is_stop, krate_of};
+use super::super::call::{called_function, is_made_by_macro};
+use super::super::{Way, rows};
+use super::{Activation, DEPTH, Hit, Phase, Stepper, Verdict, is_stop};
 
 /// Frames looked at to find the concrete function that was just called, and what called it. Each costs, at every call.
-const INNER: usize = 24;
+const INNER: usize = 8;
 
-/// Wrappers around a coroutine that a step into goes through.
-const MOST_PLUMBING: usize = 32;
+/// Copies of one block that are trapped.
+const MOST_COPIES: usize = 256;
+
+/// Where a callee's first line may be.
+pub(super) struct Arrival {
+    /// Begins of its lines.
+    pub(super) rows: BTreeSet<MemAddr>,
+    /// Its frame.
+    pub(super) within: MemAddr,
+    /// Entries of the blocks in it: attribute macros move all of a function's lines into one.
+    pub(super) blocks: BTreeSet<MemAddr>,
+}
 
 impl Stepper {
-    /// A call of the line was made: into code of the user, or past it.
+    /// A call was made, by the line or by what it has called: into code of the user, or past it.
     pub(super) fn called(&mut self, hit: &Hit<'_>) -> Verdict {
         let walk = frames(hit.stop, hit.tid, INNER).frames;
-        let Some(callee) = walk.iter().find(|frame| !frame.inlined) else { return Verdict::Continue };
-        let Phase::Active(active) = &mut self.phase else { return Verdict::Continue };
+        let Some(at) = walk.iter().position(|frame| !frame.inlined) else { return Verdict::Continue };
+        let (Some(callee), Phase::Active(active)) = (walk.get(at), &mut self.phase) else { return Verdict::Continue };
+        let Some(code) = &callee.code else { return Verdict::Continue };
         // A jump to another function's entry replaces this one's frame.
-        let at_entry = callee.code.as_ref().is_some_and(|code| callee.file_pc(hit.stop) == Some(code.entry));
-        if callee.cfa == Some(active.cfa) && !at_entry {
+        if callee.cfa == Some(active.cfa) && callee.file_pc(hit.stop) != Some(code.entry) {
             return Verdict::Continue;
         }
         let named = self.only.take().is_some();
-        if makes_coroutine(callee) {
+        if makes_coroutine(code) {
             if named {
                 // What was asked for is the function's body, which the line polls later.
                 self.any_call(hit);
             }
             return Verdict::Continue;
         }
-        let entered = if is_stop(callee, self.way) { first_lines(hit.stop, callee) } else { None };
-        if polls_on(callee) {
-            // Even a coroutine of the user's may be a wrapper that an attribute macro made: it polls on before any line.
-            let lines = entered.map(|(rows, _)| rows).unwrap_or_default();
-            if let Some(inner) = plumbing(hit, &walk, lines).filter(|_| active.depth() < MOST_PLUMBING) {
-                self.go_in(|outer| Phase::Active(Activation { outer: Some(outer), ..inner }));
-            }
-        } else if let Some((rows, within)) = entered {
-            if named || !self.is_aside(hit, callee) {
-                self.go_in(|back| Phase::Entering { tid: hit.tid, rows, within, back });
-            }
-        } else {
-            let caller = walk.iter().find(|frame| frame.cfa == Some(active.cfa)).map_or("", krate_of);
-            active.callbacks.extend(callbacks_from(hit.stop, callee.pc, caller));
+        if !enters(callee, self.way) {
+            active.reach.extend(hit.stop, callee.pc);
+            return Verdict::Continue;
+        }
+        if code.function.kind.is_coroutine() {
+            let Some(module) = hit.stop.modules.of(&code.image) else { return Verdict::Continue };
+            let begin = module.bias.to_memory(code.behind_prologue());
+            active.reach.callbacks.insert(begin);
+            return if begin == callee.pc { self.called_back(hit) } else { Verdict::Continue };
+        }
+        let by_line = walk.iter().skip(at.saturating_add(1)).find(|frame| !frame.inlined).and_then(|frame| frame.cfa);
+        let is_meant = by_line == Some(active.cfa) || active.reach.is_home(&code.function.krate);
+        if is_meant && (named || !self.is_aside(hit, callee)) {
+            self.go_to_first_line(hit, callee);
         }
         Verdict::Continue
     }
 
     /// A function of the user's begins that other code has called on behalf of the line.
     pub(super) fn called_back(&mut self, hit: &Hit<'_>) -> Verdict {
-        let walk = frames(hit.stop, hit.tid, INNER).frames;
-        let Some(callee) = walk.iter().find(|frame| !frame.inlined) else { return Verdict::Continue };
-        if makes_coroutine(callee) || self.is_aside(hit, callee) {
+        let Phase::Active(active) = &self.phase else { return Verdict::Continue };
+        let walk = frames_above(hit, active.cfa);
+        let Some(at) = walk.iter().position(|frame| !frame.inlined) else { return Verdict::Continue };
+        let (Some(callee), Some(callers)) = (walk.get(at), walk.get(at.saturating_add(1)..)) else {
             return Verdict::Continue;
-        }
-        if let Some((rows, within)) = first_lines(hit.stop, callee) {
-            self.go_in(|back| Phase::Entering { tid: hit.tid, rows, within, back });
+        };
+        let Some(code) = &callee.code else { return Verdict::Continue };
+        let is_coroutine = code.function.kind.is_coroutine();
+        let is_elsewhere = callers.iter().any(|frame| polls_task(frame) || (is_coroutine && enters(frame, self.way)));
+        if !is_elsewhere && !makes_coroutine(code) && !self.is_aside(hit, callee) {
+            self.go_to_first_line(hit, callee);
         }
         Verdict::Continue
+    }
+
+    fn go_to_first_line(&mut self, hit: &Hit<'_>, callee: &Frame) {
+        if let Some(arrival) = first_lines(hit.stop, callee) {
+            self.go_in(|back| Phase::Entering { tid: hit.tid, arrival, back });
+        }
+    }
+
+    /// A block begins in the function that is entered: the lines are there.
+    pub(super) fn entered_block(&mut self, hit: &Hit<'_>) {
+        let walk = frames(hit.stop, hit.tid, INNER).frames;
+        let block = walk.iter().find(|frame| !frame.inlined);
+        let Some(inner) = block.and_then(|frame| first_lines(hit.stop, frame)) else { return };
+        if let Phase::Entering { arrival, .. } = &mut self.phase {
+            *arrival = inner;
+        }
     }
 
     /// From here on every call of the line may be gone into.
@@ -101,42 +136,73 @@ impl Stepper {
     }
 }
 
-/// Whether the function is the part of an `async fn` that only makes its coroutine: nobody wants to step into that. It
-/// returns the environment that is named after it.
-fn makes_coroutine(frame: &Frame) -> bool {
-    let last = |path: &str| path.rsplit("::").next().unwrap_or_default().to_owned();
-    frame.code.as_ref().is_some_and(|code| {
-        let returned = code.return_type().filter(|ty| ty.name().starts_with("{async_fn_env#"));
-        returned.is_some_and(|ty| last(ty.namespace()) == last(&code.function.path))
-    })
+/// The frames of a hit's thread above the one with a CFA, innermost first; none if that one is not there.
+fn frames_above(hit: &Hit<'_>, cfa: MemAddr) -> Vec<Frame> {
+    for limit in [INNER, INNER * INNER, DEPTH] {
+        let mut walk = frames(hit.stop, hit.tid, limit).frames;
+        if let Some(at) = walk.iter().position(|frame| frame.cfa == Some(cfa)) {
+            walk.truncate(at);
+            return walk;
+        }
+    }
+    Vec::new()
 }
 
-/// Whether a function may poll a coroutine on behalf of the one that called it: `Future::poll` of a wrapper, or a coroutine
-/// without lines of its own, as attribute macros make them.
-fn polls_on(frame: &Frame) -> bool {
-    frame.code.as_ref().is_some_and(|code| {
-        let path = code.function.path.split('<').next().unwrap_or_default();
-        code.function.kind.is_coroutine() || path.ends_with("::poll")
-    })
+/// Whether a step into ends in this function: the user has written it, or wants to see what others have.
+fn enters(frame: &Frame, way: Way) -> bool {
+    is_stop(frame, way) && (way.into_runtime || !frame.code.as_ref().is_some_and(is_made_by_macro))
 }
 
-/// The activation of a function that was just called and polls on: its own lines end a step, its calls lead deeper.
-fn plumbing(hit: &Hit<'_>, walk: &[Frame], lines: BTreeSet<MemAddr>) -> Option<Activation> {
-    let at = walk.iter().position(|frame| !frame.inlined)?;
-    let (frame, caller) = (walk.get(at)?, walk.get(at.checked_add(1)?)?);
-    let code = frame.code.as_ref()?;
-    let bias = hit.stop.modules.of(&code.image)?.bias;
-    let ranges = code.ranges.iter().map(|range| bias.to_memory(range.start)..bias.to_memory(range.end));
-    Some(Activation {
-        tid: hit.tid,
-        cfa: frame.cfa?,
-        rows: Rows::new(),
-        inlined: lines.into_iter().map(|address| (address, (0, 0))).collect(),
-        calls: ranges.flat_map(|range| calls_in(hit.stop, &range)).collect(),
-        callbacks: BTreeSet::new(),
-        returns_to: Some(caller.pc),
-        outer: None,
-    })
+/// Whether the function only makes a coroutine: nobody wants to step into that. It returns the environment that is named
+/// after it, or all of it is one block, which it may have put into a box as `async_trait` does.
+fn makes_coroutine(code: &CodeFrame) -> bool {
+    let last = |path: &str| without_arguments(path).rsplit("::").next().unwrap_or_default().to_owned();
+    let Some(returned) = code.return_type() else { return false };
+    if ["{async_fn_env#", "{async_closure_env#"].iter().any(|prefix| returned.name().starts_with(prefix)) {
+        return last(returned.namespace()) == last(&code.function.path);
+    }
+    let is_block = ["{async_block_env#", "Pin<alloc::boxed::Box<(dyn core::future::"];
+    is_block.iter().any(|prefix| returned.name().starts_with(prefix)) && is_one_block(code)
+}
+
+/// Whether all of a function is one async block, which begins where the function does: on the line of its name or, where an
+/// attribute is said to be that, of its parameters.
+fn is_one_block(code: &CodeFrame) -> bool {
+    let parameters = code.variables_at(code.entry).unwrap_or_default().into_iter();
+    let begins: Vec<SourceLine> =
+        parameters.filter_map(|it| it.declared.filter(|_| it.role == Role::Argument)).collect();
+    let begins = begins.iter().chain(&code.function.declared).map(|at| (&at.file, at.line));
+    let begins: BTreeSet<_> = begins.collect();
+    blocks_of(code)
+        .iter()
+        .filter_map(|block| block.function.declared.as_ref())
+        .any(|at| begins.contains(&(&at.file, at.line)))
+}
+
+/// The first async block in a function, in all copies that the compiler made of it.
+fn blocks_of(code: &CodeFrame) -> Vec<CodeFrame> {
+    let path = format!("{}::{{async_block#0}}", code.function.path);
+    let found = code.image.functions(&path).into_iter().take(MOST_COPIES);
+    found.filter_map(|entry| code.image.function_frame(&entry).ok().flatten()).collect()
+}
+
+/// A path up to the type arguments at its end.
+fn without_arguments(path: &str) -> &str {
+    if !path.ends_with('>') {
+        return path;
+    }
+    let mut depth: usize = 0;
+    for (at, letter) in path.char_indices().rev() {
+        match letter {
+            '>' => depth = depth.saturating_add(1),
+            '<' => depth = depth.saturating_sub(1),
+            _ => continue,
+        }
+        if depth == 0 {
+            return path.get(..at).unwrap_or(path);
+        }
+    }
+    path
 }
 
 /// Whether a function implements one of the traits by which arguments are prepared.
@@ -154,13 +220,18 @@ fn converts(code: &CodeFrame) -> bool {
     MODULES.iter().any(|of| name.contains(of))
 }
 
-/// Where a callee's first line begins, and its CFA. In a coroutine that was suspended, any line may be its first.
-fn first_lines(stop: &Stop, callee: &Frame) -> Option<(BTreeSet<MemAddr>, MemAddr)> {
+/// Where a callee's first line begins. In a coroutine that was suspended, any line may be its first, but the one where it
+/// has waited.
+fn first_lines(stop: &Stop, callee: &Frame) -> Option<Arrival> {
     let code = callee.code.as_ref()?;
     let module = stop.modules.of(&code.image)?;
     let first = code.behind_prologue();
+    let mut blocks = BTreeSet::new();
     let rows = if code.function.kind.is_coroutine() {
-        rows::statements(stop, callee).into_keys().collect()
+        blocks.extend(blocks_of(code).iter().map(|block| module.bias.to_memory(block.behind_prologue())));
+        let waited = waited_at(stop, callee);
+        let lines = rows::statements(stop, callee).into_iter().filter(|(_, at)| Some(at.0) != waited);
+        lines.map(|(address, _)| address).collect()
     } else if rows::is_in_user_code(code, first) {
         BTreeSet::from([module.bias.to_memory(first)])
     } else {
@@ -168,5 +239,12 @@ fn first_lines(stop: &Stop, callee: &Frame) -> Option<(BTreeSet<MemAddr>, MemAdd
         let own = rows::statements(stop, callee).into_keys();
         own.chain(rows::inlined_statements(stop, code).into_keys()).collect()
     };
-    Some((rows, callee.cfa?))
+    Some(Arrival { rows, within: callee.cfa?, blocks })
+}
+
+/// The line of the await at which a coroutine was suspended that is about to be polled again.
+fn waited_at(stop: &Stop, callee: &Frame) -> Option<u32> {
+    let state = coroutine(stop, &environment(stop, callee)?).ok()?;
+    let is_suspended = matches!(state.phase, CoroutinePhase::Suspended(_));
+    state.called_at.or(state.await_location).filter(|_| is_suspended).map(|at| at.line)
 }

@@ -18,13 +18,15 @@ use std::sync::Arc;
 use weft_memory::MemAddr;
 use weft_values::{Frame, Place, Stop, coroutine, environment};
 
+use super::call::Reach;
 use super::rows::At;
 use super::unwinding::{Landing, raisers};
 use super::{Hit, Passerby, Plan, Verdict, Watched, Way};
 use crate::{Grain, StepKind};
 
-use activation::{Activation, DEPTH, cfa, is_stop, krate_of, walk_to};
+use activation::{Activation, DEPTH, cfa, is_stop, walk_to};
 use detector::Detector;
+use into::Arrival;
 
 /// See the module.
 pub(crate) struct Stepper {
@@ -58,7 +60,7 @@ enum Phase {
     /// A panic is leaving functions; with the activation that catches it, if that is the step's own.
     Unwinding { tid: i32, landing: Landing, stays: Option<Box<Activation>> },
     /// In a callee, on the way to its first line.
-    Entering { tid: i32, rows: BTreeSet<MemAddr>, within: MemAddr, back: Box<Activation> },
+    Entering { tid: i32, arrival: Arrival, back: Box<Activation> },
     /// The coroutine is suspended.
     Idle(Detector),
     /// On the way from one phase to the next.
@@ -123,7 +125,7 @@ impl Stepper {
         }
         active.inlined.retain(|address, _| *address == call);
         active.calls = if active.inlined.is_empty() { BTreeSet::from([call]) } else { BTreeSet::new() };
-        active.callbacks.clear();
+        active.reach = Reach::default();
         stepper.starts_at_call &= active.calls.contains(&stop.thread(tid).map_or(call, |it| it.registers.pc()));
         stepper.only = Some(call);
         Ok(stepper)
@@ -165,12 +167,6 @@ impl Stepper {
 
     /// The function of the activation has returned.
     fn returned(&mut self, hit: &Hit<'_>) -> Verdict {
-        if let Phase::Active(Activation { outer, .. }) = &mut self.phase
-            && let Some(outer) = outer.take()
-        {
-            self.phase = Phase::Active(*outer);
-            return Verdict::Continue;
-        }
         if self.instance.is_some() { self.polled_to_an_end(hit) } else { self.leave(hit, None) }
     }
 
@@ -205,8 +201,12 @@ impl Stepper {
             return self.returned(hit);
         }
         let within = cfa(hit);
-        if active.callbacks.contains(&pc) && within.is_some_and(|within| within < active.cfa) {
+        let is_below = within.is_some_and(|within| within < active.cfa);
+        if is_below && active.reach.callbacks.contains(&pc) {
             return self.called_back(hit);
+        }
+        if is_below && active.reach.dispatches.contains(&pc) {
+            return Verdict::StepInstruction;
         }
         if within != Some(active.cfa) {
             return Verdict::Continue;
@@ -221,17 +221,22 @@ impl Stepper {
     }
 
     fn on_entering_trap(&mut self, hit: &Hit<'_>, pc: MemAddr, sp: MemAddr) -> Verdict {
-        let Phase::Entering { tid, rows, within, back } = &self.phase else { return Verdict::Continue };
+        let Phase::Entering { tid, arrival, back } = &self.phase else { return Verdict::Continue };
         if *tid != hit.tid {
             return Verdict::Continue;
         }
-        if rows.contains(&pc) && cfa(hit) == Some(*within) {
+        let at = cfa(hit);
+        if arrival.rows.contains(&pc) && at == Some(arrival.within) {
             return Verdict::Done(None);
+        }
+        if arrival.blocks.contains(&pc) && at.is_some_and(|at| at < arrival.within) {
+            self.entered_block(hit);
+            return Verdict::Continue;
         }
         // The callee returned, or a coroutine suspended, without reaching a line of its own: back to the caller, or out of it
         // too.
         let left = back.returns_to == Some(pc) && sp == back.cfa;
-        if left || cfa(hit) == Some(back.cfa) {
+        if left || at == Some(back.cfa) {
             let Phase::Entering { back, .. } = self.take_phase() else { return Verdict::Continue };
             self.phase = Phase::Active(*back);
             return self.on_trap(hit);
@@ -252,13 +257,16 @@ impl Plan for Stepper {
     fn traps(&self) -> BTreeSet<MemAddr> {
         let of = |active: &Activation| {
             let mut wanted: BTreeSet<MemAddr> = active.rows.keys().chain(active.inlined.keys()).copied().collect();
-            wanted.extend(active.calls.iter().chain(&active.callbacks).chain(&active.returns_to).chain(&self.raisers));
+            wanted.extend(active.calls.iter().chain(&active.returns_to).chain(&self.raisers));
+            wanted.extend(active.reach.callbacks.iter().chain(&active.reach.dispatches));
             wanted
         };
         match &self.phase {
             Phase::Active(active) => of(active),
             Phase::Leaving { to, .. } => self.raisers.iter().copied().chain([*to]).collect(),
-            Phase::Entering { rows, back, .. } => rows.union(&of(back)).copied().collect(),
+            Phase::Entering { arrival, back, .. } => {
+                of(back).into_iter().chain(arrival.rows.iter().chain(&arrival.blocks).copied()).collect()
+            }
             Phase::Idle(detector) if !self.is_watched => detector.traps().collect(),
             Phase::Idle(_) | Phase::Between => BTreeSet::new(),
             Phase::Unwinding { landing, .. } => BTreeSet::from([landing.pad]),

@@ -11,8 +11,8 @@ impl Stepper {
     /// where the panic is caught; until then values are dropped, which is nothing that a step stops at.
     pub(super) fn raised(&mut self, hit: &Hit<'_>) -> Verdict {
         let (tid, ours) = match &self.phase {
-            Phase::Active(active) => (active.tid, active.outermost_cfa()),
-            Phase::Entering { tid, back, .. } => (*tid, back.outermost_cfa()),
+            Phase::Active(active) => (active.tid, active.cfa),
+            Phase::Entering { tid, back, .. } => (*tid, back.cfa),
             // The caller's own frame begins above the stack pointer that it is returned to with.
             Phase::Leaving { tid, sp, .. } => (*tid, sp.offset(1)),
             Phase::Idle(_) | Phase::Between | Phase::Unwinding { .. } => return Verdict::Continue,
@@ -28,7 +28,7 @@ impl Stepper {
             Phase::Entering { back, .. } => Some(back),
             _ => None,
         };
-        let stays = stays.map(|active| Box::new(active.outermost())).filter(|active| active.cfa == landing.cfa);
+        let stays = stays.filter(|active| active.cfa == landing.cfa);
         self.phase = Phase::Unwinding { tid, landing, stays };
         Verdict::Continue
     }
