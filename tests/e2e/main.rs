@@ -34,3 +34,4 @@ mod stress;
 mod unwinding;
 mod values;
 mod waits;
+mod walks;

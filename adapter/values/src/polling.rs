@@ -134,12 +134,18 @@ fn owns_nothing(ty: &weft_symbols::Type) -> bool {
 fn resumed(stop: &Stop, code: &CodeFrame, environment: &Place) -> Option<Resumed> {
     let state = environment.variant(stop).ok()?;
     // 0 to 2 are unresumed, returned, panicked.
-    let at = state.declared.filter(|_| state.index > 2)?;
+    let declared = state.declared.filter(|_| state.index > 2)?;
     let variants = environment.ty.variant_part().map_or(&[][..], |part| &part.variants);
-    let is_here = |variant: &&Variant| variant.member.declared.as_ref().is_some_and(|other| is_same_line(other, &at));
+    let is_here =
+        |variant: &&Variant| variant.member.declared.as_ref().is_some_and(|other| is_same_line(other, &declared));
     let is_only_one = variants.iter().filter(is_here).nth(1).is_none();
-    let in_scope = variables_awaiting(code, &at, is_only_one);
-    Some(Resumed { at, in_scope })
+    if let Some(in_scope) = variables_awaiting(code, &declared, is_only_one) {
+        return Some(Resumed { at: declared, in_scope });
+    }
+    let awaits = environment.ty.awaits()?;
+    let at = awaits.line_of_state(&environment.ty, state.index).unwrap_or(declared);
+    let found = awaits.of_state(&environment.ty, state.index);
+    Some(Resumed { at, in_scope: found.into_iter().flat_map(|found| found.in_scope.iter().cloned()).collect() })
 }
 
 /// Whether a variable is in scope at any `.await` of its coroutine: then [`Polling::lost`] may say that its place is not
@@ -148,9 +154,9 @@ pub(crate) fn awaited_across(code: &CodeFrame, variable: &Variable) -> bool {
     let Some(environment) = code.environment_type() else { return true };
     let Some(part) = environment.variant_part() else { return true };
     // 0 to 2 are unresumed, returned, panicked.
-    part.variants.iter().skip(3).any(|variant| match &variant.member.declared {
-        Some(at) => variables_awaiting(code, at, false).iter().any(|other| is_same(other, variable)),
-        None => true,
+    part.variants.iter().skip(3).any(|variant| {
+        let in_scope = variant.member.declared.as_ref().and_then(|at| variables_awaiting(code, at, false));
+        in_scope.is_none_or(|in_scope| in_scope.iter().any(|other| is_same(other, variable)))
     })
 }
 
@@ -160,13 +166,15 @@ fn is_same(a: &Variable, b: &Variable) -> bool {
 
 /// Variables in scope at an `.await`. The lowest address of its line comes before anything that the line itself
 /// declares. Several awaits of one line (in one macro's expansions) cannot be told apart: then those in scope at any.
-fn variables_awaiting(code: &CodeFrame, at: &SourceLine, is_only_one: bool) -> Vec<Variable> {
+/// `None` if the coroutine has no code for that line: a macro awaits, whose code is said to lie where it is called.
+fn variables_awaiting(code: &CodeFrame, at: &SourceLine, is_only_one: bool) -> Option<Vec<Variable>> {
     let rows = code.ranges.iter().flat_map(|range| code.image.rows_in(range.clone()).unwrap_or_default());
     let mut addresses: Vec<FileAddr> =
         rows.filter(|row| is_same_line(&row.source, at)).map(|row| row.address).collect();
     addresses.sort_unstable();
     addresses.truncate(if is_only_one { 1 } else { MAX_ADDRESSES });
-    addresses.iter().flat_map(|address| code.variables_at(*address).unwrap_or_default()).collect()
+    let in_scope = addresses.iter().flat_map(|address| code.variables_at(*address).unwrap_or_default());
+    (!addresses.is_empty()).then(|| in_scope.collect())
 }
 
 /// Whether both are the same line of the same file.

@@ -1,0 +1,441 @@
+//! Walks through coroutines: each step, the line that it ends on, and the locals there. Siblings of the task run the same code
+//! all the time.
+//!
+//! A walk is a table. A row says how to step (`over`, `into`, `out`; `at` begins), the marker it ends on (without the walk's
+//! name: `2` in the walk `chain` is `// BP: chain 2`; others in full: `leaf_1`) and all locals. A local with members has no
+//! value here, and one that is not kept across an `.await` has `-`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+use weft_tests::programs::{Profile, line, program, source};
+use weft_tests::{Client, Frame, Launch, Stop};
+
+/// The walked task's, of all that run the same code.
+const WALKED: &str = "id == 2";
+
+#[derive(Clone, Copy)]
+struct Walk {
+    /// Where it is, below `walks/src`.
+    file: &'static str,
+    /// The first word of its markers.
+    marks: &'static str,
+    /// What the program calls it.
+    name: &'static str,
+    table: &'static str,
+}
+
+/// Takes walks one after the other, in one session.
+fn take(walks: &[Walk]) {
+    let mut client = Client::weft();
+    let names: Vec<&str> = walks.iter().map(|walk| walk.name).collect();
+    let program = program("walks", Profile::Debug);
+    client.launch_configured(&program, &names, &Launch::default(), |client| walks[0].begin(client));
+    let mut stop = client.stopped();
+    for (number, walk) in walks.iter().enumerate() {
+        if number > 0 {
+            walk.begin(&mut client);
+            stop = client.resume_to_stop(stop.thread);
+        }
+        client.set_breakpoints(&walk.path(), &[]);
+        let found = walk.steps(&mut client, &mut stop);
+        assert_eq!(found, walk.rows(), "{}", walk.name);
+    }
+    client.resume(stop.thread);
+    assert_eq!(client.exited(), 0);
+    // Whatever was stepped, all came to their ends.
+    let written = client.output("stdout");
+    assert_eq!(written.lines().filter_map(|line| line.split(' ').next()).collect::<Vec<_>>(), names);
+}
+
+impl Walk {
+    fn path(&self) -> PathBuf {
+        source(&format!("walks/src/{}.rs", self.file))
+    }
+
+    fn rows(&self) -> Vec<String> {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        self.table.lines().map(words).filter(|row| !row.is_empty()).collect()
+    }
+
+    /// Breaks where the walk begins.
+    fn begin(&self, client: &mut Client) {
+        let marker = self.table.split_whitespace().nth(1).expect("a table begins with a marker");
+        let is_own = marker.starts_with(|first: char| first.is_ascii_digit());
+        let marker = if is_own { format!("{} {marker}", self.marks) } else { marker.replace('_', " ") };
+        let at = line(&format!("walks/src/{}.rs", self.file), &marker);
+        client.set_source_breakpoints(&self.path(), &[json!({"line": at, "condition": WALKED})]);
+    }
+
+    /// Takes the steps, and says in the table's words where each ended.
+    fn steps(&self, client: &mut Client, stop: &mut Stop) -> Vec<String> {
+        let mut found = Vec::new();
+        let task = task(&client.stack(stop.thread));
+        for row in self.rows() {
+            let how = row.split(' ').next().unwrap_or_default();
+            if how != "at" {
+                match stepped(client, stop.thread, how) {
+                    Ok(next) => *stop = next,
+                    Err(why) => {
+                        found.push(format!("{how}: {why}"));
+                        break;
+                    }
+                }
+            }
+            found.push(format!("{how} {}", self.place(client, stop, &task)));
+        }
+        found
+    }
+
+    /// Where a stop is, and what is out of the ordinary there.
+    fn place(&self, client: &mut Client, stop: &Stop, task: &str) -> String {
+        let frames = client.stack(stop.thread);
+        let mut words = vec![self.marker(&frames[0])];
+        if frames[0].path == Some(self.path()) {
+            words.extend(locals(client, frames[0].id));
+        }
+        let now = self::task(&frames);
+        if now != task {
+            words.push(format!("in {now}"));
+        }
+        words.extend(stop.body["description"].as_str().map(|told| format!("({told})")));
+        if !matches!(stop.reason.as_str(), "step" | "breakpoint") {
+            words.push(format!("by {}", stop.reason));
+        }
+        words.join(" ")
+    }
+
+    /// The marker of the line that a frame is at.
+    fn marker(&self, frame: &Frame) -> String {
+        let text = frame.path.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        let index = usize::try_from(frame.line - 1).unwrap_or_default();
+        match text.lines().nth(index).and_then(|line| line.split_once("// BP: ")) {
+            Some((_, marker)) => marker.strip_prefix(&format!("{} ", self.marks)).unwrap_or(marker).replace(' ', "_"),
+            None => format!("{}:{}", frame.file(), frame.line),
+        }
+    }
+}
+
+/// A step, and the stop that ends it, or why there is none.
+fn stepped(client: &mut Client, thread: i64, how: &str) -> Result<Stop, String> {
+    let request = match how {
+        "over" => "next",
+        "into" => "stepIn",
+        "out" => "stepOut",
+        other => panic!("there is no step {other}"),
+    };
+    client.request(request, json!({"threadId": thread})).map_err(|failure| failure.message)?;
+    client.stop_or_exit().ok_or_else(|| format!("the program has ended\n{}", client.output("console")))
+}
+
+/// The task that a stack is of, by its label.
+fn task(frames: &[Frame]) -> String {
+    frames.iter().find(|frame| frame.hint == "label").map_or_else(|| "no task".to_owned(), |frame| frame.name.clone())
+}
+
+fn locals(client: &mut Client, frame: i64) -> Vec<String> {
+    let locals = client.locals(frame).into_iter();
+    let shown = locals.map(|local| match local.value.as_str() {
+        value if value.contains("not kept across") => format!("{}=-", local.name),
+        value if local.reference == 0 => format!("{}={}", local.name, value.replace(' ', "_")),
+        _ => local.name,
+    });
+    shown.collect()
+}
+
+#[test]
+fn along_chains() {
+    take(&[CHAIN, FALLIBLE, MATCHED, TAILED, READY, REPOLLED, LONG]);
+}
+
+#[test]
+fn among_a_hundred_siblings() {
+    take(&[Walk { name: "crowd", ..CHAIN }]);
+}
+
+#[test]
+fn where_tasks_live() {
+    take(&["current_thread", "local_set", "block_on"].map(|name| Walk { name, ..CHAIN }));
+}
+
+/// Each await of this walk comes back on another worker.
+#[test]
+fn from_worker_to_worker() {
+    let walk = Walk { file: "chains", marks: "moving", name: "moving", table: "at 1" };
+    let mut client = Client::weft();
+    let program = program("walks", Profile::Debug);
+    client.launch_configured(&program, &[walk.name], &Launch::default(), |client| walk.begin(client));
+    let mut stop = client.stopped();
+    client.set_breakpoints(&walk.path(), &[]);
+    let mut threads = vec![stop.thread];
+    for marker in ["2", "3", "4", "5"] {
+        stop = client.step("next", stop.thread);
+        let top = client.top(stop.thread);
+        assert_eq!((walk.marker(&top).as_str(), client.evaluate("id", top.id).value.as_str()), (marker, "2"));
+        threads.push(stop.thread);
+    }
+    assert!(threads[0] == threads[1] && threads[1] != threads[2], "{threads:?}");
+    assert!(threads[2] == threads[3] && threads[3] != threads[4], "{threads:?}");
+    client.resume(stop.thread);
+    assert_eq!(client.exited(), 0);
+}
+
+#[test]
+fn along_branches() {
+    take(&[JOINED, SELECTED, TICKING]);
+}
+
+#[test]
+fn along_what_can_be_awaited() {
+    take(&[NESTED, DYNAMIC, KINDS, LARGE, CALLING]);
+}
+
+/// Three awaits, one after the other.
+const CHAIN: Walk = Walk {
+    file: "chains",
+    marks: "chain",
+    name: "chain",
+    table: "
+        at   1  id=2
+        over 2  id=2 one=3
+        over 3  id=2 one=3 two=4
+        over 4  id=2 one=3 two=- three=5
+        over 5  id=2 one=3 two=- three=- sum=9
+        over 6  id=2 one=3 two=- three=- sum=9 all=18
+        over 7  id=2
+    ",
+};
+
+/// Two turns of a loop, and its end by `?`.
+const FALLIBLE: Walk = Walk {
+    file: "chains",
+    marks: "fallible",
+    name: "fallible",
+    table: "
+        at   1  id=2
+        over 2  id=2 sum=2
+        over 3  id=2 sum=2 iter n=0
+        over 4  id=- sum=2 iter n=- more=0
+        over 2  id=- sum=2 iter
+        over 3  id=- sum=2 iter n=-
+        over 4  id=- sum=2 iter n=- more=10
+        over 2  id=- sum=12 iter
+        over 3  id=- sum=12 iter n=-
+        over 6  id=2
+    ",
+};
+
+/// The last thing is an await.
+const TAILED: Walk = Walk {
+    file: "chains",
+    marks: "tailed",
+    name: "tailed",
+    table: "
+        at   tail_1  id=2
+        over tail_2  id=2 n=4
+        over tail_3  id=2
+        over 2       id=2 sum=5
+        over 3       id=2
+    ",
+};
+
+/// Awaits that never suspend.
+const READY: Walk = Walk {
+    file: "chains",
+    marks: "ready",
+    name: "ready",
+    table: "
+        at   1  id=2
+        over 2  id=2 one=2
+        over 3  id=2 one=2 two=3
+        over 4  id=2 one=2 two=3 three=6
+        over 5  id=2
+    ",
+};
+
+/// An await that is polled 200 times in vain.
+const REPOLLED: Walk = Walk {
+    file: "chains",
+    marks: "repolled",
+    name: "repolled",
+    table: "
+        at   1  id=2
+        over 2  id=2 before=6
+        over 3  id=2 before=6
+        over 4  id=2 before=6 after=7
+        over 5  id=2
+    ",
+};
+
+/// Two awaits in an expression of several lines.
+const LONG: Walk = Walk {
+    file: "chains",
+    marks: "long",
+    name: "long",
+    table: "
+        at   1  id=2
+        over 2  id=2 start=20
+        over 3  id=2 start=20
+        over 4  id=2 start=20
+        over 5  id=- start=-
+        over 6  id=- start=-
+        over 7  id=- start=- sum=30
+        over 8  id=2
+    ",
+};
+
+/// A `match` on an await, both arms.
+const MATCHED: Walk = Walk {
+    file: "chains",
+    marks: "matched",
+    name: "matched",
+    table: "
+        at   1  id=2
+        over 2  id=2 sum=2
+        over 3  id=2 sum=2 iter n=1
+        over 4  id=- sum=2 iter n=-
+        over 5  id=- sum=2 iter n=- more=10
+        over 6  id=- sum=12 iter n=-
+        over 2  id=- sum=12 iter
+        over 3  id=- sum=12 iter n=-
+        over 7  id=- sum=12 iter n=-
+        over 8  id=- sum=12 iter n=- why=\"2_is_too_much\"
+        over 9  id=- sum=25 iter n=-
+        over 2  id=- sum=25 iter
+        over 10 id=- sum=25
+        over 11 id=2
+    ",
+};
+
+/// The lines of a `join!` are its head and what it joins.
+const JOINED: Walk = Walk {
+    file: "branches",
+    marks: "joined",
+    name: "joined",
+    table: "
+        at   1  id=2
+        over 2  id=2 start=20
+        over 3  id=- start=- b=22 a=21
+        over 5  id=- start=- b=22 a=21 sum=43
+        over 4  id=- start=- b=22 a=21 sum=43
+        over 6  id=- start=- b=22 a=21 sum=43 _fut0 (shadowed) _fut0
+        over 4  id=- start=- b=22 a=21 sum=43 _fut0 (shadowed) _fut0
+        over 8  id=- start=- b=22 a=- sum=- c=44 d=24
+        over 9  id=2
+    ",
+};
+
+/// The lines of a `select!` are its head, its futures, and the branch taken.
+const SELECTED: Walk = Walk {
+    file: "branches",
+    marks: "selected",
+    name: "selected",
+    table: "
+        at   1  id=2
+        over 2  id=2 never
+        over 4  id=2 never disabled=0
+        over 2  id=2 never disabled=0
+        over 4  id=2 never disabled=2 output
+        over 5  id=2 never disabled=2 output n=3
+        over 6  id=2 never won=6
+        over 7  id=2
+    ",
+};
+
+/// A `select!` in a loop, over a future that outlives it.
+const TICKING: Walk = Walk {
+    file: "branches",
+    marks: "ticking",
+    name: "ticking",
+    table: "
+        at   1  id=2
+        over 2  id=2 slow
+        over 3  id=2 slow ticks=0
+        over 4  id=2 slow ticks=0 disabled=0
+        over 6  id=2 slow ticks=0 disabled=0
+        over 3  id=2 slow ticks=0 disabled=0
+        over 7  id=- slow ticks=0 disabled=2 output
+        over 3  id=- slow ticks=1
+        over 4  id=- slow ticks=1 disabled=0
+        over 6  id=- slow ticks=1 disabled=0
+        over 3  id=- slow ticks=1 disabled=0
+        over 4  id=- slow=async_fn_leaf_(finished) ticks=1 disabled=1 output
+        over 5  id=- slow=async_fn_leaf_(finished) ticks=1 disabled=1 output n=3
+        over 8  id=-
+    ",
+};
+
+/// A block of several lines is one statement of the function around it.
+const NESTED: Walk = Walk {
+    file: "shapes",
+    marks: "nested",
+    name: "nested",
+    table: "
+        at   1  id=2
+        over 2  id=2 start=20
+        over 7  id=2 start=20
+        over 8  id=2 start=20 sum=22
+        over 9  id=2
+    ",
+};
+
+/// `Box<dyn Future>`, `async_trait`, recursion.
+const DYNAMIC: Walk = Walk {
+    file: "shapes",
+    marks: "dynamic",
+    name: "dynamic",
+    table: "
+        at   1  id=2
+        over 2  id=2 boxed
+        over 3  id=2 boxed=- one=3
+        over 4  id=2 boxed=- one=3 service
+        over 5  id=2 boxed=- one=3 service two=7
+        over 6  id=2 boxed=- one=3 service two=7 three=11
+        over 7  id=2 boxed=- one=3
+    ",
+};
+
+/// A large output, generics, one line, an `async fn` of a trait, a closure, `let`-`else`.
+const KINDS: Walk = Walk {
+    file: "shapes",
+    marks: "kinds",
+    name: "kinds",
+    table: "
+        at   1  id=2
+        over 2  id=2 wide
+        over 3  id=2 wide text=\"text2\"
+        over 4  id=2 wide text=\"text2\" short=6
+        over 5  id=2 wide text=\"text2\" short=- own=8
+        over 6  id=2 wide text=\"text2\" short=- own=8 closure
+        over 7  id=2 wide text=\"text2\" short=- own=8 closure called=10
+        over 8  id=2 wide text=\"text2\" short=- own=8 closure called=- last=10
+        over 9  id=2 wide
+    ",
+};
+
+/// A task that keeps its future in a box.
+const LARGE: Walk = Walk {
+    file: "shapes",
+    marks: "large",
+    name: "large",
+    table: "
+        at   1  id=2
+        over 2  id=2 numbers
+        over 3  id=- numbers one=3
+        over 4  id=- numbers one=3 two=3
+        over 5  id=2
+    ",
+};
+
+/// A synchronous call before an await, on one line.
+const CALLING: Walk = Walk {
+    file: "shapes",
+    marks: "calling",
+    name: "calling",
+    table: "
+        at   1  id=2
+        over 2  id=2 one=6
+        over 3  id=- one=6 two=21
+        over 4  id=2
+    ",
+};
