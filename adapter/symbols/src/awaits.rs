@@ -11,7 +11,7 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
 use weft_memory::FileAddr;
 
 use crate::flow::{Flow, Reached};
-use crate::{CodeFrame, Image, LineRow, SymbolError};
+use crate::{CodeFrame, Image, LineRow, SymbolError, Variant};
 
 /// Entries of a coroutine's jump table before those of its awaits: unresumed, returned, panicked (rustc's coroutine layout).
 const FIRST_AWAIT: usize = 3;
@@ -20,27 +20,48 @@ const FIRST_AWAIT: usize = 3;
 const MAX_AWAITS: usize = 512;
 
 impl CodeFrame {
-    /// Addresses of this poll function's rows that resume or finish an `.await` and begin no statement of their own. Empty for
-    /// other functions, for inlined copies, and where the code is not as expected.
+    /// Addresses of this poll function's rows that resume or finish an `.await` and begin no statement of their own; also of a
+    /// copy of one that was inlined. Empty for other functions, and where the code is not as expected.
     pub fn rows_finishing_awaits(&self) -> Result<BTreeSet<FileAddr>, SymbolError> {
-        if self.inline_depth > 0 || !self.function.kind.is_coroutine() {
-            return Ok(BTreeSet::new());
+        let nothing = Ok(BTreeSet::new());
+        if !self.function.kind.is_coroutine() {
+            return nothing;
         }
-        let mut ranges: Vec<_> = self.ranges.iter().map(|range| range.start.raw()..range.end.raw()).collect();
-        ranges.sort_by_key(|range| !range.contains(&self.entry.raw()));
-        let Some(body) = Flow::read(&self.image, &ranges, self.entry.raw()).and_then(|flow| Body::of(flow, &ranges))
-        else {
-            return Ok(BTreeSet::new());
-        };
+        let around = if self.inline_depth > 0 { self.image.frames_at(self.entry)?.pop() } else { None };
+        let Some(body) = Body::of(self, around.as_ref().unwrap_or(self)) else { return nothing };
+        let rows = self.own_rows()?;
+        let declared = self.function.declared.as_ref().map_or(0, |at| at.line);
+        let found = body.pads.iter().zip(self.lines_of_awaits()).flat_map(|(pad, line)| {
+            let line = line.filter(|line| *line > declared);
+            body.rows_of_await(&self.image, (*pad, line), &rows, declared)
+        });
+        Ok(found.collect())
+    }
+
+    /// Rows in the function's own text: not of copies that were inlined into it, nor of macros of other files.
+    fn own_rows(&self) -> Result<Vec<LineRow>, SymbolError> {
+        let inlined = self.inlined_ranges()?;
+        let declared = self.function.declared.as_ref();
         let mut rows = Vec::new();
         for range in &self.ranges {
             rows.extend(self.image.rows_in(range.clone())?);
         }
-        let declared = self.function.declared.as_ref();
-        rows.retain(|row| row.source.line > 0 && declared.is_none_or(|at| at.file == row.source.file));
-        let declared = declared.map_or(0, |at| at.line);
-        let found = body.pads.iter().flat_map(|pad| body.rows_of_await(&self.image, *pad, &rows, declared));
-        Ok(found.collect())
+        rows.retain(|row| {
+            let is_own = declared.is_none_or(|at| at.file == row.source.file);
+            row.source.line > 0 && is_own && !inlined.iter().any(|copy| copy.contains(&row.address))
+        });
+        Ok(rows)
+    }
+
+    /// The lines on which the awaits are, as far as they are in the function's own file; then no more.
+    fn lines_of_awaits(&self) -> impl Iterator<Item = Option<u32>> {
+        let environment = self.environment_type();
+        let states = environment.as_ref().and_then(|ty| ty.variant_part()).map(|part| part.variants.clone());
+        let file = self.function.declared.as_ref().map(|at| at.file.clone());
+        let line =
+            move |state: Variant| state.member.declared.filter(|at| file.as_ref() == Some(&at.file)).map(|at| at.line);
+        let lines = states.unwrap_or_default().into_iter().skip(FIRST_AWAIT).map(line);
+        lines.chain(std::iter::repeat(None))
     }
 }
 
@@ -52,21 +73,39 @@ struct Body {
 }
 
 impl Body {
-    fn of(mut flow: Flow, ranges: &[std::ops::Range<u64>]) -> Option<Self> {
-        let table = flow.first_table(ranges)?;
+    /// `code` is inlined into `around`, or is it.
+    fn of(code: &CodeFrame, around: &CodeFrame) -> Option<Self> {
+        let plain = |code: &CodeFrame| code.ranges.iter().map(|range| range.start.raw()..range.end.raw()).collect();
+        let (mut ranges, own): (Vec<_>, Vec<_>) = (plain(around), plain(code));
+        ranges.sort_by_key(|range| !range.contains(&around.entry.raw()));
+        let mut flow = Flow::read(&code.image, &ranges, around.entry.raw())?;
+        let table = flow.first_table(&own)?;
+        // What polls after completion lead to is a panic: by that the table of an inlined copy is known from another one.
+        if code.inline_depth > 0 && !table.get(1).is_some_and(|block| flow.is_dead_end(*block)) {
+            return None;
+        }
         flow.reduce(&table, *table.first()?);
         let main = flow.reach(&[flow.entry()], |_| false);
         Some(Self { flow, main, pads: table.get(FIRST_AWAIT..)?.iter().copied().take(MAX_AWAITS).collect() })
     }
 
-    fn rows_of_await(&self, image: &Image, pad: usize, rows: &[LineRow], declared: u32) -> Vec<FileAddr> {
+    /// `line` is that of the await, if it is known.
+    fn rows_of_await(
+        &self,
+        image: &Image,
+        (pad, line): (usize, Option<u32>),
+        rows: &[LineRow],
+        declared: u32,
+    ) -> Vec<FileAddr> {
         let resumed = self.flow.reach(&[pad], |block| is_in(&self.main, block));
         // Where the pad comes into the body is where the future is polled.
         let leads_on = (0..resumed.len()).filter(|block| is_in(&resumed, *block));
         let poll = leads_on.flat_map(|block| self.flow.after(block)).find(|next| is_in(&self.main, **next));
         let in_pad: Vec<&LineRow> = rows.iter().filter(|row| self.block_of(row) == Some(pad)).collect();
         let mut found: Vec<FileAddr> = in_pad.iter().map(|row| row.address).collect();
-        let Some(line) = in_pad.iter().map(|row| row.source.line).find(|line| *line > declared) else { return found };
+        // A macro's await is said to be where the macro is defined; its rows are where it is used.
+        let in_pad = in_pad.iter().map(|row| row.source.line).find(|line| *line > declared);
+        let Some(line) = in_pad.or(line) else { return found };
         let begun = calls_of_into_future(image, rows.iter().filter(|row| row.source.line == line));
         let without: Vec<Reached> = poll
             .copied()

@@ -3,7 +3,7 @@
 //! A body is a concrete function or an inlined copy; rows of copies inlined into it are not its own. In a coroutine's poll
 //! function, rows on the declaring line belong to the dispatch that resumes it, not to the source.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 use weft_memory::{FileAddr, MemAddr};
@@ -84,6 +84,19 @@ pub(crate) fn inlined_statements(stop: &Stop, code: &CodeFrame) -> Rows {
         }
     }
     found
+}
+
+/// The copy for which something holds among those that are inlined into what `code` is, the outermost first.
+pub(crate) fn copy_in(code: &CodeFrame, is_it: impl Fn(&CodeFrame) -> bool) -> Option<CodeFrame> {
+    let mut queue = VecDeque::from(copies_in(code));
+    for _ in 0..MOST_COPIES {
+        let copy = queue.pop_front()?;
+        if is_it(&copy) {
+            return Some(copy);
+        }
+        queue.extend(copies_in(&copy));
+    }
+    None
 }
 
 /// The copies that are inlined directly into what `code` is.

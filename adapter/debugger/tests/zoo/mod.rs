@@ -17,7 +17,12 @@ use weft_debugger::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn source() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/debuggees/step_zoo/src/main.rs").canonicalize().unwrap()
+    file("main.rs")
+}
+
+/// One of the debuggee's source files.
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/debuggees/step_zoo/src").join(name).canonicalize().unwrap()
 }
 
 /// The debuggee, compiled anew when its source has changed.
@@ -31,7 +36,7 @@ fn build(optimised: bool) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let program = directory.join(name);
     let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified());
-    if modified(&program).is_ok_and(|built| built > modified(&source()).unwrap()) {
+    if modified(&program).is_ok_and(|built| FILES.iter().all(|name| built > modified(&file(name)).unwrap())) {
         return program;
     }
     let unfinished = directory.join(format!("{name}.{}", std::process::id()));
@@ -47,26 +52,42 @@ fn build(optimised: bool) -> PathBuf {
     program
 }
 
-fn text() -> &'static str {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| std::fs::read_to_string(source()).unwrap())
+/// The debuggee's source files; no two have the same marker.
+const FILES: [&str; 2] = ["main.rs", "tasks.rs"];
+
+fn texts() -> &'static [String; 2] {
+    static TEXTS: OnceLock<[String; 2]> = OnceLock::new();
+    TEXTS.get_or_init(|| FILES.map(|name| std::fs::read_to_string(file(name)).unwrap()))
+}
+
+/// The file and the line that a marker names.
+fn spot(marker: &str) -> (usize, u32) {
+    let ending = format!("// BP: {marker}");
+    let found = texts().iter().enumerate().find_map(|(of, text)| {
+        let at = text.lines().position(|line| line.ends_with(&ending))?;
+        Some((of, u32::try_from(at).unwrap() + 1))
+    });
+    found.unwrap_or_else(|| panic!("no marker {marker}"))
 }
 
 /// The line that a marker names.
 pub(crate) fn line(marker: &str) -> u32 {
-    let at = text().lines().position(|line| line.ends_with(&format!("// BP: {marker}")));
-    u32::try_from(at.unwrap_or_else(|| panic!("no marker {marker}"))).unwrap() + 1
+    spot(marker).1
 }
 
 /// Where the thread that a stop names stands: the marker of the innermost line, or the line.
 pub(crate) fn place(stopped: &Stopped) -> String {
     let walk = weft_values::frames(&stopped.stop, stopped.tid, 64);
     match walk.frames.first().and_then(|frame| frame.source.clone()) {
-        Some(at) if at.file.ends_with("step_zoo/src/main.rs") => {
-            let line = text().lines().nth(at.line as usize - 1).and_then(|line| line.split_once("// BP: "));
-            line.map_or_else(|| at.line.to_string(), |(_, marker)| marker.to_owned())
+        Some(at) => {
+            let text = FILES.iter().zip(texts()).find(|(name, _)| at.file.ends_with(format!("step_zoo/src/{name}")));
+            let line = text.and_then(|(_, text)| text.lines().nth(at.line as usize - 1)?.split_once("// BP: "));
+            match (line, text) {
+                (Some((_, marker)), _) => marker.to_owned(),
+                (None, Some(_)) => at.line.to_string(),
+                (None, None) => format!("{}:{}", at.file.display(), at.line),
+            }
         }
-        Some(at) => format!("{}:{}", at.file.display(), at.line),
         None => walk.frames.first().map_or("nowhere".to_owned(), |frame| frame.name.clone()),
     }
 }
@@ -151,10 +172,12 @@ impl Session {
     }
 
     pub(crate) fn break_at(&self, markers: &[&str]) {
-        let wanted: Vec<LineSpec> =
-            markers.iter().map(|marker| LineSpec { line: line(marker), ..LineSpec::default() }).collect();
-        let bound = self.debugger.set_breakpoints(&source(), &wanted).unwrap();
-        assert!(bound.iter().all(|bound| bound.verified), "{bound:?}");
+        for (of, name) in FILES.iter().enumerate() {
+            let here = markers.iter().map(|marker| spot(marker)).filter(|(file, _)| *file == of);
+            let wanted: Vec<LineSpec> = here.map(|(_, line)| LineSpec { line, ..LineSpec::default() }).collect();
+            let bound = self.debugger.set_breakpoints(&file(name), &wanted).unwrap();
+            assert!(bound.iter().all(|bound| bound.verified), "{bound:?}");
+        }
     }
 
     pub(crate) fn resume(&mut self, how: ResumeKind) -> Stopped {

@@ -1,6 +1,8 @@
 //! What steps go through: calls that are hard to choose from, panics, forks, signals, threads. No dependencies, so that it
 //! can be compiled by hand. `// BP: name` marks lines.
 
+mod tasks;
+
 use std::fmt;
 use std::hint::black_box;
 use std::ops::{Add, Deref};
@@ -29,6 +31,7 @@ fn main() {
         "daemon" => daemon(),
         "child" => child_main(),
         "instructions" => println!("{}", instructions(9)),
+        "siblings" | "racing" | "often" => tasks::run(&role),
         _ => println!("no role"),
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Activation {
     pub(super) tid: i32,
     pub(super) cfa: MemAddr,
     pub(super) rows: Rows,
+    /// The body, if it is a copy that was inlined: nothing returns from it.
+    pub(super) copy: Option<CodeFrame>,
     /// Lines of functions that were inlined into the body, for a step into.
     pub(super) inlined: Rows,
     pub(super) calls: BTreeSet<MemAddr>,
@@ -67,7 +69,8 @@ impl Stepper {
             }
         }
         let returns_to = caller.map(|caller| caller.pc);
-        Some(Activation { tid, cfa, rows, inlined, calls, reach, returns_to })
+        let copy = body.code.clone().filter(|_| body.inlined);
+        Some(Activation { tid, cfa, rows, copy, inlined, calls, reach, returns_to })
     }
 }
 
@@ -107,6 +110,15 @@ impl Activation {
     pub(super) fn is_anothers(&self, by: &Passerby<'_>) -> bool {
         let returns_elsewhere = self.returns_to == Some(by.pc) && by.sp != self.cfa;
         by.tid != self.tid || (returns_elsewhere && !self.is_inside(by.pc))
+    }
+
+    /// Whether the thread is in the code around the copy which the body is.
+    pub(super) fn has_left_copy(&self, stop: &Stop, pc: MemAddr) -> bool {
+        let is_in = |copy: &CodeFrame| {
+            let address = stop.modules.of(&copy.image).map(|module| module.bias.to_file(pc));
+            address.is_some_and(|address| copy.ranges.iter().any(|range| range.contains(&address)))
+        };
+        self.copy.as_ref().is_some_and(|copy| !is_in(copy))
     }
 
     /// Whether one of its own traps, apart from where it returns to, is at an address.

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use weft_memory::MemAddr;
 use weft_runtimes::polls_task;
-use weft_values::{CoroutinePhase, Place, Stop, coroutine, environment, frames};
+use weft_symbols::Type;
+use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine, environment, frames};
 
-use super::detector::{Coming, Detector, Touch, state_of, touch};
+use super::super::rows;
+use super::detector::{Coming, Detector, Touch, is_body_of, state_of, touch, writes_before};
 use super::{DEPTH, Hit, Phase, Stepper, Verdict};
 use crate::StepKind;
 
@@ -18,10 +20,17 @@ impl Stepper {
     pub(super) fn completed(&mut self, hit: &Hit<'_>) -> Verdict {
         let walk = frames(hit.stop, hit.tid, DEPTH).frames;
         let end = walk.iter().position(polls_task).unwrap_or(walk.len());
-        let Some(at) = walk.iter().take(end).position(|frame| frame.user_code) else {
+        let within = walk.get(..end).unwrap_or_default();
+        // An inlined copy of its body has not been left yet.
+        let own = within.iter().position(|frame| self.is_its_body(hit.stop, frame));
+        let outer = own.map_or(0, |own| own.saturating_add(1));
+        let callers = within.get(outer..).unwrap_or_default();
+        let is_coroutine = |frame: &Frame| frame.code.as_ref().is_some_and(|code| code.function.kind.is_coroutine());
+        let awaiter = callers.iter().position(|frame| frame.user_code && is_coroutine(frame));
+        let Some(at) = awaiter.or_else(|| callers.iter().position(|frame| frame.user_code)) else {
             return Verdict::Done(Some("the task has run to its end".to_owned()));
         };
-        let Some(awaiter) = walk.get(at..) else { return Verdict::Continue };
+        let Some(awaiter) = walk.get(outer.saturating_add(at)..) else { return Verdict::Continue };
         let Some(frame) = awaiter.first() else { return self.leave(hit, None) };
         self.follow(environment(hit.stop, frame));
         if self.instance.is_none() {
@@ -53,10 +62,23 @@ impl Stepper {
         }
     }
 
+    /// The thread that polls the coroutine has touched its state: a copy of the poll function that was inlined is left when
+    /// it writes there.
+    pub(super) fn wrote(&mut self, hit: &Hit<'_>) -> Verdict {
+        let pc = hit.stop.thread(hit.tid).map(|thread| thread.registers.pc());
+        if pc.is_some_and(|pc| writes_before(hit.stop, pc)) { self.polled_to_an_end(hit) } else { Verdict::Continue }
+    }
+
     /// Waits for the coroutine's next poll. Its thread still stands inside the poll, so it cannot have begun elsewhere.
     pub(super) fn suspended(&mut self, stop: &Stop, place: Place) -> Verdict {
-        let detector = Detector::of(stop, &place);
-        if !detector.sees_polls() && state_of(&place).is_none() {
+        let mut detector = Detector::of(stop, &place);
+        if let Phase::Active(active) = &mut self.phase
+            && let Some(copy) = &active.copy
+        {
+            active.rows.retain(|_, at| !self.seen.contains(&at.0));
+            detector.add_lines(stop, copy, active.rows.keys());
+        }
+        if detector.is_blind() && state_of(&place).is_none() {
             return Verdict::Lost("the step was lost: the coroutine's poll function cannot be found".to_owned());
         }
         if self.instance.as_ref() != Some(&place) {
@@ -76,8 +98,8 @@ impl Stepper {
                 let address = walk.first().and_then(|frame| environment(hit.stop, frame)).and_then(|it| it.address());
                 if address == Some(ours) { self.polled(hit.stop, hit.tid) } else { Verdict::Continue }
             }
-            // Others were told apart before.
             Some(Coming::Drop) if detector.has(hit, ours) => self.dropped(hit),
+            Some(Coming::Line) if detector.has(hit, ours) => Verdict::Done(None),
             _ => Verdict::Continue,
         }
     }
@@ -96,7 +118,10 @@ impl Stepper {
 
     /// The coroutine that is followed is being polled by a thread.
     fn polled(&mut self, stop: &Stop, tid: i32) -> Verdict {
-        let walk = frames(stop, tid, DEPTH).frames;
+        let mut walk = frames(stop, tid, DEPTH).frames;
+        if let Some(place) = &self.instance {
+            begin_with_body(&mut walk, &place.ty);
+        }
         match self.activation(stop, tid, &walk) {
             Some(active) => {
                 self.phase = Phase::Active(active);
@@ -127,6 +152,13 @@ impl Stepper {
         }
     }
 
+    /// Whether a frame is a poll of the coroutine that is followed, or may be.
+    fn is_its_body(&self, stop: &Stop, frame: &Frame) -> bool {
+        let Some((place, code)) = self.instance.as_ref().zip(frame.code.as_ref()) else { return false };
+        is_body_of(code, &place.ty)
+            && environment(stop, frame).is_none_or(|environment| environment.address() == place.address())
+    }
+
     /// Whether the body that the thread executes is that of the coroutine which is followed. A panic leaves it without
     /// returning, and then another one of its kind may come to lie on the same stack.
     pub(super) fn is_followed(&self, hit: &Hit<'_>) -> bool {
@@ -140,5 +172,23 @@ impl Stepper {
         Verdict::Lost(
             "the coroutine has ended without coming to another line, by a panic; the program runs on".to_owned(),
         )
+    }
+}
+
+/// Leaves out what was inlined into the coroutine's body where a thread stands. Compilers move a copy's first instructions
+/// into the code around it: then the copy comes first all the same.
+fn begin_with_body(walk: &mut Vec<Frame>, coroutine: &Type) {
+    let Some(concrete) = walk.iter().position(|frame| !frame.inlined) else { return };
+    let is_body = |frame: &Frame| frame.code.as_ref().is_some_and(|code| is_body_of(code, coroutine));
+    if let Some(at) = walk.iter().take(concrete.saturating_add(1)).position(is_body) {
+        walk.drain(..at);
+        return;
+    }
+    walk.drain(..concrete);
+    let host = walk.first();
+    let copy = host.and_then(|host| rows::copy_in(host.code.as_ref()?, |code| is_body_of(code, coroutine)));
+    if let Some((host, copy)) = host.cloned().zip(copy) {
+        let name = copy.function.name.clone();
+        walk.insert(0, Frame { code: Some(copy), name, source: None, inlined: true, user_code: true, ..host });
     }
 }

@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use iced_x86::{Decoder, DecoderOptions, InstructionInfoFactory, OpAccess};
 use weft_memory::{DwarfRegister, FileAddr, MemAddr};
 use weft_process::{Watch, WatchAccess};
 use weft_symbols::{CodeFrame, Function, FunctionKind, Route, Start, Type};
 use weft_values::{Place, Stop, way_to_environment};
 
+use super::super::rows;
 use super::super::{Hit, Passerby, Watched};
 
 /// What drop glue is called; the second name is that of newer compilers.
@@ -18,6 +20,9 @@ const GLUE: [&str; 2] = ["core::ptr::drop_in_place", "core::ptr::drop_glue"];
 
 /// The register with a function's first argument (System V ABI for x86-64, 3.2.3).
 const FIRST_ARGUMENT: DwarfRegister = DwarfRegister(5);
+
+/// Longest code of one row that is decoded, in bytes.
+const MOST_CODE: usize = 4096;
 
 /// Copies of one function that are trapped.
 const MOST_COPIES: usize = 256;
@@ -29,6 +34,8 @@ pub(super) enum Coming {
     Poll,
     /// What drops the coroutine.
     Drop,
+    /// A poll of a copy that was inlined and has no entry, at a line that ends the step.
+    Line,
 }
 
 /// An entry, and where the environment's address is there.
@@ -61,9 +68,20 @@ impl Detector {
         Self { doors }
     }
 
-    /// Whether polls can be noticed by it.
-    pub(super) fn sees_polls(&self) -> bool {
-        self.doors.values().any(|door| door.coming == Coming::Poll)
+    /// Adds lines of a copy of the poll function that was inlined, where the environment is known there.
+    pub(super) fn add_lines<'a>(&mut self, stop: &Stop, copy: &CodeFrame, lines: impl Iterator<Item = &'a MemAddr>) {
+        let Some(module) = stop.modules.of(&copy.image) else { return };
+        for line in lines {
+            let environment = way_to_environment(copy, module.bias.to_file(*line));
+            if environment.is_some() {
+                self.doors.entry(*line).or_insert(Door { coming: Coming::Line, environment });
+            }
+        }
+    }
+
+    /// Whether no poll can be noticed by it.
+    pub(super) fn is_blind(&self) -> bool {
+        !self.doors.values().any(|door| matches!(door.coming, Coming::Poll | Coming::Line))
     }
 
     pub(super) fn traps(&self) -> impl Iterator<Item = MemAddr> {
@@ -142,7 +160,8 @@ pub(super) enum Touch {
     Other,
 }
 
-/// What the instruction before `pc` does that has touched the state of a coroutine of this type.
+/// What the instruction before `pc` does that has touched the state of a coroutine of this type. Compilers move the first
+/// instructions of a copy that was inlined into the code around it.
 pub(super) fn touch(stop: &Stop, pc: MemAddr, coroutine: &Type) -> Touch {
     let Some((module, behind)) = stop.modules.to_file(pc) else { return Touch::Other };
     let there = module.image.frames_at(behind.offset(-1)).unwrap_or_default();
@@ -154,5 +173,25 @@ pub(super) fn touch(stop: &Stop, pc: MemAddr, coroutine: &Type) -> Touch {
             return Touch::Poll;
         }
     }
-    Touch::Other
+    let host = there.last().and_then(|host| rows::copy_in(host, |code| is_body_of(code, coroutine)));
+    if host.is_some() { Touch::Poll } else { Touch::Other }
+}
+
+/// Whether the instruction that ends at `pc` writes memory.
+pub(super) fn writes_before(stop: &Stop, pc: MemAddr) -> bool {
+    let Some((module, behind)) = stop.modules.to_file(pc) else { return false };
+    // Rows begin where instructions do.
+    let row = module.image.rows_in(behind.offset(-1)..behind).ok().and_then(|rows| rows.into_iter().next());
+    let Some(start) = row.map(|row| module.bias.to_memory(row.address)).filter(|start| *start < pc) else {
+        return false;
+    };
+    let length = pc.since(start).and_then(|length| usize::try_from(length).ok()).filter(|length| *length <= MOST_CODE);
+    let Some(code) = length.and_then(|length| stop.memory.read_bytes(start, length).ok()) else { return false };
+    let decoder = Decoder::with_ip(64, &code, start.raw(), DecoderOptions::NONE);
+    let last = decoder.into_iter().last().filter(|last| last.next_ip() == pc.raw());
+    let writes = |access| matches!(access, OpAccess::Write | OpAccess::ReadWrite | OpAccess::CondWrite);
+    last.is_some_and(|last| {
+        let mut info = InstructionInfoFactory::new();
+        info.info(&last).used_memory().iter().any(|memory| writes(memory.access()))
+    })
 }

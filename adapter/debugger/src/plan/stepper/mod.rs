@@ -215,7 +215,8 @@ impl Stepper {
             return Verdict::Done(None);
         }
         if active.rows.contains_key(&pc) {
-            return if self.is_followed(hit) { Verdict::Done(None) } else { Self::panicked() };
+            let is_left = active.has_left_copy(hit.stop, pc);
+            return if is_left || self.is_followed(hit) { Verdict::Done(None) } else { Self::panicked() };
         }
         if active.calls.contains(&pc) { Verdict::StepInstruction } else { Verdict::Continue }
     }
@@ -310,8 +311,9 @@ impl Plan for Stepper {
     fn watch(&self) -> Option<Watched> {
         let wanted = match &self.phase {
             Phase::Idle(_) => true,
-            // Kept from one suspension to the next: it costs nothing while nobody else touches the state.
-            Phase::Active(_) | Phase::Entering { .. } => self.is_watched,
+            // Kept from one suspension to the next: nobody else touches the state. Nothing else tells when a copy is left.
+            Phase::Active(active) => self.is_watched || active.copy.is_some(),
+            Phase::Entering { .. } => self.is_watched,
             Phase::Leaving { .. } | Phase::Unwinding { .. } | Phase::Between => false,
         };
         self.instance.as_ref().filter(|_| wanted).and_then(detector::state_of)
@@ -327,6 +329,7 @@ impl Plan for Stepper {
     fn on_access(&mut self, hit: &Hit<'_>) -> Verdict {
         match &self.phase {
             Phase::Idle(_) => self.accessed(hit),
+            Phase::Active(active) if active.tid == hit.tid && active.copy.is_some() => self.wrote(hit),
             _ => Verdict::Continue,
         }
     }
