@@ -4,6 +4,7 @@ mod architecture;
 mod async_into;
 mod async_steps;
 mod attaching;
+mod await_lines;
 mod bad_input;
 mod breakpoints;
 mod builds;

@@ -186,6 +186,16 @@ fn along_branches() {
 }
 
 #[test]
+fn into_what_is_awaited_and_out_again() {
+    take(&[ENTERED, ENTERED_BLOCKS, ENTERED_SHAPES, ENTERED_CALLS, ENTERED_KINDS]);
+}
+
+#[test]
+fn on_when_a_coroutine_is_cancelled() {
+    take(&[LOST]);
+}
+
+#[test]
 fn along_what_can_be_awaited() {
     take(&[NESTED, DYNAMIC, KINDS, LARGE, CALLING]);
 }
@@ -437,5 +447,118 @@ const CALLING: Walk = Walk {
         over 2  id=2 one=6
         over 3  id=- one=6 two=21
         over 4  id=2
+    ",
+};
+
+/// Out of an awaited function is behind the await.
+const ENTERED: Walk = Walk {
+    file: "chains",
+    marks: "chain",
+    name: "chain",
+    table: "
+        at   1  id=2
+        over 2  id=2 one=3
+        into leaf_1
+        out  3  id=2 one=3 two=4
+        into leaf_1
+        over leaf_2
+        over leaf_3
+        over leaf_4
+        over 4  id=2 one=3 two=- three=5
+    ",
+};
+
+/// A block is entered where it is awaited.
+const ENTERED_BLOCKS: Walk = Walk {
+    file: "shapes",
+    marks: "nested",
+    name: "nested",
+    table: "
+        at   1  id=2
+        over 2  id=2 start=20
+        into 7  id=2 start=20
+        into 3  start=20
+        into leaf_1
+        out  4  start=20 inner=21
+        into 6  start=20 inner=21
+        into 5  inner=21
+        out  7  start=20
+        out  8  id=2 start=20 sum=22
+    ",
+};
+
+/// Through a box, a trait object, and a level of recursion.
+const ENTERED_SHAPES: Walk = Walk {
+    file: "shapes",
+    marks: "dynamic",
+    name: "dynamic",
+    table: "
+        at   1        id=2
+        over 2        id=2 boxed
+        into leaf_1
+        out  3        id=2 boxed=- one=3
+        over 4        id=2 boxed=- one=3 service
+        into serve_1  self n (shadowed)=2 n=2
+        over serve_2  self n (shadowed)=2 n=2 twice=4
+        over serve_3  self n (shadowed)=2 n=- twice=4
+        out  5        id=2 boxed=- one=3 service two=7
+        into deep_1   depth=2 n=7
+        over deep_3   depth=2 n=7
+        into deep_1   depth=1 n=7
+        out  deep_4   depth=2 n=- below=9
+        out  6        id=2 boxed=- one=3 service two=7 three=11
+    ",
+};
+
+/// First what is called on the line, then what it awaits.
+const ENTERED_CALLS: Walk = Walk {
+    file: "shapes",
+    marks: "calling",
+    name: "calling",
+    table: "
+        at   1         id=2
+        over 2         id=2 one=6
+        into callee_1  n=6
+        over callee_2  n=6 more=7
+        over callee_3  n=6
+        over 2         id=2 one=6
+        into leaf_1
+        out  3         id=- one=6 two=21
+    ",
+};
+
+/// A large output, generics, one line, an `async fn` of a trait, a closure.
+const ENTERED_KINDS: Walk = Walk {
+    file: "shapes",
+    marks: "kinds",
+    name: "kinds",
+    table: "
+        at   1          id=2
+        into wide_1     n=2
+        out  2          id=2 wide
+        into generic_1  n=2 value=\"text\"
+        out  3          id=2 wide text=\"text2\"
+        into short_1    n=5
+        out  4          id=2 wide text=\"text2\" short=6
+        into own_1      self n=2
+        out  5          id=2 wide text=\"text2\" short=- own=8
+        over 6          id=2 wide text=\"text2\" short=- own=8 closure
+        into 5          n (shadowed)=1 own=8 n=1
+        out  7          id=2 wide text=\"text2\" short=- own=8 closure called=10
+    ",
+};
+
+/// The `select!` that polled it drops it, and goes on with the branch that won.
+const LOST: Walk = Walk {
+    file: "ends",
+    marks: "endless",
+    name: "lost",
+    table: "
+        at   1       id=2
+        over 2       id=2 more=3
+        over lost_4  id=2 start=- disabled=2 output
+        over lost_5  id=2 start=- disabled=2 output n=21
+        over lost_6  id=2 start=- won=22
+        over lost_7  id=2
     ",
 };
