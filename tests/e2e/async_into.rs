@@ -1,5 +1,6 @@
 //! Steps into async functions, however they are awaited, while siblings run the same code on other threads.
 
+use serde_json::json;
 use weft_tests::programs::{Profile, line, program, source};
 use weft_tests::{Client, Stop};
 
@@ -135,4 +136,135 @@ fn over_what_is_not_called_by_the_line() {
     walks("spawn", "spawn", &["spawn only", "spawn last"]);
     walks("spawn_local", "spawn_local", &["spawn_local join"]);
     walks("join_set", "join_set", &["join_set behind"]);
+}
+
+impl Walker {
+    /// The targets of the line, by name.
+    fn targets(&mut self) -> Vec<(i64, String)> {
+        let top = self.client.top(self.stop.thread).id;
+        self.client.step_in_targets(top)
+    }
+
+    /// Chooses one of the targets, all of which are as expected, and says what the task's number is where that leads.
+    fn choose(&mut self, expected: &[&str], index: usize, to: &str) -> u64 {
+        let targets = self.targets();
+        let labels: Vec<&str> = targets.iter().map(|(_, label)| label.as_str()).collect();
+        assert_eq!(labels, expected);
+        self.stop = self.client.step_with("stepIn", self.stop.thread, &json!({"targetId": targets[index].0}));
+        let (at, chosen) = (self.at(), labels[index]);
+        assert_eq!((self.stop.reason.as_str(), at.as_str()), ("step", to), "into {chosen}: {:?}", self.stop);
+        self.value("id")
+    }
+
+    fn value(&mut self, expression: &str) -> u64 {
+        let top = self.client.top(self.stop.thread).id;
+        self.client.evaluate(expression, top).value.parse().expect("a number")
+    }
+}
+
+/// Chooses a target in one of the eight tasks, and is in that one afterwards.
+fn chooses(role: &str, from: &str, expected: &[&str], index: usize, to: &str) {
+    let mut walker = Walker::start(role, from);
+    let found = walker.choose(expected, index, to);
+    assert_eq!(found, walker.id, "{role}: from {from} to {to} the step has changed the task");
+    walker.client.disconnect();
+}
+
+const LEAF: &str = "into_zoo::leaf";
+
+#[test]
+fn each_async_function_of_a_line_is_offered_once() {
+    chooses("direct", "direct", &[LEAF], 0, "leaf first");
+    chooses("direct", "two", &[LEAF, "into_zoo::other"], 1, "other first");
+    chooses("timeout", "timeout", &[LEAF], 0, "leaf first");
+    chooses("caught", "caught", &[LEAF], 0, "leaf first");
+    chooses("map", "map", &[LEAF], 0, "leaf first");
+    chooses("closure", "closure", &["into_zoo::awaited::closure {async closure}"], 0, "closure first");
+    chooses("join_all", "join_all", &[LEAF], 0, "leaf first");
+    // What was made on another line is polled here.
+    chooses("started", "started", &[LEAF], 0, "leaf last");
+    // Which one a trait object has is known when it is called.
+    chooses("async_trait", "async_trait", &["a method of a trait object"], 0, "async_trait first");
+    let mut walker = Walker::start("leaves", "leaves sleep");
+    assert_eq!(walker.targets(), []);
+    walker.client.disconnect();
+}
+
+#[test]
+fn each_branch_of_a_macro_is_offered() {
+    let both = ["into_zoo::leaf (branch 1 of join!)", "into_zoo::other (branch 2 of join!)"];
+    chooses("join", "join", &both, 0, "leaf first");
+    chooses("join", "join", &both, 1, "other first");
+    chooses("futures_join", "futures_join", &both, 1, "other first");
+    let both = both.map(|label| label.replace("join!", "select!"));
+    let both = [both[0].as_str(), both[1].as_str()];
+    chooses("select", "select", &both, 0, "leaf first");
+    // The expressions of the branches are lines on the way there.
+    chooses("select", "select", &both, 1, "other first");
+    chooses("select", "select a", &[LEAF], 0, "leaf first");
+    chooses("futures_select", "futures_select", &both, 1, "other first");
+    let block = "into_zoo::branches::try_join {async block} (branch 2 of try_join!)";
+    chooses("try_join", "try_join", &["into_zoo::branches::fallible (branch 1 of try_join!)", block], 1, "try_join");
+}
+
+#[test]
+fn branches_of_one_function_are_told_apart() {
+    let twins = ["into_zoo::leaf (branch 1 of join!)", "into_zoo::leaf (branch 2 of join!)"];
+    for (index, more) in [(0, 0), (1, 100)] {
+        let mut walker = Walker::start("twins", "twins");
+        let found = walker.choose(&twins, index, "leaf first");
+        assert_eq!(found, walker.id + more, "branch {index}");
+        walker.client.disconnect();
+    }
+}
+
+#[test]
+fn a_branch_that_has_begun_goes_on_with_its_next_line() {
+    let mut walker = Walker::start("select_loop", "select_loop");
+    // In the second round.
+    while walker.at() != "select_loop" || walker.value("rounds") == 0 {
+        walker.stop = walker.client.step("next", walker.stop.thread);
+    }
+    let both = ["into_zoo::pause (branch 1 of select!)", "into_zoo::leaf (branch 2 of select!)"];
+    let found = walker.choose(&both, 1, "leaf last");
+    assert_eq!(found, walker.id);
+    walker.client.disconnect();
+}
+
+#[test]
+fn a_branch_that_is_not_polled_is_stepped_over() {
+    let slow = "into_zoo::branches::slow (branch 2 of select!)";
+    let mut walker = Walker::start("loses", "loses");
+    let found = walker.choose(&[slow], 0, "loses a");
+    assert_eq!(found, walker.id);
+    let said = format!("{slow} has not run; the step has gone over the line");
+    assert_eq!(walker.stop.body["description"], json!(said));
+    walker.client.disconnect();
+}
+
+/// Eight tasks spawn theirs at the same time, and any thread may be the first to poll one.
+#[test]
+fn into_the_task_that_the_line_spawns() {
+    let job = "into_zoo::spawned::job (new task)";
+    chooses("spawn", "spawn", &[job], 0, "job first");
+    chooses("spawn", "spawn only", &["into_zoo::leaf (new task)"], 0, "leaf first");
+    chooses("spawn_local", "spawn_local", &[job], 0, "job first");
+    // Another one of its kind was spawned just before.
+    chooses("join_set", "join_set", &[job], 0, "job first");
+    let block = "into_zoo::spawned::spawn_block {async block} (new task)";
+    chooses("spawn_block", "spawn_block", &[block], 0, "spawned block first");
+}
+
+/// The new task is stepped like any other.
+#[test]
+fn a_spawned_task_is_stepped_further() {
+    let mut walker = Walker::start("spawn", "spawn");
+    walker.choose(&["into_zoo::spawned::job (new task)"], 0, "job first");
+    walker.function = "into_zoo::spawned::job".to_owned();
+    for to in ["job await", "job last"] {
+        walker.stop = walker.client.step("next", walker.stop.thread);
+        let at = walker.at();
+        assert_eq!((at.as_str(), walker.task()), (to, walker.id));
+    }
+    walker.client.disconnect();
 }

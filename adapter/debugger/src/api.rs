@@ -1,6 +1,6 @@
 //! The words of the handle: what it is asked, what it answers, what it reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -237,24 +237,55 @@ pub enum ResumeKind {
     Step(StepKind, StepTarget, Grain),
     /// One machine instruction of a thread; over a call, all of it.
     StepInstruction(StepKind, i32),
-    /// Into the function that one call instruction of the current line calls.
+    /// Into one target of the current line.
     StepInto {
         /// The thread.
         tid: i32,
-        /// The call, as [`crate::step_in_targets`] names it.
+        /// The target, as [`crate::step_in_targets`] names it.
         call: MemAddr,
     },
 }
 
-/// A call that a step can go into.
+/// What a step can go into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InTarget {
-    /// The call instruction.
+    /// What names it: the call instruction; for what other lines call, an address in its code.
     pub call: MemAddr,
-    /// The function that is called.
+    /// The function that is called or polled, and how if that has to be told.
     pub name: String,
     /// Where the call stands.
     pub at: Option<SourceLine>,
+    /// What a step into it looks for.
+    pub(crate) goal: Goal,
+}
+
+/// What a step into a target looks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// What the call calls.
+    Call,
+    /// A coroutine that the line polls.
+    Coroutine {
+        /// Where its kind is polled.
+        polls: BTreeSet<MemAddr>,
+        /// The call that makes it, if that is ahead.
+        made_by: Option<MemAddr>,
+        /// Which branch of a macro's future it is.
+        branch: Option<Branch>,
+    },
+    /// A task that the call spawns: where coroutines of its kind are polled.
+    Task(BTreeSet<MemAddr>),
+}
+
+/// A branch of a `select!` or `join!`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Branch {
+    /// From 0.
+    pub(crate) index: usize,
+    /// Others are coroutines of the same kind.
+    pub(crate) has_twins: bool,
+    /// The line where the macro is called, on which its future is polled.
+    pub(crate) line: u32,
 }
 
 /// What becomes of the debuggee.

@@ -19,6 +19,7 @@ mod entry;
 mod handle;
 mod hits;
 mod images;
+mod into_targets;
 mod plan;
 mod pumps;
 mod rewind;
@@ -35,7 +36,8 @@ pub use api::{
 };
 pub use handle::Debugger;
 pub use images::{ImageCache, modules_of};
+pub use into_targets::step_in_targets;
 pub use signals::{signal_name, signal_number};
 pub use stops::stop_of;
-pub use targets::{goto_targets, step_in_targets};
+pub use targets::goto_targets;
 pub use weft_process::{Core, CoreError};

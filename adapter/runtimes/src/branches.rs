@@ -12,7 +12,7 @@ use std::sync::Arc;
 use weft_memory::MemAddr;
 use weft_symbols::{Member, Type, TypeKind};
 use weft_tasks::FrameKind;
-use weft_values::{Place, is_user_crate};
+use weft_values::{Place, Stop, is_user_crate};
 
 use crate::chain::{Node, Walk, at};
 use crate::executors::drives_executor;
@@ -181,6 +181,48 @@ impl Macro {
             _ => "join!",
         }
     }
+}
+
+/// The futures side by side in a `select!` or `join!`, by the type of the future that it is: what the macro is called, and
+/// the branches in the order of the source, as the macro keeps them. `None` for other futures.
+pub fn macro_branches(future: &Type) -> Option<(&'static str, Vec<Type>)> {
+    let made = macro_of(future)?;
+    let (Branches::Tuple(_, parts) | Branches::Captures(parts)) = &made.branches;
+    Some((made.name(), parts.iter().map(|part| part.ty.clone()).collect()))
+}
+
+/// In which branch of a macro's future something lies: in itself, or behind the pointers that the branch is. From 0.
+pub fn macro_branch_of(stop: &Stop, future: &Place, address: MemAddr) -> Option<usize> {
+    let made = macro_of(&future.ty)?;
+    let begin = future.address()?;
+    let (begin, parts) = match &made.branches {
+        Branches::Captures(parts) => (begin, parts),
+        Branches::Tuple(pointer, parts) => {
+            let tuple = stop.memory.read_u64(begin.checked_add(*pointer)?).ok()?;
+            (MemAddr::new(tuple), parts)
+        }
+    };
+    parts.iter().position(|part| {
+        let place = begin.checked_add(part.offset).map(|at| Place::new(part.ty.clone(), at));
+        place.is_some_and(|place| holds(stop, place, address))
+    })
+}
+
+/// Whether something lies in a place or behind the pointers that it is made of.
+fn holds(stop: &Stop, place: Place, address: MemAddr) -> bool {
+    let mut place = Some(place);
+    for _ in 0..MAX_WRAPPERS {
+        let Some((begin, ty)) = place.as_ref().and_then(|place| Some((place.address()?, place.ty.clone()))) else {
+            return false;
+        };
+        if address.since(begin).is_some_and(|offset| offset < ty.size().max(1)) {
+            return true;
+        }
+        let (offset, thin) = crate::shape::peel(&ty);
+        let target = pointee(&thin).zip(begin.checked_add(offset));
+        place = target.and_then(|(ty, at)| Some(Place::new(ty, MemAddr::new(stop.memory.read_u64(at).ok()?))));
+    }
+    false
 }
 
 impl Walk<'_> {

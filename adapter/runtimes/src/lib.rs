@@ -44,6 +44,7 @@ mod threads;
 mod tokio;
 mod waits;
 
+pub use branches::{macro_branch_of, macro_branches};
 pub use glance::Glance;
 pub use listing::{Body, Listing, LogicalFrame, LogicalStack, Stack, StackFrame};
 pub use names::is_file_of;

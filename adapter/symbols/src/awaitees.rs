@@ -39,6 +39,11 @@ pub struct Awaits {
 }
 
 impl Awaits {
+    /// All of them, in the order in which they are described.
+    pub fn all(&self) -> &[Await] {
+        &self.list
+    }
+
     /// Those that a state of the environment may stand for: one, unless several await futures of one type where their lines
     /// do not tell them apart either. Empty for the states that are no awaits.
     pub fn of_state(&self, environment: &Type, state: usize) -> Vec<&Await> {

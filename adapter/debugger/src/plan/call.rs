@@ -211,6 +211,11 @@ impl Reach {
         reach
     }
 
+    /// These functions and no others.
+    pub(crate) fn only(callbacks: BTreeSet<MemAddr>) -> Self {
+        Self { callbacks, ..Self::default() }
+    }
+
     /// Adds what a function may come to, which has just been called.
     pub(crate) fn extend(&mut self, stop: &Stop, entry: MemAddr) {
         let mut search = Search::new(stop, self);

@@ -7,6 +7,7 @@
 
 mod call;
 mod instruction;
+mod makers;
 mod rows;
 mod stepper;
 mod unwinding;
@@ -17,7 +18,8 @@ use weft_memory::{DwarfRegister, MemAddr};
 use weft_symbols::Route;
 use weft_values::{Place, Stop};
 
-pub(crate) use call::{Reach, call_target, called_function, calls_in, calls_method, function_at, is_call_at};
+pub(crate) use call::{Reach, call_target, calls_in, calls_method, function_at, is_call_at, is_made_by_macro};
+pub(crate) use makers::{coroutine_in, coroutine_made_by, polls_of};
 pub(crate) use rows::{code_ahead, first_statement, rows_begin};
 pub(crate) use unwinding::panic_is_caught_at;
 
@@ -154,7 +156,7 @@ pub(crate) fn step(kind: StepKind, way: Way, stop: &Stop, tid: i32) -> Result<Bo
 
 /// The plan for a step into what one call calls.
 pub(crate) fn step_into(way: Way, stop: &Stop, tid: i32, call: MemAddr) -> Result<Box<dyn Plan>, String> {
-    Ok(Box::new(stepper::Stepper::into_call(way, stop, tid, call)?))
+    Ok(Box::new(stepper::Stepper::into_target(way, stop, tid, call)?))
 }
 
 /// The plan for a step by source of a coroutine from where it is suspended.

@@ -69,6 +69,11 @@ impl Births {
         births
     }
 
+    /// Whether a thread notes which task it polls, and where.
+    pub fn tells_current_task(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// The task that a thread polls, by its thread pointer. `Some(None)`: none. None: that cannot be told.
     pub fn current_task(
         &self,

@@ -37,8 +37,9 @@ pub(crate) async fn join_set(id: u64) -> u64 {
     sum
 }
 
+#[rustfmt::skip]
 pub(crate) async fn spawn_block(id: u64) -> u64 {
-    let task = tokio::spawn(async move {
+    let task = tokio::spawn(async move { // BP: spawn_block
         let thrice = black_box(id * 3); // BP: spawned block first
         pause().await;
         thrice

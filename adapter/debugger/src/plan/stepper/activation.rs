@@ -29,7 +29,7 @@ pub(super) struct Activation {
     pub(super) inlined: Rows,
     pub(super) calls: BTreeSet<MemAddr>,
     /// Where calls of the line may come to by way of others.
-    pub(super) reach: Reach,
+    pub(super) reach: Box<Reach>,
     pub(super) returns_to: Option<MemAddr>,
 }
 
@@ -55,7 +55,7 @@ impl Stepper {
             let call = outer.source.as_ref().map_or(0, |source| source.line);
             rows.extend(rows::statements(stop, outer).into_iter().filter(|(_, at)| at.0 != call));
         }
-        let (mut calls, mut inlined, mut reach) = (BTreeSet::new(), Rows::new(), Reach::default());
+        let (mut calls, mut inlined, mut reach) = (BTreeSet::new(), Rows::new(), Box::default());
         if self.kind == StepKind::In {
             if let Some(code) = &body.code {
                 inlined = rows::inlined_statements(stop, code);
@@ -64,13 +64,17 @@ impl Stepper {
             calls.extend(code.iter().flat_map(|range| calls_in(stop, range)));
             let function = walk.get(concrete).map(|frame| rows::code_of(stop, frame)).unwrap_or_default();
             calls.extend(code.iter().flat_map(|range| tail_calls_in(stop, range, &function)));
-            if self.only.is_none() {
-                reach = Reach::of_code(stop, &code, krate_of(body));
+            if self.only.is_none() && self.aim.is_none() {
+                *reach = Reach::of_code(stop, &code, krate_of(body));
             }
         }
         let returns_to = caller.map(|caller| caller.pc);
         let copy = body.code.clone().filter(|_| body.inlined);
-        Some(Activation { tid, cfa, rows, copy, inlined, calls, reach, returns_to })
+        let mut active = Activation { tid, cfa, rows, copy, inlined, calls, reach, returns_to };
+        if let Some(aim) = self.aim.as_ref().filter(|_| self.kind == StepKind::In) {
+            aim.restrict(&mut active);
+        }
+        Some(active)
     }
 }
 

@@ -8,18 +8,16 @@ use std::collections::BTreeSet;
 
 use weft_memory::MemAddr;
 use weft_runtimes::polls_task;
-use weft_symbols::{CodeFrame, Role, SourceLine};
+use weft_symbols::CodeFrame;
 use weft_values::{CoroutinePhase, Frame, Stop, coroutine, environment, frames, is_user_crate};
 
 use super::super::call::{called_function, is_made_by_macro};
+use super::super::makers::{blocks_of, coroutine_made_by, polls_of};
 use super::super::{Way, rows};
 use super::{Activation, DEPTH, Hit, Phase, Stepper, Verdict, is_stop};
 
 /// Frames looked at to find the concrete function that was just called, and what called it. Each costs, at every call.
 const INNER: usize = 8;
-
-/// Copies of one block that are trapped.
-const MOST_COPIES: usize = 256;
 
 /// Where a callee's first line may be.
 pub(super) struct Arrival {
@@ -43,10 +41,9 @@ impl Stepper {
             return Verdict::Continue;
         }
         let named = self.only.take().is_some();
-        if makes_coroutine(code) {
+        if let Some(made) = coroutine_made_by(code) {
             if named {
-                // What was asked for is the function's body, which the line polls later.
-                self.any_call(hit);
+                self.aim_at_made(&code.function.name, polls_of(hit.stop, &made));
             }
             return Verdict::Continue;
         }
@@ -70,6 +67,10 @@ impl Stepper {
 
     /// A function of the user's begins that other code has called on behalf of the line.
     pub(super) fn called_back(&mut self, hit: &Hit<'_>) -> Verdict {
+        let pc = hit.stop.thread(hit.tid).map(|thread| thread.registers.pc());
+        if let Some(verdict) = pc.and_then(|pc| self.numbered(hit, pc)) {
+            return verdict;
+        }
         let Phase::Active(active) = &self.phase else { return Verdict::Continue };
         let walk = frames_above(hit, active.cfa);
         let Some(at) = walk.iter().position(|frame| !frame.inlined) else { return Verdict::Continue };
@@ -78,8 +79,11 @@ impl Stepper {
         };
         let Some(code) = &callee.code else { return Verdict::Continue };
         let is_coroutine = code.function.kind.is_coroutine();
+        if !self.is_aimed_at(hit, callee, callers) {
+            return Verdict::Continue;
+        }
         let is_elsewhere = callers.iter().any(|frame| polls_task(frame) || (is_coroutine && enters(frame, self.way)));
-        if !is_elsewhere && !makes_coroutine(code) && !self.is_aside(hit, callee) {
+        if !is_elsewhere && coroutine_made_by(code).is_none() && !self.is_aside(hit, callee) {
             self.go_to_first_line(hit, callee);
         }
         Verdict::Continue
@@ -87,7 +91,7 @@ impl Stepper {
 
     fn go_to_first_line(&mut self, hit: &Hit<'_>, callee: &Frame) {
         if let Some(arrival) = first_lines(hit.stop, callee) {
-            self.go_in(|back| Phase::Entering { tid: hit.tid, arrival, back });
+            self.go_in(|back| Phase::Entering { tid: hit.tid, arrival, back: Some(back) });
         }
     }
 
@@ -98,17 +102,6 @@ impl Stepper {
         let Some(inner) = block.and_then(|frame| first_lines(hit.stop, frame)) else { return };
         if let Phase::Entering { arrival, .. } = &mut self.phase {
             *arrival = inner;
-        }
-    }
-
-    /// From here on every call of the line may be gone into.
-    fn any_call(&mut self, hit: &Hit<'_>) {
-        let walk = frames(hit.stop, hit.tid, DEPTH).frames;
-        let Phase::Active(active) = &self.phase else { return };
-        let body = walk.iter().position(|frame| frame.cfa == Some(active.cfa));
-        let fresh = body.and_then(|at| self.activation(hit.stop, hit.tid, walk.get(at..)?));
-        if let Some(fresh) = fresh {
-            self.phase = Phase::Active(fresh);
         }
     }
 
@@ -153,58 +146,6 @@ fn enters(frame: &Frame, way: Way) -> bool {
     is_stop(frame, way) && (way.into_runtime || !frame.code.as_ref().is_some_and(is_made_by_macro))
 }
 
-/// Whether the function only makes a coroutine: nobody wants to step into that. It returns the environment that is named
-/// after it, or all of it is one block, which it may have put into a box as `async_trait` does.
-fn makes_coroutine(code: &CodeFrame) -> bool {
-    let last = |path: &str| without_arguments(path).rsplit("::").next().unwrap_or_default().to_owned();
-    let Some(returned) = code.return_type() else { return false };
-    if ["{async_fn_env#", "{async_closure_env#"].iter().any(|prefix| returned.name().starts_with(prefix)) {
-        return last(returned.namespace()) == last(&code.function.path);
-    }
-    let is_block = ["{async_block_env#", "Pin<alloc::boxed::Box<(dyn core::future::"];
-    is_block.iter().any(|prefix| returned.name().starts_with(prefix)) && is_one_block(code)
-}
-
-/// Whether all of a function is one async block, which begins where the function does: on the line of its name or, where an
-/// attribute is said to be that, of its parameters.
-fn is_one_block(code: &CodeFrame) -> bool {
-    let parameters = code.variables_at(code.entry).unwrap_or_default().into_iter();
-    let begins: Vec<SourceLine> =
-        parameters.filter_map(|it| it.declared.filter(|_| it.role == Role::Argument)).collect();
-    let begins = begins.iter().chain(&code.function.declared).map(|at| (&at.file, at.line));
-    let begins: BTreeSet<_> = begins.collect();
-    blocks_of(code)
-        .iter()
-        .filter_map(|block| block.function.declared.as_ref())
-        .any(|at| begins.contains(&(&at.file, at.line)))
-}
-
-/// The first async block in a function, in all copies that the compiler made of it.
-fn blocks_of(code: &CodeFrame) -> Vec<CodeFrame> {
-    let path = format!("{}::{{async_block#0}}", code.function.path);
-    let found = code.image.functions(&path).into_iter().take(MOST_COPIES);
-    found.filter_map(|entry| code.image.function_frame(&entry).ok().flatten()).collect()
-}
-
-/// A path up to the type arguments at its end.
-fn without_arguments(path: &str) -> &str {
-    if !path.ends_with('>') {
-        return path;
-    }
-    let mut depth: usize = 0;
-    for (at, letter) in path.char_indices().rev() {
-        match letter {
-            '>' => depth = depth.saturating_add(1),
-            '<' => depth = depth.saturating_sub(1),
-            _ => continue,
-        }
-        if depth == 0 {
-            return path.get(..at).unwrap_or(path);
-        }
-    }
-    path
-}
-
 /// Whether a function implements one of the traits by which arguments are prepared.
 fn converts(code: &CodeFrame) -> bool {
     const MODULES: [&str; 6] = [
@@ -222,7 +163,7 @@ fn converts(code: &CodeFrame) -> bool {
 
 /// Where a callee's first line begins. In a coroutine that was suspended, any line may be its first, but the one where it
 /// has waited.
-fn first_lines(stop: &Stop, callee: &Frame) -> Option<Arrival> {
+pub(super) fn first_lines(stop: &Stop, callee: &Frame) -> Option<Arrival> {
     let code = callee.code.as_ref()?;
     let module = stop.modules.of(&code.image)?;
     let first = code.behind_prologue();

@@ -6,6 +6,7 @@
 //! function ends, the step ends in its caller; when a coroutine ends, the step goes on in the coroutine that awaited it.
 
 mod activation;
+mod aim;
 mod coroutines;
 mod detector;
 mod into;
@@ -18,13 +19,13 @@ use std::sync::Arc;
 use weft_memory::MemAddr;
 use weft_values::{Frame, Place, Stop, coroutine, environment};
 
-use super::call::Reach;
 use super::rows::At;
 use super::unwinding::{Landing, raisers};
 use super::{Hit, Passerby, Plan, Verdict, Watched, Way};
 use crate::{Grain, StepKind};
 
 use activation::{Activation, DEPTH, cfa, is_stop, walk_to};
+use aim::Aim;
 use detector::Detector;
 use into::Arrival;
 
@@ -41,6 +42,8 @@ pub(crate) struct Stepper {
     begun: Option<At>,
     /// The one call that is to be gone into.
     only: Option<MemAddr>,
+    /// What is to be gone into that is not simply called.
+    aim: Option<Aim>,
     /// Where unwinding begins and goes on.
     raisers: BTreeSet<MemAddr>,
     /// The file they are in.
@@ -60,7 +63,9 @@ enum Phase {
     /// A panic is leaving functions; with the activation that catches it, if that is the step's own.
     Unwinding { tid: i32, landing: Landing, stays: Option<Box<Activation>> },
     /// In a callee, on the way to its first line.
-    Entering { tid: i32, arrival: Arrival, back: Box<Activation> },
+    Entering { tid: i32, arrival: Arrival, back: Option<Box<Activation>> },
+    /// A task was spawned that is to be gone into when it is polled.
+    Starting { number: u64 },
     /// The coroutine is suspended.
     Idle(Detector),
     /// On the way from one phase to the next.
@@ -96,6 +101,7 @@ impl Stepper {
             seen: BTreeSet::from([line]),
             begun: (way.grain == Grain::Statement).then_some(at),
             only: None,
+            aim: None,
             raisers: raisers(&stop.modules),
             file: frame.source.as_ref().map(|source| source.file.clone()),
             instance: environment(stop, frame),
@@ -115,22 +121,6 @@ impl Stepper {
         Ok(stepper)
     }
 
-    /// A step into the function that one call of the line calls.
-    pub(crate) fn into_call(way: Way, stop: &Stop, tid: i32, call: MemAddr) -> Result<Self, String> {
-        let mut stepper = Self::new(StepKind::In, way, stop, tid)?;
-        let Phase::Active(active) = &mut stepper.phase else { return Ok(stepper) };
-        let ahead = crate::step_in_targets(stop, tid);
-        if !ahead.iter().any(|target| target.call == call) {
-            return Err("this call is not ahead on the current line any more; ask for the targets again".to_owned());
-        }
-        active.inlined.retain(|address, _| *address == call);
-        active.calls = if active.inlined.is_empty() { BTreeSet::from([call]) } else { BTreeSet::new() };
-        active.reach = Reach::default();
-        stepper.starts_at_call &= active.calls.contains(&stop.thread(tid).map_or(call, |it| it.registers.pc()));
-        stepper.only = Some(call);
-        Ok(stepper)
-    }
-
     /// A step from where a coroutine is suspended. A step into has nothing to go into there, and is a step over.
     pub(crate) fn suspended_at(kind: StepKind, way: Way, stop: &Stop, environment: Place) -> Result<Self, String> {
         let state = coroutine(stop, &environment).map_err(|error| format!("the coroutine cannot be read: {error}"))?;
@@ -142,6 +132,7 @@ impl Stepper {
             phase: Phase::Between,
             begun: None,
             only: None,
+            aim: None,
             raisers: raisers(&stop.modules),
             seen: state.await_location.iter().map(|at| at.line).collect(),
             file: state.await_location.map(|at| at.file),
@@ -216,9 +207,9 @@ impl Stepper {
         }
         if active.rows.contains_key(&pc) {
             let is_left = active.has_left_copy(hit.stop, pc);
-            return if is_left || self.is_followed(hit) { Verdict::Done(None) } else { Self::panicked() };
+            return if is_left || self.is_followed(hit) { self.at_row() } else { Self::panicked() };
         }
-        if active.calls.contains(&pc) { Verdict::StepInstruction } else { Verdict::Continue }
+        if active.calls.contains(&pc) { self.begins(pc) } else { Verdict::Continue }
     }
 
     fn on_entering_trap(&mut self, hit: &Hit<'_>, pc: MemAddr, sp: MemAddr) -> Verdict {
@@ -236,9 +227,10 @@ impl Stepper {
         }
         // The callee returned, or a coroutine suspended, without reaching a line of its own: back to the caller, or out of it
         // too.
+        let Some(back) = back else { return Verdict::Continue };
         let left = back.returns_to == Some(pc) && sp == back.cfa;
         if left || at == Some(back.cfa) {
-            let Phase::Entering { back, .. } = self.take_phase() else { return Verdict::Continue };
+            let Phase::Entering { back: Some(back), .. } = self.take_phase() else { return Verdict::Continue };
             self.phase = Phase::Active(*back);
             return self.on_trap(hit);
         }
@@ -266,8 +258,10 @@ impl Plan for Stepper {
             Phase::Active(active) => of(active),
             Phase::Leaving { to, .. } => self.raisers.iter().copied().chain([*to]).collect(),
             Phase::Entering { arrival, back, .. } => {
-                of(back).into_iter().chain(arrival.rows.iter().chain(&arrival.blocks).copied()).collect()
+                let back = back.iter().flat_map(|back| of(back));
+                back.chain(arrival.rows.iter().chain(&arrival.blocks).chain(&self.raisers).copied()).collect()
             }
+            Phase::Starting { .. } => self.beginnings().clone(),
             Phase::Idle(detector) if !self.is_watched => detector.traps().collect(),
             Phase::Idle(_) | Phase::Between => BTreeSet::new(),
             Phase::Unwinding { landing, .. } => BTreeSet::from([landing.pad]),
@@ -287,6 +281,7 @@ impl Plan for Stepper {
                 Verdict::Done(why.clone())
             }
             Phase::Leaving { .. } => Verdict::Continue,
+            Phase::Starting { number } => self.started(hit, *number),
             Phase::Idle(_) => self.came(hit, pc),
             Phase::Between => Verdict::Continue,
             Phase::Unwinding { .. } => self.landed(hit, pc),
@@ -304,7 +299,7 @@ impl Plan for Stepper {
             Phase::Idle(detector) => {
                 self.instance.as_ref().and_then(Place::address).is_some_and(|ours| detector.is_anothers(by, ours))
             }
-            Phase::Between => false,
+            Phase::Starting { .. } | Phase::Between => false,
         }
     }
 
@@ -314,7 +309,7 @@ impl Plan for Stepper {
             // Kept from one suspension to the next: nobody else touches the state. Nothing else tells when a copy is left.
             Phase::Active(active) => self.is_watched || active.copy.is_some(),
             Phase::Entering { .. } => self.is_watched,
-            Phase::Leaving { .. } | Phase::Unwinding { .. } | Phase::Between => false,
+            Phase::Leaving { .. } | Phase::Starting { .. } | Phase::Unwinding { .. } | Phase::Between => false,
         };
         self.instance.as_ref().filter(|_| wanted).and_then(detector::state_of)
     }

@@ -12,10 +12,13 @@ impl Stepper {
     pub(super) fn raised(&mut self, hit: &Hit<'_>) -> Verdict {
         let (tid, ours) = match &self.phase {
             Phase::Active(active) => (active.tid, active.cfa),
-            Phase::Entering { tid, back, .. } => (*tid, back.cfa),
+            Phase::Entering { tid, back: Some(back), .. } => (*tid, back.cfa),
+            Phase::Entering { tid, arrival, back: None } => (*tid, arrival.within),
             // The caller's own frame begins above the stack pointer that it is returned to with.
             Phase::Leaving { tid, sp, .. } => (*tid, sp.offset(1)),
-            Phase::Idle(_) | Phase::Between | Phase::Unwinding { .. } => return Verdict::Continue,
+            Phase::Idle(_) | Phase::Starting { .. } | Phase::Between | Phase::Unwinding { .. } => {
+                return Verdict::Continue;
+            }
         };
         if tid != hit.tid {
             return Verdict::Continue;
@@ -25,7 +28,7 @@ impl Stepper {
         };
         let stays = match self.take_phase() {
             Phase::Active(active) => Some(Box::new(active)),
-            Phase::Entering { back, .. } => Some(back),
+            Phase::Entering { back, .. } => back,
             _ => None,
         };
         let stays = stays.filter(|active| active.cfa == landing.cfa);
