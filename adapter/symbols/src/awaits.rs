@@ -6,6 +6,7 @@
 //! earlier lines can be reached without the await as well, and stay what they are.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
 use weft_memory::FileAddr;
@@ -22,13 +23,19 @@ const MAX_AWAITS: usize = 512;
 impl CodeFrame {
     /// Addresses of this poll function's rows that resume or finish an `.await` and begin no statement of their own; also of a
     /// copy of one that was inlined. Empty for other functions, and where the code is not as expected.
-    pub fn rows_finishing_awaits(&self) -> Result<BTreeSet<FileAddr>, SymbolError> {
-        let nothing = Ok(BTreeSet::new());
+    pub fn rows_finishing_awaits(&self) -> Result<Arc<BTreeSet<FileAddr>>, SymbolError> {
         if !self.function.kind.is_coroutine() {
-            return nothing;
+            return Ok(Arc::default());
         }
+        let find = || self.find_rows_finishing_awaits().map(Arc::new);
+        self.image.cache().finishing.get_or_try(u64::try_from(self.die.0).unwrap_or(u64::MAX), find)
+    }
+
+    fn find_rows_finishing_awaits(&self) -> Result<BTreeSet<FileAddr>, SymbolError> {
         let around = if self.inline_depth > 0 { self.image.frames_at(self.entry)?.pop() } else { None };
-        let Some(body) = Body::of(self, around.as_ref().unwrap_or(self)) else { return nothing };
+        let Some(body) = Body::of(self, around.as_ref().unwrap_or(self)) else {
+            return Ok(BTreeSet::new());
+        };
         let rows = self.own_rows()?;
         let declared = self.function.declared.as_ref().map_or(0, |at| at.line);
         let found = body.pads.iter().zip(self.lines_of_awaits()).flat_map(|(pad, line)| {

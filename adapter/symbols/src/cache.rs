@@ -2,11 +2,12 @@
 //!
 //! Everything here is a pure function of the file; keeping it changes no answer, only its price.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxBuildHasher;
+use weft_memory::FileAddr;
 
 use crate::DieOffset;
 use crate::detail::Detail;
@@ -109,6 +110,8 @@ pub(crate) struct Cache {
     pub(crate) scopes: Memo<UnitIndex, Option<Arc<Scopes>>>,
     pub(crate) code: Memo<UnitIndex, Option<Arc<CodeTable>>>,
     pub(crate) details: Memo<UnitIndex, Detail>,
+    /// Rows that only finish awaits, by the DIE of the function or copy.
+    pub(crate) finishing: Recent<Arc<BTreeSet<FileAddr>>>,
     /// Functions, by address.
     pub(crate) frames: Recent<Arc<[KeptFrame]>>,
     /// Rows of line programs, by an address they cover.

@@ -48,15 +48,27 @@ pub struct CoroutineState {
     pub upvars: Vec<FrameVariable>,
 }
 
-/// Reads a coroutine's state from its environment. Not for one that is being polled.
-pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError> {
+/// How far a coroutine has come, and where it awaits if it does: the line of the `.await` (inside a macro: the macro's own).
+/// Reads nothing but its state. Not for one that is being polled.
+pub fn coroutine_phase(stop: &Stop, env: &Place) -> Result<(CoroutinePhase, Option<SourceLine>), ValueError> {
     let active = env.variant(stop)?;
-    let phase = match active.index {
+    let phase = phase_of(&active);
+    Ok((phase, active.declared.filter(|_| matches!(phase, CoroutinePhase::Suspended(_)))))
+}
+
+fn phase_of(active: &ActiveVariant) -> CoroutinePhase {
+    match active.index {
         0 => CoroutinePhase::Unresumed,
         1 => CoroutinePhase::Returned,
         2 => CoroutinePhase::Panicked,
         suspended => CoroutinePhase::Suspended(suspended.saturating_sub(3)),
-    };
+    }
+}
+
+/// Reads a coroutine's state from its environment. Not for one that is being polled.
+pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError> {
+    let active = env.variant(stop)?;
+    let phase = phase_of(&active);
     let function = env.ty.coroutine_function();
     let is_fn = function.as_ref().is_some_and(|function| function.kind == FunctionKind::AsyncFn);
     let is_suspended = matches!(phase, CoroutinePhase::Suspended(_));

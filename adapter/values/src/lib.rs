@@ -35,7 +35,7 @@ mod variables;
 mod view;
 mod watching;
 
-pub use coroutine::{CoroutinePhase, CoroutineState, coroutine};
+pub use coroutine::{CoroutinePhase, CoroutineState, coroutine, coroutine_phase};
 pub use error::ValueError;
 pub use expression::{Compiled, EvaluateError, Message, Quick, Scope, Variables, Within, evaluate, typed_name};
 pub use frames::{Frame, FrameWalk, WalkEnd, depth, frames, frames_above_foot, frames_in};

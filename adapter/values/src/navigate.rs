@@ -224,6 +224,12 @@ impl Place {
         })
     }
 
+    /// What each variant has in it, active or not. Empty for what has no variants.
+    pub fn variant_places(&self) -> Vec<Self> {
+        let part = self.ty.variant_part();
+        part.into_iter().flat_map(|part| &part.variants).filter_map(|of| self.field(&of.member).ok()).collect()
+    }
+
     /// The variants' names and payload types, active or not: for looking at what an enum could be.
     pub fn variant_types(&self) -> Vec<(String, Option<Type>)> {
         match self.ty.kind() {

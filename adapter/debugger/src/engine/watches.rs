@@ -280,8 +280,9 @@ impl Engine {
         let is_watched = self.watches.planned.is_some();
         if let Some(plan) = self.plan.as_mut().filter(|_| self.watches.asked.is_some())
             && let Ok(stop) = stop_of(&self.tracee, self.modules.clone())
+            && let Verdict::Lost(why) = plan.set_watched(is_watched, &stop)
         {
-            plan.set_watched(is_watched, &stop);
+            self.lose_plan(why);
         }
     }
 

@@ -111,8 +111,9 @@ pub(crate) trait Plan: Send {
     }
 
     /// Told, while all threads stand, whether what it asks for is watched from now on; `stop` has every thread.
-    fn set_watched(&mut self, is_watched: bool, stop: &Stop) {
+    fn set_watched(&mut self, is_watched: bool, stop: &Stop) -> Verdict {
         let _ = (is_watched, stop);
+        Verdict::Continue
     }
 
     /// Judges an access to what is watched. The thread stands behind the instruction.

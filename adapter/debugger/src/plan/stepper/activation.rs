@@ -4,27 +4,28 @@ use std::collections::BTreeSet;
 
 use weft_memory::MemAddr;
 use weft_symbols::CodeFrame;
-use weft_values::{Frame, Stop, frames};
+use weft_values::{Frame, Stop, environment, frames};
 
-use super::super::call::{Reach, calls_in, tail_calls_in};
+use super::super::call::{Reach, calls_in, is_made_by_macro, tail_calls_in};
 use super::super::rows::{self, Rows};
 use super::super::{Hit, Passerby, Way};
 use super::Stepper;
+use super::detector::Lines;
 use crate::StepKind;
 
 /// Frames looked at to find where a function returns to.
 pub(super) const DEPTH: usize = 512;
 
 /// Frames looked at first: most functions that are left return to one nearby, and each frame costs.
-const NEAR: usize = 12;
+pub(super) const NEAR: usize = 12;
 
 /// One call of a function, with where it may end.
 pub(super) struct Activation {
     pub(super) tid: i32,
     pub(super) cfa: MemAddr,
     pub(super) rows: Rows,
-    /// The body, if it is a copy that was inlined: nothing returns from it.
-    pub(super) copy: Option<CodeFrame>,
+    /// If the body is a copy that was inlined, its lines, and then those of the coroutines that it was inlined into.
+    lines: Vec<Lines>,
     /// Lines of functions that were inlined into the body, for a step into.
     pub(super) inlined: Rows,
     pub(super) calls: BTreeSet<MemAddr>,
@@ -51,9 +52,20 @@ impl Stepper {
             });
         }
         // Leaving an inlined copy is arriving in the code around it, on a line other than that of the call.
-        for outer in walk.get(1..=concrete).unwrap_or_default().iter().filter(|frame| frame.user_code) {
+        let mut lines = Vec::new();
+        if let Some(code) = body.code.clone().filter(|_| body.inlined) {
+            lines.push(Lines { code, rows: rows.keys().copied().collect(), of: None });
+        }
+        let is_users = |frame: &&Frame| frame.user_code && !frame.code.as_ref().is_some_and(is_made_by_macro);
+        for outer in walk.get(1..=concrete).unwrap_or_default().iter().filter(is_users) {
             let call = outer.source.as_ref().map_or(0, |source| source.line);
-            rows.extend(rows::statements(stop, outer).into_iter().filter(|(_, at)| at.0 != call));
+            let mut others = rows::statements(stop, outer);
+            others.retain(|_, at| at.0 != call);
+            let of = environment(stop, outer).and_then(|place| place.address());
+            if let Some(code) = outer.code.clone().filter(|_| of.is_some()) {
+                lines.push(Lines { code, rows: others.keys().copied().collect(), of });
+            }
+            rows.extend(others);
         }
         let (mut calls, mut inlined, mut reach) = (BTreeSet::new(), Rows::new(), Box::default());
         if self.kind == StepKind::In {
@@ -69,8 +81,7 @@ impl Stepper {
             }
         }
         let returns_to = caller.map(|caller| caller.pc);
-        let copy = body.code.clone().filter(|_| body.inlined);
-        let mut active = Activation { tid, cfa, rows, copy, inlined, calls, reach, returns_to };
+        let mut active = Activation { tid, cfa, rows, lines, inlined, calls, reach, returns_to };
         if let Some(aim) = self.aim.as_ref().filter(|_| self.kind == StepKind::In) {
             aim.restrict(&mut active);
         }
@@ -96,6 +107,13 @@ pub(super) fn walk_to(stop: &Stop, tid: i32, way: Way) -> Vec<Frame> {
     frames(stop, tid, DEPTH).frames
 }
 
+/// A thread's stack as far as what called its innermost concrete function.
+pub(super) fn walk_past_concrete(stop: &Stop, tid: i32) -> Vec<Frame> {
+    let near = frames(stop, tid, NEAR).frames;
+    let is_past = near.iter().position(|frame| !frame.inlined).is_some_and(|at| at.saturating_add(1) < near.len());
+    if is_past || near.len() < NEAR { near } else { frames(stop, tid, DEPTH).frames }
+}
+
 /// The crate of a frame's function.
 pub(super) fn krate_of(frame: &Frame) -> &str {
     frame.code.as_ref().map_or("", |code| code.function.krate.as_str())
@@ -116,13 +134,25 @@ impl Activation {
         by.tid != self.tid || (returns_elsewhere && !self.is_inside(by.pc))
     }
 
+    /// The body, if it is a copy that was inlined: nothing returns from it.
+    pub(super) fn copy(&self) -> Option<&CodeFrame> {
+        self.lines.first().map(|lines| &lines.code)
+    }
+
+    /// The lines of an inlined copy, and of what it is in, that may end a step for which some lines do not count.
+    pub(super) fn lines(&self, seen: &BTreeSet<u32>) -> Vec<Lines> {
+        let counts = |row: &MemAddr| self.rows.get(row).is_some_and(|at| !seen.contains(&at.0));
+        let of = |lines: &Lines| Lines { rows: lines.rows.iter().copied().filter(counts).collect(), ..lines.clone() };
+        self.lines.iter().map(of).collect()
+    }
+
     /// Whether the thread is in the code around the copy which the body is.
     pub(super) fn has_left_copy(&self, stop: &Stop, pc: MemAddr) -> bool {
         let is_in = |copy: &CodeFrame| {
             let address = stop.modules.of(&copy.image).map(|module| module.bias.to_file(pc));
             address.is_some_and(|address| copy.ranges.iter().any(|range| range.contains(&address)))
         };
-        self.copy.as_ref().is_some_and(|copy| !is_in(copy))
+        self.copy().is_some_and(|copy| !is_in(copy))
     }
 
     /// Whether one of its own traps, apart from where it returns to, is at an address.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use weft_memory::MemAddr;
 use weft_runtimes::polls_task;
 use weft_symbols::Type;
-use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine, environment, frames};
+use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine_phase, environment, frames};
 
 use super::super::rows;
-use super::detector::{Coming, Detector, Touch, is_body_of, state_of, touch, writes_before};
+use super::activation::{NEAR, walk_past_concrete};
+use super::detector::{Coming, Touch, is_body_of, state_of, touch, writes_before};
 use super::{DEPTH, Hit, Phase, Stepper, Verdict};
 use crate::StepKind;
 
@@ -32,7 +32,7 @@ impl Stepper {
         };
         let Some(awaiter) = walk.get(outer.saturating_add(at)..) else { return Verdict::Continue };
         let Some(frame) = awaiter.first() else { return self.leave(hit, None) };
-        self.follow(environment(hit.stop, frame));
+        self.follow(instance_of(hit.stop, awaiter));
         if self.instance.is_none() {
             return self.leave(hit, None);
         }
@@ -52,9 +52,10 @@ impl Stepper {
     /// A poll of the coroutine that is followed is over: by its state it is suspended, or has ended.
     pub(super) fn polled_to_an_end(&mut self, hit: &Hit<'_>) -> Verdict {
         let Some(place) = &self.instance else { return Verdict::Continue };
-        match coroutine(hit.stop, place) {
-            Ok(state) if matches!(state.phase, CoroutinePhase::Suspended(_)) => {
-                self.seen.extend(state.called_at.or(state.await_location).map(|at| at.line));
+        match coroutine_phase(hit.stop, place) {
+            Ok((CoroutinePhase::Suspended(_), at)) => {
+                // That of an await in a macro is a line of the macro's file.
+                self.seen.extend(at.filter(|at| self.file.as_ref() == Some(&at.file)).map(|at| at.line));
                 self.suspended(hit.stop, place.clone())
             }
             Ok(_) => self.completed(hit),
@@ -71,36 +72,53 @@ impl Stepper {
 
     /// Waits for the coroutine's next poll. Its thread still stands inside the poll, so it cannot have begun elsewhere.
     pub(super) fn suspended(&mut self, stop: &Stop, place: Place) -> Verdict {
-        let mut detector = Detector::of(stop, &place);
-        if let Phase::Active(active) = &mut self.phase
-            && let Some(copy) = &active.copy
-        {
-            active.rows.retain(|_, at| !self.seen.contains(&at.0));
-            detector.add_lines(stop, copy, active.rows.keys());
-        }
-        if detector.is_blind() && state_of(&place).is_none() {
-            return Verdict::Lost("the step was lost: the coroutine's poll function cannot be found".to_owned());
-        }
         if self.instance.as_ref() != Some(&place) {
-            self.follow(Some(place));
+            self.follow(Some(place.clone()));
         }
+        let mut detector = std::mem::take(&mut self.detector);
+        if let Phase::Active(active) = &self.phase {
+            detector.set_lines(active.lines(&self.seen));
+        }
+        let is_watchable = state_of(&place).is_some() && self.is_watched != Some(false);
+        let is_noticed = is_watchable || detector.arm(stop, &place);
         self.phase = Phase::Idle(detector);
-        Verdict::Continue
+        if is_noticed { Verdict::Continue } else { Self::unnoticed() }
+    }
+
+    /// The processor does not watch the coroutine, or not any more: traps have to do. Whoever has come in since, and before
+    /// they are there, is found inside; all threads stand.
+    pub(super) fn unwatched(&mut self, stop: &Stop) -> Verdict {
+        let (Phase::Idle(detector), Some(place)) = (&mut self.phase, &self.instance) else { return Verdict::Continue };
+        if !detector.arm(stop, place) {
+            return Self::unnoticed();
+        }
+        let is_in = |tid: i32| {
+            let walk = frames(stop, tid, NEAR).frames;
+            walk.iter().any(|frame| environment(stop, frame).is_some_and(|of| of.address() == place.address()))
+        };
+        match stop.threads.iter().find(|thread| is_in(thread.tid)) {
+            Some(thread) => self.polled(stop, thread.tid),
+            None => Verdict::Continue,
+        }
+    }
+
+    fn unnoticed() -> Verdict {
+        Verdict::Lost(
+            "the step was lost: the compiler has inlined the coroutine's poll function, and no debug register is free to \
+             notice its next poll; the program runs on"
+                .to_owned(),
+        )
     }
 
     /// Somebody comes in where coroutines of the kind that is followed are polled or dropped: is it for this one?
-    pub(super) fn came(&mut self, hit: &Hit<'_>, pc: MemAddr) -> Verdict {
+    pub(super) fn came(&mut self, hit: &Hit<'_>) -> Verdict {
         let Phase::Idle(detector) = &self.phase else { return Verdict::Continue };
         let Some(ours) = self.instance.as_ref().and_then(Place::address) else { return Verdict::Continue };
-        match detector.coming(pc) {
-            Some(Coming::Poll) => {
-                let walk = frames(hit.stop, hit.tid, INLINED).frames;
-                let address = walk.first().and_then(|frame| environment(hit.stop, frame)).and_then(|it| it.address());
-                if address == Some(ours) { self.polled(hit.stop, hit.tid) } else { Verdict::Continue }
-            }
-            Some(Coming::Drop) if detector.has(hit, ours) => self.dropped(hit),
-            Some(Coming::Line) if detector.has(hit, ours) => Verdict::Done(None),
-            _ => Verdict::Continue,
+        match detector.coming(hit, ours) {
+            Some(Coming::Poll) => self.polled(hit.stop, hit.tid),
+            Some(Coming::Drop) => self.dropped(hit),
+            Some(Coming::Line) => Verdict::Done(None),
+            None => Verdict::Continue,
         }
     }
 
@@ -118,9 +136,12 @@ impl Stepper {
 
     /// The coroutine that is followed is being polled by a thread.
     fn polled(&mut self, stop: &Stop, tid: i32) -> Verdict {
-        let mut walk = frames(stop, tid, DEPTH).frames;
+        let mut walk = walk_past_concrete(stop, tid);
         if let Some(place) = &self.instance {
             begin_with_body(&mut walk, &place.ty);
+        }
+        if let Phase::Idle(detector) = &mut self.phase {
+            self.detector = std::mem::take(detector);
         }
         match self.activation(stop, tid, &walk) {
             Some(active) => {
@@ -136,22 +157,6 @@ impl Stepper {
         self.completed(hit)
     }
 
-    /// The processor does not watch the coroutine any more. Whoever has come in since, and before the traps are there that
-    /// are to tell of it, is found inside; all threads stand.
-    pub(super) fn unwatched(&mut self, stop: &Stop) {
-        if !matches!(self.phase, Phase::Idle(_)) {
-            return;
-        }
-        let Some(ours) = self.instance.as_ref().and_then(Place::address) else { return };
-        let is_ours = |tid: i32| {
-            let walk = frames(stop, tid, INLINED).frames;
-            walk.iter().find_map(|frame| environment(stop, frame)).and_then(|place| place.address()) == Some(ours)
-        };
-        if let Some(thread) = stop.threads.iter().find(|thread| is_ours(thread.tid)) {
-            let _ = self.polled(stop, thread.tid);
-        }
-    }
-
     /// Whether a frame is a poll of the coroutine that is followed, or may be.
     fn is_its_body(&self, stop: &Stop, frame: &Frame) -> bool {
         let Some((place, code)) = self.instance.as_ref().zip(frame.code.as_ref()) else { return false };
@@ -162,10 +167,11 @@ impl Stepper {
     /// Whether the body that the thread executes is that of the coroutine which is followed. A panic leaves it without
     /// returning, and then another one of its kind may come to lie on the same stack.
     pub(super) fn is_followed(&self, hit: &Hit<'_>) -> bool {
-        let Some(ours) = self.instance.as_ref().and_then(Place::address) else { return true };
+        let Some(place) = &self.instance else { return true };
         let walk = frames(hit.stop, hit.tid, INLINED).frames;
-        let found = walk.iter().find_map(|frame| environment(hit.stop, frame)).and_then(|place| place.address());
-        found.is_none_or(|found| found == ours)
+        let is_body = |frame: &&Frame| frame.code.as_ref().is_some_and(|code| is_body_of(code, &place.ty));
+        let found = walk.iter().find(is_body).and_then(|frame| environment(hit.stop, frame));
+        found.is_none_or(|found| found.address() == place.address())
     }
 
     pub(super) fn panicked() -> Verdict {
@@ -191,4 +197,26 @@ fn begin_with_body(walk: &mut Vec<Frame>, coroutine: &Type) {
         let name = copy.function.name.clone();
         walk.insert(0, Frame { code: Some(copy), name, source: None, inlined: true, user_code: true, ..host });
     }
+}
+
+/// The coroutine whose body the innermost frame executes. Where the compiler did not keep a copy's environment, it is where the
+/// coroutine around it has the one that it awaits, or else the coroutine around it has to stand for it.
+pub(super) fn instance_of(stop: &Stop, walk: &[Frame]) -> Option<Place> {
+    let body = walk.first()?;
+    environment(stop, body).or_else(|| {
+        let kind = body.code.as_ref().filter(|code| body.inlined && code.function.kind.is_coroutine())?;
+        let kind = kind.environment_type()?;
+        let around = walk.iter().skip(1).take(INLINED).find_map(|frame| environment(stop, frame))?;
+        awaited_of(&around, &kind).or(Some(around))
+    })
+}
+
+/// Where a coroutine has one of a kind that it awaits, if that is the same place in all its states.
+fn awaited_of(around: &Place, kind: &Type) -> Option<Place> {
+    let states = around.variant_places();
+    let awaited = states.iter().flat_map(Place::members).filter(|member| member.name == "__awaitee");
+    let mut found: Vec<Place> = awaited.filter_map(|member| member.place.ok()).collect();
+    found.retain(|place| place.ty.path() == kind.path());
+    let first = found.first()?.clone();
+    found.iter().all(|place| place.address() == first.address()).then_some(first)
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use iced_x86::{Decoder, DecoderOptions, InstructionInfoFactory, OpAccess};
 use weft_memory::{DwarfRegister, FileAddr, MemAddr};
 use weft_process::{Watch, WatchAccess};
-use weft_symbols::{CodeFrame, Function, FunctionKind, Route, Start, Type};
+use weft_symbols::{CodeFrame, FunctionKind, Route, Start, Type};
 use weft_values::{Place, Stop, way_to_environment};
 
 use super::super::rows;
@@ -34,81 +34,99 @@ pub(super) enum Coming {
     Poll,
     /// What drops the coroutine.
     Drop,
-    /// A poll of a copy that was inlined and has no entry, at a line that ends the step.
+    /// A poll of a copy that was inlined and has no entry, or of the coroutine around it, at a line that ends the step.
     Line,
 }
 
-/// An entry, and where the environment's address is there.
+/// A trapped place, where the environment's address is there, and whose address that must be; none: the coroutine's.
 #[derive(Debug)]
 struct Door {
     coming: Coming,
     environment: Option<Route>,
+    of: Option<MemAddr>,
 }
 
-/// Entries that are trapped while no watch is to have.
+/// Lines of a copy of a poll function that was inlined, or of the code around it, which is another coroutine's.
+#[derive(Clone, Debug)]
+pub(super) struct Lines {
+    pub(super) code: CodeFrame,
+    /// The lines begin there.
+    pub(super) rows: Vec<MemAddr>,
+    /// The other coroutine's environment.
+    pub(super) of: Option<MemAddr>,
+}
+
+/// What is trapped while there is no watch to have. It is looked for when it is needed.
 #[derive(Debug, Default)]
 pub(super) struct Detector {
+    entries: Option<BTreeMap<MemAddr, Door>>,
+    /// Where an inlined copy is polled, or left.
+    lines: Vec<Lines>,
     doors: BTreeMap<MemAddr, Door>,
 }
 
 impl Detector {
-    /// Finds where the coroutine can be polled and dropped.
-    pub(super) fn of(stop: &Stop, coroutine: &Place) -> Self {
-        let mut doors = BTreeMap::new();
-        let Some(module) = stop.modules.of(coroutine.ty.image()) else { return Self::default() };
-        for code in copies_of_poll(&coroutine.ty) {
-            let at = code.behind_prologue();
-            let door = Door { coming: Coming::Poll, environment: way_to_environment(&code, at) };
-            doors.insert(module.bias.to_memory(at), door);
-        }
-        for entry in drop_glue(&coroutine.ty) {
-            let environment = Some(Route::new(Start::Register(FIRST_ARGUMENT), 0));
-            doors.insert(module.bias.to_memory(entry), Door { coming: Coming::Drop, environment });
-        }
-        Self { doors }
+    /// The lines of the copy in which the coroutine was suspended.
+    pub(super) fn set_lines(&mut self, lines: Vec<Lines>) {
+        self.lines = lines;
+        self.doors.clear();
     }
 
-    /// Adds lines of a copy of the poll function that was inlined, where the environment is known there.
-    pub(super) fn add_lines<'a>(&mut self, stop: &Stop, copy: &CodeFrame, lines: impl Iterator<Item = &'a MemAddr>) {
-        let Some(module) = stop.modules.of(&copy.image) else { return };
-        for line in lines {
-            let environment = way_to_environment(copy, module.bias.to_file(*line));
-            if environment.is_some() {
-                self.doors.entry(*line).or_insert(Door { coming: Coming::Line, environment });
+    /// Finds where the coroutine can be polled and dropped. Whether a poll can be noticed.
+    pub(super) fn arm(&mut self, stop: &Stop, coroutine: &Place) -> bool {
+        self.entries.get_or_insert_with(|| entries(stop, coroutine));
+        for Lines { code, rows, of } in &self.lines {
+            let Some(module) = stop.modules.of(&code.image) else { continue };
+            for row in rows {
+                let environment = way_to_environment(code, module.bias.to_file(*row));
+                if environment.is_some() {
+                    self.doors.insert(*row, Door { coming: Coming::Line, environment, of: *of });
+                }
             }
         }
-    }
-
-    /// Whether no poll can be noticed by it.
-    pub(super) fn is_blind(&self) -> bool {
-        !self.doors.values().any(|door| matches!(door.coming, Coming::Poll | Coming::Line))
+        !self.doors.is_empty() || self.entries.iter().flatten().any(|(_, door)| door.coming == Coming::Poll)
     }
 
     pub(super) fn traps(&self) -> impl Iterator<Item = MemAddr> {
-        self.doors.keys().copied()
+        self.entries.iter().flat_map(BTreeMap::keys).chain(self.doors.keys()).copied()
     }
 
-    /// What comes in at one of the entries.
-    pub(super) fn coming(&self, pc: MemAddr) -> Option<Coming> {
-        self.doors.get(&pc).map(|door| door.coming)
+    fn door(&self, pc: MemAddr) -> Option<&Door> {
+        self.entries.as_ref().and_then(|entries| entries.get(&pc)).or_else(|| self.doors.get(&pc))
     }
 
-    /// Whether what a thread at one of the entries is given is this environment.
-    pub(super) fn has(&self, hit: &Hit<'_>, ours: MemAddr) -> bool {
-        let thread = hit.stop.thread(hit.tid);
-        let way =
-            thread.and_then(|thread| self.doors.get(&thread.registers.pc())).and_then(|door| door.environment.as_ref());
-        let end = way.zip(thread).and_then(|(way, thread)| {
-            way.end(|register| thread.registers.get(register), |at, bytes| hit.stop.memory.read(at, bytes).is_ok())
-        });
-        end == Some(ours.raw())
+    /// What comes in at a trapped place, if it is surely meant.
+    pub(super) fn coming(&self, hit: &Hit<'_>, ours: MemAddr) -> Option<Coming> {
+        let registers = hit.stop.thread(hit.tid)?.registers;
+        let door = self.door(registers.pc())?;
+        let read = |at, bytes: &mut [u8]| hit.stop.memory.read(at, bytes).is_ok();
+        let theirs = door.environment.as_ref()?.end(|register| registers.get(register), read);
+        (theirs == Some(door.of.unwrap_or(ours).raw())).then_some(door.coming)
     }
 
     /// Whether what comes in is surely for another environment than `ours`.
     pub(super) fn is_anothers(&self, by: &Passerby<'_>, ours: MemAddr) -> bool {
-        let way = self.doors.get(&by.pc).and_then(|door| door.environment.as_ref());
-        way.and_then(|way| by.end_of(way)).is_some_and(|theirs| theirs != ours.raw())
+        let Some(door) = self.door(by.pc) else { return false };
+        let theirs = door.environment.as_ref().and_then(|way| by.end_of(way));
+        theirs.is_some_and(|theirs| theirs != door.of.unwrap_or(ours).raw())
     }
+}
+
+/// The entries of the functions that poll and drop a coroutine.
+fn entries(stop: &Stop, coroutine: &Place) -> BTreeMap<MemAddr, Door> {
+    let mut entries = BTreeMap::new();
+    let Some(module) = stop.modules.of(coroutine.ty.image()) else { return entries };
+    let mut add = |at, coming, environment| {
+        entries.insert(module.bias.to_memory(at), Door { coming, environment, of: None });
+    };
+    for code in copies_of_poll(&coroutine.ty) {
+        let at = code.behind_prologue();
+        add(at, Coming::Poll, way_to_environment(&code, at));
+    }
+    for entry in drop_glue(&coroutine.ty) {
+        add(entry, Coming::Drop, Some(Route::new(Start::Register(FIRST_ARGUMENT), 0)));
+    }
+    entries
 }
 
 /// The bytes of a coroutine's state, if one watch can cover them.
@@ -123,11 +141,8 @@ pub(super) fn state_of(coroutine: &Place) -> Option<Watched> {
 
 /// Whether a function, or a copy of it, is the body of coroutines of this type.
 pub(super) fn is_body_of(code: &CodeFrame, coroutine: &Type) -> bool {
-    is_coroutine(&code.function) && code.environment_type().is_none_or(|ty| ty.path() == coroutine.path())
-}
-
-fn is_coroutine(function: &Function) -> bool {
-    function.kind.is_coroutine()
+    let is_its = || code.environment_type().is_none_or(|ty| ty.path() == coroutine.path());
+    code.function.kind.is_coroutine() && is_its()
 }
 
 /// The functions that the compiler made of a coroutine's body.

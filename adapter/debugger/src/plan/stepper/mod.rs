@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
-use weft_values::{Frame, Place, Stop, coroutine, environment};
+use weft_values::{Frame, Place, Stop, coroutine};
 
 use super::rows::At;
 use super::unwinding::{Landing, raisers};
@@ -26,6 +26,7 @@ use crate::{Grain, StepKind};
 
 use activation::{Activation, DEPTH, cfa, is_stop, walk_to};
 use aim::Aim;
+use coroutines::instance_of;
 use detector::Detector;
 use into::Arrival;
 
@@ -50,8 +51,10 @@ pub(crate) struct Stepper {
     file: Option<Arc<Path>>,
     /// The coroutine that is followed, while the body is one.
     instance: Option<Place>,
-    /// Accesses to the state of `instance` are told.
-    is_watched: bool,
+    /// What notices its polls where nothing is watched, while it is not at work.
+    detector: Detector,
+    /// Whether accesses to the state of `instance` are told; none while that has not been answered.
+    is_watched: Option<bool>,
     starts_at_call: bool,
 }
 
@@ -104,8 +107,9 @@ impl Stepper {
             aim: None,
             raisers: raisers(&stop.modules),
             file: frame.source.as_ref().map(|source| source.file.clone()),
-            instance: environment(stop, frame),
-            is_watched: false,
+            instance: instance_of(stop, walk),
+            detector: Detector::default(),
+            is_watched: None,
             starts_at_call: false,
         };
         if kind == StepKind::Out && own > 0 {
@@ -137,7 +141,8 @@ impl Stepper {
             seen: state.await_location.iter().map(|at| at.line).collect(),
             file: state.await_location.map(|at| at.file),
             instance: None,
-            is_watched: false,
+            detector: Detector::default(),
+            is_watched: None,
             starts_at_call: false,
         };
         match stepper.suspended(stop, environment) {
@@ -149,7 +154,8 @@ impl Stepper {
     /// Follows another coroutine from now on, or none.
     fn follow(&mut self, instance: Option<Place>) {
         self.instance = instance;
-        self.is_watched = false;
+        self.detector = Detector::default();
+        self.is_watched = None;
     }
 
     fn take_phase(&mut self) -> Phase {
@@ -262,7 +268,7 @@ impl Plan for Stepper {
                 back.chain(arrival.rows.iter().chain(&arrival.blocks).chain(&self.raisers).copied()).collect()
             }
             Phase::Starting { .. } => self.beginnings().clone(),
-            Phase::Idle(detector) if !self.is_watched => detector.traps().collect(),
+            Phase::Idle(detector) if self.is_watched != Some(true) => detector.traps().collect(),
             Phase::Idle(_) | Phase::Between => BTreeSet::new(),
             Phase::Unwinding { landing, .. } => BTreeSet::from([landing.pad]),
         }
@@ -282,7 +288,7 @@ impl Plan for Stepper {
             }
             Phase::Leaving { .. } => Verdict::Continue,
             Phase::Starting { number } => self.started(hit, *number),
-            Phase::Idle(_) => self.came(hit, pc),
+            Phase::Idle(_) => self.came(hit),
             Phase::Between => Verdict::Continue,
             Phase::Unwinding { .. } => self.landed(hit, pc),
         }
@@ -307,24 +313,22 @@ impl Plan for Stepper {
         let wanted = match &self.phase {
             Phase::Idle(_) => true,
             // Kept from one suspension to the next: nobody else touches the state. Nothing else tells when a copy is left.
-            Phase::Active(active) => self.is_watched || active.copy.is_some(),
-            Phase::Entering { .. } => self.is_watched,
+            Phase::Active(active) => self.is_watched.is_some() || active.copy().is_some(),
+            Phase::Entering { .. } => self.is_watched.is_some(),
             Phase::Leaving { .. } | Phase::Starting { .. } | Phase::Unwinding { .. } | Phase::Between => false,
         };
         self.instance.as_ref().filter(|_| wanted).and_then(detector::state_of)
     }
 
-    fn set_watched(&mut self, is_watched: bool, stop: &Stop) {
-        let before = std::mem::replace(&mut self.is_watched, is_watched);
-        if before && !is_watched {
-            self.unwatched(stop);
-        }
+    fn set_watched(&mut self, is_watched: bool, stop: &Stop) -> Verdict {
+        self.is_watched = Some(is_watched);
+        if is_watched { Verdict::Continue } else { self.unwatched(stop) }
     }
 
     fn on_access(&mut self, hit: &Hit<'_>) -> Verdict {
         match &self.phase {
             Phase::Idle(_) => self.accessed(hit),
-            Phase::Active(active) if active.tid == hit.tid && active.copy.is_some() => self.wrote(hit),
+            Phase::Active(active) if active.tid == hit.tid && active.copy().is_some() => self.wrote(hit),
             _ => Verdict::Continue,
         }
     }
