@@ -42,7 +42,7 @@ pub fn check(message: &Value) -> Result<(), String> {
                 against(&PROTOCOL, "Response", message)?;
                 against(&ASYNC_STRICT, &format!("{}ResponseBody", capital(command)), &message["body"])
             }
-            "asyncFocusTask" | "asyncTaskStops" => against(&PROTOCOL, "Response", message),
+            "asyncFocusTask" | "asyncRunTo" | "asyncTaskStops" => against(&PROTOCOL, "Response", message),
             command => against(&PROTOCOL, &format!("{}Response", capital(command)), message),
         },
         "event" => match word("event") {

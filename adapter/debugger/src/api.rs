@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
 use weft_runtimes::Runtimes;
 use weft_symbols::{SourceLine, Work};
+use weft_tasks::TaskKey;
 use weft_values::{Place, Stop};
 
 /// A program to start.
@@ -68,6 +70,46 @@ pub struct Settings {
     pub debug_directories: Vec<PathBuf>,
     /// Where tasks are spawned is recorded, for those who read their lists here.
     pub record_spawns: Option<Arc<Runtimes>>,
+    /// What is known of the program's tasks, for all who ask.
+    pub runtimes: Arc<Runtimes>,
+    /// The numbers by which the user knows tasks.
+    pub task_numbers: TaskNumbers,
+    /// Whose breakpoints a step heeds.
+    pub step_mode: StepMode,
+}
+
+/// Whose breakpoints stop while a step is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StepMode {
+    /// Those that siblings hit (other tasks made of the same function) do not; they are counted and told at the step's end.
+    #[default]
+    Task,
+    /// Everybody's.
+    Thread,
+}
+
+/// The numbers by which the user knows tasks: given at first sight.
+#[derive(Clone)]
+pub struct TaskNumbers(pub Arc<dyn Fn(TaskKey) -> u64 + Send + Sync>);
+
+impl TaskNumbers {
+    /// A task's number.
+    pub fn of(&self, task: TaskKey) -> u64 {
+        (self.0)(task)
+    }
+}
+
+impl Default for TaskNumbers {
+    /// Where nobody numbers tasks, the runtime's own numbers serve.
+    fn default() -> Self {
+        Self(Arc::new(|task| task.id))
+    }
+}
+
+impl fmt::Debug for TaskNumbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TaskNumbers")
+    }
 }
 
 impl Default for Settings {
@@ -79,6 +121,9 @@ impl Default for Settings {
             pin_threads: true,
             debug_directories: Vec::new(),
             record_spawns: None,
+            runtimes: Arc::default(),
+            task_numbers: TaskNumbers::default(),
+            step_mode: StepMode::default(),
         }
     }
 }
@@ -103,6 +148,8 @@ pub struct Terms {
     pub hits: Option<String>,
     /// Text with `{expressions}` that is told instead of stopping.
     pub log: Option<String>,
+    /// Only the task that the user looks at hits it.
+    pub in_focus: bool,
 }
 
 /// A line breakpoint asked for.
@@ -212,8 +259,8 @@ pub enum StepKind {
 pub enum StepTarget {
     /// The innermost frame of a thread.
     Thread(i32),
-    /// A suspended coroutine, by its environment: the step begins where it awaits.
-    Coroutine(Box<Place>),
+    /// A suspended coroutine, by its environment, and the task that it is part of: the step begins where it awaits.
+    Coroutine(Box<Place>, TaskKey),
 }
 
 /// How far a step by source goes.
@@ -235,6 +282,15 @@ pub enum ResumeKind {
     ContinueAlone(i32),
     /// One step by source.
     Step(StepKind, StepTarget, Grain),
+    /// Until one task comes to a line, or to its end.
+    RunTo {
+        /// The task.
+        task: TaskKey,
+        /// The file, as [`crate::Debugger::set_breakpoints`] takes it.
+        file: PathBuf,
+        /// From 1; one without code stands for the next that has some.
+        line: u32,
+    },
     /// One machine instruction of a thread; over a call, all of it.
     StepInstruction(StepKind, i32),
     /// Into one target of the current line.
@@ -244,6 +300,19 @@ pub enum ResumeKind {
         /// The target, as [`crate::step_in_targets`] names it.
         call: MemAddr,
     },
+}
+
+/// What a task can be watched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TaskEvent {
+    /// It is about to be polled, each time.
+    Polled,
+    /// It has ended with a value.
+    Completed,
+    /// It was aborted, or its runtime has ended.
+    Cancelled,
+    /// It has ended in a panic.
+    Panicked,
 }
 
 /// What a step can go into.
@@ -332,6 +401,15 @@ pub enum Reason {
     Moved,
     /// A step has ended; what is worth saying about how (`the task has ended`), if anything.
     Step(Option<String>),
+    /// What a task was watched for has happened.
+    Task {
+        /// The task.
+        task: TaskKey,
+        /// A sentence: `task 7 server::handle has completed`.
+        what: String,
+        /// A panic's message.
+        text: Option<String>,
+    },
     /// Because it was asked to.
     Pause,
     /// A signal that is about to be delivered and that would end the program (`SIGSEGV: invalid memory reference`).

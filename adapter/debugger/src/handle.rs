@@ -11,13 +11,15 @@ use std::time::Duration;
 
 use weft_memory::MemAddr;
 use weft_process::{Meeting, Waker, thread_name};
+use weft_runtimes::Runtimes;
 use weft_symbols::Modules;
+use weft_tasks::TaskKey;
 use weft_values::Stop;
 
 use crate::engine::{Engine, Start, refused};
 use crate::{
     AttachSpec, Bound, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, InstructionSpec, LaunchSpec, LineSpec,
-    PanicFilter, Refused, ResumeKind, Stream, ThreadName,
+    PanicFilter, Refused, ResumeKind, Stream, TaskEvent, ThreadName,
 };
 
 /// How long a helper may take from the moment that its terminal is said to be open.
@@ -52,6 +54,10 @@ pub(crate) enum Input {
     Write(MemAddr, Vec<u8>, Reply<usize>),
     /// See [`Debugger::pause`].
     Pause(Option<i32>, Reply<()>),
+    /// See [`Debugger::set_task_stops`].
+    SetTaskStops(TaskKey, Vec<TaskEvent>, Reply<()>),
+    /// See [`Debugger::focus`].
+    Focus(TaskKey, Reply<()>),
     /// See [`Debugger::glance`].
     Glance(Look, Reply<Duration>),
     /// See [`Debugger::terminate`].
@@ -111,6 +117,7 @@ pub struct Debugger {
     at_end: EndKind,
     /// Spawns are recorded.
     records: bool,
+    runtimes: Arc<Runtimes>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -150,6 +157,7 @@ impl Debugger {
 
     fn spawn(start: Start, events: impl Fn(Event) + Send + Sync + 'static, at_end: EndKind) -> Result<Self, Refused> {
         let records = start.settings().record_spawns.is_some();
+        let runtimes = Arc::clone(&start.settings().runtimes);
         let (inputs, received) = channel();
         let shared = Arc::new(Shared::default());
         let (told, ready) = channel();
@@ -178,7 +186,7 @@ impl Debugger {
             .map_err(|error| Refused::Failed(format!("no thread can be started: {error}")))?;
         let begun = ready.recv().unwrap_or_else(|_| Err(Refused::Failed("the engine failed at its start".to_owned())));
         let (waker, pid, program) = begun?;
-        Ok(Self { inputs, waker, shared, pid, program, at_end, records, thread: Mutex::new(Some(thread)) })
+        Ok(Self { inputs, waker, shared, pid, program, at_end, records, runtimes, thread: Mutex::new(Some(thread)) })
     }
 
     /// The process.
@@ -260,6 +268,10 @@ impl Debugger {
 
     /// Goes on; returns once it is on its way. `alone`: only the thread that is stepped, or was shown, runs.
     pub fn resume(&self, how: ResumeKind, alone: bool) -> Result<(), Refused> {
+        if matches!(how, ResumeKind::RunTo { .. }) {
+            self.index()?;
+            self.runtimes.look_for_ends(&self.modules());
+        }
         self.ask(|reply| Input::Resume(how, alone, reply))
     }
 
@@ -307,6 +319,21 @@ impl Debugger {
         });
         let stood = self.ask(|reply| Input::Glance(look, reply))?;
         seen.recv().map(|seen| (seen, stood)).map_err(|_| Refused::Ended)
+    }
+
+    /// Replaces what a task stops the program for; nothing: it stops it no more. The set ends with the task, and a note says
+    /// so. Works while running, which stands for a moment.
+    pub fn set_task_stops(&self, task: TaskKey, on: &[TaskEvent]) -> Result<(), Refused> {
+        if !on.is_empty() {
+            self.index()?;
+            self.runtimes.look_for_ends(&self.modules());
+        }
+        self.ask(|reply| Input::SetTaskStops(task, on.to_owned(), reply))
+    }
+
+    /// The user looks at this task from now on, until a stop shows another one.
+    pub fn focus(&self, task: TaskKey) -> Result<(), Refused> {
+        self.ask(|reply| Input::Focus(task, reply))
     }
 
     /// Asks the program to end by itself (SIGTERM), resuming it if it is stopped.

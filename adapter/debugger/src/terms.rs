@@ -29,8 +29,7 @@ struct Rule {
 
 impl Rule {
     fn new(terms: &Arc<Terms>, before: Option<&Self>) -> Self {
-        let counts_on =
-            |before: &&Self| (&before.terms.condition, &before.terms.hits) == (&terms.condition, &terms.hits);
+        let counts_on = |before: &&Self| Terms { log: terms.log.clone(), ..(*before.terms).clone() } == **terms;
         let count = before.filter(counts_on).map(|before| before.count.clone()).unwrap_or_default();
         let hits = terms.hits.as_deref().map(HitCondition::parse).transpose().map_err(|error| error.to_string());
         let log = terms.log.as_deref().map(Message::parse).transpose();
@@ -134,6 +133,11 @@ impl Judge {
     /// The condition; none: every hit counts.
     pub(crate) fn condition(&self) -> Option<&Compiled> {
         self.condition.as_deref()
+    }
+
+    /// Whether only the task that the user looks at hits it.
+    pub(crate) fn is_in_focus(&self) -> bool {
+        self.rule.terms.in_focus
     }
 
     /// What is told instead of stopping.

@@ -11,7 +11,7 @@ use weft_debugger::{Bound, Event, LineSpec, Reason, Settings, Stopped, Terms};
 
 fn terms(condition: &str, hits: &str, log: &str) -> Terms {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    Terms { condition: given(condition), hits: given(hits), log: given(log) }
+    Terms { condition: given(condition), hits: given(hits), log: given(log), in_focus: false }
 }
 
 fn set(session: &Session, marker: &str, terms: Terms) -> Bound {

@@ -80,7 +80,12 @@ pub(crate) fn frame_identity(call: Call) -> Answer<FrameIdentity> {
 }
 
 fn terms(terms: &Terms) -> weft_debugger::Terms {
-    weft_debugger::Terms { condition: terms.condition.clone(), hits: terms.hits.clone(), log: terms.log.clone() }
+    weft_debugger::Terms {
+        condition: terms.condition.clone(),
+        hits: terms.hits.clone(),
+        log: terms.log.clone(),
+        in_focus: terms.in_focus,
+    }
 }
 
 fn bounds(answer: Result<Vec<weft_debugger::Bound>, Refused>) -> Answer<Vec<Bound>> {

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use weft_debugger::{Debugger, EndKind, Grain, ResumeKind, StepKind, StepTarget, goto_targets, step_in_targets};
+use weft_debugger::{
+    Debugger, EndKind, Grain, ResumeKind, StepKind, StepTarget, TaskEvent, goto_targets, step_in_targets,
+};
 use weft_memory::MemAddr;
+use weft_protocol::async_dap::TaskStop;
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
 use weft_session::Debuggee;
@@ -85,7 +88,7 @@ impl Native {
     fn thread_of(&self, target: Target, what: &str) -> Answer<i32> {
         match self.step_target(target)? {
             StepTarget::Thread(tid) => Ok(tid),
-            StepTarget::Coroutine(_) => {
+            StepTarget::Coroutine(..) => {
                 let sentence = format!("no thread is polling this task, so it has no instruction to {what}");
                 Err(Error::new(ErrorId::NotSupported, sentence))
             }
@@ -203,6 +206,27 @@ impl Debuggee for Native {
             _ => None,
         };
         self.debugger.pause(at).map_err(refused)
+    }
+
+    fn run_to(&self, task: TaskKey, file: &Path, line: u32) -> Answer<()> {
+        self.stepped.set(Some(task));
+        let how = ResumeKind::RunTo { task, file: file.to_owned(), line };
+        self.debugger.resume(how, false).map_err(refused)
+    }
+
+    fn set_task_stops(&self, task: TaskKey, on: &[TaskStop]) -> Answer<()> {
+        let event = |stop: &TaskStop| match stop {
+            TaskStop::Polled => TaskEvent::Polled,
+            TaskStop::Completed => TaskEvent::Completed,
+            TaskStop::Cancelled => TaskEvent::Cancelled,
+            TaskStop::Panicked => TaskEvent::Panicked,
+        };
+        let on: Vec<TaskEvent> = on.iter().map(event).collect();
+        self.debugger.set_task_stops(task, &on).map_err(refused)
+    }
+
+    fn focus(&self, task: TaskKey) -> Answer<()> {
+        self.debugger.focus(task).map_err(refused)
     }
 
     fn terminate(&self) -> Answer<()> {

@@ -42,7 +42,7 @@ impl Factory for NativeFactory {
             env: config.env,
             stdin: config.stdin,
             console: Console::Terminals,
-            settings: settings(&config.settings, &tasks.runtimes)?,
+            settings: settings(&config.settings, &tasks.runtimes, &events)?,
         };
         let (stepped, restarting) = (SteppedTask::default(), Arc::default());
         let reporter = Reporter::new(events.clone(), stepped.clone(), Arc::clone(&restarting));
@@ -62,13 +62,13 @@ impl Factory for NativeFactory {
             return post_mortem::open(core, config.program.as_deref(), &config.settings, events);
         }
         let (stepped, restarting) = (SteppedTask::default(), Arc::default());
-        let reporter = Reporter::new(events, stepped.clone(), Arc::clone(&restarting));
+        let reporter = Reporter::new(events.clone(), stepped.clone(), Arc::clone(&restarting));
         let tasks = Tasks::default();
         let spec = AttachSpec {
             pid: config.pid,
             program: config.program,
             resume_stopped: config.resume_stopped,
-            settings: settings(&config.settings, &tasks.runtimes)?,
+            settings: settings(&config.settings, &tasks.runtimes, &events)?,
         };
         let debugger =
             Debugger::attach(spec, move |event| reporter.report(event)).map_err(|error| match refused(error) {

@@ -102,6 +102,16 @@ fn to_stopped(stopped: &Stopped, stepped: Option<TaskKey>) -> weft_session::debu
             let at = stepped.filter(|_| sentence.is_none()).map_or(thread, Target::Task);
             weft_session::debuggee::Stopped { at: Some(at), description: sentence.clone(), ..new(StopReason::Step) }
         }
+        Reason::Task { task, what, text } => {
+            let stopped = new(StopReason::Task);
+            let description = Some(what.clone());
+            weft_session::debuggee::Stopped {
+                at: Some(Target::Task(*task)),
+                description,
+                text: text.clone(),
+                ..stopped
+            }
+        }
         Reason::Pause => new(StopReason::Pause),
         Reason::Signal { name, text } => signalled(name, text, new(StopReason::Exception)),
     };
@@ -164,6 +174,7 @@ fn kind_of(reason: StopReason) -> &'static str {
         StopReason::Step => "step",
         StopReason::Pause => "pause",
         StopReason::Goto | StopReason::Restarted => "moved",
+        StopReason::Task => "task",
         StopReason::Exception => "exception",
     }
 }

@@ -2,16 +2,24 @@
 
 use std::sync::Arc;
 
-use weft_debugger::{Settings, SignalPolicy, signal_number};
+use weft_debugger::{Settings, SignalPolicy, StepMode, TaskNumbers, signal_number};
 use weft_protocol::{Error, ErrorId};
 use weft_runtimes::Runtimes;
+use weft_session::EventSender;
 use weft_session::config::{self, SignalAction};
 use weft_session::debuggee::Answer;
 
-/// Works settings out; a signal that does not exist is named. `runtimes` keeps where tasks are spawned, if that is asked
-/// for.
-pub(crate) fn settings(given: &config::Settings, runtimes: &Arc<Runtimes>) -> Answer<Settings> {
+/// Works settings out; a signal that does not exist is named. `runtimes` keeps what is known of tasks, and where they are
+/// spawned if that is asked for; `events` leads to who numbers them.
+pub(crate) fn settings(given: &config::Settings, runtimes: &Arc<Runtimes>, events: &EventSender) -> Answer<Settings> {
+    let numbers = events.clone();
     let mut settings = Settings {
+        runtimes: Arc::clone(runtimes),
+        task_numbers: TaskNumbers(Arc::new(move |task| numbers.task_number(task))),
+        step_mode: match given.step_mode {
+            config::StepMode::Task => StepMode::Task,
+            config::StepMode::Thread => StepMode::Thread,
+        },
         follow_forks: given.follow_forks,
         step_into_runtime: given.step_into_runtime,
         debug_directories: given.debug_directories.clone(),

@@ -277,6 +277,40 @@ pub struct AsyncFocusTaskArguments {
     pub task: i64,
 }
 
+/// `asyncRunTo` asks this.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsyncRunToArguments {
+    /// Which task.
+    pub task: i64,
+    /// The file.
+    pub source: Source,
+    /// The line in the client's counting.
+    pub line: i64,
+}
+
+/// `asyncTaskStops` asks this.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsyncTaskStopsArguments {
+    /// Which task.
+    pub task: i64,
+    /// What it stops for from now on; nothing takes its stops away.
+    pub on: Vec<TaskStop>,
+}
+
+/// What a task can stop for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskStop {
+    /// It is about to be polled, each time.
+    Polled,
+    /// It has ended with a value.
+    Completed,
+    /// It was aborted, or its runtime has ended.
+    Cancelled,
+    /// It has ended in a panic.
+    Panicked,
+}
+
 /// Body of the event `asyncTasksChanged`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AsyncTasksChangedEventBody {

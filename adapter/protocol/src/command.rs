@@ -3,7 +3,9 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::async_dap::{AsyncFocusTaskArguments, AsyncStackArguments, AsyncTasksArguments};
+use crate::async_dap::{
+    AsyncFocusTaskArguments, AsyncRunToArguments, AsyncStackArguments, AsyncTaskStopsArguments, AsyncTasksArguments,
+};
 use crate::launch::{AttachArguments, LaunchArguments};
 use crate::spec::{
     BreakpointLocationsArguments, CancelArguments, ContinueArguments, DataBreakpointInfoArguments,
@@ -128,11 +130,14 @@ commands! {
     "asyncStack" => AsyncStack(AsyncStackArguments),
     /// Make the client look at a task.
     "asyncFocusTask" => AsyncFocusTask(AsyncFocusTaskArguments),
+    /// Run until a task comes to a line.
+    "asyncRunTo" => AsyncRunTo(AsyncRunToArguments),
+    /// What a task stops for.
+    "asyncTaskStops" => AsyncTaskStops(AsyncTaskStopsArguments),
 }
 
 /// Commands of the specification and of weft's own interface that this version lacks.
-const NOT_YET: &[&str] =
-    &["asyncTaskStops", "completions", "locations", "reverseContinue", "setExpression", "setVariable", "stepBack"];
+const NOT_YET: &[&str] = &["completions", "locations", "reverseContinue", "setExpression", "setVariable", "stepBack"];
 
 fn refuse(command: &str) -> Error {
     if NOT_YET.contains(&command) {

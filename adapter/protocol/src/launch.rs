@@ -106,6 +106,19 @@ pub struct AsyncArguments {
     pub show_runtime_frames: bool,
     /// Where each task is spawned is recorded.
     pub spawn_sites: bool,
+    /// Whose breakpoints stop while a step is under way.
+    pub step_mode: StepMode,
+}
+
+/// Whose breakpoints stop while a step is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepMode {
+    /// All but those that siblings of the stepped task hit.
+    #[default]
+    Task,
+    /// All.
+    Thread,
 }
 
 impl Default for AsyncArguments {
@@ -115,6 +128,7 @@ impl Default for AsyncArguments {
             max_threads: 64,
             show_runtime_frames: false,
             spawn_sites: false,
+            step_mode: StepMode::default(),
         }
     }
 }
@@ -136,7 +150,7 @@ pub enum TasksAsThreads {
 const NOT_YET: &[(&str, &str)] = &[("cargo", "build first and set `program`")];
 
 /// The same, inside `async`.
-const NOT_YET_ASYNC: &[(&str, &str)] = &[("stepMode", "leave it out"), ("longPollMs", "leave it out")];
+const NOT_YET_ASYNC: &[(&str, &str)] = &[("longPollMs", "leave it out")];
 
 /// Attach attribute: the process stands in a job-control stop for this session alone, and goes on with it.
 pub const RESUME_STOPPED: &str = "resumeStopped";
@@ -299,6 +313,8 @@ mod tests {
         assert_eq!(read.common.tasks.tasks_as_threads, TasksAsThreads::All);
         assert_eq!(read.common.tasks.max_threads, 5);
         assert!(read.common.stop_on_entry && !read.common.tasks.show_runtime_frames);
+        let step_mode = |mode| launch(json!({"async": {"stepMode": mode}})).common.tasks.step_mode;
+        assert_eq!((read.common.tasks.step_mode, step_mode("thread")), (StepMode::Task, StepMode::Thread));
         assert!(read.common.tasks.spawn_sites && !launch(json!({})).common.tasks.spawn_sites);
     }
 
@@ -312,7 +328,7 @@ mod tests {
         assert!(sentence(json!({"program": "a", "runtime": "python"})).starts_with("`runtime: \"python\"` is not"));
         assert!(sentence(json!({"program": "a.py"})).starts_with("`program` is a Python script"));
         assert!(sentence(json!({"module": "m"})).starts_with("`module` is for Python"));
-        assert!(sentence(json!({"async": {"stepMode": "thread"}})).starts_with("`async.stepMode`"));
+        assert!(sentence(json!({"async": {"longPollMs": 100}})).starts_with("`async.longPollMs`"));
         assert_eq!(sentence(json!({"program": "a.py", "runtime": "native"})), "");
     }
 

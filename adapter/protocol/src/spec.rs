@@ -130,6 +130,9 @@ pub struct Capabilities {
     /// What stops the program besides breakpoints. (`dap`'s type writes its fields in snake case.)
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exception_breakpoint_filters: Vec<ExceptionFilter>,
+    /// How a breakpoint can be limited. (Missing in `dap`.)
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub breakpoint_modes: Vec<BreakpointMode>,
     /// `dataBreakpointInfo` takes `asAddress` and `bytes`. (Missing in `dap`.)
     pub supports_data_breakpoint_bytes: bool,
     /// The requests of [`crate::async_dap`] are served.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use weft_memory::MemAddr;
+use weft_symbols::Modules;
 use weft_tasks::TaskKey;
 use weft_values::Stop;
 
@@ -12,9 +13,10 @@ use crate::collect::Collector;
 use crate::executors::TaskTypes;
 use crate::holds;
 use crate::listing::{EntryFuture, Listing, LogicalStack, Stack};
+use crate::polled::{KnownHeaders, Polled, Polling};
 use crate::shape::Shapes;
 use crate::spawns::{Spawn, SpawnSites};
-use crate::tokio::Cells;
+use crate::tokio::{Cells, KnownEnds, TaskEnd, TaskTraps};
 use crate::waits::Known;
 
 /// Reads the tasks of one debuggee. What it works out about types it keeps for the next stop; so it lives as long as the
@@ -26,6 +28,9 @@ pub struct Runtimes {
     pub(crate) waits: Known,
     pub(crate) cells: Cells,
     pub(crate) task_types: TaskTypes,
+    pub(crate) headers: KnownHeaders,
+    /// Where tasks end.
+    pub(crate) ends: KnownEnds,
     /// Where tasks were spawned, if somebody watched.
     pub(crate) spawns: SpawnSites,
     /// How many tasks the latest list had.
@@ -67,6 +72,43 @@ impl Runtimes {
     /// its awaiters.
     pub fn task_stack(&self, stop: &Stop, listing: &Listing, task: TaskKey) -> Option<LogicalStack> {
         crate::stack::of_task(self, stop, listing, task)
+    }
+
+    /// Which task a stopped thread polls, by its stack and what its executor keeps for it. Other threads may be running.
+    pub fn polled_by(&self, stop: &Stop, tid: i32) -> Polling {
+        crate::polled::polled_by(self, stop, tid)
+    }
+
+    /// Tokio's number of the task that a stopped thread says it polls: quick, and enough to know again a thread's task that
+    /// [`Runtimes::polled_by`] has told. (A thread of the runtime's that polls none names the job that it is itself.)
+    pub fn current_task(&self, stop: &Stop, tid: i32) -> Option<u64> {
+        crate::polled::current_task(self, stop, tid)
+    }
+
+    /// A task of an executor's, running or not, without a list of all; none if it is no more. (A future that a thread drives
+    /// itself is none.)
+    pub fn task(&self, stop: &Stop, key: TaskKey) -> Option<Polled> {
+        crate::polled::at_rest(self, stop, key)
+    }
+
+    /// Reads what [`Runtimes::task_traps`] needs of a program's files, which may take a while, without a process.
+    pub fn look_for_ends(&self, modules: &Modules) {
+        crate::tokio::look_ahead(&self.ends, modules);
+    }
+
+    /// Where a program is to be stopped to see what becomes of one task of Tokio's; else a sentence says why it cannot be.
+    pub fn task_traps(&self, stop: &Stop, task: TaskKey) -> Result<TaskTraps, String> {
+        crate::polled::traps(self, stop, task)
+    }
+
+    /// Whether a thread that stands at [`TaskTraps::poll`] is about to poll this task.
+    pub fn is_to_poll(&self, stop: &Stop, tid: i32, task: TaskKey) -> bool {
+        crate::tokio::is_to_poll(stop, tid, task)
+    }
+
+    /// How a task ends, if that is what a thread is about to make known that stands at one of [`TaskTraps::ends`].
+    pub fn ending(&self, stop: &Stop, tid: i32, task: TaskKey) -> Option<TaskEnd> {
+        crate::polled::ending(self, stop, tid, task)
     }
 
     /// A thread is about to make a task. For who watches the places where that happens ([`crate::Births`]), on the thread

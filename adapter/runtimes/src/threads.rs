@@ -121,7 +121,8 @@ pub fn polls_task(frame: &Frame) -> bool {
     frame.code.as_ref().and_then(poller).is_some_and(|poller| poller.kind == PollKind::Task)
 }
 
-fn activations(stop: &Stop, frames: &[Frame]) -> Vec<Activation> {
+/// What is driven in these frames, innermost first.
+pub(crate) fn activations(stop: &Stop, frames: &[Frame]) -> Vec<Activation> {
     let mut found = Vec::new();
     let mut start = 0;
     let mut index = 0;

@@ -23,7 +23,7 @@ use crate::places::{Places, address_text, parse_address};
 
 pub(crate) use book::{Asked, Book, Moves};
 pub(crate) use data::info;
-pub(crate) use filters::offered;
+pub(crate) use filters::{modes, offered};
 
 /// Breakpoints of one request that are accepted.
 const MOST_BREAKPOINTS: usize = 10_000;
@@ -84,7 +84,8 @@ impl Lane {
             if name.is_empty() {
                 return Err("a function breakpoint needs a name: `run`, `Handler::run` or `/a regex/`".to_owned());
             }
-            let terms = terms(&wanted.condition, &wanted.hit_condition, &wanted.log_message);
+            let in_focus = filters::is_in_focus(wanted.mode.as_deref())?;
+            let terms = Terms { in_focus, ..terms(&wanted.condition, &wanted.hit_condition, &wanted.log_message) };
             Ok(FunctionSpec { name, terms })
         });
         self.apply(checked.collect(), before, |debuggee, specs| debuggee.set_function_breakpoints(specs))
@@ -97,7 +98,9 @@ impl Lane {
     ) -> Answer<Vec<Breakpoint>> {
         let checked = asked.breakpoints.iter().map(|wanted| {
             let address = parse_address(&wanted.instruction_reference, wanted.offset).map_err(|error| error.message)?;
-            Ok(InstructionSpec { address, terms: terms(&wanted.condition, &wanted.hit_condition, &None) })
+            let in_focus = filters::is_in_focus(wanted.mode.as_deref())?;
+            let terms = Terms { in_focus, ..terms(&wanted.condition, &wanted.hit_condition, &None) };
+            Ok(InstructionSpec { address, terms })
         });
         self.apply(checked.collect(), before, |debuggee, specs| debuggee.set_instruction_breakpoints(specs))
     }
@@ -247,19 +250,17 @@ fn line_spec(asked: &SourceBreakpoint, path: Option<&Path>, places: &Places) -> 
     if path.is_none() {
         return Err("a breakpoint needs a file with a path".into());
     }
-    if let Some(mode) = asked.mode.as_deref().filter(|mode| !matches!(*mode, "" | "any-task")) {
-        return Err(format!("the breakpoint mode `{mode}` is not supported yet, so this breakpoint is not set"));
-    }
+    let in_focus = filters::is_in_focus(asked.mode.as_deref())?;
     let line = places.line_from_client(asked.line).ok_or("there is no such line")?;
     let column = asked.column.map(|column| places.column_from_client(column).ok_or("there is no such column"));
-    let terms = terms(&asked.condition, &asked.hit_condition, &asked.log_message);
+    let terms = Terms { in_focus, ..terms(&asked.condition, &asked.hit_condition, &asked.log_message) };
     Ok(BreakpointSpec { line, column: column.transpose()?, terms })
 }
 
 /// Empty texts are those of fields that a user left empty.
 fn terms(condition: &Option<String>, hits: &Option<String>, log: &Option<String>) -> Terms {
     let given = |text: &Option<String>| text.as_deref().filter(|text| !text.trim().is_empty()).map(str::to_owned);
-    Terms { condition: given(condition), hits: given(hits), log: given(log) }
+    Terms { condition: given(condition), hits: given(hits), log: given(log), in_focus: false }
 }
 
 fn failed(message: String) -> Breakpoint {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-pub use weft_protocol::launch::{Console, SignalAction};
+pub use weft_protocol::launch::{Console, SignalAction, StepMode};
 
 /// A program to start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Settings {
     pub debug_directories: Vec<PathBuf>,
     /// Where each task is spawned is recorded.
     pub spawn_sites: bool,
+    /// Whose breakpoints stop while a step is under way.
+    pub step_mode: StepMode,
 }
 
 /// A process to attach to.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use weft_protocol::async_dap::{AsyncFocusTaskArguments, AsyncTasksChangedEventBody};
+use weft_protocol::async_dap::{
+    AsyncFocusTaskArguments, AsyncRunToArguments, AsyncTaskStopsArguments, AsyncTasksChangedEventBody,
+};
 use weft_protocol::spec::{
     ContinueArguments, ContinueResponse, ContinuedEventBody, GotoArguments, NextArguments, PauseArguments,
     RestartFrameArguments, StepInArguments, StepOutArguments, SteppingGranularity, StoppedEventBody,
@@ -93,9 +95,7 @@ impl Lane {
             _ => None,
         };
         self.shared.need_debuggee()?.resume(how, alone)?;
-        self.stepping.set(task);
-        self.alone.set(alone.is_some());
-        self.shared.leave(Position::Running);
+        self.set_off(task, alone.is_some());
         Ok(())
     }
 
@@ -137,12 +137,41 @@ impl Lane {
         }
     }
 
+    /// Serves `asyncRunTo`.
+    pub(crate) fn run_to(&self, asked: &AsyncRunToArguments) -> Answer<()> {
+        self.need_stopped()?;
+        let (key, _) = self.find_live(asked.task)?;
+        let places = self.shared.places();
+        let wrong = |sentence: &str| Error::new(ErrorId::InvalidArguments, sentence);
+        let path = places.path_of(&asked.source).ok_or_else(|| wrong("`asyncRunTo` needs a file with a path"))?;
+        let line = places.line_from_client(asked.line).ok_or_else(|| wrong("there is no such line"))?;
+        self.shared.need_debuggee()?.run_to(key, &places.from_client(&path), line)?;
+        self.set_off(Some(key), false);
+        Ok(())
+    }
+
+    /// Serves `asyncTaskStops`.
+    pub(crate) fn set_task_stops(&self, asked: &AsyncTaskStopsArguments) -> Answer<()> {
+        let key = self.shared.tasks.find(asked.task)?;
+        self.shared.need_debuggee()?.set_task_stops(key, &asked.on)
+    }
+
+    /// The program is on its way; `task`: for whom it was asked to.
+    fn set_off(&self, task: Option<weft_tasks::TaskKey>, alone: bool) {
+        self.stepping.set(task);
+        self.alone.set(alone);
+        self.shared.leave(Position::Running);
+    }
+
     pub(crate) fn focus(&self, asked: &AsyncFocusTaskArguments, ticket: Ticket) {
         let result = self.find_live(asked.task);
         let (key, generation) = match result {
             Ok(found) => found,
             Err(error) => return ticket.fail(error),
         };
+        if let Err(error) = self.shared.need_debuggee().and_then(|debuggee| debuggee.focus(key)) {
+            return ticket.fail(error);
+        }
         let is_new = self.shared.listing().focus(key);
         ticket.done();
         if is_new {
@@ -234,6 +263,7 @@ impl Lane {
             StopReason::Step => "step",
             StopReason::Pause => "pause",
             StopReason::Goto => "goto",
+            StopReason::Task => "task",
             StopReason::Restarted => "restart",
             StopReason::Exception => "exception",
         };

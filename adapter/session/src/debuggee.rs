@@ -15,6 +15,7 @@ use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use weft_protocol::async_dap::TaskStop;
 use weft_protocol::spec::{EvaluateContext, VariableHint};
 use weft_protocol::{Error, ErrorId};
 use weft_tasks::{Location, Snapshot, TaskKey};
@@ -110,6 +111,22 @@ pub trait Debuggee: Send + Sync {
     /// Asks for a stop, which comes as an event with [`StopReason::Pause`]. `at` is the thread or task that the
     /// client looks at; the stop should name it if it still exists. Already stopped: `Ok`, and nothing happens.
     fn pause(&self, at: Option<Target>) -> Answer<()>;
+
+    /// Goes on until one task comes to a line of a file, or to its end; the stop that ends it comes as an event with
+    /// [`StopReason::Step`].
+    fn run_to(&self, _task: TaskKey, _file: &Path, _line: u32) -> Answer<()> {
+        Err(lacking("`asyncRunTo`"))
+    }
+
+    /// Replaces what a task stops the program for. The set ends with the task. Works while running.
+    fn set_task_stops(&self, _task: TaskKey, _on: &[TaskStop]) -> Answer<()> {
+        Err(lacking("`asyncTaskStops`"))
+    }
+
+    /// The user looks at this task from now on, until a stop shows another one.
+    fn focus(&self, _task: TaskKey) -> Answer<()> {
+        Ok(())
+    }
 
     /// Asks the program to end by itself (SIGTERM), resuming it if it is stopped.
     fn terminate(&self) -> Answer<()>;

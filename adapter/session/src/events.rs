@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use tokio::sync::mpsc::UnboundedSender;
-use weft_tasks::Location;
+use weft_tasks::{Location, TaskKey};
 
 use crate::debuggee::{Channel, DebuggeeEvent, Work};
 use crate::lane::Input;
@@ -43,6 +43,11 @@ impl EventSender {
         if self.shared.logs.take() {
             self.send(DebuggeeEvent::Log(text, at));
         }
+    }
+
+    /// The number by which the client knows a task; a task that it has not seen gets one.
+    pub fn task_number(&self, task: TaskKey) -> u64 {
+        u64::try_from(self.shared.tasks.numbering().task(task)).unwrap_or(u64::MAX)
     }
 
     /// Tells of work that has begun. Never blocks.

@@ -138,6 +138,8 @@ impl Lane {
             Command::TerminateThreads(asked) => ticket.settle_bare(self.terminate_threads(&asked)),
             Command::WriteMemory(asked) => self.write_memory(&asked, ticket),
             Command::AsyncFocusTask(asked) => self.focus(&asked, ticket),
+            Command::AsyncRunTo(asked) => ticket.settle_bare(self.run_to(&asked)),
+            Command::AsyncTaskStops(asked) => ticket.settle_bare(self.set_task_stops(&asked)),
             // Reads do not come here; if one ever does, its ticket says that it failed.
             _ => drop(ticket),
         }

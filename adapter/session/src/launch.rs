@@ -47,6 +47,7 @@ fn settings(given: &CommonArguments, base: &Path) -> Settings {
         pin_threads: given.pin_threads,
         debug_directories: given.debug_directories.iter().map(|folder| base.join(folder)).collect(),
         spawn_sites: given.tasks.spawn_sites,
+        step_mode: given.tasks.step_mode,
     }
 }
 

@@ -87,6 +87,7 @@ fn capabilities(runtime: Option<Runtime>) -> Capabilities {
             ..StandardCapabilities::default()
         },
         exception_breakpoint_filters: filters,
+        breakpoint_modes: crate::breakpoints::modes(runtime),
         supports_data_breakpoint_bytes: true,
         supports_async_tasks: true,
     }

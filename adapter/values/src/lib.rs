@@ -37,7 +37,10 @@ mod watching;
 
 pub use coroutine::{CoroutinePhase, CoroutineState, coroutine, coroutine_phase};
 pub use error::ValueError;
-pub use expression::{Compiled, EvaluateError, Message, Quick, Scope, Variables, Within, evaluate, typed_name};
+pub use expression::{
+    AskTask, Compiled, EvaluateError, Message, Quick, Scope, TaskValue, TaskVariable, Variables, Within, evaluate,
+    typed_name,
+};
 pub use frames::{Frame, FrameWalk, WalkEnd, depth, frames, frames_above_foot, frames_in};
 pub use names::{short_type_name, type_name};
 pub use navigate::{ActiveVariant, FieldPlace};

@@ -16,7 +16,7 @@ fn compile(stop: &Stop, text: &str) -> Result<Compiled, EvaluateError> {
 }
 
 fn full(stop: &Stop, text: &str) -> Result<bool, EvaluateError> {
-    Compiled::anywhere(text)?.holds(stop, stop.threads[0].tid)
+    Compiled::anywhere(text)?.holds(stop, stop.threads[0].tid, &no_task)
 }
 
 /// What the quick form answers, if there is one, by nothing but the registers that it names, and memory.
@@ -153,7 +153,7 @@ fn conditions_of_a_debug_build_are_quick_and_right() {
         let stop = program.next().unwrap_or_else(|| panic!("the program reaches stop {index}"));
         for (text, value, is_quick) in *rows {
             let found = compile(&stop, text).map(|compiled| {
-                let holds = compiled.holds(&stop, stop.threads[0].tid).map_err(|error| error.to_string());
+                let holds = compiled.holds(&stop, stop.threads[0].tid, &no_task).map_err(|error| error.to_string());
                 (holds, quick(&stop, &compiled))
             });
             let expected = if *is_quick { Some(Some(*value)) } else { None };
@@ -368,7 +368,7 @@ fn every_variable_is_what_is_shown() {
                 let text = format!("{} == {value}", variable.name);
                 let Ok(compiled) = compile(&stop, &text) else { continue };
                 compared += 1;
-                assert_eq!(compiled.holds(&stop, stop.threads[0].tid), Ok(true), "{text}");
+                assert_eq!(compiled.holds(&stop, stop.threads[0].tid, &no_task), Ok(true), "{text}");
                 assert!(matches!(quick(&stop, &compiled), None | Some(Some(true))), "{text} {flags:?}");
             }
         }
@@ -467,7 +467,7 @@ fn log_messages_show_values_and_reasons() {
     ] {
         let parsed = Message::parse(message).unwrap_or_else(|error| panic!("{message}: {error}"));
         assert_eq!(parsed.check(&stop.modules, &module.image, pc), Ok(()), "{message}");
-        assert_eq!(parsed.text(&stop, tid), text, "{message}");
+        assert_eq!(parsed.text(&stop, tid, &no_task), text, "{message}");
     }
     for (message, reason) in [
         ("a { b", "a `{` is not closed; write `{{` for a brace itself"),
@@ -481,5 +481,5 @@ fn log_messages_show_values_and_reasons() {
     let parsed = Message::parse("{stepp}").expect("it is a message");
     let error = parsed.check(&stop.modules, &module.image, pc).expect_err("there is no such name");
     assert_eq!(error.to_string(), "no variable `stepp` in this frame; did you mean `step`?");
-    assert_eq!(parsed.text(&stop, tid), "<no variable `stepp` in this frame; did you mean `step`?>");
+    assert_eq!(parsed.text(&stop, tid, &no_task), "<no variable `stepp` in this frame; did you mean `step`?>");
 }

@@ -96,6 +96,21 @@ pub(crate) struct Owner {
 }
 
 impl Breakpoint {
+    fn new(id: i64, asked: Asked, terms: Terms) -> Self {
+        Self {
+            id,
+            asked,
+            terms: Arc::new(terms),
+            landings: Vec::new(),
+            at: None,
+            locations: Vec::new(),
+            remark: None,
+            similar: None,
+            lost: None,
+            objection: None,
+        }
+    }
+
     fn bound(&self) -> Bound {
         Bound {
             id: self.id,
@@ -145,6 +160,19 @@ impl Breakpoint {
     }
 }
 
+/// Where a breakpoint on a line would stop, and which line that is; else why nowhere.
+pub(crate) fn places_of_line(modules: &Modules, file: &Path, line: u32) -> Result<(Vec<MemAddr>, u32), String> {
+    let asked = Asked::Line { file: file.to_owned(), line, column: None };
+    let mut breakpoint = Breakpoint::new(0, asked, Terms::default());
+    breakpoint.bind(modules);
+    let place = |(image, address): &(Arc<Image>, FileAddr)| Some(modules.of(image)?.bias.to_memory(*address));
+    let places: Vec<MemAddr> = breakpoint.locations.iter().filter_map(place).collect();
+    if places.is_empty() {
+        return Err(breakpoint.remark.unwrap_or_else(|| format!("line {line} has no code")));
+    }
+    Ok((places, breakpoint.at.map_or(line, |at| at.line)))
+}
+
 /// Everything that was asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Breakpoints {
@@ -187,6 +215,11 @@ impl Breakpoints {
     /// How a breakpoint is set now.
     pub(crate) fn bound(&self, id: i64) -> Option<Bound> {
         self.list.iter().find(|breakpoint| breakpoint.id == id).map(Breakpoint::bound)
+    }
+
+    /// Whether only the task that the user looks at hits a breakpoint.
+    pub(crate) fn is_in_focus(&self, id: i64) -> bool {
+        self.list.iter().any(|breakpoint| breakpoint.id == id && breakpoint.terms.in_focus)
     }
 
     /// Breakpoints that landed nowhere, with their terms.
@@ -243,17 +276,6 @@ impl Breakpoints {
     }
 
     fn new_breakpoint(&mut self, asked: Asked, terms: Terms) -> Breakpoint {
-        Breakpoint {
-            id: self.mint(),
-            asked,
-            terms: Arc::new(terms),
-            landings: Vec::new(),
-            at: None,
-            locations: Vec::new(),
-            remark: None,
-            similar: None,
-            lost: None,
-            objection: None,
-        }
+        Breakpoint::new(self.mint(), asked, terms)
     }
 }

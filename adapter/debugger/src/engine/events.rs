@@ -9,6 +9,7 @@ use weft_values::Stop;
 use super::Engine;
 use super::judging::Judgement;
 use super::motion::Moved;
+use super::task_stops::TaskStops;
 use crate::plan::{Hit, Plan, Verdict};
 use crate::stops::thread_of;
 use crate::{Event, Reason};
@@ -65,6 +66,8 @@ impl Engine {
                 self.forget_panics(None);
                 self.forget_all_spawns();
                 self.end_watches();
+                self.tell_passed();
+                (self.focus, self.task_stops) = (None, TaskStops::default());
                 if let Some(plan) = self.plan.take() {
                     let name = plan.name();
                     (self.events)(Event::Note(format!("{name} has ended: the program has executed another one")));
@@ -92,7 +95,9 @@ impl Engine {
         } else {
             Judgement::default()
         };
-        if let Some((_, kind)) = judgement.stops.first() {
+        if let Some((_, kind)) = judgement.stops.first()
+            && !self.passes_sibling(tid)
+        {
             let kind = *kind;
             let ids = judgement.stops.into_iter().map(|(id, _)| id).collect();
             return self.report(tid, Reason::Breakpoint { ids, kind, text: judgement.text });
@@ -102,6 +107,9 @@ impl Engine {
         }
         if is_entry {
             return self.report(tid, Reason::Entry);
+        }
+        if self.task_stopped(tid, address) {
+            return;
         }
         if self.returned(tid, address) {
             return;
@@ -218,6 +226,7 @@ impl Engine {
         self.plan = None;
         self.grant_watch();
         self.place_traps();
+        self.tell_passed();
         (self.events)(Event::Note(why));
     }
 }

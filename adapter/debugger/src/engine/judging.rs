@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weft_memory::{DwarfRegister, MemAddr, Registers};
 use weft_process::Tracee;
-use weft_values::{Quick, Stop};
+use weft_values::{EvaluateError, Quick, Stop};
 
 use super::Engine;
 use crate::plan::Passerby;
@@ -93,7 +93,8 @@ impl Engine {
                         stop = self.one_thread(tid);
                     }
                     if let Some(stop) = &stop {
-                        (self.events)(Event::Log(message.text(stop, tid), judge.line()));
+                        let text = message.text(stop, tid, &|asked| self.task_variable(stop, tid, asked));
+                        (self.events)(Event::Log(text, judge.line()));
                     }
                 }
                 (Ruling::Stop, None) => judgement.stops.push((judge.id, judge.kind)),
@@ -111,14 +112,23 @@ impl Engine {
         if let Some(trouble) = judge.trouble() {
             return Ruling::Unclear(trouble.to_owned());
         }
+        if judge.is_in_focus() {
+            if stop.is_none() {
+                *stop = self.one_thread(tid);
+            }
+            if !stop.as_ref().is_some_and(|stop| self.is_in_focus(stop, tid)) {
+                return Ruling::GoOn;
+            }
+        }
         if let Some(condition) = judge.condition() {
             if stop.is_none() {
                 *stop = self.one_thread(tid);
             }
             let Some(stop) = stop else { return Ruling::GoOn };
-            match condition.holds(stop, tid) {
+            match condition.holds(stop, tid, &|asked| self.task_variable(stop, tid, asked)) {
                 Ok(true) => {}
-                Ok(false) => return Ruling::GoOn,
+                // Where no task runs, nothing is true of it.
+                Ok(false) | Err(EvaluateError::NoTask) => return Ruling::GoOn,
                 Err(error) => {
                     let text = judge.condition_text();
                     return Ruling::Unclear(format!("the condition `{text}` cannot be evaluated here: {error}"));
@@ -146,7 +156,7 @@ fn quickly(tracee: &Tracee, tid: i32, address: MemAddr, sp: MemAddr, judges: &[J
 
 /// Whether the condition is true; none if it takes more to know.
 fn holds(tracee: &Tracee, tid: i32, address: MemAddr, sp: MemAddr, judge: &Judge) -> Option<bool> {
-    if judge.trouble().is_some() {
+    if judge.trouble().is_some() || judge.is_in_focus() {
         return None;
     }
     let Some(condition) = judge.condition() else { return Some(true) };

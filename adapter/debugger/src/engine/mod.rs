@@ -10,7 +10,10 @@ mod motion;
 mod moves;
 mod panics;
 mod placement;
+mod polled;
+mod siblings;
 mod spawns;
+mod task_stops;
 mod traps;
 mod watches;
 mod writes;
@@ -24,12 +27,15 @@ use std::time::{Duration, Instant};
 use weft_memory::MemAddr;
 use weft_process::{Helper, Output, ProcessError, Stdin, Tracee, Wait, WaitEvent, Waker};
 use weft_symbols::{DebugFolders, Modules, Watcher};
+use weft_tasks::TaskKey;
 use weft_values::Stop;
 
 use background::Stops;
 use panics::Panics;
 use placement::Placement;
+use siblings::Siblings;
 use spawns::Spawns;
+use task_stops::TaskStops;
 use watches::Watches;
 
 use crate::breakpoints::{Asked, Breakpoints, Group, Owner};
@@ -100,6 +106,13 @@ pub(crate) struct Engine {
     spawns: Option<Spawns>,
     placement: Placement,
     plan: Option<Box<dyn Plan>>,
+    /// The task that is stepped, and whose hits of breakpoints were passed for it.
+    siblings: Option<Siblings>,
+    task_stops: TaskStops,
+    /// The task that the user looks at.
+    focus: Option<TaskKey>,
+    /// The user has chosen it since the last stop.
+    focus_chosen: bool,
     /// Where the loader says that files came or went.
     loader: Option<MemAddr>,
     /// Where `main` begins, until it has been reached.
@@ -187,6 +200,10 @@ impl Engine {
             spawns: None,
             placement,
             plan: None,
+            siblings: None,
+            task_stops: TaskStops::default(),
+            focus: None,
+            focus_chosen: false,
             loader: None,
             entry: None,
             planted: BTreeSet::new(),
@@ -333,6 +350,14 @@ impl Engine {
                 if self.state == State::Running {
                     self.report(at.unwrap_or(self.tracee.pid()), Reason::Pause);
                 }
+            }
+            Input::SetTaskStops(task, on, reply) => {
+                let set = self.set_task_stops(task, on);
+                reply.send(set);
+            }
+            Input::Focus(task, reply) => {
+                (self.focus, self.focus_chosen) = (Some(task), true);
+                reply.send(Ok(()));
             }
             Input::Glance(look, reply) => self.on_glance(look, reply),
             Input::Terminate(reply) => {

@@ -9,6 +9,7 @@ use weft_values::Stop;
 
 use super::events::INT3;
 use super::{Engine, State, refused};
+use crate::breakpoints;
 use crate::plan::{self, Plan};
 use crate::stops::stop_of;
 use crate::{Event, Grain, Reason, Refused, ResumeKind, StepTarget, Stopped, signals};
@@ -38,7 +39,7 @@ impl Engine {
                 _ => Refused::Running,
             });
         };
-        let mut only = None;
+        let (mut only, mut stepped_task, mut runs_from) = (None, None, None);
         let plan = match how {
             ResumeKind::Continue => None,
             ResumeKind::ContinueAlone(tid) => {
@@ -50,8 +51,9 @@ impl Engine {
                 let stop = self.current_stop(tid)?;
                 Some((tid, plan::step(kind, self.way(grain), &stop, tid).map_err(Refused::Failed)?))
             }
-            ResumeKind::Step(kind, StepTarget::Coroutine(place), grain) => {
+            ResumeKind::Step(kind, StepTarget::Coroutine(place, task), grain) => {
                 let stop = stop_of(&self.tracee, self.modules.clone()).map_err(refused)?;
+                stepped_task = Some(task);
                 Some((shown, plan::step_suspended(kind, self.way(grain), &stop, *place).map_err(Refused::Failed)?))
             }
             ResumeKind::StepInto { tid, call } => {
@@ -59,14 +61,25 @@ impl Engine {
                 let way = self.way(Grain::Line);
                 Some((tid, plan::step_into(way, &stop, tid, call).map_err(Refused::Failed)?))
             }
+            ResumeKind::RunTo { task, file, line } => {
+                let stop = stop_of(&self.tracee, self.modules.clone()).map_err(refused)?;
+                let (places, line) =
+                    breakpoints::places_of_line(&self.modules, &file, line).map_err(Refused::Failed)?;
+                stepped_task = Some(task);
+                runs_from = Some(shown);
+                Some((shown, plan::run_to(&self.settings.runtimes, &stop, task, line, places)))
+            }
             ResumeKind::StepInstruction(kind, tid) => {
                 let stop = self.current_stop(tid)?;
                 Some((tid, plan::step_instruction(kind, &stop, tid).map_err(Refused::Failed)?))
             }
         };
         let stepped = plan.as_ref().map(|(tid, _)| *tid);
+        self.look_at_task(shown);
+        self.siblings = stepped.and_then(|tid| self.siblings_of(tid, stepped_task));
         self.alone = only.or(alone.then_some(stepped.unwrap_or(shown)));
-        self.leave_stop(stepped);
+        // Nobody is moved first by a run: whoever was shown goes on like all others.
+        self.leave_stop(stepped.filter(|_| runs_from.is_none()));
         Ok(plan)
     }
 
@@ -268,6 +281,7 @@ impl Engine {
         self.stop_all();
         self.placement.release(&self.tracee);
         let interrupted = self.interruption(tid, &reason);
+        self.tell_passed();
         // A pause may find the thread right before a trap: that hit is still to come, and counts.
         let at = self.tracee.position(tid).map(|(pc, _)| pc);
         let behind_access = std::mem::take(&mut self.watches.behind_access);

@@ -85,6 +85,12 @@ impl Engine {
             (bound.at, bound.verified) = (None, false);
             bound.message = Some("the breakpoint could not be written into the program's code".to_owned());
         }
+        if bound.verified && self.breakpoints.is_in_focus(id) && !self.has_focus() {
+            bound.message = Some(
+                "no task is in focus yet: this stops nobody until a task is chosen in the task view, or a stop shows one"
+                    .to_owned(),
+            );
+        }
         Some(bound)
     }
 
@@ -93,7 +99,7 @@ impl Engine {
         let Ok(memory) = self.tracee.memory() else { return };
         let mut wanted: BTreeSet<MemAddr> = self.owners.keys().copied().collect();
         self.closely = self.loader.iter().chain(&self.entry).copied().collect();
-        self.closely.extend(self.watches.traps().chain(self.panics.traps()));
+        self.closely.extend(self.watches.traps().chain(self.panics.traps()).chain(self.task_stops.traps()));
         self.planned = self.plan.as_ref().map(|plan| plan.traps()).unwrap_or_default();
         wanted.extend(self.closely.iter().chain(&self.planned));
         wanted.extend(self.spawns.iter().flat_map(Spawns::traps));

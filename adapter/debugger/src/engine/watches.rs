@@ -317,7 +317,7 @@ impl Engine {
         }
         let judgement = self.ask(tid, &judges, false);
         let ids: Vec<i64> = judgement.stops.iter().map(|(id, _)| *id).collect();
-        if ids.is_empty() {
+        if ids.is_empty() || self.passes_sibling(tid) {
             return false;
         }
         let told = texts.into_iter().filter(|(id, _)| ids.contains(id)).map(|(_, text)| text).chain(judgement.text);

@@ -9,13 +9,17 @@ mod call;
 mod instruction;
 mod makers;
 mod rows;
+mod run_to;
 mod stepper;
 mod unwinding;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use weft_memory::{DwarfRegister, MemAddr};
+use weft_runtimes::Runtimes;
 use weft_symbols::Route;
+use weft_tasks::TaskKey;
 use weft_values::{Place, Stop};
 
 pub(crate) use call::{Reach, call_target, calls_in, calls_method, function_at, is_call_at, is_made_by_macro};
@@ -139,6 +143,17 @@ pub(crate) trait Plan: Send {
 /// The plan for a step by machine instructions.
 pub(crate) fn step_instruction(kind: StepKind, stop: &Stop, tid: i32) -> Result<Box<dyn Plan>, String> {
     Ok(Box::new(instruction::InstructionStep::new(kind, stop, tid)?))
+}
+
+/// The plan for a run of one task to places of a line.
+pub(crate) fn run_to(
+    runtimes: &Arc<Runtimes>,
+    stop: &Stop,
+    task: TaskKey,
+    line: u32,
+    places: impl IntoIterator<Item = MemAddr>,
+) -> Box<dyn Plan> {
+    Box::new(run_to::RunTo::new(runtimes, stop, task, line, places))
 }
 
 /// How a step by source goes, whatever its kind.

@@ -35,6 +35,20 @@ pub struct SourceBreakpoint {
     pub mode: Option<String>,
 }
 
+/// A way in which breakpoints can be limited, as `initialize` offers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BreakpointMode {
+    /// What a breakpoint's `mode` says.
+    pub mode: &'static str,
+    /// What a user reads.
+    pub label: &'static str,
+    /// More of it.
+    pub description: &'static str,
+    /// `source`, `instruction`, …
+    pub applies_to: Vec<&'static str>,
+}
+
 /// A breakpoint as it was set. (`dap`'s spells `endLine` and others in snake case, and lacks `reason`.)
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -88,7 +102,7 @@ pub struct SetFunctionBreakpointsArguments {
     pub breakpoints: Vec<FunctionBreakpoint>,
 }
 
-/// A function breakpoint. (`dap`'s lacks `logMessage`, which is ours: the specification has log points on lines only.)
+/// A function breakpoint. (`dap`'s lacks `logMessage` and `mode`, which are ours: the specification has both for lines only.)
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FunctionBreakpoint {
@@ -100,6 +114,8 @@ pub struct FunctionBreakpoint {
     pub hit_condition: Option<String>,
     /// Writes this and does not stop.
     pub log_message: Option<String>,
+    /// One of the modes that `initialize` offered.
+    pub mode: Option<String>,
 }
 
 /// `setInstructionBreakpoints` asks this.
@@ -122,6 +138,8 @@ pub struct InstructionBreakpoint {
     pub condition: Option<String>,
     /// Stops only at these hits.
     pub hit_condition: Option<String>,
+    /// One of the modes that `initialize` offered.
+    pub mode: Option<String>,
 }
 
 /// `dataBreakpointInfo` asks this. (`dap`'s lacks `asAddress` and `bytes`.)

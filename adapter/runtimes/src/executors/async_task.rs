@@ -86,6 +86,11 @@ impl TaskType {
         stop.memory.read_u64(at(header, self.state)).ok().map(TaskState)
     }
 
+    /// Whether it is a job for a thread that may block.
+    pub(crate) fn is_job(&self) -> bool {
+        self.schedule.as_ref().is_some_and(|(_, schedule)| crate::names::krate(schedule.path()) == "blocking")
+    }
+
     /// What tells tasks of this kind from others.
     pub(crate) fn identity(&self) -> u64 {
         self.run.raw()

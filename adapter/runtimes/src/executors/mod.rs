@@ -8,7 +8,7 @@ mod pools;
 mod smol;
 pub(crate) mod unknown;
 
-pub(crate) use async_task::TaskTypes;
+pub(crate) use async_task::{HeaderPlan as AsyncTaskPlan, TaskTypes};
 pub(crate) use leaves::{Object, leaf_kind, wait_kind_of_module};
 pub(crate) use pollers::{PollKind, Poller, poller};
 pub(crate) use pools::Pools;

@@ -124,7 +124,7 @@ impl<'a> Smol<'a> {
         if let Some((address, state)) = self.state(schedule, at(header, *offset)) {
             return Some(Owner::Executor(address, state));
         }
-        if krate(schedule.path()) == "blocking" {
+        if kind.is_job() {
             return Some(Owner::Blocking);
         }
         let read = |inner: u64| self.stop.memory.read_pointer(at(at(header, *offset), inner)).ok();

@@ -82,30 +82,13 @@ impl Births {
         fs_base: u64,
         memory: &dyn Memory,
     ) -> Option<Option<u64>> {
-        let current = self.current.as_ref()?;
-        // What a thread has never used is zero, which names no task.
-        let storage = modules.thread_local(module, &current.storage, fs_base, memory)?;
-        let read = |offset: u64, size: u64| {
-            let at = storage.checked_add(current.offset)?.checked_add(offset)?;
-            memory.read_uint(at, usize::try_from(size).ok()?).ok()
-        };
-        let tag = match current.option.tag {
-            Some((offset, size)) => Some(read(offset, size)?),
-            None => None,
-        };
-        let (_, variant) = current.option.select(tag)?;
-        if variant.name != "Some" {
-            return Some(None);
-        }
-        let number = variant.parts.first()?;
-        let (inner, word) = peel(&number.ty);
-        u64::try_from(read(number.offset.checked_add(inner)?, word.size().clamp(1, 8))?).ok().map(Some)
+        self.current.as_ref()?.read(modules, module, fs_base, memory)
     }
 }
 
 /// Where a thread notes which task it polls (Tokio 1.23 and newer).
 #[derive(Debug)]
-struct CurrentTask {
+pub(crate) struct CurrentTask {
     storage: Static,
     /// Of the `Option<Id>`, behind the storage.
     offset: u64,
@@ -120,4 +103,37 @@ impl CurrentTask {
         let option = choice(&ty, part, &|_| true);
         Some(Self { storage: storage.clone(), offset: offset.checked_add(inner)?, option })
     }
+
+    /// The task that a thread polls, by its thread pointer. `Some(None)`: none. None: that cannot be told. (An idle worker
+    /// and a thread for blocking name the job that they are.)
+    pub(crate) fn read(
+        &self,
+        modules: &Modules,
+        module: &Module,
+        fs_base: u64,
+        memory: &dyn Memory,
+    ) -> Option<Option<u64>> {
+        // What a thread has never used is zero, which names no task.
+        let storage = modules.thread_local(module, &self.storage, fs_base, memory)?;
+        let read = |offset: u64, size: u64| {
+            let at = storage.checked_add(self.offset)?.checked_add(offset)?;
+            memory.read_uint(at, usize::try_from(size).ok()?).ok()
+        };
+        let tag = match self.option.tag {
+            Some((offset, size)) => Some(read(offset, size)?),
+            None => None,
+        };
+        let (_, variant) = self.option.select(tag)?;
+        if variant.name != "Some" {
+            return Some(None);
+        }
+        let number = variant.parts.first()?;
+        let (inner, word) = peel(&number.ty);
+        u64::try_from(read(number.offset.checked_add(inner)?, word.size().clamp(1, 8))?).ok().map(Some)
+    }
+}
+
+/// Where the threads of a file's Tokio note which task they poll: one for each copy of it.
+pub(crate) fn current_tasks(image: &Arc<Image>) -> Vec<CurrentTask> {
+    storages(image).iter().filter_map(CurrentTask::of).collect()
 }

@@ -77,6 +77,32 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// Whether a thread polls it.
+    pub(crate) fn is_running(&self) -> bool {
+        self.state.is_some_and(TaskState::is_running)
+    }
+
+    /// Whether this is how the headers of its copy of Tokio look.
+    pub(crate) fn fits(&self, plan: &HeaderPlan) -> bool {
+        self.cell.as_ref().is_some_and(|cell| cell.layout.as_ref().is_none_or(|layout| layout.header == *plan))
+    }
+
+    /// Whether it was made of such a future.
+    pub(crate) fn is_of(&self, future: &Type) -> bool {
+        let own = self.cell.as_ref().and_then(|cell| cell.future.as_ref());
+        own.is_none_or(|own| own.path() == future.path())
+    }
+
+    /// What it has in common with those that were made of the same function, block or closure.
+    pub(crate) fn made_of(&self) -> Arc<str> {
+        match self.cell.as_ref().and_then(|cell| cell.future.as_ref().filter(|_| !cell.is_dyn)) {
+            Some(future) => future.path().into(),
+            None => self.name(),
+        }
+    }
+}
+
 type Known = RwLock<FxHashMap<(usize, FileAddr), Arc<Cell>>>;
 
 /// The cells met so far, by image and address.

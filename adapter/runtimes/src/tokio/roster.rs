@@ -79,8 +79,8 @@ impl<'a> Tokio<'a> {
     /// How the headers of all copies look, as far as their lists or types tell.
     fn plans(&self, owners: &[Owner]) -> Vec<HeaderPlan> {
         let of_lists = owners.iter().filter_map(|owner| owner.list.as_ref()?.plan.clone());
-        let images = self.stop.modules.iter().map(|module| &module.image).filter(|image| copies(image) > 0);
-        let of_types = images.flat_map(|image| image.types(HEADER)).filter_map(|ty| HeaderPlan::of(&ty).ok());
+        let images = self.stop.modules.iter().map(|module| &module.image);
+        let of_types = images.flat_map(header_plans);
         let mut plans = Vec::new();
         for plan in of_lists.chain(of_types) {
             if !plans.contains(&plan) {
@@ -93,10 +93,7 @@ impl<'a> Tokio<'a> {
     /// What lies at a header, by the plan of the copy that made it.
     fn read(&self, header: MemAddr) -> Option<Entry> {
         let mut entries = self.plans.iter().map(|plan| (plan, self.cells.read(self.stop, plan, header)));
-        entries.find_map(|(plan, entry)| {
-            let layout = entry.cell.as_ref()?.layout.as_ref();
-            layout.is_none_or(|layout| layout.header == *plan).then_some(entry)
-        })
+        entries.find_map(|(plan, entry)| entry.fits(plan).then_some(entry))
     }
 
     /// Adds a scheduler's tasks.
@@ -221,6 +218,19 @@ fn lists_made(stop: &Stop) -> Option<u64> {
         }
     }
     Some(made)
+}
+
+/// How the headers of a file's tasks look, as far as types tell: different ones, of several copies of Tokio.
+pub(crate) fn header_plans(image: &Arc<Image>) -> Vec<HeaderPlan> {
+    let mut plans = Vec::new();
+    if copies(image) > 0 {
+        for plan in image.types(HEADER).iter().filter_map(|ty| HeaderPlan::of(ty).ok()) {
+            if !plans.contains(&plan) {
+                plans.push(plan);
+            }
+        }
+    }
+    plans
 }
 
 /// Whether a program that says nothing of Tokio's types has its code. Line tables alone leave only the symbols.

@@ -8,6 +8,7 @@ mod fixture;
 mod locals;
 mod odd;
 mod owners;
+mod polled;
 mod problems;
 mod running;
 mod spawned;

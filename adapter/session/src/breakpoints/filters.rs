@@ -1,6 +1,6 @@
-//! Exception filters: those that are offered, and what is said to others.
+//! Exception filters and breakpoint modes: those that are offered, and what is said to others.
 
-use weft_protocol::spec::{ExceptionFilter as Offered, SetExceptionBreakpointsArguments};
+use weft_protocol::spec::{BreakpointMode, ExceptionFilter as Offered, SetExceptionBreakpointsArguments};
 
 use crate::debuggee::{ExceptionFilter, FilterSpec};
 use crate::serve::Runtime;
@@ -30,6 +30,44 @@ pub(crate) fn offered(runtime: Option<Runtime>) -> Vec<Offered> {
             supports_condition: false,
         },
     ]
+}
+
+/// Whom a breakpoint stops: anybody, or the task that the user looks at.
+const ANY_TASK: &str = "any-task";
+const FOCUSED_TASK: &str = "focused-task";
+
+/// The breakpoint modes that `initialize` offers, the usual one first.
+pub(crate) fn modes(runtime: Option<Runtime>) -> Vec<BreakpointMode> {
+    if runtime == Some(Runtime::Python) {
+        return Vec::new();
+    }
+    let applies_to = vec!["source", "instruction"];
+    vec![
+        BreakpointMode {
+            mode: ANY_TASK,
+            label: "Any Task",
+            description: "Stops whoever comes by.",
+            applies_to: applies_to.clone(),
+        },
+        BreakpointMode {
+            mode: FOCUSED_TASK,
+            label: "Focused Task",
+            description: "Stops only the task that you look at: the one chosen in the task view, or that of the last stop.",
+            applies_to,
+        },
+    ]
+}
+
+/// Whether a breakpoint is for the task in focus alone; a mode that is not known is an error.
+pub(super) fn is_in_focus(mode: Option<&str>) -> Result<bool, String> {
+    match mode {
+        None | Some("" | ANY_TASK) => Ok(false),
+        Some(FOCUSED_TASK) => Ok(true),
+        Some(mode) => {
+            let shown: String = mode.chars().take(80).collect();
+            Err(format!("there is no breakpoint mode `{shown}`: use `{ANY_TASK}` or `{FOCUSED_TASK}`"))
+        }
+    }
 }
 
 /// What was asked, or why it cannot be; in the order of the answers: filters, then those with options.

@@ -13,6 +13,8 @@ pub struct Terms {
     pub hits: Option<String>,
     /// Text with `{expressions}` that is told instead of stopping.
     pub log: Option<String>,
+    /// Only the task that the user looks at hits it.
+    pub in_focus: bool,
 }
 
 /// A line breakpoint asked for.

@@ -103,6 +103,8 @@ pub enum StopReason {
     Pause,
     /// It was moved to another line.
     Goto,
+    /// What a task was watched for has happened.
+    Task,
     /// A function was taken back to its begin.
     Restarted,
     /// A panic or a signal.

@@ -12,7 +12,7 @@ use super::quick::{MAX_TEXT, Operation};
 use super::spot::{Found, Held, Spot, Step};
 use super::syntax::{Bounds, Logical, Node, Operator};
 use super::value::{Kind, MAX_DEREFS, Value};
-use super::{EvaluateError, variants};
+use super::{EvaluateError, TaskVariable, variants};
 use crate::{Meta, Stop, ValueError};
 
 /// What a part of an expression is known to be.
@@ -81,6 +81,17 @@ impl Check<'_> {
     }
 
     fn field(&self, base: &Node, name: &str) -> Result<Typed, EvaluateError> {
+        let own = self.own_field(base, name);
+        match (own, TaskVariable::of(base, name)) {
+            (Err(error), Some(asked)) if TaskVariable::is_meant_after(&error) => {
+                Ok(Typed::Computed(asked.kind(), None))
+            }
+            (own, _) => own,
+        }
+    }
+
+    /// A field of something of the program's.
+    fn own_field(&self, base: &Node, name: &str) -> Result<Typed, EvaluateError> {
         match self.typed(base) {
             Ok(Typed::Spot(spot)) => Ok(found(spot.field(name)?)),
             Ok(Typed::Unknown | Typed::Computed(Kind::Unknown, _)) => Ok(Typed::Unknown),

@@ -11,7 +11,7 @@ use super::location::Location;
 use super::quick::Quick;
 use super::syntax::Node;
 use super::value::Kind;
-use super::{EvaluateError, Within};
+use super::{AskTask, EvaluateError, Within};
 use crate::{Stop, ValueError, frames, no_variables, variables};
 
 /// A condition that was checked against the code at one address.
@@ -45,15 +45,16 @@ impl Compiled {
         Ok(Self { node: super::syntax::parse(text)?, quick: None })
     }
 
-    /// Whether it is true in the innermost frame of a thread. Any expression, with all that debug information says.
-    pub fn holds(&self, stop: &Stop, tid: i32) -> Result<bool, EvaluateError> {
+    /// Whether it is true in the innermost frame of a thread. Any expression, with all that debug information says. `task`
+    /// is asked for the task that runs there, if the condition has to know.
+    pub fn holds(&self, stop: &Stop, tid: i32, task: &AskTask<'_>) -> Result<bool, EvaluateError> {
         let frame = frames(stop, tid, 1).frames.into_iter().next();
         let frame = frame.ok_or_else(|| ValueError::Unavailable(format!("there is no thread {tid}")))?;
         let list = variables(stop, &frame);
         let path = frame.code.as_ref().map_or("", |code| code.function.path.as_str());
         let nameless = no_variables(stop, &frame, &list);
         let within = Within { variables: &list, path, nameless: nameless.as_deref() };
-        Evaluation { stop, scope: &within }.truth(&self.node)
+        Evaluation { stop, scope: &within, task: Some(task) }.truth(&self.node)
     }
 
     /// The form of it that is asked from registers and a few reads; none where it is not as simple as that.

@@ -3,7 +3,7 @@
 use super::number::Integer;
 use super::syntax::{Bounds, Logical, Node, Operator};
 use super::value::Value;
-use super::{EvaluateError, Scope, operators, reach, variants};
+use super::{AskTask, EvaluateError, Scope, TaskValue, TaskVariable, operators, reach, variants};
 use crate::{Place, Stop, ValueError};
 
 /// What a part of an expression comes to.
@@ -34,6 +34,8 @@ impl Operand {
 pub(super) struct Evaluation<'a> {
     pub(super) stop: &'a Stop,
     pub(super) scope: &'a dyn Scope,
+    /// Who knows the task that runs; none: such variables do not exist.
+    pub(super) task: Option<&'a AskTask<'a>>,
 }
 
 impl Evaluation<'_> {
@@ -53,6 +55,10 @@ impl Evaluation<'_> {
             Node::Binary(operator, left, right) => self.binary(*operator, left, right)?,
             Node::Logical(operator, left, right) => self.logical(*operator, left, right)?,
             Node::Cast(inner, target) => operators::converted(self.stop, self.value(inner)?, target)?,
+            Node::Field(base, name) => match self.field(base, name) {
+                Ok(place) => return Ok(Operand::Place(place)),
+                Err(error) => self.of_task(base, name, error)?,
+            },
             other => return self.place(other).map(Operand::Place),
         };
         Ok(Operand::Value(value))
@@ -101,6 +107,15 @@ impl Evaluation<'_> {
                 }
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// What `task.id` and its like are, after the program turned out to have no such thing.
+    fn of_task(&self, base: &Node, name: &str, error: EvaluateError) -> Result<Value, EvaluateError> {
+        let asked = TaskVariable::of(base, name).filter(|_| TaskVariable::is_meant_after(&error));
+        match asked.zip(self.task) {
+            Some((asked, task)) => task(asked).map(TaskValue::into_value),
+            None => Err(error),
         }
     }
 

@@ -8,7 +8,7 @@ use weft_symbols::{Image, Modules};
 use super::evaluation::{Evaluation, Operand};
 use super::syntax::Node;
 use super::value::{Content, Value};
-use super::{EvaluateError, Within};
+use super::{AskTask, EvaluateError, Within};
 use crate::{Stop, frames, no_variables, variables, view};
 
 /// Levels of nested values that an expression's value is written with.
@@ -88,8 +88,9 @@ impl Message {
         })
     }
 
-    /// The message in the innermost frame of a thread. What has no value says why, in angle brackets, in its place.
-    pub fn text(&self, stop: &Stop, tid: i32) -> String {
+    /// The message in the innermost frame of a thread. What has no value says why, in angle brackets, in its place. `task`
+    /// is asked for the task that runs there, if the message names it.
+    pub fn text(&self, stop: &Stop, tid: i32, task: &AskTask<'_>) -> String {
         let frame = frames(stop, tid, 1).frames.into_iter().next();
         let list = frame.as_ref().map(|frame| variables(stop, frame)).unwrap_or_default();
         let path = frame.as_ref().and_then(|frame| frame.code.as_ref()).map_or("", |code| code.function.path.as_str());
@@ -100,7 +101,7 @@ impl Message {
             match part {
                 Part::Text(plain) => text.push_str(plain),
                 Part::Expression(_, node) => {
-                    let evaluation = Evaluation { stop, scope: &within };
+                    let evaluation = Evaluation { stop, scope: &within, task: Some(task) };
                     match evaluation.operand(node).and_then(|operand| shown(stop, operand)) {
                         Ok(value) => text.push_str(&value),
                         Err(error) => text.push_str(&in_brackets(&error.to_string())),

@@ -17,6 +17,7 @@ mod quick;
 mod reach;
 mod spot;
 mod syntax;
+mod task;
 mod value;
 mod variants;
 
@@ -27,6 +28,7 @@ use value::Kind;
 pub use compiled::Compiled;
 pub use message::Message;
 pub use quick::Quick;
+pub use task::{AskTask, TaskValue, TaskVariable};
 
 /// Why an expression has no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +66,9 @@ pub enum EvaluateError {
     /// A name whose value is not there at this place of the code, with the reason.
     #[error("{0}")]
     Unavailable(String),
+    /// It asks for the task that runs, and none does.
+    #[error("no task runs here")]
+    NoTask,
     /// A part of it cannot be read.
     #[error(transparent)]
     Value(#[from] ValueError),
@@ -144,7 +149,7 @@ impl Scope for Variables<'_> {
 /// bytes.
 pub fn evaluate(stop: &Stop, scope: &dyn Scope, text: &str) -> Result<Place, EvaluateError> {
     let node = syntax::parse(text)?;
-    Evaluation { stop, scope }.operand(&node)?.into_place(stop)
+    Evaluation { stop, scope, task: None }.operand(&node)?.into_place(stop)
 }
 
 fn unsupported(what: &str) -> EvaluateError {
