@@ -4,7 +4,7 @@ mod support;
 
 use support::traced::Traced;
 use weft_memory::{DwarfRegister, MemAddr};
-use weft_values::{Compiled, EvaluateError, Message, Stop, frames, variables};
+use weft_values::{Compiled, EvaluateError, Message, Stop, TaskValue, TaskVariable, frames, variables};
 
 const DEBUG: &[&str] = &[];
 const OPTIMISED: &[&str] = &["-O"];
@@ -13,6 +13,10 @@ const OPTIMISED: &[&str] = &["-O"];
 fn compile(stop: &Stop, text: &str) -> Result<Compiled, EvaluateError> {
     let (module, pc) = stop.modules.to_file(stop.threads[0].registers.pc()).expect("it stands in a file");
     Compiled::condition(&stop.modules, &module.image, pc, text)
+}
+
+fn no_task(_: TaskVariable) -> Result<TaskValue, EvaluateError> {
+    Err(EvaluateError::NoTask)
 }
 
 fn full(stop: &Stop, text: &str) -> Result<bool, EvaluateError> {
@@ -482,4 +486,42 @@ fn log_messages_show_values_and_reasons() {
     let error = parsed.check(&stop.modules, &module.image, pc).expect_err("there is no such name");
     assert_eq!(error.to_string(), "no variable `stepp` in this frame; did you mean `step`?");
     assert_eq!(parsed.text(&stop, tid, &no_task), "<no variable `stepp` in this frame; did you mean `step`?>");
+}
+
+#[test]
+fn the_task_can_be_asked_for() {
+    let mut program = Traced::start("conditions", DEBUG);
+    let stop = program.next().expect("the program reaches its first stop");
+    let tid = stop.threads[0].tid;
+    let task = |asked: TaskVariable| {
+        Ok(match asked {
+            TaskVariable::Id => TaskValue::Number(7),
+            TaskVariable::Name => TaskValue::Text("server::handle".to_owned()),
+            TaskVariable::RuntimeId => return Err(EvaluateError::Unavailable("it has no number".to_owned())),
+        })
+    };
+    for (text, value) in [
+        ("task.id == 7", true),
+        ("task.id > 7 || task.name == \"server::handle\"", true),
+        ("step == -3 && task.id != 7", false),
+        ("step != -3 && task.runtime_id == 1", false),
+    ] {
+        let compiled = compile(&stop, text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(compiled.holds(&stop, tid, &task), Ok(value), "{text}");
+    }
+    let holds = |text: &str| compile(&stop, text).and_then(|compiled| compiled.holds(&stop, tid, &task));
+    assert_eq!(holds("task.runtime_id == 1"), Err(EvaluateError::Unavailable("it has no number".to_owned())));
+    for (text, error) in [
+        ("task.id == \"seven\"", "cannot compare `u64` with `str`"),
+        ("task.id", "a condition is a `bool`, and this is `u64`"),
+        ("task.state == 1", "no variable `task` in this frame"),
+    ] {
+        let said = compile(&stop, text).expect_err(text).to_string();
+        assert!(said.starts_with(error), "{text}: {said}");
+    }
+    let compiled = compile(&stop, "task.id == 7").expect("it can be compiled");
+    assert_eq!(compiled.holds(&stop, tid, &no_task), Err(EvaluateError::NoTask));
+    let message = Message::parse("{task.name} is {task.id}").expect("it is a message");
+    assert_eq!(message.text(&stop, tid, &task), "server::handle is 7");
+    assert_eq!(message.text(&stop, tid, &no_task), "<no task runs here> is <no task runs here>");
 }
