@@ -138,7 +138,9 @@ fn one_task_runs_to_a_line_that_all_come_to() {
         assert_eq!((stop_at.reason.as_str(), stop_at.thread), ("step", thread), "{profile:?}");
         let top = client.top(thread);
         assert_eq!((top.name.as_str(), top.line), ("scoped::work", at("work last")));
-        assert_eq!(works(&mut client).iter().find(|task| task["id"] == id).expect("it runs")["state"], "running");
+        // Others have ended, and are listed as long as somebody holds their results.
+        let tasks = client.ask("asyncTasks", json!({}));
+        assert_eq!(list(&tasks["tasks"]).find(|task| task["id"] == id).expect("it runs")["state"], "running");
         if profile == Profile::Debug {
             assert_eq!(client.evaluate("id", top.id).value, "3");
         }
@@ -170,6 +172,76 @@ fn a_run_that_cannot_begin_says_why() {
     client.refused("asyncRunTo", json!({"task": id, "source": {"path": source(FILE)}, "line": 100_000}));
     client.refused("asyncRunTo", json!({"task": 99, "source": {"path": source(FILE)}, "line": 1}));
     client.resume(stop.thread);
+    assert_eq!(client.exited(), 0);
+    assert_eq!(client.take_events("stopped"), Vec::<Value>::new());
+}
+
+/// A file that a thread waits at until somebody writes.
+struct Fifo(std::path::PathBuf);
+
+impl Fifo {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("weft-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
+        assert!(made.success(), "{}", path.display());
+        Self(path)
+    }
+
+    /// Lets the reader go on.
+    fn write(&self) {
+        std::fs::write(&self.0, "go").expect("somebody reads");
+    }
+}
+
+impl Drop for Fifo {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Lets a task keep its thread; `filters`: what stops the program.
+fn long(name: &str, args: &[&str], filters: &[&str]) -> (Client, Fifo, String) {
+    let fifo = Fifo::new(name);
+    let mut client = Client::weft();
+    let path = fifo.0.to_str().expect("text").to_owned();
+    let all: Vec<&str> = ["long", path.as_str()].into_iter().chain(args.iter().copied()).collect();
+    let more = json!({"async": {"longPollMs": 100}});
+    client.launch_configured(
+        &program("scoped", Profile::Debug),
+        &all,
+        &Launch { more, ..Launch::default() },
+        |client| {
+            let set = client.set_exceptions(filters, &[]);
+            assert!(set.iter().all(|filter| filter.verified), "{set:?}");
+        },
+    );
+    let place = format!("has taken more than 100 ms, in scoped::long (main.rs:{})", at("long poll"));
+    (client, fifo, place)
+}
+
+#[test]
+fn a_long_poll_stops_once() {
+    for args in [&[][..], &["multi"]] {
+        let (mut client, fifo, place) = long("long-stops", args, &["long-poll"]);
+        let stop = client.stopped();
+        let (id, thread) = numbers(&task(&mut client, "scoped::long"));
+        assert_eq!((stop.reason.as_str(), stop.thread), ("task", thread), "{args:?}");
+        assert_eq!(description(&stop), format!("a poll of task {id} scoped::long {place}"));
+        client.resume(stop.thread);
+        fifo.write();
+        assert_eq!(client.exited(), 0);
+        assert_eq!(client.output("stdout"), "read 2 after Ok(1000) turns\n");
+        assert_eq!(client.take_events("stopped"), Vec::<Value>::new());
+    }
+}
+
+#[test]
+fn without_its_filter_a_long_poll_is_told() {
+    let (mut client, fifo, place) = long("long-told", &["multi"], &[]);
+    let said = client.output_with("console", "a poll of task");
+    assert!(said.contains(&format!("scoped::long {place}\n")), "{said}");
+    fifo.write();
     assert_eq!(client.exited(), 0);
     assert_eq!(client.take_events("stopped"), Vec::<Value>::new());
 }

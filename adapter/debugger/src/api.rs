@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use weft_memory::MemAddr;
 use weft_runtimes::Runtimes;
@@ -76,6 +77,8 @@ pub struct Settings {
     pub task_numbers: TaskNumbers,
     /// Whose breakpoints a step heeds.
     pub step_mode: StepMode,
+    /// A poll that takes longer than this is shown; none: nobody looks.
+    pub long_poll: Option<Duration>,
 }
 
 /// Whose breakpoints stop while a step is under way.
@@ -124,6 +127,7 @@ impl Default for Settings {
             runtimes: Arc::default(),
             task_numbers: TaskNumbers::default(),
             step_mode: StepMode::default(),
+            long_poll: None,
         }
     }
 }
@@ -216,13 +220,15 @@ pub struct FrameIdentity {
     pub cfa: MemAddr,
 }
 
-/// Which panics stop the program.
+/// What stops the program besides breakpoints: which panics, and long polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PanicFilter {
     /// Every one, where it begins.
     Any,
     /// Those that a runtime catches at the edge of a task, where they begin.
     InTask,
+    /// No panics: polls that take longer than [`Settings::long_poll`], which are only told of without this.
+    LongPoll,
 }
 
 /// A breakpoint as it was set.

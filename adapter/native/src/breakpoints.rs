@@ -66,6 +66,7 @@ pub(crate) fn panics(debugger: &Debugger, wanted: &[FilterSpec]) -> Answer<Vec<B
             let filter = match spec.filter {
                 ExceptionFilter::Panic => PanicFilter::Any,
                 ExceptionFilter::PanicInTask => PanicFilter::InTask,
+                ExceptionFilter::LongPoll => PanicFilter::LongPoll,
             };
             (filter, spec.condition.clone())
         })

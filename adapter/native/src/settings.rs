@@ -16,6 +16,7 @@ pub(crate) fn settings(given: &config::Settings, runtimes: &Arc<Runtimes>, event
     let mut settings = Settings {
         runtimes: Arc::clone(runtimes),
         task_numbers: TaskNumbers(Arc::new(move |task| numbers.task_number(task))),
+        long_poll: given.long_poll,
         step_mode: match given.step_mode {
             config::StepMode::Task => StepMode::Task,
             config::StepMode::Thread => StepMode::Thread,

@@ -108,6 +108,8 @@ pub struct AsyncArguments {
     pub spawn_sites: bool,
     /// Whose breakpoints stop while a step is under way.
     pub step_mode: StepMode,
+    /// A poll that takes longer, in milliseconds, stops or is told of; 0: none does.
+    pub long_poll_ms: u64,
 }
 
 /// Whose breakpoints stop while a step is under way.
@@ -129,6 +131,7 @@ impl Default for AsyncArguments {
             show_runtime_frames: false,
             spawn_sites: false,
             step_mode: StepMode::default(),
+            long_poll_ms: 0,
         }
     }
 }
@@ -148,9 +151,6 @@ pub enum TasksAsThreads {
 
 /// Attributes of weft's interface that this version lacks, with what to do instead.
 const NOT_YET: &[(&str, &str)] = &[("cargo", "build first and set `program`")];
-
-/// The same, inside `async`.
-const NOT_YET_ASYNC: &[(&str, &str)] = &[("longPollMs", "leave it out")];
 
 /// Attach attribute: the process stands in a job-control stop for this session alone, and goes on with it.
 pub const RESUME_STOPPED: &str = "resumeStopped";
@@ -210,12 +210,6 @@ fn refused(given: &Map<String, Value>) -> Vec<String> {
     }
     for (name, instead) in NOT_YET.iter().filter(|(name, _)| asked(name)) {
         sentences.push(format!("`{name}` is not supported yet: {instead}"));
-    }
-    if let Some(inner) = given.get("async").and_then(Value::as_object) {
-        let asked = |name: &str| inner.get(name).is_some_and(|value| !asks_for_nothing(value));
-        for (name, instead) in NOT_YET_ASYNC.iter().filter(|(name, _)| asked(name)) {
-            sentences.push(format!("`async.{name}` is not supported yet: {instead}"));
-        }
     }
     sentences
 }
@@ -313,6 +307,7 @@ mod tests {
         assert_eq!(read.common.tasks.tasks_as_threads, TasksAsThreads::All);
         assert_eq!(read.common.tasks.max_threads, 5);
         assert!(read.common.stop_on_entry && !read.common.tasks.show_runtime_frames);
+        assert_eq!(launch(json!({"async": {"longPollMs": 100}})).common.tasks.long_poll_ms, 100);
         let step_mode = |mode| launch(json!({"async": {"stepMode": mode}})).common.tasks.step_mode;
         assert_eq!((read.common.tasks.step_mode, step_mode("thread")), (StepMode::Task, StepMode::Thread));
         assert!(read.common.tasks.spawn_sites && !launch(json!({})).common.tasks.spawn_sites);
@@ -328,7 +323,6 @@ mod tests {
         assert!(sentence(json!({"program": "a", "runtime": "python"})).starts_with("`runtime: \"python\"` is not"));
         assert!(sentence(json!({"program": "a.py"})).starts_with("`program` is a Python script"));
         assert!(sentence(json!({"module": "m"})).starts_with("`module` is for Python"));
-        assert!(sentence(json!({"async": {"longPollMs": 100}})).starts_with("`async.longPollMs`"));
         assert_eq!(sentence(json!({"program": "a.py", "runtime": "native"})), "");
     }
 

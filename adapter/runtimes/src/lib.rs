@@ -49,7 +49,7 @@ pub use branches::{macro_branch_of, macro_branches};
 pub use glance::Glance;
 pub use listing::{Body, Listing, LogicalFrame, LogicalStack, Stack, StackFrame};
 pub use names::is_file_of;
-pub use polled::{Polled, Polling};
+pub use polled::{OnePoll, Polled, Polling};
 pub use runtimes::Runtimes;
 pub use spawns::Spawn;
 pub use threads::polls_task;

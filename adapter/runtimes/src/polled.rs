@@ -40,6 +40,19 @@ impl Polling {
     }
 }
 
+/// One poll of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnePoll {
+    /// The task.
+    pub task: Polled,
+    /// Where the function that polls it returns to.
+    pub returns_to: MemAddr,
+    /// The stack pointer with which it does.
+    pub sp: MemAddr,
+    /// Where the innermost frame of user code is: `server::handle, main.rs:12`.
+    pub place: Option<String>,
+}
+
 /// A task that is being polled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Polled {
@@ -71,8 +84,8 @@ pub(crate) struct KnownHeaders(RwLock<Vec<Headers>>);
 
 impl KnownHeaders {
     /// Of every file of the program that has tasks.
-    fn of(&self, stop: &Stop) -> Vec<Headers> {
-        let images = stop.modules.iter().map(|module| &module.image).filter(|image| !image.is_system_runtime());
+    fn of(&self, modules: &Modules) -> Vec<Headers> {
+        let images = modules.iter().map(|module| &module.image).filter(|image| !image.is_system_runtime());
         images.map(|image| self.of_image(image)).filter(Headers::has_any).collect()
     }
 
@@ -109,16 +122,39 @@ impl Headers {
     }
 }
 
-/// Tokio's number of the task that a thread says it polls.
-pub(crate) fn current_task(runtimes: &Runtimes, stop: &Stop, tid: i32) -> Option<u64> {
-    let fs_base = stop.thread(tid)?.registers.fs_base;
-    let known = runtimes.headers.of(stop);
-    known.iter().find_map(|headers| headers.current_task(&stop.modules, fs_base, stop.memory.as_ref()))
+/// Tokio's number of the task that a thread with this thread pointer says it polls.
+pub(crate) fn current_task(runtimes: &Runtimes, modules: &Modules, fs_base: u64, memory: &dyn Memory) -> Option<u64> {
+    let known = runtimes.headers.of(modules);
+    known.iter().find_map(|headers| headers.current_task(modules, fs_base, memory))
+}
+
+/// The poll that a stopped thread is in, of a task of an executor's.
+pub(crate) fn poll_of(runtimes: &Runtimes, stop: &Stop, tid: i32) -> Option<OnePoll> {
+    let polling = polled_by(runtimes, stop, tid);
+    let task = polling.task().filter(|task| !matches!(task.kind, TaskKind::Blocking | TaskKind::Root))?;
+    let (frames, activations) = near(stop, tid);
+    let activation = activations.iter().find(|activation| activation.running)?;
+    // The outermost function of one poll is called through the task's vtable: it is never a part of another one.
+    let edge = frames
+        .iter()
+        .enumerate()
+        .take(activation.executor.end)
+        .skip(activation.executor.start)
+        .filter(|(_, frame)| threads::polls_task(frame) && !frame.inlined)
+        .last()?;
+    let own = frames.get(activation.own.clone()).unwrap_or_default();
+    let place = own.iter().find(|frame| frame.user_code && frame.source.is_some()).and_then(|frame| {
+        let source = frame.source.as_ref()?;
+        let file = source.file.file_name()?.to_string_lossy().into_owned();
+        Some(format!("{} ({file}:{})", frame.name, source.line))
+    });
+    let returns_to = frames.get(edge.0.checked_add(1)?)?.pc;
+    Some(OnePoll { task: task.clone(), returns_to, sp: edge.1.cfa?, place })
 }
 
 /// A task of an executor's with its header there, running or not; none if there is none any more.
 pub(crate) fn at_rest(runtimes: &Runtimes, stop: &Stop, key: TaskKey) -> Option<Polled> {
-    let known = runtimes.headers.of(stop);
+    let known = runtimes.headers.of(&stop.modules);
     let look = Look { runtimes, stop, tid: 0, any: true };
     let found = look.at(&known, MemAddr::new(key.address), None)?;
     found.task().filter(|task| task.key == key).cloned()
@@ -152,7 +188,7 @@ pub(crate) fn ending(runtimes: &Runtimes, stop: &Stop, tid: i32, task: TaskKey) 
 
 /// A task of Tokio's, and how its header looks.
 fn tokio_task(runtimes: &Runtimes, stop: &Stop, task: TaskKey) -> Option<(HeaderPlan, Entry)> {
-    let known = runtimes.headers.of(stop);
+    let known = runtimes.headers.of(&stop.modules);
     let plans = known.iter().flat_map(|headers| headers.tokio.iter());
     plans.cloned().find_map(|plan| {
         let entry = runtimes.cells.read(stop, &plan, MemAddr::new(task.address));
@@ -221,7 +257,7 @@ impl Look<'_> {
     /// The task that these frames of an executor poll, by the header that they name; optimised code may have lost it, or
     /// name another one.
     fn task(&self, header: Option<MemAddr>, future: Option<&Type>, executor: &[Frame]) -> Polling {
-        let known = self.runtimes.headers.of(self.stop);
+        let known = self.runtimes.headers.of(&self.stop.modules);
         if let Some(found) = header.and_then(|header| self.at(&known, header, future)) {
             return found;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use weft_memory::MemAddr;
+use weft_memory::{MemAddr, Memory};
 use weft_symbols::Modules;
 use weft_tasks::TaskKey;
 use weft_values::Stop;
@@ -13,7 +13,7 @@ use crate::collect::Collector;
 use crate::executors::TaskTypes;
 use crate::holds;
 use crate::listing::{EntryFuture, Listing, LogicalStack, Stack};
-use crate::polled::{KnownHeaders, Polled, Polling};
+use crate::polled::{KnownHeaders, OnePoll, Polled, Polling};
 use crate::shape::Shapes;
 use crate::spawns::{Spawn, SpawnSites};
 use crate::tokio::{Cells, KnownEnds, TaskEnd, TaskTraps};
@@ -82,7 +82,18 @@ impl Runtimes {
     /// Tokio's number of the task that a stopped thread says it polls: quick, and enough to know again a thread's task that
     /// [`Runtimes::polled_by`] has told. (A thread of the runtime's that polls none names the job that it is itself.)
     pub fn current_task(&self, stop: &Stop, tid: i32) -> Option<u64> {
-        crate::polled::current_task(self, stop, tid)
+        let fs_base = stop.thread(tid)?.registers.fs_base;
+        self.current_task_of(&stop.modules, fs_base, stop.memory.as_ref())
+    }
+
+    /// The same of a thread that may be running, by its thread pointer.
+    pub fn current_task_of(&self, modules: &Modules, fs_base: u64, memory: &dyn Memory) -> Option<u64> {
+        crate::polled::current_task(self, modules, fs_base, memory)
+    }
+
+    /// The poll that a stopped thread is in, of a task of an executor's; none if it is in none, or nobody can tell.
+    pub fn poll_of(&self, stop: &Stop, tid: i32) -> Option<OnePoll> {
+        crate::polled::poll_of(self, stop, tid)
     }
 
     /// A task of an executor's, running or not, without a list of all; none if it is no more. (A future that a thread drives

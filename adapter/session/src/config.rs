@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use weft_protocol::launch::{Console, SignalAction, StepMode};
 
@@ -46,6 +47,8 @@ pub struct Settings {
     pub spawn_sites: bool,
     /// Whose breakpoints stop while a step is under way.
     pub step_mode: StepMode,
+    /// A poll that takes longer stops or is told of.
+    pub long_poll: Option<Duration>,
 }
 
 /// A process to attach to.

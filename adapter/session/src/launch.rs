@@ -5,6 +5,7 @@ mod env_file;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use weft_protocol::launch::{AttachArguments, CommonArguments, LaunchArguments};
 use weft_protocol::{Error, ErrorId};
@@ -48,6 +49,7 @@ fn settings(given: &CommonArguments, base: &Path) -> Settings {
         debug_directories: given.debug_directories.iter().map(|folder| base.join(folder)).collect(),
         spawn_sites: given.tasks.spawn_sites,
         step_mode: given.tasks.step_mode,
+        long_poll: Some(Duration::from_millis(given.tasks.long_poll_ms)).filter(|limit| !limit.is_zero()),
     }
 }
 

@@ -46,6 +46,9 @@ impl Engine {
                 }
                 self.forget_panics(Some(tid));
                 self.forget_thread(tid);
+                if let Some(polls) = &mut self.long_polls {
+                    polls.forget(tid);
+                }
                 self.end_watches_of_thread(tid);
                 self.end_alone(tid);
             }
@@ -111,6 +114,7 @@ impl Engine {
         if self.task_stopped(tid, address) {
             return;
         }
+        self.poll_returned(tid, address);
         if self.returned(tid, address) {
             return;
         }

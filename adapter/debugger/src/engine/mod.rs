@@ -6,6 +6,7 @@ mod deliveries;
 mod events;
 mod forks;
 mod judging;
+mod long_polls;
 mod motion;
 mod moves;
 mod panics;
@@ -31,6 +32,7 @@ use weft_tasks::TaskKey;
 use weft_values::Stop;
 
 use background::Stops;
+use long_polls::LongPolls;
 use panics::Panics;
 use placement::Placement;
 use siblings::Siblings;
@@ -109,6 +111,7 @@ pub(crate) struct Engine {
     /// The task that is stepped, and whose hits of breakpoints were passed for it.
     siblings: Option<Siblings>,
     task_stops: TaskStops,
+    long_polls: Option<LongPolls>,
     /// The task that the user looks at.
     focus: Option<TaskKey>,
     /// The user has chosen it since the last stop.
@@ -202,6 +205,7 @@ impl Engine {
             plan: None,
             siblings: None,
             task_stops: TaskStops::default(),
+            long_polls: None,
             focus: None,
             focus_chosen: false,
             loader: None,
@@ -271,6 +275,7 @@ impl Engine {
             let event = match pending.map_or_else(|| self.tracee.wait(), |event| Ok(Wait::Event(event))) {
                 Ok(Wait::Woken) => {
                     self.placement.look(&self.tracee);
+                    self.sample_polls();
                     continue;
                 }
                 Ok(Wait::Event(event)) => event,
@@ -382,6 +387,7 @@ impl Engine {
         }
         reply.send(Ok(()));
         self.watch_spawns();
+        self.watch_polls();
         self.read_ahead();
         if stop_on_entry && !self.launched {
             let pid = self.tracee.pid();

@@ -282,6 +282,9 @@ impl Engine {
         self.placement.release(&self.tracee);
         let interrupted = self.interruption(tid, &reason);
         self.tell_passed();
+        if let Some(polls) = &mut self.long_polls {
+            polls.restart();
+        }
         // A pause may find the thread right before a trap: that hit is still to come, and counts.
         let at = self.tracee.position(tid).map(|(pc, _)| pc);
         let behind_access = std::mem::take(&mut self.watches.behind_access);

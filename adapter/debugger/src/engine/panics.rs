@@ -69,7 +69,7 @@ pub(super) struct Panics {
 impl Panics {
     /// Where threads must be trapped now.
     pub(super) fn traps(&self) -> impl Iterator<Item = MemAddr> {
-        let is_on = self.filters.iter().any(Filter::is_on);
+        let is_on = self.wants(true);
         let entries = self.entries.iter().copied().filter(move |_| is_on);
         entries.chain(self.begun.values().map(|begun| match begun.stage {
             Stage::Getting(at) | Stage::Ready(at, _) => at,
@@ -78,8 +78,12 @@ impl Panics {
 
     /// Whether one of the filters is for a panic.
     fn wants(&self, in_task: bool) -> bool {
-        let mut on = self.filters.iter().filter(|filter| filter.is_on());
-        on.any(|filter| filter.filter == PanicFilter::Any || in_task)
+        self.stops_for(PanicFilter::Any) || (in_task && self.stops_for(PanicFilter::InTask))
+    }
+
+    /// Whether a filter is set.
+    pub(super) fn stops_for(&self, wanted: PanicFilter) -> bool {
+        self.filters.iter().any(|filter| filter.is_on() && filter.filter == wanted)
     }
 
     /// Looks for the place in files that were not looked at before. Whether anything has changed.
@@ -103,10 +107,12 @@ impl Panics {
         changed
     }
 
-    fn bounds(&self) -> Vec<Bound> {
+    fn bounds(&self, samples: bool) -> Vec<Bound> {
         let found = self.entries.len();
         let bound = |filter: &Filter| {
+            let unset = "nobody looks for long polls: set `async.longPollMs` in the launch configuration";
             let refusal = match (&filter.condition, found) {
+                (None, _) if filter.filter == PanicFilter::LongPoll => (!samples).then(|| unset.to_owned()),
                 (Some(_), _) => Some(
                     "a filter for panics takes no condition: set a breakpoint with the condition on the line that panics"
                         .to_owned(),
@@ -162,7 +168,7 @@ impl Engine {
             self.panics.begun.clear();
         }
         self.place_traps();
-        Ok(self.panics.bounds())
+        Ok(self.panics.bounds(self.settings.long_poll.is_some()))
     }
 
     /// Files came or went.
@@ -170,9 +176,10 @@ impl Engine {
         if self.panics.filters.is_empty() {
             return;
         }
-        let before = self.panics.bounds();
+        let samples = self.settings.long_poll.is_some();
+        let before = self.panics.bounds(samples);
         if self.panics.bind(&self.modules) {
-            let changed = self.panics.bounds().into_iter().zip(before).filter(|(now, before)| now != before);
+            let changed = self.panics.bounds(samples).into_iter().zip(before).filter(|(now, before)| now != before);
             for (now, _) in changed {
                 (self.events)(Event::BreakpointChanged(now));
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use weft_memory::MemAddr;
 
 use super::Engine;
+use super::long_polls::LongPolls;
 use super::spawns::Spawns;
 use crate::breakpoints::{Asked, Group, Owner};
 use crate::terms::{Judge, Rules};
@@ -100,6 +101,7 @@ impl Engine {
         let mut wanted: BTreeSet<MemAddr> = self.owners.keys().copied().collect();
         self.closely = self.loader.iter().chain(&self.entry).copied().collect();
         self.closely.extend(self.watches.traps().chain(self.panics.traps()).chain(self.task_stops.traps()));
+        self.closely.extend(self.long_polls.iter().filter_map(LongPolls::trap));
         self.planned = self.plan.as_ref().map(|plan| plan.traps()).unwrap_or_default();
         wanted.extend(self.closely.iter().chain(&self.planned));
         wanted.extend(self.spawns.iter().flat_map(Spawns::traps));

@@ -2,7 +2,7 @@
 //!
 //! A task is polled through its vtable, whose `poll` takes the header as its only argument. However it ends (with a value, by a
 //! panic, by `abort`, with its runtime), its result lies in its stage by the time that `State::transition_to_complete` marks it
-//! as complete (Tokio 1.13 to 1.54: `runtime/task/harness.rs`, `state.rs`); the state is the header's first word.
+//! as complete (Tokio 1.54: `runtime/task/harness.rs`, `state.rs`). Where it does not lie there yet, the end is not told.
 
 use std::sync::{Arc, PoisonError, RwLock};
 

@@ -29,6 +29,13 @@ pub(crate) fn offered(runtime: Option<Runtime>) -> Vec<Offered> {
             default: false,
             supports_condition: false,
         },
+        Offered {
+            filter: "long-poll",
+            label: "Long Polls",
+            description: "Stops when one poll of a task takes longer than `async.longPollMs`; without it that is told in the console.",
+            default: true,
+            supports_condition: false,
+        },
     ]
 }
 
@@ -81,12 +88,15 @@ pub(super) fn specs(asked: &SetExceptionBreakpointsArguments) -> Vec<Result<Filt
             let filter = match name {
                 "panic" => ExceptionFilter::Panic,
                 "panic-in-task" => ExceptionFilter::PanicInTask,
+                "long-poll" => ExceptionFilter::LongPoll,
                 name if PYTHON.contains(&name) => {
                     return Err(format!("`{name}` is for Python programs: use `panic` or `panic-in-task`"));
                 }
                 name => {
                     let shown: String = name.chars().take(80).collect();
-                    return Err(format!("there is no exception filter `{shown}`: use `panic` or `panic-in-task`"));
+                    return Err(format!(
+                        "there is no exception filter `{shown}`: use `panic`, `panic-in-task` or `long-poll`"
+                    ));
                 }
             };
             let condition = condition.filter(|text| !text.trim().is_empty()).map(str::to_owned);

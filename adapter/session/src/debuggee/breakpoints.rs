@@ -104,6 +104,8 @@ pub enum ExceptionFilter {
     Panic,
     /// Panics that a runtime catches at the edge of a task.
     PanicInTask,
+    /// Polls that take longer than the limit; they are only told of without it.
+    LongPoll,
 }
 
 /// An exception filter asked for.

@@ -18,12 +18,12 @@ async fn what_a_breakpoint_cannot_do_is_said_at_it() {
     client.fake().log();
     let set = client
         .body("setBreakpoints", json!({"source": {"path": "/build/a.rs"}, "breakpoints": [
-            {"line": 1}, {"line": 2, "mode": "focused-task"}, {"line": -7},
+            {"line": 1}, {"line": 2, "mode": "every-task"}, {"line": -7},
             {"line": 6, "condition": " ", "hitCondition": "5", "logMessage": "n = {n}", "column": 3}]}))
         .await;
     let verified: Vec<bool> = set["breakpoints"].as_array().unwrap().iter().map(|b| b["verified"] == true).collect();
     assert_eq!(verified, [true, false, false, true]);
-    assert!(set["breakpoints"][1]["message"].as_str().unwrap().starts_with("the breakpoint mode `focused-task` is not"));
+    assert!(set["breakpoints"][1]["message"].as_str().unwrap().starts_with("there is no breakpoint mode `every-task`"));
     assert_eq!(set["breakpoints"][3]["line"], 7);
     let fake = client.fake();
     assert_eq!(fake.log(), ["breakpoints /build/a.rs [1, 6:3 hits 5 log n = {n}]"]);

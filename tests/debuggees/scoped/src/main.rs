@@ -111,7 +111,7 @@ async fn short(turns: u64) -> u64 {
 async fn longs(fifo: String) {
     let quick = tokio::spawn(short(1000));
     let slow = tokio::spawn(long(fifo));
-    println!("read {:?} after {:?} turns", slow.await, quick.await);
+    println!("read {} after {:?} turns", slow.await.unwrap_or(0), quick.await);
 }
 
 fn main() {

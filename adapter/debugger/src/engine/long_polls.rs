@@ -1,0 +1,233 @@
+//! Polls that take too long, found by sampling.
+//!
+//! While the limit is set a clock wakes the engine a few times in that time. It reads which task each thread says it polls
+//! (`CONTEXT`, a few words of memory, nobody is stopped). Where that was the same several times in a row, it may be one poll or
+//! many: the thread is looked at with all others stopped for a moment, and a trap is put where this very poll returns to. If it has not come
+//! back there by the time that the limit has passed once more, it is one poll, and longer than the limit.
+//!
+//! Without a limit there is no clock, and nothing of this costs anything.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use weft_memory::MemAddr;
+use weft_process::Waker;
+use weft_runtimes::OnePoll;
+
+use super::{Engine, State};
+use crate::stops::stop_of;
+use crate::{Event, PanicFilter, Reason};
+
+/// Samples in the time of the limit.
+const SAMPLES: u32 = 4;
+/// Samples in a row that name one task before its thread is looked at.
+const SUSPICIOUS: u32 = 2;
+/// The shortest time between two samples.
+const QUICKEST: Duration = Duration::from_millis(2);
+
+/// What is known of the threads' polls.
+pub(super) struct LongPolls {
+    limit: Duration,
+    /// Dropped with the engine, which ends the clock.
+    _clock: Sender<()>,
+    last: Option<Instant>,
+    /// By thread: where its thread-locals are.
+    thread_pointers: HashMap<i32, u64>,
+    /// By thread: the task that it named, and how often in a row.
+    seen: HashMap<i32, (u64, u32)>,
+    /// What threads name that polls nothing: the jobs that they are themselves.
+    jobs: HashSet<(i32, u64)>,
+    /// By thread: the task whose poll was told, until it names another one.
+    told: HashMap<i32, u64>,
+    suspect: Option<Suspect>,
+}
+
+/// A poll that may be too long.
+struct Suspect {
+    tid: i32,
+    poll: OnePoll,
+    since: Instant,
+}
+
+impl LongPolls {
+    /// Begins to sample. None: no thread can be started for it.
+    pub(super) fn new(limit: Duration, waker: Waker) -> Option<Self> {
+        let (clock, ended) = channel::<()>();
+        let period = (limit / SAMPLES).max(QUICKEST);
+        let tick = move || {
+            while matches!(ended.recv_timeout(period), Err(RecvTimeoutError::Timeout)) {
+                waker.wake();
+            }
+        };
+        std::thread::Builder::new().name("long polls".to_owned()).spawn(tick).ok()?;
+        Some(Self {
+            limit,
+            _clock: clock,
+            last: None,
+            thread_pointers: HashMap::new(),
+            seen: HashMap::new(),
+            jobs: HashSet::new(),
+            told: HashMap::new(),
+            suspect: None,
+        })
+    }
+
+    /// Where the poll that is looked at returns to.
+    pub(super) fn trap(&self) -> Option<MemAddr> {
+        self.suspect.as_ref().map(|suspect| suspect.poll.returns_to)
+    }
+
+    /// The program has stood: no time of that counts.
+    pub(super) fn restart(&mut self) {
+        self.seen.clear();
+        (self.suspect, self.last) = (None, None);
+    }
+
+    /// A thread is no more, or is another one's.
+    pub(super) fn forget(&mut self, tid: i32) {
+        self.thread_pointers.remove(&tid);
+        self.seen.remove(&tid);
+        self.told.remove(&tid);
+        self.jobs.retain(|(of, _)| *of != tid);
+        self.suspect.take_if(|suspect| suspect.tid == tid);
+    }
+
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let period = (self.limit / SAMPLES).max(QUICKEST);
+        // The clock is not exact, and others wake the engine too.
+        let due = self.last.is_none_or(|last| now.duration_since(last) * 4 >= period * 3);
+        if due {
+            self.last = Some(now);
+        }
+        due
+    }
+
+    /// Notes what a thread names.
+    fn note(&mut self, tid: i32, task: Option<u64>) {
+        let Some(task) = task else {
+            self.seen.remove(&tid);
+            self.told.remove(&tid);
+            return;
+        };
+        self.told.retain(|of, told| *of != tid || *told == task);
+        if self.jobs.contains(&(tid, task)) || self.told.contains_key(&tid) {
+            self.seen.remove(&tid);
+            return;
+        }
+        let seen = self.seen.entry(tid).or_insert((task, 0));
+        *seen = if seen.0 == task { (task, seen.1.saturating_add(1)) } else { (task, 1) };
+    }
+
+    /// Who has named one task most often in a row.
+    fn most_suspicious(&self) -> Option<(i32, u64)> {
+        let found = self.seen.iter().filter(|(_, (_, count))| *count >= SUSPICIOUS);
+        found.max_by_key(|(_, (_, count))| *count).map(|(tid, (task, _))| (*tid, *task))
+    }
+}
+
+impl Engine {
+    /// Begins to sample, if that is asked for.
+    pub(super) fn watch_polls(&mut self) {
+        let Some(limit) = self.settings.long_poll else { return };
+        self.long_polls = LongPolls::new(limit, self.tracee.waker());
+        if self.long_polls.is_none() {
+            (self.events)(Event::Note("no thread could be started to look for long polls".to_owned()));
+        }
+    }
+
+    /// Somebody woke the engine, perhaps the clock.
+    pub(super) fn sample_polls(&mut self) {
+        let runs = self.state == State::Running && !self.all_stand && self.alone.is_none();
+        let Some(polls) = self.long_polls.as_mut().filter(|_| runs) else { return };
+        if !polls.is_due() {
+            return;
+        }
+        let is_long = |suspect: &mut Suspect| suspect.since.elapsed() >= polls.limit;
+        if let Some(suspect) = polls.suspect.take_if(is_long) {
+            return self.tell_long_poll(&suspect);
+        }
+        let running: Vec<i32> = self.tracee.threads().into_iter().filter(|tid| !self.tracee.is_stopped(*tid)).collect();
+        self.learn_thread_pointers(&running);
+        self.read_samples(&running);
+        let Some(polls) = self.long_polls.as_ref().filter(|polls| polls.suspect.is_none()) else { return };
+        if let Some((tid, task)) = polls.most_suspicious() {
+            self.suspect(tid, task);
+        }
+    }
+
+    /// Where the thread-locals of threads are that were never looked at: only a stopped thread tells.
+    fn learn_thread_pointers(&mut self, running: &[i32]) {
+        let Some(polls) = &self.long_polls else { return };
+        if running.iter().all(|tid| polls.thread_pointers.contains_key(tid)) {
+            return;
+        }
+        let mut found = Vec::new();
+        let looked = self.look(|stop| {
+            // A program that has just begun has none yet.
+            let set = stop.threads.iter().filter(|thread| thread.registers.fs_base != 0);
+            found.extend(set.map(|thread| (thread.tid, thread.registers.fs_base)));
+        });
+        if let (Ok(_), Some(polls)) = (looked, &mut self.long_polls) {
+            polls.thread_pointers.extend(found);
+        }
+    }
+
+    fn read_samples(&mut self, running: &[i32]) {
+        let (Ok(memory), Some(polls)) = (self.tracee.memory(), &mut self.long_polls) else { return };
+        for tid in running {
+            let pointer = polls.thread_pointers.get(tid).copied().unwrap_or(0);
+            let task = self.settings.runtimes.current_task_of(&self.modules, pointer, &memory);
+            polls.note(*tid, task);
+        }
+    }
+
+    /// Looks at the poll of a thread that may be in it for long, and puts a trap where it returns to before anybody runs on.
+    fn suspect(&mut self, tid: i32, task: u64) {
+        self.stop_all();
+        let poll = match stop_of(&self.tracee, self.modules.clone()) {
+            Ok(stop) => self.settings.runtimes.poll_of(&stop, tid),
+            Err(_) => None,
+        };
+        if let Some(polls) = &mut self.long_polls {
+            polls.seen.remove(&tid);
+            match poll.filter(|poll| poll.task.runtime_id == Some(task)) {
+                Some(poll) => polls.suspect = Some(Suspect { tid, poll, since: Instant::now() }),
+                // It may have ended between sample and look; a job is the same at the next look too.
+                None => {
+                    polls.jobs.insert((tid, task));
+                }
+            }
+        }
+        self.place_traps();
+        self.tracee.advance();
+        self.release();
+    }
+
+    /// A thread stands at a trap; perhaps the poll that was looked at has ended.
+    pub(super) fn poll_returned(&mut self, tid: i32, address: MemAddr) {
+        let Ok((_, sp)) = self.tracee.position(tid) else { return };
+        let is_it =
+            |suspect: &mut Suspect| suspect.tid == tid && suspect.poll.returns_to == address && suspect.poll.sp == sp;
+        if self.long_polls.as_mut().and_then(|polls| polls.suspect.take_if(is_it)).is_some() {
+            self.place_traps();
+        }
+    }
+
+    fn tell_long_poll(&mut self, suspect: &Suspect) {
+        let Suspect { tid, poll, .. } = suspect;
+        let Some(polls) = &mut self.long_polls else { return };
+        polls.told.extend(poll.task.runtime_id.map(|task| (*tid, task)));
+        let number = self.settings.task_numbers.of(poll.task.key);
+        let place = poll.place.as_ref().map(|place| format!(", in {place}")).unwrap_or_default();
+        let limit = polls.limit.as_millis();
+        let what = format!("a poll of task {number} {} has taken more than {limit} ms{place}", poll.task.name);
+        if self.panics.stops_for(PanicFilter::LongPoll) {
+            self.report(*tid, Reason::Task { task: poll.task.key, what, text: None });
+        } else {
+            (self.events)(Event::Note(what));
+            self.place_traps();
+        }
+    }
+}
