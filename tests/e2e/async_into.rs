@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use weft_tests::programs::{Profile, line, program, source};
-use weft_tests::{Client, Stop};
+use weft_tests::{Client, Stop, list};
 
 /// Where the markers are.
 const FILES: [&str; 4] = ["main.rs", "awaited.rs", "branches.rs", "spawned.rs"];
@@ -33,14 +33,25 @@ struct Walker {
 impl Walker {
     /// Stops in the first task that comes to a marker, and forgets the breakpoint.
     fn start(role: &str, marker: &str) -> Self {
-        let (file, line) = place(marker);
-        let mut client = Client::weft();
-        let stop = client.launch_to(&program("into_zoo", Profile::Debug), &[role], source(&file), line);
-        client.set_breakpoints(&source(&file), &[]);
-        let function = client.top(stop.thread).name;
-        let mut walker = Self { client, stop, function, id: 0 };
+        let mut walker = Self::launch(Profile::Debug, role, marker);
         walker.id = walker.task();
         walker
+    }
+
+    fn launch(profile: Profile, role: &str, marker: &str) -> Self {
+        let (file, line) = place(marker);
+        let mut client = Client::weft();
+        let stop = client.launch_to(&program("into_zoo", profile), &[role], source(&file), line);
+        client.set_breakpoints(&source(&file), &[]);
+        let function = client.top(stop.thread).name;
+        Self { client, stop, function, id: 0 }
+    }
+
+    /// The adapter's number of the task that the thread polls.
+    fn listed(&mut self) -> i64 {
+        let tasks = self.client.async_tasks();
+        let ours = list(&tasks["tasks"]).find(|task| task["osThread"] == self.stop.thread);
+        ours.and_then(|task| task["id"].as_i64()).expect("the thread polls a task")
     }
 
     /// The number of the task that the thread polls, as the function has it that the walk began in.
@@ -267,4 +278,46 @@ fn a_spawned_task_is_stepped_further() {
         assert_eq!((at.as_str(), walker.task()), (to, walker.id));
     }
     walker.client.disconnect();
+}
+
+/// Optimised, what was compiled on its own is gone into; what was not may be stepped over. Never is it another task.
+#[test]
+fn optimised_coroutines_of_the_same_task() {
+    let entered = [
+        ("direct", "leaf first"),
+        ("lines", "several first"),
+        ("async_trait", "async_trait first"),
+        ("boxed", "leaf first"),
+        ("dynamic", "leaf first"),
+        ("timeout", "leaf first"),
+        ("caught", "leaf first"),
+        ("started", "leaf last"),
+        ("join", "leaf first"),
+        ("futures_join", "leaf first"),
+        ("join_all", "leaf first"),
+    ];
+    let others = ["one_line", "recursion", "attribute", "try_join", "select", "unordered", "buffered", "stream"];
+    let all = entered.map(|(role, to)| (role, Some(to))).into_iter().chain(others.map(|role| (role, None)));
+    for (role, to) in all {
+        let mut walker = Walker::launch(Profile::Release, role, role);
+        let before = walker.listed();
+        walker.stop = walker.client.step("stepIn", walker.stop.thread);
+        let (at, after) = (walker.at(), walker.listed());
+        assert_eq!((walker.stop.reason.as_str(), after), ("step", before), "{role}: at {at}");
+        if let Some(to) = to {
+            assert_eq!(at, to, "{role}");
+        }
+        walker.client.disconnect();
+    }
+}
+
+#[test]
+fn optimised_tasks_of_choice() {
+    for role in ["spawn", "join_set", "spawn_local"] {
+        let mut walker = Walker::launch(Profile::Release, role, role);
+        walker.id = walker.value("id");
+        let found = walker.choose(&["into_zoo::spawned::job (new task)"], 0, "job first");
+        assert_eq!(found, walker.id, "{role}");
+        walker.client.disconnect();
+    }
 }

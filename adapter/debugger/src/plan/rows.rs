@@ -133,6 +133,22 @@ pub(crate) fn code_of_line(stop: &Stop, frame: &Frame, line: u32) -> Vec<Range<M
         .collect()
 }
 
+/// The same with the copies that were inlined there of functions that are not the user's: what those call, the line calls.
+pub(crate) fn code_called_on_line(stop: &Stop, frame: &Frame, line: u32) -> Vec<Range<MemAddr>> {
+    let mut found = code_of_line(stop, frame, line);
+    let Some((code, module)) = frame.code.as_ref().and_then(|code| Some((code, stop.modules.of(&code.image)?))) else {
+        return found;
+    };
+    let is_of_line = |copy: &CodeFrame| {
+        copy.call_site.as_ref().is_some_and(|at| at.line == line) && !is_user_code(&copy.function.krate)
+    };
+    for copy in copies_in(code).into_iter().filter(is_of_line) {
+        let ranges = copy.ranges.iter();
+        found.extend(ranges.map(|range| module.bias.to_memory(range.start)..module.bias.to_memory(range.end)));
+    }
+    found
+}
+
 /// Code that a thread with this stack executes, in that order, before it comes to another line of the innermost body, or
 /// out of it. Where not all jumps can be followed, the rest of the line's own code.
 pub(crate) fn code_ahead(stop: &Stop, walk: &[Frame]) -> Vec<Range<MemAddr>> {

@@ -72,7 +72,7 @@ impl Stepper {
             if let Some(code) = &body.code {
                 inlined = rows::inlined_statements(stop, code);
             }
-            let code: Vec<_> = self.seen.iter().flat_map(|line| rows::code_of_line(stop, body, *line)).collect();
+            let code: Vec<_> = self.seen.iter().flat_map(|line| rows::code_called_on_line(stop, body, *line)).collect();
             calls.extend(code.iter().flat_map(|range| calls_in(stop, range)));
             let function = walk.get(concrete).map(|frame| rows::code_of(stop, frame)).unwrap_or_default();
             calls.extend(code.iter().flat_map(|range| tail_calls_in(stop, range, &function)));
