@@ -27,6 +27,7 @@ mod problems;
 mod requests;
 mod scoped;
 mod separate;
+mod soak;
 mod sources;
 mod spawn_sites;
 mod spawner;

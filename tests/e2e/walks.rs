@@ -14,6 +14,9 @@ use weft_tests::{Client, Frame, Launch, Stop};
 /// The walked task's, of all that run the same code.
 const WALKED: &str = "id == 2";
 
+/// More steps than any of these walks takes.
+const MOST_LINES: usize = 60;
+
 #[derive(Clone, Copy)]
 struct Walk {
     /// Where it is, below `walks/src`.
@@ -65,6 +68,38 @@ impl Walk {
         let marker = if is_own { format!("{} {marker}", self.marks) } else { marker.replace('_', " ") };
         let at = line(&format!("walks/src/{}.rs", self.file), &marker);
         client.set_source_breakpoints(&self.path(), &[json!({"line": at, "condition": WALKED})]);
+    }
+
+    /// Steps over lines to the end of the task, in optimised code.
+    fn keeps_to_the_task(&self) -> Result<(), String> {
+        let mut client = Client::weft();
+        let program = program("walks", Profile::Release);
+        client.launch_configured(&program, &[self.name], &Launch::default(), |client| self.begin(client));
+        let mut stop = client.stopped();
+        client.set_breakpoints(&self.path(), &[]);
+        let mut lines = vec![self.marker(&client.top(stop.thread))];
+        let task = task(&client.stack(stop.thread));
+        loop {
+            let said = |what: String| Err(format!("{}: {lines:?}: {what}", self.name));
+            if lines.len() > MOST_LINES {
+                return said("does not end".to_owned());
+            }
+            stop = match stepped(&mut client, stop.thread, "over") {
+                Ok(stop) => stop,
+                Err(why) => return said(why),
+            };
+            let frames = client.stack(stop.thread);
+            if stop.body["description"].is_string() {
+                break;
+            }
+            if frames[0].path != Some(self.path()) || stop.reason != "step" || self::task(&frames) != task {
+                return said(format!("left the task: {} {stop:?}", frames[0].name));
+            }
+            lines.push(self.marker(&frames[0]));
+        }
+        client.resume(stop.thread);
+        assert_eq!(client.exited(), 0);
+        Ok(())
     }
 
     /// Takes the steps, and says in the table's words where each ended.
@@ -193,6 +228,15 @@ fn into_what_is_awaited_and_out_again() {
 #[test]
 fn on_when_a_coroutine_is_cancelled() {
     take(&[LOST]);
+}
+
+/// Optimised: lines vanish or come in another order, but every step ends in the same task and in its source, and the walk comes
+/// to its end.
+#[test]
+fn optimised_code_keeps_to_the_task() {
+    let all = [CHAIN, MATCHED, TAILED, READY, REPOLLED, LONG, JOINED, TICKING, NESTED, DYNAMIC, KINDS, LARGE];
+    let wrong: Vec<String> = all.iter().filter_map(|walk| walk.keeps_to_the_task().err()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

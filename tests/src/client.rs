@@ -194,6 +194,23 @@ impl Client {
         });
     }
 
+    /// Waits for an event of this name, and leaves it to be taken; whether it came in time.
+    pub fn comes_within(&mut self, name: &str, longest: Duration) -> bool {
+        let deadline = Instant::now() + longest;
+        loop {
+            self.catch_up();
+            if self.events.iter().any(|event| event["event"] == name) {
+                return true;
+            }
+            assert!(!self.ended, "the adapter ended the conversation before the event {name}");
+            match self.incoming.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(received) => self.take(received),
+                Err(RecvTimeoutError::Timeout) => return false,
+                Err(RecvTimeoutError::Disconnected) => self.ended = true,
+            }
+        }
+    }
+
     /// The events of this name that came and were not taken, in order; taken now.
     pub fn take_events(&mut self, name: &str) -> Vec<Value> {
         self.catch_up();

@@ -17,6 +17,7 @@ pub mod process;
 pub mod programs;
 pub mod schema;
 mod session;
+pub mod soak;
 mod transcript;
 mod transport;
 pub mod variants;

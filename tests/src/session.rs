@@ -1,6 +1,7 @@
 //! What a user does in an editor, in DAP's words: launch, break, look, step.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -187,6 +188,19 @@ impl Client {
             hit: list(&body["hitBreakpointIds"]).filter_map(Value::as_i64).collect(),
             body,
         }
+    }
+
+    /// The next stop, if one comes in time.
+    pub fn stop_within(&mut self, longest: Duration) -> Option<Stop> {
+        self.comes_within("stopped", longest).then(|| self.any_stop())
+    }
+
+    /// Asks for a pause; the stop that follows may be another that came first.
+    pub fn pause_or_stop(&mut self) -> Stop {
+        let threads = self.threads();
+        let first = threads.first().map_or(0, |(id, _)| *id);
+        self.ask("pause", json!({"threadId": first}));
+        self.stopped()
     }
 
     /// The next stop, or none when the program ends first (its `exited` is left to be taken).

@@ -1,4 +1,5 @@
-//! The project's chores: `cargo xtask test`, `cargo xtask bench`, `cargo xtask compatibility`, `cargo xtask fuzz`.
+//! The project's chores: `cargo xtask test`, `cargo xtask bench`, `cargo xtask compatibility`, `cargo xtask soak`, `cargo xtask
+//! fuzz`.
 
 mod compatibility;
 mod debian;
@@ -8,6 +9,7 @@ mod seeds;
 mod stage;
 mod test;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use stage::{Command, workspace};
@@ -16,9 +18,12 @@ const USAGE: &str = "\
 cargo xtask test [NAME..]    everything that must hold, or only the stages of these names
 cargo xtask bench [NAME]     weft beside other debuggers: symbols (time and memory to a first stop, showing it; builds
                              a program of more than 500 MB once), run_control (false conditions, steps, attaching);
-                             task_list (`weft tasks`) and spawn_sites (what recording them costs); all, or the one named
+                             task_list (`weft tasks`), spawn_sites (what recording them costs), steps (over awaits); all,
+                             or the one named
 cargo xtask compatibility    the table of Tokio's versions in docs/compatibility.md, by a look at programs that use them, built
                              by this and other compilers (some sixty of them, once; Debian's are fetched)
+cargo xtask soak [STEPS [SEED]]
+                             random steps (10,000) through a server under load: none may end in another task, none may hang
 cargo xtask fuzz [SECONDS]   torn files and streams for everything that reads them, for so long in all (120)
 ";
 
@@ -29,6 +34,7 @@ fn main() -> ExitCode {
         Some((chore, rest)) if chore == "bench" => bench(rest),
         Some((chore, [])) if chore == "compatibility" => compatibility::run(),
         Some((chore, rest)) if chore == "fuzz" => fuzz::run(rest),
+        Some((chore, rest)) if chore == "soak" => soak(rest),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -37,7 +43,21 @@ fn main() -> ExitCode {
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-const BENCHES: [&str; 4] = ["symbols", "run_control", "task_list", "spawn_sites"];
+fn soak(rest: &[String]) -> bool {
+    let walks = ["run", "--locked", "--package", "weft-tests", "--bin", "soak", "--"];
+    adapter().runs() && Command::cargo(&walks).args(rest).env("WEFT_BIN", &optimised()).runs()
+}
+
+/// Builds the adapter as users run it.
+fn adapter() -> Command {
+    Command::cargo(&["build", "--release", "--locked", "--package", "weft-dap"])
+}
+
+fn optimised() -> PathBuf {
+    workspace().join("target/release/weft")
+}
+
+const BENCHES: [&str; 5] = ["symbols", "run_control", "task_list", "spawn_sites", "steps"];
 
 fn bench(rest: &[String]) -> bool {
     let (named, rest) = match rest.split_first() {
@@ -45,9 +65,8 @@ fn bench(rest: &[String]) -> bool {
         _ => (BENCHES.to_vec(), rest),
     };
     // Only what is measured has to be optimised; the client does the same work for both sides.
-    let build = Command::cargo(&["build", "--release", "--locked", "--package", "weft-dap"]);
-    let weft = workspace().join("target/release/weft");
-    build.runs()
+    let weft = optimised();
+    adapter().runs()
         && named.into_iter().all(|name| {
             let measure = ["bench", "--profile", "dev", "--locked", "--package", "weft-tests", "--bench", name, "--"];
             Command::cargo(&measure).args(rest).env("WEFT_BIN", &weft).runs()

@@ -4,6 +4,7 @@
 mod branches;
 mod chains;
 mod ends;
+mod herd;
 mod homes;
 mod shapes;
 
@@ -54,6 +55,8 @@ async fn walk(name: &str) {
         "calling" => among(4, name, shapes::calling).await,
         "lost" => among(4, name, ends::lost).await,
         "aborted" => among(4, name, ends::aborted).await,
+        "laps" => herd::laps(WALKED).await,
+        "herd" => herd::herd().await,
         "panicked" => among(4, name, ends::panicked).await,
         other => panic!("there is no walk {other}"),
     }
