@@ -135,21 +135,17 @@ pub(crate) fn poll_of(runtimes: &Runtimes, stop: &Stop, tid: i32) -> Option<OneP
     let (frames, activations) = near(stop, tid);
     let activation = activations.iter().find(|activation| activation.running)?;
     // The outermost function of one poll is called through the task's vtable: it is never a part of another one.
-    let edge = frames
-        .iter()
-        .enumerate()
-        .take(activation.executor.end)
-        .skip(activation.executor.start)
-        .filter(|(_, frame)| threads::polls_task(frame) && !frame.inlined)
-        .last()?;
+    let executor = frames.get(activation.executor.clone())?;
+    let at = executor.iter().rposition(|frame| threads::polls_task(frame) && !frame.inlined)?;
+    let edge = executor.get(at)?;
     let own = frames.get(activation.own.clone()).unwrap_or_default();
     let place = own.iter().find(|frame| frame.user_code && frame.source.is_some()).and_then(|frame| {
         let source = frame.source.as_ref()?;
         let file = source.file.file_name()?.to_string_lossy().into_owned();
         Some(format!("{} ({file}:{})", frame.name, source.line))
     });
-    let returns_to = frames.get(edge.0.checked_add(1)?)?.pc;
-    Some(OnePoll { task: task.clone(), returns_to, sp: edge.1.cfa?, place })
+    let returns_to = frames.get(activation.executor.start.checked_add(at)?.checked_add(1)?)?.pc;
+    Some(OnePoll { task: task.clone(), returns_to, sp: edge.cfa?, place })
 }
 
 /// A task of an executor's with its header there, running or not; none if there is none any more.
