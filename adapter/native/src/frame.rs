@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
-use weft_runtimes::{Body, Runtimes};
+use weft_runtimes::{Body, Runtimes, Suspended};
 use weft_session::debuggee::{Answer, Call, Container, FrameBody, Scope, ScopeKind, Value, Watchable};
 use weft_symbols::Role;
 use weft_values::{FrameVariable, Stop, Within, data_target, evaluate, is_user_crate, no_variables, variables};
@@ -29,8 +29,8 @@ impl Variabled {
     fn variables(&self) -> Answer<Vec<FrameVariable>> {
         let list = match &self.body {
             Body::Physical(frame) => variables(&self.stop, frame),
-            Body::Suspended(environment) => {
-                let state = self.runtimes.suspended(&self.stop, environment);
+            Body::Suspended(coroutine) => {
+                let state = self.runtimes.suspended(&self.stop, coroutine);
                 let state = state.map_err(|error| Error::new(ErrorId::Unreadable, error))?;
                 state.upvars.into_iter().chain(state.locals).collect()
             }
@@ -48,7 +48,7 @@ impl Variabled {
                 let code = frame.code.as_ref()?;
                 (code.image.clone(), code.function.krate.clone())
             }
-            Body::Suspended(environment) => {
+            Body::Suspended(Suspended { environment, .. }) => {
                 (environment.ty.image().clone(), environment.ty.coroutine_function()?.krate.clone())
             }
         };
@@ -75,7 +75,7 @@ impl Variabled {
     fn path(&self) -> String {
         match &self.body {
             Body::Physical(frame) => frame.code.as_ref().map(|code| code.function.path.clone()).unwrap_or_default(),
-            Body::Suspended(environment) => {
+            Body::Suspended(Suspended { environment, .. }) => {
                 environment.ty.coroutine_function().map(|function| function.path.clone()).unwrap_or_default()
             }
         }

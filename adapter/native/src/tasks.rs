@@ -82,7 +82,7 @@ impl Tasks {
         let stack = self.runtimes.stack(stop, &listing, key).ok_or_else(Self::unknown)?;
         let body = Frame::innermost(&stack.frames).and_then(|frame| frame.body);
         match body.and_then(|body| stack.bodies.get(usize::try_from(body.0).ok()?)) {
-            Some(Body::Suspended(environment)) => Ok(StepTarget::Coroutine(Box::new(environment.clone()), key)),
+            Some(Body::Suspended(it)) => Ok(StepTarget::Coroutine(Box::new(it.environment.clone()), key)),
             _ => Err(Error::new(ErrorId::NotSupported, "this task has no suspended code of yours to step from")),
         }
     }

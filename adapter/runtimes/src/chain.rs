@@ -10,7 +10,7 @@ use weft_values::{Place, Stop, is_user_crate};
 
 use crate::branches::{Group, branch};
 use crate::leaves;
-use crate::listing::Body;
+use crate::listing::{Body, Dropper, EntryFuture, Suspended};
 use crate::names::krate;
 use crate::shape::{Alternative, Choice, Coroutine, FIRST_AWAIT, Kind, Part, Shape, Shapes, TypeId, UNRESUMED};
 use crate::waits::Known;
@@ -67,6 +67,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) known: &'a Known,
     pub(crate) key_of: &'a KeyOf<'a>,
     visited: &'a mut Visited,
+    /// What drops the task.
+    dropper: Option<Dropper>,
     /// The coroutines around, outermost first, with their active states.
     pub(crate) around: Vec<Enclosing>,
     places: usize,
@@ -105,6 +107,7 @@ impl<'a> Walk<'a> {
             known,
             key_of,
             visited,
+            dropper: None,
             around: Vec::new(),
             places: 0,
             unresumed: false,
@@ -114,8 +117,9 @@ impl<'a> Walk<'a> {
     }
 
     /// The chain of a task's entry future, which is at rest.
-    pub(crate) fn entry(mut self, ty: &Type, address: MemAddr) -> Chain {
-        let nodes = self.future(ty, address, 0);
+    pub(crate) fn entry(mut self, future: &EntryFuture) -> Chain {
+        self.dropper.clone_from(&future.dropper);
+        let nodes = self.future(&future.ty, future.address, 0);
         Chain { nodes, unresumed: self.unresumed, hides: self.hides, error: self.error }
     }
 
@@ -224,7 +228,10 @@ impl<'a> Walk<'a> {
             name: Arc::clone(&coroutine.name),
             location,
             user_code: coroutine.user_code,
-            body: Some(Body::Suspended(Place::new(shape.ty.clone(), address))),
+            body: Some(Body::Suspended(Suspended {
+                environment: Place::new(shape.ty.clone(), address),
+                dropper: self.dropper.clone(),
+            })),
             wait: None,
             group: None,
             note,
@@ -349,7 +356,9 @@ pub(crate) fn wait_of(nodes: Vec<Node>) -> Option<Wait> {
 
 fn wait_of_one(node: Node) -> Option<Wait> {
     let Some(group) = node.group else { return wait_of(node.children).or(node.wait) };
-    let waits: Vec<Wait> = node.children.into_iter().filter_map(wait_of_one).collect();
+    let mut waits: Vec<Wait> = node.children.into_iter().filter_map(wait_of_one).collect();
+    // They were collected into the memory of the nodes, which are larger.
+    waits.shrink_to_fit();
     if group == Group::Timeout {
         return timed(waits);
     }

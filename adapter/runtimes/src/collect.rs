@@ -17,7 +17,7 @@ use crate::executors::{Pools, Smol, is_worker, unknown};
 use crate::heap::Heap;
 use crate::holds::{self, Belongings};
 use crate::labels::RootName;
-use crate::listing::{Details, EntryFuture, Listing};
+use crate::listing::{Details, Entries, EntryFuture, Listing};
 use crate::matching::{assign, polled};
 use crate::roster::{Executor, Found, Inside, Progress};
 use crate::runtimes::Runtimes;
@@ -41,11 +41,8 @@ pub(crate) struct Collector<'a> {
     inside: Vec<Inside>,
     threads: Vec<ThreadView>,
     snapshot: Snapshot,
-    /// What the snapshot does not tell of its tasks, in the order in which they were found.
-    details: Vec<Details>,
-    /// Where in `details` each task is. Until the end that is its place in the snapshot, too.
-    index: FxHashMap<TaskKey, u32>,
-    by_header: FxHashMap<MemAddr, u32>,
+    /// What the snapshot does not tell of its tasks. Until the end their order is that of the snapshot.
+    entries: Entries,
     /// Tasks by their headers that somebody joins and no list has.
     elsewhere: FxHashMap<MemAddr, Named>,
     /// Kept from one task to the next.
@@ -73,9 +70,7 @@ impl<'a> Collector<'a> {
             inside: Vec::new(),
             threads: Vec::new(),
             snapshot: Snapshot::default(),
-            details: Vec::new(),
-            index: FxHashMap::default(),
-            by_header: FxHashMap::default(),
+            entries: Entries::default(),
             elsewhere: FxHashMap::default(),
             visited: Visited::default(),
             joins: Vec::new(),
@@ -234,7 +229,7 @@ impl<'a> Collector<'a> {
     fn add(&mut self, found: Vec<Found>) {
         let first = self.snapshot.tasks.len();
         self.snapshot.tasks.reserve(found.len());
-        self.details.reserve(found.len());
+        self.entries.reserve(found.len());
         for task in found {
             self.row(task);
         }
@@ -246,12 +241,10 @@ impl<'a> Collector<'a> {
     /// A task's row, as far as its executor tells.
     fn row(&mut self, found: Found) {
         let at = u32::try_from(self.snapshot.tasks.len()).unwrap_or(u32::MAX);
-        if at == u32::MAX || self.index.contains_key(&found.key) {
+        if at == u32::MAX || self.entries.of(found.key).is_some() {
             return;
         }
         let polled = found.running.then(|| polled(&self.threads, found.key)).flatten();
-        self.index.insert(found.key, at);
-        self.by_header.insert(found.header(), at);
         self.snapshot.tasks.push(Task {
             key: found.key,
             runtime_task_id: found.id,
@@ -271,13 +264,14 @@ impl<'a> Collector<'a> {
             frames: 0,
             error: found.error,
         });
-        self.details.push(Details { row: at, future: found.future, polled, running: found.running });
+        let Found { key, future, running, .. } = found;
+        self.entries.push(Details { key, row: at, future, polled, running });
     }
 
     /// What a task does, and what it has.
     fn fill(&mut self, at: usize) {
         let mut visited = std::mem::take(&mut self.visited);
-        let (Some(task), Some(details)) = (self.snapshot.tasks.get(at), self.details.get(at)) else { return };
+        let (Some(task), Some(details)) = (self.snapshot.tasks.get(at), self.entries.get(at)) else { return };
         let polled = details.polled;
         let future = details.future.as_ref().filter(|_| !details.running && task.kind != TaskKind::Blocking);
         let (chain, met) = match (polled, future) {
@@ -286,7 +280,7 @@ impl<'a> Collector<'a> {
             (None, Some(future)) => self.walk(future, task.runtime, &mut visited),
             (None, None) => Default::default(),
         };
-        let has = self.held(polled, future.filter(|_| !task.ended), &chain, &mut visited);
+        let mut has = self.held(polled, future.filter(|_| !task.ended), &chain, &mut visited);
         let lost = (details.running && polled.is_none()).then(|| "the thread that runs it was not found".to_owned());
         let (key, runtime) = (task.key, task.runtime);
         let blocked = polled.filter(|_| task.state == State::Running).and_then(|polled| self.blocked(polled));
@@ -297,6 +291,7 @@ impl<'a> Collector<'a> {
         joined(&chain.nodes, &mut targets);
         self.joins.extend(targets.into_iter().map(|(target, set)| (key, target, set)));
         let Some(task) = self.snapshot.tasks.get_mut(at) else { return };
+        has.held.shrink_to_fit();
         task.holds = has.held;
         task.error = task.error.take().or(chain.error).or(lost);
         task.frames = chain.nodes.iter().map(count).fold(0, usize::saturating_add);
@@ -409,7 +404,8 @@ impl<'a> Collector<'a> {
 
     /// Which task has its header there, as far as it is known.
     fn named(&self, header: MemAddr) -> Option<Named> {
-        let listed = self.by_header.get(&header).and_then(|at| self.snapshot.tasks.get(usize::try_from(*at).ok()?));
+        let row = |details: &Details| self.snapshot.tasks.get(usize::try_from(details.row).ok()?);
+        let listed = self.entries.at_header(header).and_then(row);
         listed.map(|task| (task.key, Arc::clone(&task.name))).or_else(|| self.elsewhere.get(&header).cloned())
     }
 
@@ -417,7 +413,7 @@ impl<'a> Collector<'a> {
     fn joined_outside(&mut self) {
         let mut room = MAX_JOINED;
         for _ in 0..8 {
-            let outside = self.joins.iter().filter(|(_, target, _)| !self.index.contains_key(target));
+            let outside = self.joins.iter().filter(|(_, target, _)| self.entries.of(*target).is_none());
             let outside: Vec<Found> = outside
                 .take(room)
                 .filter_map(|(awaiter, target, _)| {
@@ -438,7 +434,7 @@ impl<'a> Collector<'a> {
     /// are joined.
     fn panicked_outside(&mut self) {
         let ended: Vec<_> = std::mem::take(&mut self.handles).into_iter().collect();
-        let unknown = ended.into_iter().filter(|(header, _)| !self.by_header.contains_key(header));
+        let unknown = ended.into_iter().filter(|(header, _)| self.entries.at_header(*header).is_none());
         let found: Vec<Found> =
             unknown.take(MAX_JOINED).filter_map(|(header, near)| self.task_at(header, near)).collect();
         let failed = |task: &Found| task.progress == Progress::Ended(State::Failed);
@@ -446,7 +442,7 @@ impl<'a> Collector<'a> {
     }
 
     fn row_of(&self, task: TaskKey) -> Option<usize> {
-        self.index.get(&task).and_then(|at| usize::try_from(*at).ok())
+        self.entries.of(task).and_then(|details| usize::try_from(details.row).ok())
     }
 
     fn finish(mut self) -> Listing {
@@ -465,7 +461,6 @@ impl<'a> Collector<'a> {
         self.runtimes.spawns.fill(&mut self.snapshot, &roots);
         self.sort();
         self.count();
-        self.snapshot.problems = weft_tasks::check(&self.snapshot);
         let broken = |view: &ThreadView| Some(format!("thread {}: {}", view.tid, view.broken.as_ref()?));
         for note in self.threads.iter().filter_map(broken).collect::<Vec<_>>() {
             self.note(note);
@@ -473,10 +468,8 @@ impl<'a> Collector<'a> {
         Listing {
             snapshot: Arc::new(self.snapshot),
             generation: self.stop.generation,
-            index: self.index,
-            details: self.details,
+            entries: self.entries,
             threads: self.threads,
-            by_header: self.by_header,
         }
     }
 
@@ -489,8 +482,7 @@ impl<'a> Collector<'a> {
         }
         self.snapshot.tasks.sort_by_cached_key(rank);
         for (row, task) in (0_u32..).zip(&self.snapshot.tasks) {
-            let at = self.index.get(&task.key).and_then(|at| usize::try_from(*at).ok());
-            if let Some(details) = at.and_then(|at| self.details.get_mut(at)) {
+            if let Some(details) = self.entries.of_mut(task.key) {
                 details.row = row;
             }
         }

@@ -15,14 +15,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rustc_hash::{FxHashMap, FxHasher};
 use weft_memory::{FileAddr, MemAddr};
-use weft_symbols::{FunctionEntry, Image, Member, Type};
+use weft_symbols::{CodeFrame, FunctionEntry, Image, Member, Type};
 use weft_values::Stop;
 
 use crate::chain::at;
 use crate::listing::Dropper;
 use crate::names::base;
 use crate::shape::TypeId;
-use machine::{Function, Machine};
+use machine::Machine;
+
+pub(crate) use machine::Function;
 
 /// What drop glue is called; the second name is that of newer compilers.
 const NAMES: [&str; 2] = ["core::ptr::drop_in_place", "core::ptr::drop_glue"];
@@ -196,8 +198,8 @@ fn is_alike(one: &Type, other: &Type) -> bool {
     one == other || one.path() == other.path() && one.size() == other.size() && states(one) == states(other)
 }
 
-/// What begins at an address of the program.
-fn function_at(stop: &Stop, address: u64) -> Option<Function> {
+/// What begins at an address of the program; none if no function does.
+pub(crate) fn function_at(stop: &Stop, address: u64) -> Option<Function> {
     let (module, file) = stop.modules.to_file(MemAddr::new(address))?;
     let symbol = module.image.symbol_at(file);
     let frame = module.image.frames_at(file).ok().and_then(|mut frames| frames.pop());
@@ -210,9 +212,20 @@ fn function_at(stop: &Stop, address: u64) -> Option<Function> {
         Some(symbol) if frees(&symbol.name) => return Some(Function::Frees),
         _ => {}
     }
-    let glue = frame.filter(|frame| NAMES.contains(&base(&frame.function.path)));
-    let dropped = glue.and_then(|frame| frame.template_argument("T"));
+    let dropped = frame.and_then(|frame| dropped_by(&frame));
     Some(dropped.map_or(Function::Other, |dropped| Function::Glue(dropped.size())))
+}
+
+/// What the glue drops that begins at an address of the program.
+pub(crate) fn dropped_at(stop: &Stop, address: u64) -> Option<Type> {
+    let (module, file) = stop.modules.to_file(MemAddr::new(address))?;
+    let frame = module.image.frames_at(file).ok()?.pop()?;
+    (frame.entry == file).then(|| dropped_by(&frame))?
+}
+
+/// What a function drops, if it is glue.
+fn dropped_by(frame: &CodeFrame) -> Option<Type> {
+    frame.template_argument("T").filter(|_| NAMES.contains(&base(&frame.function.path)))
 }
 
 /// Whether a symbol's name is one of a function that never returns.

@@ -35,7 +35,7 @@ impl Runtimes {
     /// changed is an error of the task that needs it.
     pub fn seen(&self, glance: Glance) -> Listing {
         match glance {
-            Glance::Copied(stop) => self.list_through(&stop),
+            Glance::Copied(stop) => self.list_through(*stop),
             Glance::Listed(listing) => *listing,
         }
     }

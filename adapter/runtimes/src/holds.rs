@@ -118,8 +118,8 @@ pub(crate) struct Belongings {
 /// Where each coroutine of a chain is, and where it awaits.
 fn coroutines(nodes: &[Node], found: &mut FxHashMap<MemAddr, Option<Arc<Location>>>) {
     for node in nodes {
-        if let Some(Body::Suspended(place)) = &node.body
-            && let Some(address) = place.address()
+        if let Some(Body::Suspended(coroutine)) = &node.body
+            && let Some(address) = coroutine.environment.address()
         {
             found.insert(address, node.location.clone());
         }

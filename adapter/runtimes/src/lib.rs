@@ -19,6 +19,7 @@ mod blocked;
 mod branches;
 mod chain;
 mod channels;
+mod cleanup;
 mod collect;
 mod describe;
 mod drops;
@@ -47,7 +48,7 @@ mod waits;
 
 pub use branches::{macro_branch_of, macro_branches};
 pub use glance::Glance;
-pub use listing::{Body, Listing, LogicalFrame, LogicalStack, Stack, StackFrame};
+pub use listing::{Body, Listing, LogicalFrame, LogicalStack, Stack, StackFrame, Suspended};
 pub use names::is_file_of;
 pub use polled::{OnePoll, Polled, Polling};
 pub use runtimes::Runtimes;

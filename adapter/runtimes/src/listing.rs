@@ -1,9 +1,11 @@
 //! What is found, in the words that the faces of the debugger use.
 
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
 use weft_memory::MemAddr;
 use weft_symbols::Type;
 use weft_tasks::{Location, Snapshot, Task, TaskKey};
@@ -19,17 +21,15 @@ pub struct Listing {
     pub snapshot: Arc<Snapshot>,
     /// The generation of the stop it was made from.
     pub generation: u64,
-    /// Where in `details` each task is.
-    pub(crate) index: FxHashMap<TaskKey, u32>,
-    pub(crate) details: Vec<Details>,
+    pub(crate) entries: Entries,
     pub(crate) threads: Vec<ThreadView>,
-    /// The same by header address.
-    pub(crate) by_header: FxHashMap<MemAddr, u32>,
 }
 
 /// What the snapshot does not tell of a task.
 #[derive(Clone, Debug)]
 pub(crate) struct Details {
+    /// Which task's.
+    pub(crate) key: TaskKey,
     /// Its place in the snapshot.
     pub(crate) row: u32,
     /// The entry future; none if it could not be found.
@@ -38,6 +38,67 @@ pub(crate) struct Details {
     pub(crate) polled: Option<(usize, usize)>,
     /// Its executor says that it is being polled.
     pub(crate) running: bool,
+}
+
+/// The details of all tasks, in the order in which they were found.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    list: Vec<Details>,
+    /// Finds a task's place in the list by its address. Only places are kept here: there may be a hundred thousand.
+    places: HashTable<u32>,
+}
+
+impl Entries {
+    /// Makes room for so many more.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.list.reserve(count);
+        let list = &self.list;
+        self.places.reserve(count, |at| hash_at(list, *at));
+    }
+
+    /// Adds those of a task that has none yet.
+    pub(crate) fn push(&mut self, details: Details) {
+        let Ok(at) = u32::try_from(self.list.len()) else { return };
+        let hash = hash(details.key.address);
+        self.list.push(details);
+        let list = &self.list;
+        self.places.insert_unique(hash, at, |at| hash_at(list, *at));
+    }
+
+    /// Those of a place in the list.
+    pub(crate) fn get(&self, at: usize) -> Option<&Details> {
+        self.list.get(at)
+    }
+
+    /// Those of a task.
+    pub(crate) fn of(&self, key: TaskKey) -> Option<&Details> {
+        self.get(self.find(key.address, |details| details.key == key)?)
+    }
+
+    pub(crate) fn of_mut(&mut self, key: TaskKey) -> Option<&mut Details> {
+        let at = self.find(key.address, |details| details.key == key)?;
+        self.list.get_mut(at)
+    }
+
+    /// Those of the task with its header there.
+    pub(crate) fn at_header(&self, header: MemAddr) -> Option<&Details> {
+        self.get(self.find(header.raw(), |details| details.key.address == header.raw())?)
+    }
+
+    fn find(&self, address: u64, is_it: impl Fn(&Details) -> bool) -> Option<usize> {
+        let place = |at: &u32| usize::try_from(*at).ok();
+        self.places.find(hash(address), |at| place(at).and_then(|at| self.get(at)).is_some_and(&is_it)).and_then(place)
+    }
+}
+
+fn hash_at(list: &[Details], at: u32) -> u64 {
+    usize::try_from(at).ok().and_then(|at| list.get(at)).map_or(0, |details| hash(details.key.address))
+}
+
+fn hash(address: u64) -> u64 {
+    let mut hasher = FxHasher::default();
+    address.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The future a task was made of.
@@ -71,13 +132,12 @@ impl Listing {
 
     /// What the snapshot does not tell of a task.
     pub(crate) fn details(&self, key: TaskKey) -> Option<&Details> {
-        self.details.get(usize::try_from(*self.index.get(&key)?).ok()?)
+        self.entries.of(key)
     }
 
     /// The task with its header there.
     pub(crate) fn named(&self, header: MemAddr) -> Option<Named> {
-        let details = self.details.get(usize::try_from(*self.by_header.get(&header)?).ok()?)?;
-        self.row(details).map(|task| (task.key, Arc::clone(&task.name)))
+        self.row(self.entries.at_header(header)?).map(|task| (task.key, Arc::clone(&task.name)))
     }
 
     fn row(&self, details: &Details) -> Option<&Task> {
@@ -94,10 +154,19 @@ impl Listing {
 /// Where a frame's variables are to be had.
 #[derive(Clone, Debug)]
 pub enum Body {
-    /// A suspended coroutine's environment; for `weft_values::coroutine`.
-    Suspended(Place),
+    /// A suspended coroutine; for [`crate::Runtimes::suspended`].
+    Suspended(Suspended),
     /// A frame on a thread's stack; for `weft_values::variables`.
     Physical(Box<Frame>),
+}
+
+/// A coroutine at rest.
+#[derive(Clone, Debug)]
+pub struct Suspended {
+    /// Its environment.
+    pub environment: Place,
+    /// What drops the task that it is part of.
+    pub(crate) dropper: Option<Dropper>,
 }
 
 /// One task's logical stack as a tree, outermost first.

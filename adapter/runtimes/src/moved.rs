@@ -3,7 +3,8 @@
 use weft_symbols::TypeKind;
 use weft_values::{CoroutinePhase, CoroutineState, FrameVariable, Place, Stop, ValueError, coroutine};
 
-use crate::drops::Seen;
+use crate::drops::{Seen, Start};
+use crate::listing::Suspended;
 use crate::names::base;
 use crate::runtimes::Runtimes;
 
@@ -32,15 +33,19 @@ impl Runtimes {
     /// A coroutine's state and variables, as [`coroutine`] has them. A variable that was borrowed keeps its place until its
     /// block ends, also when its value was moved away or dropped before the await: what the coroutine's drop glue passes by
     /// has no value. Not for a coroutine that is being polled.
-    pub fn suspended(&self, stop: &Stop, environment: &Place) -> Result<CoroutineState, ValueError> {
+    pub fn suspended(&self, stop: &Stop, suspended: &Suspended) -> Result<CoroutineState, ValueError> {
+        let environment = &suspended.environment;
         let mut state = coroutine(stop, environment)?;
         if !matches!(state.phase, CoroutinePhase::Suspended(_)) {
             return Ok(state);
         }
         let glues = &self.plans.glues;
         let seen = environment.address().and_then(|address| {
-            let start = glues.start(stop, &environment.ty, address)?;
-            glues.seen(stop, &start, &environment.ty, address)
+            let own = glues.start(stop, &environment.ty, address);
+            // Where it was inlined it is part of what drops the task.
+            let of_task = || suspended.dropper.as_ref().and_then(|dropper| Start::of_task(stop, dropper));
+            let seen = |start: Start| glues.seen(stop, &start, &environment.ty, address);
+            own.and_then(seen).or_else(|| of_task().and_then(seen))
         });
         if let Some(seen) = seen {
             let line = state.called_at.as_ref().or(state.await_location.as_ref()).map(|at| at.line);

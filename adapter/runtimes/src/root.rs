@@ -9,6 +9,7 @@ use weft_memory::MemAddr;
 use weft_symbols::{Role, Type, Variable};
 use weft_values::{Frame, Place, Stop, environment, place_of};
 
+use crate::cleanup::dropped;
 use crate::executors::poller;
 use crate::threads::{Driven, argument, each_variable};
 
@@ -42,6 +43,7 @@ fn place(stop: &Stop, run: &[Frame], future: &Type) -> Option<Place> {
     pin.and_then(|pin| pointed(stop, run, pin))
         .or_else(|| run.iter().find_map(|frame| shadowed(stop, frame, driven)))
         .or_else(|| inlined(stop, run, driven))
+        .or_else(|| alive(stop, run, driven))
 }
 
 /// The future of this frame, if what the frames inside drive is the pinned pointer to it.
@@ -87,13 +89,10 @@ fn extent(run: &[Frame]) -> Option<Range<MemAddr>> {
 /// the moment: the future was pinned in the frame of `block_on` and stays there, so what the poll function's parameter
 /// says elsewhere in the same frame is still true, provided that it says "in this frame".
 fn inlined(stop: &Stop, run: &[Frame], future: &Type) -> Option<Place> {
-    let innermost = run.iter().position(|frame| frame.code.as_ref().and_then(poller).is_some())?;
-    let concrete = run.get(innermost..)?.iter().find(|frame| !frame.inlined)?;
+    let concrete = blocking(run)?;
     let code = concrete.code.as_ref()?;
     let (module, _) = stop.modules.to_file(concrete.lookup_pc)?;
-    let inside = |address: MemAddr| {
-        address.since(concrete.registers.sp()).is_some() && concrete.cfa.is_some_and(|cfa| address < cfa)
-    };
+    let own = extent(std::slice::from_ref(concrete))?;
     let rows = code.ranges.iter().flat_map(|range| module.image.rows_in(range.clone()).unwrap_or_default());
     let mut asked = None;
     for row in rows.take(MAX_ROWS) {
@@ -113,12 +112,28 @@ fn inlined(stop: &Stop, run: &[Frame], future: &Type) -> Option<Place> {
             code: Some(poll),
             ..concrete.clone()
         };
-        let found = environment(stop, &there).filter(|place| place.address().is_some_and(inside));
+        let found = environment(stop, &there).filter(|place| place.address().is_some_and(|at| own.contains(&at)));
         if found.is_some() {
             return found;
         }
     }
     None
+}
+
+/// The future as the frame that blocks would drop it if a panic left the call that it is in: for compilers that describe no
+/// place for it at all. What lies there must be in one of the states of its type.
+fn alive(stop: &Stop, run: &[Frame], future: &Type) -> Option<Place> {
+    let concrete = blocking(run)?;
+    let own = extent(std::slice::from_ref(concrete))?;
+    let address = dropped(stop, concrete, future).filter(|at| own.contains(at))?;
+    let place = Place::new(future.clone(), address);
+    (future.variant_part().is_none() || place.variant(stop).is_ok()).then_some(place)
+}
+
+/// The frame of the innermost function that blocks, with all that is inlined into it.
+fn blocking(run: &[Frame]) -> Option<&Frame> {
+    let innermost = run.iter().position(|frame| frame.code.as_ref().and_then(poller).is_some())?;
+    run.get(innermost..)?.iter().find(|frame| !frame.inlined)
 }
 
 fn is_pin_of(ty: &Type, future: &Type) -> bool {

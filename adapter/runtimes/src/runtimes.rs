@@ -46,12 +46,16 @@ impl Runtimes {
     /// Every task. Never fails: what could not be seen is said in the snapshot's notes and in the tasks' errors. Builds
     /// the images' indices if that has not happened yet.
     pub fn list(&self, stop: &Stop) -> Listing {
-        self.list_through(&stop.for_a_walk())
+        self.list_through(stop.for_a_walk())
     }
 
-    /// As [`Runtimes::list`], of a stop whose memory is quick to read.
-    pub(crate) fn list_through(&self, stop: &Stop) -> Listing {
-        let listing = Collector::new(self, stop).run();
+    /// As [`Runtimes::list`], of a stop whose memory is quick to read, and which nobody needs any more.
+    pub(crate) fn list_through(&self, stop: Stop) -> Listing {
+        let mut listing = Collector::new(self, &stop).run();
+        // What it keeps of the program's memory is as much as the checks take.
+        drop(stop);
+        let snapshot = Arc::make_mut(&mut listing.snapshot);
+        snapshot.problems = weft_tasks::check(snapshot);
         self.listed.store(listing.snapshot.tasks.len() as u64, Ordering::Relaxed);
         listing
     }
@@ -150,7 +154,7 @@ impl Runtimes {
 
     /// What a future that is at rest waits for.
     pub(crate) fn chain(&self, stop: &Stop, key_of: &KeyOf<'_>, future: &EntryFuture, visited: &mut Visited) -> Chain {
-        Walk::new(stop, &self.shapes, &self.waits, key_of, visited).entry(&future.ty, future.address)
+        Walk::new(stop, &self.shapes, &self.waits, key_of, visited).entry(future)
     }
 
     /// Looks for what tasks hold.

@@ -1,7 +1,10 @@
 //! The numbers by which a user knows tasks and runtimes: given at first sight, kept for the session.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
 use weft_tasks::{RuntimeKey, TaskKey};
 
 /// From here on a `threadId` is a task.
@@ -10,21 +13,28 @@ pub const FIRST_TASK_THREAD: i64 = 1 << 30;
 /// Task and runtime numbers, counted from 1 in the order of first sight.
 #[derive(Clone, Debug, Default)]
 pub struct Numbering {
-    tasks: HashMap<TaskKey, i64>,
-    order: Vec<TaskKey>,
+    /// In the order of their numbers.
+    tasks: Vec<TaskKey>,
+    /// Finds a task's place in `tasks`. Only places are kept here: there may be a hundred thousand.
+    places: HashTable<u32>,
     runtimes: HashMap<RuntimeKey, i64>,
 }
 
 impl Numbering {
     /// A task's number.
     pub fn task(&mut self, key: TaskKey) -> i64 {
-        if let Some(number) = self.tasks.get(&key) {
-            return *number;
-        }
-        self.order.push(key);
-        let number = i64::try_from(self.order.len()).unwrap_or(i64::MAX);
-        self.tasks.insert(key, number);
-        number
+        let Self { tasks, places, .. } = self;
+        let at = |place: &u32| tasks.get(usize::try_from(*place).ok()?).copied();
+        let place = match places.find(hash(key), |place| at(place) == Some(key)) {
+            Some(place) => *place,
+            None => {
+                let place = u32::try_from(tasks.len()).unwrap_or(u32::MAX);
+                places.insert_unique(hash(key), place, |place| at(place).map_or(0, hash));
+                tasks.push(key);
+                place
+            }
+        };
+        i64::from(place).saturating_add(1)
     }
 
     /// A task's `threadId`.
@@ -34,7 +44,7 @@ impl Numbering {
 
     /// The task of a number that was given.
     pub fn find_task(&self, number: i64) -> Option<TaskKey> {
-        self.order.get(usize::try_from(number.checked_sub(1)?).ok()?).copied()
+        self.tasks.get(usize::try_from(number.checked_sub(1)?).ok()?).copied()
     }
 
     /// A runtime's number.
@@ -66,6 +76,12 @@ impl Numbering {
         filled.push_str(rest);
         filled
     }
+}
+
+fn hash(key: TaskKey) -> u64 {
+    let mut hasher = FxHasher::default();
+    key.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn parse_key(word: &str) -> Option<TaskKey> {

@@ -13,13 +13,17 @@ use crate::{DieOffset, Image, SymbolError};
 /// Deepest nesting of scopes that is followed; real code has about ten levels.
 const MAX_DEPTH: usize = 64;
 
+/// What lies in no other scope has this for a parent.
+const NO_PARENT: u32 = u32::MAX;
+
 /// A DIE that gives its name to the paths of what lies in it. Offsets count from the unit's header.
 #[derive(Debug)]
 struct Scope {
     start: u32,
     /// Behind its last child.
     end: u32,
-    parent: Option<u32>,
+    /// Its place in the list; [`NO_PARENT`] if it is an outermost one.
+    parent: u32,
 }
 
 /// The scopes of a unit, by offset.
@@ -56,7 +60,7 @@ impl Scoping {
         match *met {
             Met::Die(die, depth, kind) if kind.has_children && is_scope(kind.tag) => {
                 let (Ok(start), Ok(index)) = (u32::try_from(die.0), u32::try_from(self.list.len())) else { return };
-                let parent = self.open.last().map(|(index, _)| *index);
+                let parent = self.open.last().map_or(NO_PARENT, |(index, _)| *index);
                 self.list.push(Scope { start, end: u32::MAX, parent });
                 self.open.push((index, depth.saturating_add(1)));
             }
@@ -92,6 +96,7 @@ impl Scopes {
         let mut found = Vec::new();
         let before = self.list.partition_point(|scope| (scope.start as usize) < die.0);
         let mut at = before.checked_sub(1);
+        // No list is so long that it has a place `NO_PARENT`.
         while let Some(scope) = at.and_then(|index| self.list.get(index)) {
             if die.0 < scope.end as usize {
                 found.push(UnitOffset(scope.start as usize));
@@ -99,7 +104,7 @@ impl Scopes {
                     break;
                 }
             }
-            at = scope.parent.map(|parent| parent as usize);
+            at = Some(scope.parent as usize);
         }
         found
     }

@@ -53,7 +53,7 @@ pub(crate) struct UnitEntry {
     start: usize,
     root: OnceLock<Result<Arc<Root>, SymbolError>>,
     abbreviations: OnceLock<Result<Arc<Abbreviations>, SymbolError>>,
-    split: OnceLock<Option<SplitUnit>>,
+    split: OnceLock<Option<Box<SplitUnit>>>,
 }
 
 impl UnitEntry {
@@ -95,7 +95,9 @@ impl Units {
     }
 
     fn add(&mut self, sections: &Sections, origin: Origin, base: usize) {
-        for (offset, length) in unit_ranges(sections, origin.section()) {
+        let ranges = unit_ranges(sections, origin.section());
+        self.list.reserve_exact(ranges.len());
+        for (offset, length) in ranges {
             let Some(start) = base.checked_add(offset) else { return };
             self.list.push(UnitEntry {
                 origin,
@@ -307,7 +309,9 @@ impl Image {
         let entry = self.unit_entry(index)?;
         let root = self.unit_root(index)?;
         let Some(name) = &root.split else { return Ok(None) };
-        let Some(split) = entry.split.get_or_init(|| self.find_split(&root, name)) else { return Ok(None) };
+        let Some(split) = entry.split.get_or_init(|| self.find_split(&root, name).map(Box::new)) else {
+            return Ok(None);
+        };
         let parent = self.listed_source(index)?.dwarf;
         let dwarf = match split.dwarf(&parent) {
             Ok(dwarf) => dwarf,

@@ -24,7 +24,7 @@ const LONGEST: usize = 15;
 
 /// What begins at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Function {
+pub(crate) enum Function {
     /// Glue that drops a value of so many bytes.
     Glue(u64),
     /// A function that does not return.

@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 use weft_memory::MemAddr;
 use weft_symbols::Type;
 use weft_tasks::{Runtime, RuntimeKey, RuntimeKind};
-use weft_values::{Place, Stop};
+use weft_values::Stop;
 
 use super::boxed::{can_be_polled, found, without_future};
 use crate::chain::{Node, Visited, Walk};
@@ -116,14 +116,14 @@ fn is_no_box(stop: &Stop, address: MemAddr) -> bool {
 fn awaited(stop: &Stop, shapes: &Shapes, future: &EntryFuture) -> Vec<MemAddr> {
     fn collect(nodes: &[Node], outer: MemAddr, found: &mut Vec<MemAddr>) {
         for node in nodes {
-            if let Some(Body::Suspended(place)) = &node.body {
-                found.extend(Place::address(place).filter(|address| *address != outer));
+            if let Some(Body::Suspended(coroutine)) = &node.body {
+                found.extend(coroutine.environment.address().filter(|address| *address != outer));
             }
             collect(&node.children, outer, found);
         }
     }
     let (known, mut visited) = (Known::default(), Visited::default());
-    let chain = Walk::new(stop, shapes, &known, &|_| None, &mut visited).entry(&future.ty, future.address);
+    let chain = Walk::new(stop, shapes, &known, &|_| None, &mut visited).entry(future);
     let mut found = Vec::new();
     collect(&chain.nodes, future.address, &mut found);
     found

@@ -1,8 +1,8 @@
 //! What a suspended task's variables are: the right value, or why there is none.
 
-use weft_runtimes::{Body, Runtimes};
+use weft_runtimes::{Body, Runtimes, Suspended};
 use weft_tasks::Frame;
-use weft_values::{FrameVariable, Place, view};
+use weft_values::{FrameVariable, view};
 
 use crate::fixture::{Profile, Stopped, markers, stopped};
 
@@ -25,8 +25,8 @@ fn variables(profile: Profile) -> Vec<String> {
         while let Some(frame) = frames.first().filter(|frame| frame.user_code && !frame.name.ends_with("::wait")) {
             let name = frame.name.replace("locals_zoo::", "").replace("tricky::", "");
             path = if path.is_empty() { name } else { format!("{path} > {name}") };
-            if let Some(Body::Suspended(environment)) = frame.body.map(|body| &stack.bodies[body.0 as usize]) {
-                lines.push(format!("{path}: {}", saved(&program, &runtimes, environment)));
+            if let Some(Body::Suspended(coroutine)) = frame.body.map(|body| &stack.bodies[body.0 as usize]) {
+                lines.push(format!("{path}: {}", saved(&program, &runtimes, coroutine)));
             }
             frames = &frame.children;
         }
@@ -36,8 +36,8 @@ fn variables(profile: Profile) -> Vec<String> {
     lines
 }
 
-fn saved(program: &Stopped, runtimes: &Runtimes, environment: &Place) -> String {
-    let state = runtimes.suspended(&program.stop, environment).expect("a state");
+fn saved(program: &Stopped, runtimes: &Runtimes, coroutine: &Suspended) -> String {
+    let state = runtimes.suspended(&program.stop, coroutine).expect("a state");
     let text = |variable: &FrameVariable| {
         let value = match &variable.place {
             Ok(place) => view(&program.stop, place, 2).value,
