@@ -17,9 +17,9 @@ fn main() {
     println!("`throng N`: N tasks of ten kinds and a root. Milliseconds; medians of {runs} stops or runs.\n");
     println!("`asyncTasks` inside a stop, as the client sees it:\n");
     println!(
-        "| tasks | build | first | warm, no rows | a page of 100 | a filter | all rows | KiB of JSON a task | adapter: KiB a task |"
+        "| tasks | build | first | warm, no rows | a page of 100 | a filter | all rows | KiB of JSON a task | adapter: KiB a task | at its peak |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for size in SIZES {
         for profile in [Profile::Debug, Profile::Release] {
             in_a_stop(size, profile, runs);
@@ -41,10 +41,10 @@ fn in_a_stop(size: u64, profile: Profile, runs: usize) {
     let at = line("throng/src/main.rs", "ready");
     let mut stop = client.launch_to(&throng, &[&size.to_string()], file, at);
     let adapter = client.adapter_pid();
-    let before = memory(adapter);
+    let before = [process::memory(adapter), process::peak_memory(adapter)];
     let (first, body) = timed(&mut client, json!({"count": 0}));
     assert_eq!(body["total"], size + 1, "{body}");
-    let after = memory(adapter);
+    let after = [process::memory(adapter), process::peak_memory(adapter)];
     let generation = &body["generation"];
     let (page, body) = timed(&mut client, json!({"start": size / 2, "count": 100, "generation": generation}));
     assert_eq!(body["tasks"].as_array().map(Vec::len), Some(100));
@@ -60,12 +60,17 @@ fn in_a_stop(size: u64, profile: Profile, runs: usize) {
         warm.push(timed(&mut client, json!({"count": 0})).0);
     }
     let tasks = size as f64;
+    let added = |index: usize| {
+        let kibibytes = |found: [Option<u64>; 2]| found[index].expect("the adapter lives");
+        kibibytes(after).saturating_sub(kibibytes(before)) as f64 / tasks
+    };
     println!(
-        "| {size} | {} | {first:.1} | {:.1} | {page:.1} | {filtered:.1} | {all:.1} | {:.2} | {:.2} |",
+        "| {size} | {} | {first:.1} | {:.1} | {page:.1} | {filtered:.1} | {all:.1} | {:.2} | {:.2} | {:.2} |",
         name(profile),
         median(warm),
         json / tasks,
-        after.saturating_sub(before) as f64 / tasks,
+        added(0),
+        added(1),
     );
     client.ask("disconnect", json!({"terminateDebuggee": true}));
 }
@@ -96,11 +101,6 @@ fn timed(client: &mut Client, asked: Value) -> (f64, Value) {
     let started = Instant::now();
     let body = client.ask("asyncTasks", asked);
     (started.elapsed().as_secs_f64() * 1e3, body)
-}
-
-/// KiB that a process has in memory.
-fn memory(pid: i32) -> u64 {
-    process::memory(pid).expect("the adapter lives")
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -1,7 +1,8 @@
 //! What the kernel says about a process's sockets: their own addresses and those of their other ends.
 //!
 //! A descriptor's link names its inode, `/proc/pid/net` lists all sockets of the process's network namespace by inode. Of a
-//! unix socket's other end only the kernel's diagnostics tell (`sock_diag(7)`, asked for one socket at a time).
+//! unix socket's other end only the kernel's diagnostics tell (`sock_diag(7)`, asked for all of the namespace at once: for one
+//! socket the kernel looks through all of them, too).
 
 use std::collections::HashMap;
 use std::fs;
@@ -34,12 +35,14 @@ pub struct Socket {
 pub struct Sockets {
     pid: Pid,
     listed: OnceLock<HashMap<u64, Socket>>,
+    /// The other ends of connected unix sockets, both by their inodes.
+    unix_peers: OnceLock<HashMap<u64, u64>>,
 }
 
 impl Sockets {
     /// Reads nothing yet.
     pub const fn new(pid: Pid) -> Self {
-        Self { pid, listed: OnceLock::new() }
+        Self { pid, listed: OnceLock::new(), unix_peers: OnceLock::new() }
     }
 
     /// The sockets behind all descriptors, of the first 4,096.
@@ -57,7 +60,8 @@ impl Sockets {
         let listed = self.listed.get_or_init(|| list(self.pid));
         let mut socket = listed.get(&inode)?.clone();
         if socket.peer.is_none() && is_unix(&socket) {
-            socket.peer = unix_peer(self.pid, inode).and_then(|peer| listed.get(&peer)?.local.clone());
+            let peers = self.unix_peers.get_or_init(|| unix_peers(self.pid).unwrap_or_default());
+            socket.peer = peers.get(&inode).and_then(|peer| listed.get(peer)?.local.clone());
         }
         Some(socket)
     }
@@ -119,9 +123,10 @@ fn unix(line: &str) -> Option<(u64, Socket)> {
     Some((inode.parse().ok()?, Socket { local: path, peer: None }))
 }
 
-/// `linux/sock_diag.h`, `linux/unix_diag.h`.
+/// `linux/sock_diag.h`, `linux/unix_diag.h`, `linux/netlink.h`.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const NLM_F_REQUEST: u16 = 1;
+const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_DUMP: u16 = 0x300;
 const UDIAG_SHOW_PEER: u32 = 4;
 const UNIX_DIAG_PEER: u16 = 2;
 /// Lengths of `nlmsghdr`, `unix_diag_req`, `unix_diag_msg`.
@@ -129,8 +134,13 @@ const HEADER: usize = 16;
 const REQUEST: u32 = 24;
 const MESSAGE: usize = 16;
 
-/// The inode of a connected unix socket's other end. Only sockets of weft's own network namespace can be asked for.
-fn unix_peer(pid: Pid, inode: u64) -> Option<u64> {
+/// Bytes of an answer's longest piece.
+const PIECE: usize = 32 << 10;
+/// Most pieces of an answer: those of some hundred thousand sockets.
+const MOST_PIECES: usize = 1024;
+
+/// The inodes of connected unix sockets with those of their other ends. Only for weft's own network namespace.
+fn unix_peers(pid: Pid) -> Option<HashMap<u64, u64>> {
     let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/net")).ok();
     if namespace("self")? != namespace(&pid.to_string())? {
         return None;
@@ -140,39 +150,61 @@ fn unix_peer(pid: Pid, inode: u64) -> Option<u64> {
     let mut request = Vec::new();
     request.extend((u32::try_from(HEADER).ok()?.saturating_add(REQUEST)).to_ne_bytes());
     request.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    request.extend(NLM_F_REQUEST.to_ne_bytes());
+    request.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
     request.extend([0; 8]);
     request.extend([u8::try_from(libc::AF_UNIX).ok()?, 0, 0, 0]);
-    for word in [u32::MAX, u32::try_from(inode).ok()?, UDIAG_SHOW_PEER, u32::MAX, u32::MAX] {
+    for word in [u32::MAX, 0, UDIAG_SHOW_PEER, 0, 0] {
         request.extend(word.to_ne_bytes());
     }
     let kernel = NetlinkAddr::new(0, 0);
     sendmsg(link.as_raw_fd(), &[IoSlice::new(&request)], &[], MsgFlags::empty(), Some(&kernel)).ok()?;
-    let mut answer = [0_u8; 1024];
-    // The kernel answers within the call that asks.
-    let length = recvmsg::<NetlinkAddr>(link.as_raw_fd(), &mut [IoSliceMut::new(&mut answer)], None, MsgFlags::empty())
-        .ok()?
-        .bytes;
-    peer_in(answer.get(..length)?)
+    let mut peers = HashMap::new();
+    let mut piece = vec![0_u8; PIECE];
+    // The kernel has each piece ready when it is asked for.
+    for _ in 0..MOST_PIECES {
+        let mut into = [IoSliceMut::new(&mut piece)];
+        let received = recvmsg::<NetlinkAddr>(link.as_raw_fd(), &mut into, None, MsgFlags::empty());
+        let Some(length) = received.ok().map(|received| received.bytes) else { break };
+        if !add_peers(piece.get(..length)?, &mut peers) {
+            break;
+        }
+    }
+    Some(peers)
 }
 
-/// The inode that an answer's attributes name.
-fn peer_in(answer: &[u8]) -> Option<u64> {
-    let half = |bytes: &[u8]| Some(u16::from_ne_bytes(<[u8; 2]>::try_from(bytes).ok()?));
-    if half(answer.get(4..6)?)? != SOCK_DIAG_BY_FAMILY {
-        return None;
+/// Adds what a piece of an answer says; whether another piece follows.
+fn add_peers(mut piece: &[u8], peers: &mut HashMap<u64, u64>) -> bool {
+    while let Some(length) = word(piece, 0).and_then(|length| usize::try_from(length).ok()) {
+        let is_socket = half(piece, 4) == Some(SOCK_DIAG_BY_FAMILY);
+        let Some(message) = piece.get(..length).filter(|_| is_socket) else { return false };
+        // Behind the header: family, type, state, nothing, the inode.
+        let inode = word(message, HEADER.saturating_add(4));
+        peers.extend(inode.zip(peer_in(message)));
+        // Messages begin at multiples of four.
+        piece = piece.get(length.max(HEADER).next_multiple_of(4)..).unwrap_or_default();
     }
-    let mut rest = answer.get(HEADER.saturating_add(MESSAGE)..)?;
-    while let Some(header) = rest.get(..4) {
-        let (length, kind) = (usize::from(half(header.get(..2)?)?), half(header.get(2..)?)?);
-        let value = rest.get(4..length)?;
+    true
+}
+
+/// The inode that a message's attributes name.
+fn peer_in(message: &[u8]) -> Option<u64> {
+    let mut rest = message.get(HEADER.saturating_add(MESSAGE)..)?;
+    loop {
+        let (length, kind) = (usize::from(half(rest, 0)?), half(rest, 2)?);
         if kind == UNIX_DIAG_PEER {
-            return <[u8; 4]>::try_from(value).ok().map(|word| u64::from(u32::from_ne_bytes(word)));
+            return word(rest.get(..length)?, 4);
         }
         // Attributes begin at multiples of four.
         rest = rest.get(length.max(4).next_multiple_of(4)..)?;
     }
-    None
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|half| u16::from_ne_bytes(*half))
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|word| u64::from(u32::from_ne_bytes(*word)))
 }
 
 #[cfg(test)]
@@ -230,16 +262,43 @@ mod tests {
         }
     }
 
+    /// A socket with an inode, and its other end's; with an attribute before that which means nothing here.
+    fn message(inode: u32, peer: u32) -> Vec<u8> {
+        let mut message = vec![0_u8; HEADER + MESSAGE];
+        message[4] = 20;
+        message[HEADER + 4..HEADER + 8].copy_from_slice(&inode.to_ne_bytes());
+        message.extend([5, 0, 1, 0, 9, 0, 0, 0]);
+        message.extend([8, 0, 2, 0]);
+        message.extend(peer.to_ne_bytes());
+        message[0] = message.len() as u8;
+        message
+    }
+
+    #[test]
+    fn an_answer_names_all_sockets_and_ends() {
+        let mut peers = HashMap::new();
+        assert!(add_peers(&[message(7, 8), message(8, 7)].concat(), &mut peers));
+        assert_eq!(peers, HashMap::from([(7, 8), (8, 7)]));
+        let mut done = vec![0_u8; HEADER + 4];
+        (done[0], done[4]) = (20, 3);
+        assert!(!add_peers(&[message(9, 1), done].concat(), &mut peers));
+        assert_eq!(peers.get(&9), Some(&1));
+    }
+
     #[test]
     fn answers_that_are_cut_name_nobody() {
-        let mut answer = vec![0_u8; HEADER + MESSAGE];
-        answer[4] = 20;
-        answer.extend([8, 0, 2, 0, 7, 0, 0, 0]);
-        assert_eq!(peer_in(&answer), Some(7));
-        for length in 0..answer.len() {
-            assert_eq!(peer_in(&answer[..length]), None, "{length}");
+        let whole = message(7, 8);
+        for length in 0..whole.len() {
+            let mut peers = HashMap::new();
+            add_peers(&whole[..length], &mut peers);
+            assert_eq!(peers, HashMap::new(), "{length}");
         }
-        answer[HEADER + MESSAGE] = 0;
-        assert_eq!(peer_in(&answer), None);
+        // Lengths that lead nowhere.
+        for length in [0, 1, 200] {
+            let mut message = message(7, 8);
+            message[0] = length;
+            let mut peers = HashMap::new();
+            assert!(!add_peers(&[&message[..], &message].concat(), &mut peers) && peers.is_empty(), "{length}");
+        }
     }
 }

@@ -48,7 +48,7 @@ impl Runtimes {
             own.and_then(seen).or_else(|| of_task().and_then(seen))
         });
         if let Some(seen) = seen {
-            let line = state.called_at.as_ref().or(state.await_location.as_ref()).map(|at| at.line);
+            let line = state.own_line.as_ref().map(|at| at.line);
             for variable in state.upvars.iter_mut().chain(&mut state.locals) {
                 if is_moved(stop, environment, &seen, variable) {
                     variable.place = Err(ValueError::Unavailable(match line {

@@ -38,8 +38,9 @@ pub struct CoroutineState {
     /// Suspended: the line of the `.await` (inside a macro: the macro's own line). Otherwise where the variant is
     /// declared: the function's first or last line.
     pub await_location: Option<SourceLine>,
-    /// Suspended in a macro of another crate: where that is called, as far as it can be told.
-    pub called_at: Option<SourceLine>,
+    /// Suspended: the line of the function's own file that awaits; of an await in a macro of another file the line where
+    /// that is called, as far as it can be told.
+    pub own_line: Option<SourceLine>,
     /// Suspended: the future it polls, by value.
     pub awaitee: Option<Place>,
     /// Locals that live across the `.await`. Unresumed and ended coroutines have none.
@@ -75,8 +76,12 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
     let fields = active.place.members();
     let made_with = captured_fields(env);
     let scope = if is_suspended { Awaiting::at(&env.ty, active.index) } else { None };
-    let called_at = scope.as_ref().and_then(|scope| scope.called_at.clone());
-    let line = called_at.as_ref().or(active.declared.as_ref());
+    // A line of a macro's file says nothing to who reads the function.
+    let body = function.as_ref().and_then(|function| function.declared.as_ref());
+    let is_own = |line: &&SourceLine| body.is_none_or(|body| body.file == line.file);
+    let called_at = scope.as_ref().and_then(|scope| scope.called_at.as_ref());
+    let own_line = called_at.or(active.declared.as_ref().filter(is_own)).filter(|_| is_suspended).cloned();
+    let line = own_line.as_ref();
     let (mut locals, mut upvars) = (Vec::new(), Vec::new());
     let mut awaitee = None;
     for (index, field) in fields.iter().enumerate() {
@@ -100,9 +105,9 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
         }
         if is_upvar { upvars.push(variable) } else { locals.push(variable) }
     }
-    if let Some((scope, at)) = scope.as_ref().zip(line) {
+    if let Some(scope) = &scope {
         let mut all: Vec<_> = upvars.drain(..).chain(locals.drain(..)).collect();
-        scope.correct(env, &fields, &made_with, at, &mut all);
+        scope.correct(env, &fields, &made_with, line, &mut all);
         (upvars, locals) = all.into_iter().partition(|variable| variable.role == Role::Argument);
     }
     hide_untold(env, active.index, &mut upvars);
@@ -112,7 +117,7 @@ pub fn coroutine(stop: &Stop, env: &Place) -> Result<CoroutineState, ValueError>
         upvars.clear();
     }
     let ActiveVariant { declared, .. } = active;
-    Ok(CoroutineState { function, phase, await_location: declared, called_at, awaitee, locals, upvars })
+    Ok(CoroutineState { function, phase, await_location: declared, own_line, awaitee, locals, upvars })
 }
 
 /// What the coroutine was made with: the members of its unresumed variant.

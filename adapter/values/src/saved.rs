@@ -10,7 +10,7 @@ use weft_symbols::{Await, CodeFrame, FunctionKind, Kept, Role, Route, SourceLine
 
 use crate::coroutine::captured_fields;
 use crate::polling::not_kept;
-use crate::variables::{is_compiler_made, mark_shadowed};
+use crate::variables::{is_compiler_made, is_of_macro, mark_shadowed};
 use crate::{At, FieldPlace, FrameVariable, Meta, Place, ValueError, captures::source_name};
 
 /// A variable that is in scope at an `.await`.
@@ -19,6 +19,8 @@ struct InScope {
     variable: Variable,
     /// Where in the environment it lies, if it lies there and the code says so.
     offset: Option<u64>,
+    /// The macro that awaits has made it.
+    of_macro: bool,
 }
 
 /// A variable that a suspended coroutine keeps.
@@ -48,7 +50,7 @@ pub fn namesakes(environment: &Type, state: usize) -> Vec<Saved> {
         }
         let mut variables = Vec::new();
         let made_with = captured_fields(&origin);
-        Awaiting::at(environment, state)?.correct(&origin, &fields, &made_with, at, &mut variables);
+        Awaiting::at(environment, state)?.correct(&origin, &fields, &made_with, Some(at), &mut variables);
         variables.retain(|variable| shared(&variable.name));
         Some(variables)
     };
@@ -99,26 +101,29 @@ impl Awaiting {
         };
         let function = environment.coroutine_function()?;
         let users = first.in_scope.iter().filter(|variable| !is_compiler_made(variable, function.declared.as_ref()));
-        let in_scope = users.filter_map(|variable| {
-            let name = source_name(variable.name.as_deref()?);
-            Some(InScope { name, offset: offset(variable), variable: variable.clone() })
-        });
-        let is_fn = function.kind == FunctionKind::AsyncFn;
         let declared = environment.variant_part()?.variants.get(state)?.member.declared.as_ref();
         let is_call = |line: &SourceLine| line.line > 0 && declared.is_some_and(|at| at.file != line.file);
         let called_at = awaits.line_of_state(environment, state).filter(is_call);
-        Some(Self { variables: in_scope.collect(), are_placed: pointer.is_some(), is_fn, called_at })
+        let in_scope = users.filter_map(|variable| {
+            let name = source_name(variable.name.as_deref()?);
+            let of_macro = is_of_macro(variable, called_at.as_ref());
+            Some(InScope { name, offset: offset(variable), variable: variable.clone(), of_macro })
+        });
+        let in_scope = in_scope.collect();
+        let is_fn = function.kind == FunctionKind::AsyncFn;
+        Some(Self { variables: in_scope, are_placed: pointer.is_some(), is_fn, called_at })
     }
 
     /// Corrects what the environment's own description says of its variables: several of one name get their own types and
-    /// places, the visible one is told from those that it hides, and those that are in scope but not saved are added.
+    /// places, the visible one is told from those that it hides, those that are in scope but not saved are added, and those that
+    /// the macro made which awaits are left out.
     /// `made_with`: what the coroutine was made with.
     pub(crate) fn correct(
         &self,
         environment: &Place,
         fields: &[FieldPlace],
         made_with: &[FieldPlace],
-        at: &SourceLine,
+        at: Option<&SourceLine>,
         variables: &mut Vec<FrameVariable>,
     ) {
         let mut done: Vec<&str> = Vec::new();
@@ -147,6 +152,9 @@ impl Awaiting {
     fn named(&self, group: &Group<'_>) -> Option<Vec<FrameVariable>> {
         let mut described: Vec<&InScope> =
             self.variables.iter().filter(|variable| variable.name == group.name).collect();
+        if described.iter().all(|variable| variable.of_macro) {
+            return Some(Vec::new());
+        }
         let is_alone = described.len() == 1;
         let arguments = take_passed(group, &mut described);
         // One variable, or what was passed and nothing else: there is nothing to mistake it for.
@@ -155,7 +163,8 @@ impl Awaiting {
             return None;
         }
         let captured = group.passed.filter(|_| arguments.is_empty() && !self.is_fn);
-        let shown = described.iter().enumerate().map(|(index, variable)| {
+        let users = described.iter().enumerate().filter(|(_, variable)| !variable.of_macro);
+        let shown = users.map(|(index, variable)| {
             let of = &variable.variable;
             let standing = match captured.and_then(|field| field.place.as_ref().ok()) {
                 // The outermost of a name that was captured is the capture.
@@ -166,7 +175,7 @@ impl Awaiting {
             };
             let place = match standing {
                 Standing::Saved(place) => Ok(place),
-                Standing::NotSaved => Err(not_kept(Some(group.at))),
+                Standing::NotSaved => Err(not_kept(group.at)),
                 Standing::Unknown(error) => Err(error),
             };
             let role = if arguments.contains(&of.decl_line) { Role::Argument } else { of.role };
@@ -242,7 +251,7 @@ struct Group<'a> {
     saved: Vec<&'a FieldPlace>,
     /// What was passed under that name.
     passed: Option<&'a FieldPlace>,
-    at: &'a SourceLine,
+    at: Option<&'a SourceLine>,
 }
 
 impl Group<'_> {

@@ -50,7 +50,11 @@ pub fn variables(stop: &Stop, frame: &Frame) -> Vec<FrameVariable> {
     let polling = environment(stop, frame).and_then(|environment| Polling::new(stop, frame, code, &environment));
     let wide = WideCaptures::of(code);
     let mut shown = Vec::new();
-    for variable in found.iter().filter(|variable| !is_compiler_made(variable, code.function.declared.as_ref())) {
+    let called_at = macro_called(&found);
+    let made_up = |variable: &&Variable| {
+        is_compiler_made(variable, code.function.declared.as_ref()) || is_of_macro(variable, called_at)
+    };
+    for variable in found.iter().filter(|variable| !made_up(variable)) {
         let Some(mut located) = located(variable, &context, &wide, prologue) else { continue };
         let lost = |place: &Place| polling.as_ref().and_then(|polling| polling.lost(variable, place));
         if let Some(lost) = located.place.as_ref().ok().and_then(lost) {
@@ -249,6 +253,44 @@ pub(crate) fn is_compiler_made(variable: &Variable, function: Option<&SourceLine
 /// two underscores are what macros mark their own with.
 pub(crate) fn is_made_up(name: &str) -> bool {
     name.is_empty() || name.starts_with("__") || name == "_task_context"
+}
+
+/// What `join!`, `try_join!` and `select!` of Tokio (1.0 to 1.54, `src/macros`) and of futures-macro 0.3 call their own
+/// variables. They are declared where the macro is called, and hygiene keeps the user from naming most of them.
+const OF_MACROS: [&str; 14] = [
+    "branch",
+    "disabled",
+    "fut",
+    "futures",
+    "futures_init",
+    "is_pending",
+    "mask",
+    "out",
+    "output",
+    "rotator",
+    "skip",
+    "skip_next_time",
+    "start",
+    "to_run",
+];
+
+/// Where a macro is called that awaits at the moment: it binds a `PollFn` to the compiler's variable for what is awaited.
+fn macro_called(found: &[Variable]) -> Option<&SourceLine> {
+    let is_poll_fn = |ty: &Type| ty.path().starts_with("core::future::poll_fn::PollFn<");
+    let is_awaited = |variable: &&Variable| {
+        variable.name.as_deref() == Some("__awaitee") && variable.ty.as_ref().is_some_and(is_poll_fn)
+    };
+    found.iter().rfind(is_awaited)?.declared.as_ref()
+}
+
+/// Whether one of those macros made a variable, which was called on the line where the code is.
+pub(crate) fn is_of_macro(variable: &Variable, at: Option<&SourceLine>) -> bool {
+    let is_branch = |name: &str| {
+        let number = name.strip_prefix("_fut");
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+    };
+    let is_named = variable.name.as_deref().is_some_and(|name| OF_MACROS.contains(&name) || is_branch(name));
+    is_named && at.is_some() && variable.declared.as_ref() == at
 }
 
 /// The `args` of `format_args!`: honest as a name, but never with this type.

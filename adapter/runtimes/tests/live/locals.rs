@@ -91,3 +91,36 @@ fn variables_of_optimised_code_are_the_right_ones_or_none() {
 fn variables_of_code_optimised_as_a_whole_are_the_right_ones_or_none() {
     check(Profile::Lto);
 }
+
+/// The variables of the functions of `branch_zoo::macros`: the user's, and none that a macro made.
+const BESIDE_MACROS: [(&str, &[&str]); 9] = [
+    ("tokio_join", &[]),
+    ("tokio_try_join", &[]),
+    ("tokio_select", &[]),
+    ("select_disabled", &["allowed"]),
+    ("select_loop", &["rounds"]),
+    ("select_by_reference", &["kept", "other"]),
+    ("select_in_join", &["first"]),
+    ("futures_join", &[]),
+    ("futures_try_join", &[]),
+];
+
+#[test]
+fn what_macros_made_is_no_variable_of_the_users() {
+    for profile in [Profile::Debug, Profile::Release, Profile::Lto] {
+        let program = stopped("branch_zoo", profile, &[]);
+        let runtimes = Runtimes::new();
+        let listing = runtimes.list(&program.stop);
+        for (function, expected) in BESIDE_MACROS {
+            let name = format!("branch_zoo::macros::{function}");
+            let task = listing.snapshot.tasks.iter().find(|task| *task.name == *name).expect("a task");
+            let stack = runtimes.stack(&program.stop, &listing, task.key).expect("a stack");
+            let body = stack.frames[0].body.map(|body| &stack.bodies[body.0 as usize]);
+            let Some(Body::Suspended(coroutine)) = body else { panic!("{name} is suspended") };
+            let state = runtimes.suspended(&program.stop, coroutine).expect("a state");
+            let mut names: Vec<_> = state.upvars.iter().chain(&state.locals).map(|local| &*local.name).collect();
+            names.dedup();
+            assert_eq!(names, expected, "{profile:?} {name}");
+        }
+    }
+}

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use weft_runtimes::{LogicalFrame, Runtimes};
+use weft_runtimes::{Body, LogicalFrame, Runtimes, StackFrame};
 use weft_symbols::Watcher;
 use weft_tasks::{FrameKind, State};
+use weft_values::variables;
 
 use crate::fixture::{PROFILES, line, stopped};
 use crate::zoo::{named, rows};
@@ -46,6 +47,31 @@ fn a_running_task_is_read_from_its_stack() {
         let boundary = &tree.frames[1];
         assert_eq!((boundary.kind, boundary.task), (FrameKind::Boundary, Some(waiting.key)));
         assert_eq!(boundary.children[0].name, "tasks_zoo::wait_spin");
+    }
+}
+
+#[test]
+fn what_a_macro_made_is_no_variable_of_a_running_function() {
+    for profile in PROFILES {
+        let program = stopped("tasks_zoo", profile, &["spin", "joined"]);
+        let runtimes = Runtimes::new();
+        let listing = Arc::new(runtimes.list(&program.stop));
+        let task = named(&listing.snapshot, "spin_joined");
+        let stack =
+            runtimes.thread_stack(&program.stop, task.os_thread.expect("a thread"), usize::MAX, &|| listing.clone());
+        let names = stack.frames.iter().find_map(|row| match row {
+            LogicalFrame::Frame(StackFrame { name, location, body: Body::Physical(frame), .. })
+                if name == "tasks_zoo::spin_joined" =>
+            {
+                assert_eq!(location.as_ref().map(|at| at.line), Some(line("tasks_zoo", "spin_joined")), "{profile:?}");
+                let mut names: Vec<_> = variables(&program.stop, frame).into_iter().map(|it| it.name).collect();
+                // Optimised code does not always tell an argument from the binding made of it.
+                names.dedup();
+                Some(names)
+            }
+            _ => None,
+        });
+        assert_eq!(names.expect("its frame"), ["number", "start"], "{profile:?}");
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{CoroutinePhase, FrameVariable, Place, Stop, ValueError};
 pub(super) fn environment(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
     let state = crate::coroutine(stop, place)?;
     let name = crate::short_type_name(place.ty.path());
-    let at = state.await_location.as_ref().filter(|at| at.line > 0).map(|at| {
+    let at = state.own_line.as_ref().or(state.await_location.as_ref()).filter(|at| at.line > 0).map(|at| {
         let file = at.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         format!("{file}:{}", at.line)
     });

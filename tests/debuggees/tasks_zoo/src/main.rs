@@ -1,6 +1,6 @@
 //! One task for each way of waiting that a user meets often. Says "ready" when all of them wait; ends when its standard
 //! input does. The names of the functions are what tests look for. With the argument `spin` one more task computes
-//! without end, and another awaits it.
+//! without end, and another awaits it; with `spin joined` it computes in a branch of a macro.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -65,9 +65,14 @@ async fn main() {
     });
     // Twenty-two of them, and the two tasks inside `wait_join_set`.
     until(24).await;
-    if std::env::args().nth(1).as_deref() == Some("spin") {
-        tokio::spawn(wait_spin());
-        until(25).await;
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some("spin") {
+        if arguments.next().as_deref() == Some("joined") {
+            tokio::spawn(spin_joined(3));
+        } else {
+            tokio::spawn(wait_spin());
+            until(25).await;
+        }
         while TURNS.load(Ordering::Acquire) == 0 {
             tokio::task::yield_now().await;
         }
@@ -234,6 +239,13 @@ async fn leaf_a(number: u32) {
 async fn leaf_b(number: u32) {
     tokio::time::sleep(LONG).await; // BP: leaf_b
     std::hint::black_box(number);
+}
+
+/// Computes in a branch. One variable is called as one of the macro's own.
+async fn spin_joined(number: u32) {
+    let start = number + 1;
+    tokio::join!(spin_outer(start.into()), leaf_a(number)); // BP: spin_joined
+    std::hint::black_box(start);
 }
 
 async fn wait_spin() {

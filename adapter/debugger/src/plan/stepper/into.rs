@@ -187,5 +187,5 @@ pub(super) fn first_lines(stop: &Stop, callee: &Frame) -> Option<Arrival> {
 fn waited_at(stop: &Stop, callee: &Frame) -> Option<u32> {
     let state = coroutine(stop, &environment(stop, callee)?).ok()?;
     let is_suspended = matches!(state.phase, CoroutinePhase::Suspended(_));
-    state.called_at.or(state.await_location).filter(|_| is_suspended).map(|at| at.line)
+    state.own_line.or(state.await_location).filter(|_| is_suspended).map(|at| at.line)
 }
