@@ -17,6 +17,10 @@ pub(crate) struct HeaderPlan {
     pub(crate) poll: u64,
     /// In the vtable, of `dealloc`, which drops all that the task has.
     pub(crate) dealloc: Option<u64>,
+    /// In the vtable, of what a `JoinHandle` calls to take the output (Tokio 1.0 to 1.54).
+    pub(crate) try_read_output: Option<u64>,
+    /// In the vtable, of what a `JoinHandle` calls when it is dropped, unless the task was never polled (1.0 to 1.54).
+    pub(crate) drop_join_handle_slow: Option<u64>,
     /// Of the link to the next task of the same list, for a task whose own cell is not known.
     pub(crate) next: Option<Next>,
 }
@@ -38,12 +42,14 @@ impl HeaderPlan {
         let (vtable, pointer) = find_member(header, &["vtable"], 1).ok_or_else(|| missing("vtable"))?;
         let vtable_type = pointee(&peel(&pointer).1).ok_or_else(|| missing("vtable"))?;
         let (poll, _) = find_member(&vtable_type, &["poll"], 1).ok_or_else(|| missing("vtable.poll"))?;
-        let dealloc = find_member(&vtable_type, &["dealloc"], 1).map(|(offset, _)| offset);
+        let method = |name| find_member(&vtable_type, &[name], 1).map(|(offset, _)| offset);
+        let (dealloc, try_read_output) = (method("dealloc"), method("try_read_output"));
+        let drop_join_handle_slow = method("drop_join_handle_slow");
         let next = match find_member(header, &["owned"], 1) {
             Some((offset, links)) => Some(Next::Header(offset.saturating_add(next_offset(&links)))),
             None => trailer_link(header, &vtable_type),
         };
-        Ok(Self { state, vtable, poll, dealloc, next })
+        Ok(Self { state, vtable, poll, dealloc, try_read_output, drop_join_handle_slow, next })
     }
 }
 

@@ -14,6 +14,7 @@ impl TaskState {
     const RUNNING: u64 = 1;
     const COMPLETE: u64 = 1 << 1;
     const NOTIFIED: u64 = 1 << 2;
+    const JOIN_INTEREST: u64 = 1 << 3;
     const CANCELLED: u64 = 1 << 5;
     /// References are counted above the bits.
     const REFERENCE: u64 = 1 << 6;
@@ -30,6 +31,11 @@ impl TaskState {
 
     pub(crate) fn is_complete(self) -> bool {
         self.0 & Self::COMPLETE != 0
+    }
+
+    /// Whether there is a `JoinHandle` that may still take the output.
+    pub(crate) fn has_join_handle(self) -> bool {
+        self.0 & Self::JOIN_INTEREST != 0
     }
 
     /// How far the task is. A result that was taken, or cannot be read, says no more than that the task is done.
@@ -65,6 +71,12 @@ mod tests {
             assert_eq!(TaskState(word).progress(None), progress, "{word:#x}");
             assert_eq!(TaskState(word).is_running(), running, "{word:#x}");
         }
+    }
+
+    #[test]
+    fn a_join_handle_shows() {
+        assert!([0xcc, 0xd8, 0x4a].into_iter().all(|word| TaskState(word).has_join_handle()));
+        assert!([0x80, 0x81, 0x84].into_iter().all(|word| !TaskState(word).has_join_handle()));
     }
 
     #[test]
