@@ -143,15 +143,17 @@ fn a_suspended_task_can_be_stepped() {
     assert_eq!(client.exited(), 0);
 }
 
-/// The runtime catches it, and nothing of the user's is left in the task.
+/// The runtime catches it, and nobody awaits the task: its handle is kept until the program's end.
 #[test]
 fn over_a_panic_that_ends_the_task() {
     const STATES: &str = "states/src/main.rs";
     let mut client = Client::weft();
     let at = line(STATES, "in formatted");
     let stop = client.launch_to(&program("states", Profile::Debug), &[], source(STATES), at);
-    client.begin_step("next", stop.thread, &serde_json::json!({}));
-    client.output_with("console", "a panic has ended the task; the program runs on");
+    let stop = client.step("next", stop.thread);
+    let said = "a panic ended the task, and its handle is dropped: nobody awaited it";
+    assert_eq!((stop.reason.as_str(), stop.body["description"].as_str()), ("step", Some(said)));
+    client.resume(stop.thread);
     assert_eq!(client.exited(), 0);
     assert_eq!(client.take_events("stopped"), Vec::<Value>::new());
 }

@@ -31,6 +31,7 @@ mod soak;
 mod sources;
 mod spawn_sites;
 mod spawner;
+mod step_ends;
 mod step_zoo;
 mod stepping;
 mod stress;

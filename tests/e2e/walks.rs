@@ -600,7 +600,7 @@ const LOST: Walk = Walk {
     table: "
         at   1       id=2
         over 2       id=2 more=3
-        over lost_4  id=2 start=- disabled=2 output
+        over lost_4  id=2 start=- disabled=2 output (the future was dropped; its awaiter goes on here)
         over lost_5  id=2 start=- disabled=2 output n=21
         over lost_6  id=2 start=- won=22
         over lost_7  id=2

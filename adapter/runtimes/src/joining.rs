@@ -20,7 +20,7 @@ pub fn edge(frame: &Frame) -> Option<Edge> {
     let code = frame.code.as_ref()?;
     let path = code.function.path.as_str();
     match poller(code).map(|poller| poller.kind) {
-        Some(PollKind::Task) => Some(Edge::Task),
+        Some(PollKind::Task | PollKind::Object) => Some(Edge::Task),
         Some(PollKind::BlockOn) => Some(Edge::Thread),
         // Who drops a task's future need not poll it.
         _ if drops_task(path) || within(path, "async_task::raw") => Some(Edge::Task),

@@ -327,6 +327,9 @@ impl Engine {
         }
         self.state = State::Over;
         self.shared.set_current(None);
+        if let Some(sentence) = self.plan.take().and_then(|plan| plan.unfinished()) {
+            (self.events)(Event::Note(sentence));
+        }
         if let Some(pumps) = &mut self.pumps {
             pumps.drain();
         }

@@ -136,6 +136,11 @@ pub(crate) trait Plan: Send {
         false
     }
 
+    /// What is to be said when the program ends before the step does; mostly nothing.
+    fn unfinished(&self) -> Option<String> {
+        None
+    }
+
     /// Told when a thread has ended.
     fn on_thread_exited(&mut self, tid: i32) -> Verdict;
 }

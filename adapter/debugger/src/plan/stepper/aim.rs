@@ -102,7 +102,7 @@ impl Stepper {
             // What belongs to a macro may stand on several lines.
             Some(aim) if !aim.calls.is_empty() && aim.is_branch() => Verdict::Continue,
             Some(aim) => Verdict::Done(Some(format!("{} has not run; the step has gone over the line", aim.name))),
-            None => Verdict::Done(None),
+            None => Verdict::Done(self.said.clone()),
         }
     }
 

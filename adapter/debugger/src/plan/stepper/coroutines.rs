@@ -1,54 +1,18 @@
 //! A step that follows a coroutine: over its suspensions, and on in whoever awaited it.
 
-use std::collections::BTreeSet;
-
-use weft_runtimes::polls_task;
 use weft_symbols::Type;
 use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine_phase, environment, frames};
 
 use super::super::rows;
 use super::activation::{NEAR, walk_past_concrete};
+use super::awaiter::End;
 use super::detector::{Coming, Touch, is_body_of, state_of, touch, writes_before};
-use super::{DEPTH, Hit, Phase, Stepper, Verdict};
-use crate::StepKind;
+use super::{Hit, Phase, Stepper, Verdict};
 
 /// Frames looked at to find the coroutine whose poll function, or a copy inlined into it, a thread executes.
 const INLINED: usize = 8;
 
 impl Stepper {
-    /// A coroutine has run to its end: the step goes on in the coroutine that awaited it.
-    pub(super) fn completed(&mut self, hit: &Hit<'_>) -> Verdict {
-        let walk = frames(hit.stop, hit.tid, DEPTH).frames;
-        let end = walk.iter().position(polls_task).unwrap_or(walk.len());
-        let within = walk.get(..end).unwrap_or_default();
-        // An inlined copy of its body has not been left yet.
-        let own = within.iter().position(|frame| self.is_its_body(hit.stop, frame));
-        let outer = own.map_or(0, |own| own.saturating_add(1));
-        let callers = within.get(outer..).unwrap_or_default();
-        let is_coroutine = |frame: &Frame| frame.code.as_ref().is_some_and(|code| code.function.kind.is_coroutine());
-        let awaiter = callers.iter().position(|frame| frame.user_code && is_coroutine(frame));
-        let Some(at) = awaiter.or_else(|| callers.iter().position(|frame| frame.user_code)) else {
-            return Verdict::Done(Some("the task has run to its end".to_owned()));
-        };
-        let Some(awaiter) = walk.get(outer.saturating_add(at)..) else { return Verdict::Continue };
-        let Some(frame) = awaiter.first() else { return self.leave(hit, None) };
-        self.follow(instance_of(hit.stop, awaiter));
-        if self.instance.is_none() {
-            return self.leave(hit, None);
-        }
-        self.seen = BTreeSet::from([frame.source.as_ref().map_or(0, |source| source.line)]);
-        self.file = frame.source.as_ref().map(|source| source.file.clone());
-        // Out has got where it wanted to: from here on any line of the awaiter ends it.
-        self.kind = StepKind::Over;
-        match self.activation(hit.stop, hit.tid, awaiter) {
-            Some(active) => {
-                self.phase = Phase::Active(active);
-                Verdict::Continue
-            }
-            None => Verdict::Lost("the step was lost: the awaiting function's frame cannot be found".to_owned()),
-        }
-    }
-
     /// A poll of the coroutine that is followed is over: by its state it is suspended, or has ended.
     pub(super) fn polled_to_an_end(&mut self, hit: &Hit<'_>) -> Verdict {
         let Some(place) = &self.instance else { return Verdict::Continue };
@@ -58,7 +22,8 @@ impl Stepper {
                 self.seen.extend(at.filter(|at| self.file.as_ref() == Some(&at.file)).map(|at| at.line));
                 self.suspended(hit.stop, place.clone())
             }
-            Ok(_) => self.completed(hit),
+            Ok((CoroutinePhase::Panicked, _)) => self.ended(hit, End::Panicked),
+            Ok(_) => self.ended(hit, End::Completed),
             Err(error) => Verdict::Lost(format!("the step was lost: its coroutine cannot be read ({error})")),
         }
     }
@@ -154,11 +119,11 @@ impl Stepper {
 
     /// The coroutine that is followed is being dropped.
     fn dropped(&mut self, hit: &Hit<'_>) -> Verdict {
-        self.completed(hit)
+        self.ended(hit, End::Dropped)
     }
 
     /// Whether a frame is a poll of the coroutine that is followed, or may be.
-    fn is_its_body(&self, stop: &Stop, frame: &Frame) -> bool {
+    pub(super) fn is_its_body(&self, stop: &Stop, frame: &Frame) -> bool {
         let Some((place, code)) = self.instance.as_ref().zip(frame.code.as_ref()) else { return false };
         is_body_of(code, &place.ty)
             && environment(stop, frame).is_none_or(|environment| environment.address() == place.address())

@@ -3,16 +3,17 @@
 //! The step follows one activation of one body. *Active*: its rows (but those of the lines that do not count), its return
 //! and, for a step into, its calls are trapped. When a coroutine's poll function returns while the coroutine is
 //! suspended, the step is *idle*: it waits until the same environment is polled again, by whichever thread. When a
-//! function ends, the step ends in its caller; when a coroutine ends, the step goes on in the coroutine that awaited it.
+//! function ends, the step ends in its caller; when a coroutine ends, the step goes on in whoever awaited it (`awaiter`).
 
 mod activation;
 mod aim;
+mod awaiter;
 mod coroutines;
 mod detector;
 mod into;
 mod panics;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use crate::{Grain, StepKind};
 
 use activation::{Activation, DEPTH, cfa, is_stop, walk_to};
 use aim::Aim;
+use awaiter::Joining;
 use coroutines::instance_of;
 use detector::Detector;
 use into::Arrival;
@@ -55,6 +57,10 @@ pub(crate) struct Stepper {
     detector: Detector,
     /// Whether accesses to the state of `instance` are told; none while that has not been answered.
     is_watched: Option<bool>,
+    /// What has become of the coroutine that the step began in, if that has ended.
+    said: Option<String>,
+    /// Threads that a panic has leave functions, with where it is caught, while the step waits for others.
+    unwinding: BTreeMap<i32, Landing>,
     starts_at_call: bool,
 }
 
@@ -71,6 +77,8 @@ enum Phase {
     Starting { number: u64 },
     /// The coroutine is suspended.
     Idle(Detector),
+    /// The task has ended; somebody is to await it.
+    Joining(Joining),
     /// On the way from one phase to the next.
     Between,
 }
@@ -110,6 +118,8 @@ impl Stepper {
             instance: instance_of(stop, walk),
             detector: Detector::default(),
             is_watched: None,
+            said: None,
+            unwinding: BTreeMap::new(),
             starts_at_call: false,
         };
         if kind == StepKind::Out && own > 0 {
@@ -143,6 +153,8 @@ impl Stepper {
             instance: None,
             detector: Detector::default(),
             is_watched: None,
+            said: None,
+            unwinding: BTreeMap::new(),
             starts_at_call: false,
         };
         match stepper.suspended(stop, environment) {
@@ -169,6 +181,9 @@ impl Stepper {
 
     /// Ends the step in the nearest caller that steps stop in.
     fn leave(&mut self, hit: &Hit<'_>, why: Option<String>) -> Verdict {
+        if let Some(verdict) = self.leave_task(hit) {
+            return verdict;
+        }
         self.leave_from(hit.tid, walk_to(hit.stop, hit.tid, self.way), why)
     }
 
@@ -209,7 +224,7 @@ impl Stepper {
             return Verdict::Continue;
         }
         if active.inlined.contains_key(&pc) {
-            return Verdict::Done(None);
+            return Verdict::Done(self.said.take());
         }
         if active.rows.contains_key(&pc) {
             let is_left = active.has_left_copy(hit.stop, pc);
@@ -268,8 +283,10 @@ impl Plan for Stepper {
                 back.chain(arrival.rows.iter().chain(&arrival.blocks).chain(&self.raisers).copied()).collect()
             }
             Phase::Starting { .. } => self.beginnings().clone(),
-            Phase::Idle(detector) if self.is_watched != Some(true) => detector.traps().collect(),
-            Phase::Idle(_) | Phase::Between => BTreeSet::new(),
+            Phase::Idle(detector) if self.is_watched != Some(true) => detector.traps().chain(self.panics()).collect(),
+            Phase::Idle(_) => self.panics().collect(),
+            Phase::Joining(joining) => joining.traps().into_iter().chain(self.panics()).collect(),
+            Phase::Between => BTreeSet::new(),
             Phase::Unwinding { landing, .. } => BTreeSet::from([landing.pad]),
         }
     }
@@ -280,6 +297,7 @@ impl Plan for Stepper {
         if self.raisers.contains(&pc) {
             return self.raised(hit);
         }
+        self.forget_caught(hit, pc);
         match &self.phase {
             Phase::Active(_) => self.on_active_trap(hit, pc, sp),
             Phase::Entering { .. } => self.on_entering_trap(hit, pc, sp),
@@ -289,19 +307,24 @@ impl Plan for Stepper {
             Phase::Leaving { .. } => Verdict::Continue,
             Phase::Starting { number } => self.started(hit, *number),
             Phase::Idle(_) => self.came(hit),
+            Phase::Joining(_) => self.joined(hit, pc, sp),
             Phase::Between => Verdict::Continue,
             Phase::Unwinding { .. } => self.landed(hit, pc),
         }
     }
 
     fn on_stepped(&mut self, hit: &Hit<'_>) -> Verdict {
-        self.called(hit)
+        match &self.phase {
+            Phase::Joining(_) => self.is_joined(hit),
+            _ => self.called(hit),
+        }
     }
 
     fn is_anothers(&self, by: &Passerby<'_>) -> bool {
         match &self.phase {
             Phase::Active(active) => active.is_anothers(by),
             Phase::Leaving { tid, .. } | Phase::Entering { tid, .. } | Phase::Unwinding { tid, .. } => *tid != by.tid,
+            Phase::Joining(joining) => !self.is_of_panic(by.pc) && joining.is_anothers(by),
             Phase::Idle(detector) => {
                 self.instance.as_ref().and_then(Place::address).is_some_and(|ours| detector.is_anothers(by, ours))
             }
@@ -315,7 +338,11 @@ impl Plan for Stepper {
             // Kept from one suspension to the next: nobody else touches the state. Nothing else tells when a copy is left.
             Phase::Active(active) => self.is_watched.is_some() || active.copy().is_some(),
             Phase::Entering { .. } => self.is_watched.is_some(),
-            Phase::Leaving { .. } | Phase::Starting { .. } | Phase::Unwinding { .. } | Phase::Between => false,
+            Phase::Leaving { .. }
+            | Phase::Starting { .. }
+            | Phase::Unwinding { .. }
+            | Phase::Joining(_)
+            | Phase::Between => false,
         };
         self.instance.as_ref().filter(|_| wanted).and_then(detector::state_of)
     }
@@ -345,7 +372,15 @@ impl Plan for Stepper {
         line.is_some_and(|at| self.seen.contains(&at.line) && self.file.as_ref() == Some(&at.file))
     }
 
+    fn unfinished(&self) -> Option<String> {
+        match &self.phase {
+            Phase::Joining(joining) => Some(joining.unfinished()),
+            _ => None,
+        }
+    }
+
     fn on_thread_exited(&mut self, tid: i32) -> Verdict {
+        self.unwinding.remove(&tid);
         match &self.phase {
             Phase::Active(Activation { tid: ours, .. })
             | Phase::Leaving { tid: ours, .. }

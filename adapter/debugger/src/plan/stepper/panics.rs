@@ -1,10 +1,9 @@
-//! A step through a panic: it ends where the panic is caught.
+//! A step through a panic: it goes on where the panic is caught.
 
 use weft_memory::MemAddr;
-use weft_runtimes::polls_task;
 
-use super::super::unwinding::landing;
-use super::{Hit, Phase, Stepper, Verdict, cfa, is_stop, walk_to};
+use super::super::unwinding::{Landing, landing};
+use super::{Hit, Phase, Stepper, Verdict, cfa};
 
 impl Stepper {
     /// The thread has got to where unwinding begins or goes on. If that leaves the step's function, the step is to end
@@ -16,9 +15,11 @@ impl Stepper {
             Phase::Entering { tid, arrival, back: None } => (*tid, arrival.within),
             // The caller's own frame begins above the stack pointer that it is returned to with.
             Phase::Leaving { tid, sp, .. } => (*tid, sp.offset(1)),
-            Phase::Idle(_) | Phase::Starting { .. } | Phase::Between | Phase::Unwinding { .. } => {
+            Phase::Idle(_) | Phase::Joining(_) => {
+                self.unwinding.extend(landing(hit.stop, hit.tid).map(|landing| (hit.tid, landing)));
                 return Verdict::Continue;
             }
+            Phase::Starting { .. } | Phase::Between | Phase::Unwinding { .. } => return Verdict::Continue,
         };
         if tid != hit.tid {
             return Verdict::Continue;
@@ -46,17 +47,34 @@ impl Stepper {
             self.phase = Phase::Active(*active);
             return Verdict::Continue;
         }
-        self.follow(None);
-        let walk = walk_to(hit.stop, hit.tid, self.way);
-        let at = walk.iter().position(|frame| is_stop(frame, self.way) && frame.source.is_some());
-        let task = walk.iter().position(polls_task);
-        match (at, task) {
-            (None, None) => Verdict::Lost("a panic has ended the thread; the program runs on".to_owned()),
-            (None, Some(_)) => Verdict::Lost("a panic has ended the task; the program runs on".to_owned()),
-            (Some(at), Some(task)) if task < at => {
-                Verdict::Lost("a panic has ended the task; the program runs on".to_owned())
-            }
-            (Some(_), _) => self.leave(hit, Some("a panic has left the function, and was caught here".to_owned())),
+        let caught = self.caught(hit);
+        if !matches!(self.phase, Phase::Active(_)) {
+            self.follow(None);
         }
+        caught
+    }
+
+    /// Where it is told, while the step waits, that a thread begins to unwind and that it has ended with that.
+    pub(super) fn panics(&self) -> impl Iterator<Item = MemAddr> {
+        self.raisers.iter().copied().chain(self.unwinding.values().map(|landing| landing.pad))
+    }
+
+    /// Whether a trap there is for a panic.
+    pub(super) fn is_of_panic(&self, pc: MemAddr) -> bool {
+        self.panics().any(|at| at == pc)
+    }
+
+    /// The thread has come to where its panic is caught, perhaps.
+    pub(super) fn forget_caught(&mut self, hit: &Hit<'_>, pc: MemAddr) {
+        let here = self.unwinding.get(&hit.tid).is_some_and(|landing| landing.pad == pc);
+        if here && self.unwinding.get(&hit.tid).map(|landing| landing.cfa) == cfa(hit) {
+            self.unwinding.remove(&hit.tid);
+        }
+    }
+
+    /// Where the panic is caught that has a thread leave the functions on its stack; what they drop there is dropped by it.
+    pub(super) fn unwinds(&mut self, hit: &Hit<'_>) -> Option<Landing> {
+        let sp = hit.stop.thread(hit.tid)?.registers.sp();
+        self.unwinding.remove(&hit.tid).filter(|landing| sp < landing.cfa)
     }
 }
