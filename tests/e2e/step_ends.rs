@@ -44,6 +44,17 @@ impl Walker {
         self
     }
 
+    /// Steps over a line that panics, which a filter stops at.
+    fn interrupted_by_panic(&mut self, filter: &str, said: &str) {
+        self.client.set_exceptions(&[filter], &[]);
+        self.stop = self.client.step("next", self.stop.thread);
+        let stop = &self.stop;
+        let told = (stop.reason.as_str(), stop.body["description"].as_str(), stop.body["text"].as_str());
+        assert_eq!(told, ("exception", Some(said), Some("boom")), "{filter}");
+        let first = self.client.stack(stop.thread).into_iter().find(|frame| frame.hint != "subtle");
+        assert_eq!(first.map(|frame| frame.line), Some(line(FILE, "boom assert")), "{filter}");
+    }
+
     /// The value of a variable where it stands.
     fn is(mut self, name: &str, value: &str) -> Self {
         let top = self.client.top(self.stop.thread).id;
@@ -211,6 +222,30 @@ fn a_panic_in_a_task() {
 fn a_panic_that_the_task_catches_itself() {
     let said = "a panic has left the function, and was caught here";
     Walker::debug("caught", "explodes call").to("next", "caught next", said).writes("42");
+}
+
+/// The filter stops where the panic is made; a step from there goes on to who is told of it.
+#[test]
+fn a_panic_that_a_filter_stops_at() {
+    for filter in ["panic", "panic-in-task"] {
+        let mut walker = Walker::debug("panics", "explodes call");
+        let from = line(FILE, "explodes call");
+        walker.interrupted_by_panic(filter, &format!("panic in a task; the step over line {from} was interrupted"));
+        walker.to("next", "panics next", PANICKED).writes("41");
+    }
+}
+
+/// One filter means every panic, the other those that nobody but the runtime catches.
+#[test]
+fn a_caught_panic_that_a_filter_stops_at() {
+    let mut walker = Walker::debug("caught", "explodes call");
+    let from = line(FILE, "explodes call");
+    walker.interrupted_by_panic("panic", &format!("panic; the step over line {from} was interrupted"));
+    let said = "a panic has left the function, and was caught here";
+    walker.to("next", "caught next", said).writes("42");
+    let mut walker = Walker::debug("caught", "explodes call");
+    walker.client.set_exceptions(&["panic-in-task"], &[]);
+    walker.to("next", "caught next", said).writes("42");
 }
 
 #[test]

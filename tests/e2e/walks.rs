@@ -7,9 +7,9 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use weft_tests::programs::{Profile, line, program, source};
-use weft_tests::{Client, Frame, Launch, Stop};
+use weft_tests::{Client, Frame, Launch, Stop, list};
 
 /// The walked task's, of all that run the same code.
 const WALKED: &str = "id == 2";
@@ -105,7 +105,7 @@ impl Walk {
     /// Takes the steps, and says in the table's words where each ended.
     fn steps(&self, client: &mut Client, stop: &mut Stop) -> Vec<String> {
         let mut found = Vec::new();
-        let task = task(&client.stack(stop.thread));
+        let mut task = task(&client.stack(stop.thread));
         for row in self.rows() {
             let how = row.split(' ').next().unwrap_or_default();
             if how != "at" {
@@ -116,6 +116,10 @@ impl Walk {
                         break;
                     }
                 }
+            }
+            // It has ended, and the walk goes on in its awaiter.
+            if stop.body["description"].is_string() {
+                task = self::task(&client.stack(stop.thread));
             }
             found.push(format!("{how} {}", self.place(client, stop, &task)));
         }
@@ -190,7 +194,8 @@ fn among_a_hundred_siblings() {
 
 #[test]
 fn where_tasks_live() {
-    take(&["current_thread", "local_set", "block_on"].map(|name| Walk { name, ..CHAIN }));
+    take(&[Walk { name: "current_thread", ..CHAIN }, IN_LOCAL_SET, BLOCKED_ON]);
+    take(&[MAIN]);
 }
 
 /// Each await of this walk comes back on another worker.
@@ -215,6 +220,41 @@ fn from_worker_to_worker() {
     assert_eq!(client.exited(), 0);
 }
 
+/// A breakpoint in the task that is waited for stops first; then the step is taken up, as if nothing had happened.
+#[test]
+fn on_after_another_task_has_interrupted() {
+    let walk = Walk { marks: "panicked", table: "at 1", ..PANICKED };
+    let mut client = Client::weft();
+    let program = program("walks", Profile::Debug);
+    client.launch_configured(&program, &[walk.name], &Launch::default(), |client| walk.begin(client));
+    let mut stop = client.stopped();
+    let task = task(&client.stack(stop.thread));
+    let is_walked = |other: &&Value| task.starts_with(&format!("task {} ", other["id"]));
+    let tasks = client.async_tasks();
+    let thread = list(&tasks["tasks"]).find(is_walked).and_then(|task| task["threadId"].as_i64()).expect("a thread");
+    let other = json!({"line": line("walks/src/ends.rs", "failing 1"), "condition": WALKED});
+    client.set_source_breakpoints(&walk.path(), &[other]);
+    // The other task may run while the walked one still spawns it.
+    let (mut seen, mut from) = (Vec::new(), client.top(thread));
+    while stop.reason != "breakpoint" || seen.is_empty() {
+        from = client.top(thread);
+        seen.push(walk.marker(&from));
+        stop = client.step("next", thread);
+    }
+    let said = format!("breakpoint; the step over line {} was interrupted", from.line);
+    assert_eq!(stop.body["description"].as_str(), Some(said.as_str()));
+    client.set_breakpoints(&walk.path(), &[]);
+    while seen.len() < 4 {
+        stop = client.step("next", thread);
+        let top = client.top(stop.thread);
+        assert_eq!((stop.thread, client.evaluate("id", top.id).value.as_str()), (thread, "2"));
+        seen.push(walk.marker(&top));
+    }
+    assert_eq!(seen, ["1", "2", "3", "4"]);
+    client.resume(stop.thread);
+    assert_eq!(client.exited(), 0);
+}
+
 #[test]
 fn along_branches() {
     take(&[JOINED, SELECTED, TICKING]);
@@ -222,12 +262,17 @@ fn along_branches() {
 
 #[test]
 fn into_what_is_awaited_and_out_again() {
-    take(&[ENTERED, ENTERED_BLOCKS, ENTERED_SHAPES, ENTERED_CALLS, ENTERED_KINDS]);
+    take(&[ENTERED, ENTERED_BLOCKS, ENTERED_SHAPES, ENTERED_TRAIT, ENTERED_JOIN, ENTERED_CALLS, ENTERED_KINDS]);
 }
 
 #[test]
 fn on_when_a_coroutine_is_cancelled() {
-    take(&[LOST]);
+    take(&[LOST, ABORTED]);
+}
+
+#[test]
+fn on_when_a_coroutine_panics() {
+    take(&[PANICKED]);
 }
 
 /// Optimised: lines vanish or come in another order, but every step ends in the same task and in its source, and the walk comes
@@ -257,6 +302,7 @@ const CHAIN: Walk = Walk {
         over 5  id=2 one=3 two=- three=- sum=9
         over 6  id=2 one=3 two=- three=- sum=9 all=18
         over 7  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -276,6 +322,7 @@ const FALLIBLE: Walk = Walk {
         over 2  id=- sum=12 iter
         over 3  id=- sum=12 iter n=-
         over 6  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -290,6 +337,7 @@ const TAILED: Walk = Walk {
         over tail_3  id=2
         over 2       id=2 sum=5
         over 3       id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -304,6 +352,7 @@ const READY: Walk = Walk {
         over 3  id=2 one=2 two=3
         over 4  id=2 one=2 two=3 three=6
         over 5  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -318,6 +367,7 @@ const REPOLLED: Walk = Walk {
         over 3  id=2 before=6
         over 4  id=2 before=6 after=7
         over 5  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -335,6 +385,7 @@ const LONG: Walk = Walk {
         over 6  id=- start=-
         over 7  id=- start=- sum=30
         over 8  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -358,6 +409,7 @@ const MATCHED: Walk = Walk {
         over 2  id=- sum=25 iter
         over 10 id=- sum=25
         over 11 id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -376,6 +428,7 @@ const JOINED: Walk = Walk {
         over 4  id=- start=- b=22 a=21 sum=43 _fut0 (shadowed) _fut0
         over 8  id=- start=- b=22 a=- sum=- c=44 d=24
         over 9  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -393,6 +446,7 @@ const SELECTED: Walk = Walk {
         over 5  id=2 never disabled=2 output n=3
         over 6  id=2 never won=6
         over 7  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -416,6 +470,7 @@ const TICKING: Walk = Walk {
         over 4  id=- slow=async_fn_leaf_(finished) ticks=1 disabled=1 output
         over 5  id=- slow=async_fn_leaf_(finished) ticks=1 disabled=1 output n=3
         over 8  id=-
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -430,6 +485,7 @@ const NESTED: Walk = Walk {
         over 7  id=2 start=20
         over 8  id=2 start=20 sum=22
         over 9  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -446,6 +502,7 @@ const DYNAMIC: Walk = Walk {
         over 5  id=2 boxed=- one=3 service two=7
         over 6  id=2 boxed=- one=3 service two=7 three=11
         over 7  id=2 boxed=- one=3
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -464,6 +521,7 @@ const KINDS: Walk = Walk {
         over 7  id=2 wide text=\"text2\" short=- own=8 closure called=10
         over 8  id=2 wide text=\"text2\" short=- own=8 closure called=- last=10
         over 9  id=2 wide
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -478,6 +536,7 @@ const LARGE: Walk = Walk {
         over 3  id=- numbers one=3
         over 4  id=- numbers one=3 two=3
         over 5  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -491,6 +550,7 @@ const CALLING: Walk = Walk {
         over 2  id=2 one=6
         over 3  id=- one=6 two=21
         over 4  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
 };
 
@@ -554,6 +614,40 @@ const ENTERED_SHAPES: Walk = Walk {
     ",
 };
 
+/// The end of an `async_trait` function is no news: whoever awaits it goes on behind the await.
+const ENTERED_TRAIT: Walk = Walk {
+    file: "shapes",
+    marks: "dynamic",
+    name: "dynamic",
+    table: "
+        at   4        id=2 boxed=- one=3 service
+        into serve_1  self n (shadowed)=2 n=2
+        over serve_2  self n (shadowed)=2 n=2 twice=4
+        over serve_3  self n (shadowed)=2 n=- twice=4
+        over 5        id=2 boxed=- one=3 service two=7
+        into deep_1   depth=2 n=7
+        out  6        id=2 boxed=- one=3 service two=7 three=11
+        over 7        id=2 boxed=- one=3
+        out  awaiter_2 (the task has ended; its awaiter goes on here)
+    ",
+};
+
+/// The end of what a `join!` polls leads behind the `join!`.
+const ENTERED_JOIN: Walk = Walk {
+    file: "branches",
+    marks: "joined",
+    name: "joined",
+    table: "
+        at   1  id=2
+        over 2  id=2 start=20
+        into leaf_1
+        over leaf_2
+        over leaf_3
+        over leaf_4
+        over 3  id=- start=- b=22 a=21
+    ",
+};
+
 /// First what is called on the line, then what it awaits.
 const ENTERED_CALLS: Walk = Walk {
     file: "shapes",
@@ -604,5 +698,82 @@ const LOST: Walk = Walk {
         over lost_5  id=2 start=- disabled=2 output n=21
         over lost_6  id=2 start=- won=22
         over lost_7  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
+    ",
+};
+
+/// Cancelled where it is suspended; who does it awaits it.
+const ABORTED: Walk = Walk {
+    file: "ends",
+    marks: "endless",
+    name: "aborted",
+    table: "
+        at   1          id=2
+        over 2          id=2 more=3
+        over aborted_4  id=2 task ended (the task was cancelled; its awaiter goes on here)
+        over aborted_5  id=2 task ended cancelled=true
+        over aborted_6  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
+    ",
+};
+
+/// Unwound from inside what it awaits.
+const PANICKED: Walk = Walk {
+    file: "ends",
+    marks: "failing",
+    name: "panicked",
+    table: "
+        at   1           id=2
+        over 2           id=2 more=3
+        over panicked_3  id=2 task=- ended (a panic ended the task; its awaiter goes on here)
+        over panicked_4  id=2 task=- ended failed=true
+        over panicked_5  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
+    ",
+};
+
+/// A task of a set that stays on one thread.
+const IN_LOCAL_SET: Walk = Walk {
+    file: "chains",
+    marks: "chain",
+    name: "local_set",
+    table: "
+        at   1  id=2
+        over 2  id=2 one=3
+        over 3  id=2 one=3 two=4
+        over 4  id=2 one=3 two=- three=5
+        over 5  id=2 one=3 two=- three=- sum=9
+        over 6  id=2 one=3 two=- three=- sum=9 all=18
+        over 7  id=2
+        over local_set_2 (the task has ended; its awaiter goes on here)
+    ",
+};
+
+/// No task of a runtime: what a thread blocks on.
+const BLOCKED_ON: Walk = Walk {
+    file: "chains",
+    marks: "chain",
+    name: "block_on",
+    table: "
+        at   1  id=2
+        over 2  id=2 one=3
+        over 3  id=2 one=3 two=4
+        over 4  id=2 one=3 two=- three=5
+        over 5  id=2 one=3 two=- three=- sum=9
+        over 6  id=2 one=3 two=- three=- sum=9 all=18
+        over 7  id=2
+        over block_on_2 (the future has completed; who blocked on it goes on here)
+    ",
+};
+
+/// The rest of `#[tokio::main]` is its closing line. The block's variable is what it was before it was moved into the runtime.
+const MAIN: Walk = Walk {
+    file: "homes",
+    marks: "tokio_main",
+    name: "tokio_main",
+    table: "
+        at   2 id=2
+        over 3 id=- one=3
+        over 4 body=async_block_in_tokio_main_(not_started) (the future has completed; who blocked on it goes on here)
     ",
 };

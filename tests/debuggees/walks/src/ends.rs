@@ -33,14 +33,14 @@ pub async fn aborted(id: u64) -> u64 {
     let ended = task.await; // BP: aborted 3
     let cancelled = ended.is_err_and(|error| error.is_cancelled()); // BP: aborted 4
     id + u64::from(cancelled) // BP: aborted 5
-}
+} // BP: aborted 6
 
 pub async fn panicked(id: u64) -> u64 {
     let task = tokio::spawn(failing(id)); // BP: panicked 1
     let ended = task.await; // BP: panicked 2
     let failed = ended.is_err_and(|error| error.is_panic()); // BP: panicked 3
     id + u64::from(failed) // BP: panicked 4
-}
+} // BP: panicked 5
 
 async fn failing(id: u64) -> u64 {
     let more = id + 1; // BP: failing 1
