@@ -3,7 +3,7 @@
 //!
 //! A walk is a table. A row says how to step (`over`, `into`, `out`; `at` begins), the marker it ends on (without the walk's
 //! name: `2` in the walk `chain` is `// BP: chain 2`; others in full: `leaf_1`) and all locals. A local with members has no
-//! value here, and one that is not kept across an `.await` has `-`.
+//! value here, one that is not kept across an `.await` has `-`, and one that has no value yet `?`.
 
 use std::path::PathBuf;
 
@@ -176,6 +176,7 @@ fn locals(client: &mut Client, frame: i64) -> Vec<String> {
     let locals = client.locals(frame).into_iter();
     let shown = locals.map(|local| match local.value.as_str() {
         value if value.contains("not kept across") => format!("{}=-", local.name),
+        value if value.contains("no value yet") => format!("{}=?", local.name),
         value if local.reference == 0 => format!("{}={}", local.name, value.replace(' ', "_")),
         _ => local.name,
     });
@@ -256,6 +257,11 @@ fn on_after_another_task_has_interrupted() {
 }
 
 #[test]
+fn along_loops_that_wait() {
+    take(&[RECEIVED, ONE_LINE, GATHERED, STREAMED]);
+}
+
+#[test]
 fn along_branches() {
     take(&[JOINED, SELECTED, TICKING]);
 }
@@ -289,6 +295,81 @@ fn along_what_can_be_awaited() {
     take(&[NESTED, DYNAMIC, KINDS, LARGE, CALLING]);
 }
 
+/// What a pattern binds has no value before it is received, and one behind.
+const RECEIVED: Walk = Walk {
+    file: "chains",
+    marks: "received",
+    name: "received",
+    table: "
+        at   1  id=2
+        over 2  id=2 send recv
+        over 3  id=2 send recv
+        over 4  id=2 send recv sum=2 n=?
+        over 5  id=- send=- recv sum=2 n=10
+        over 4  id=- send=- recv sum=12 n=?
+        over 5  id=- send=- recv sum=12 n=20
+        over 4  id=- send=- recv sum=32 n=?
+        over 6  id=- send=- recv sum=32
+        over 7  id=-
+        over awaiter_2 (the task has ended; its awaiter goes on here)
+    ",
+};
+
+/// A loop of one line is one line.
+const ONE_LINE: Walk = Walk {
+    file: "chains",
+    marks: "one_line",
+    name: "one_line",
+    table: "
+        at   1  id=2
+        over 2  id=2 sum=2
+        over 3  id=- sum=5
+        over 4  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
+    ",
+};
+
+/// Futures that are polled together.
+const GATHERED: Walk = Walk {
+    file: "branches",
+    marks: "gathered",
+    name: "gathered",
+    table: "
+        at   1  id=2
+        over 2  id=- all
+        over 3  id=- all some
+        over 4  id=- all some sum=0 n=?
+        over 5  id=- all=- some sum=0 n=4
+        over 4  id=- all=- some sum=4 n=?
+        over 5  id=- all=- some sum=4 n=5
+        over 4  id=- all=- some sum=9 n=?
+        over 6  id=- all=- some sum=9
+        over 7  id=- all=- some sum=9 hour=3600s
+        over 8  id=- all=- some sum=9 hour=- last
+        over 9  id=- all=-
+        over awaiter_2 (the task has ended; its awaiter goes on here)
+    ",
+};
+
+/// A stream.
+const STREAMED: Walk = Walk {
+    file: "branches",
+    marks: "streamed",
+    name: "streamed",
+    table: "
+        at   1  id=2
+        over 2  id=2 numbers
+        over 3  id=2 numbers sum=2 n=?
+        over 4  id=- numbers sum=2 n=10
+        over 3  id=- numbers sum=12 n=?
+        over 4  id=- numbers sum=12 n=20
+        over 3  id=- numbers sum=32 n=?
+        over 5  id=- numbers sum=32
+        over 6  id=-
+        over awaiter_2 (the task has ended; its awaiter goes on here)
+    ",
+};
+
 /// Three awaits, one after the other.
 const CHAIN: Walk = Walk {
     file: "chains",
@@ -317,10 +398,10 @@ const FALLIBLE: Walk = Walk {
         over 3  id=2 sum=2 iter n=0
         over 4  id=- sum=2 iter n=- more=0
         over 2  id=- sum=2 iter
-        over 3  id=- sum=2 iter n=-
+        over 3  id=- sum=2 iter n=1
         over 4  id=- sum=2 iter n=- more=10
         over 2  id=- sum=12 iter
-        over 3  id=- sum=12 iter n=-
+        over 3  id=- sum=12 iter n=2
         over 6  id=2
         over awaiter_2 (the task has ended; its awaiter goes on here)
     ",
@@ -402,7 +483,7 @@ const MATCHED: Walk = Walk {
         over 5  id=- sum=2 iter n=- more=10
         over 6  id=- sum=12 iter n=-
         over 2  id=- sum=12 iter
-        over 3  id=- sum=12 iter n=-
+        over 3  id=- sum=12 iter n=2
         over 7  id=- sum=12 iter n=-
         over 8  id=- sum=12 iter n=- why=\"2_is_too_much\"
         over 9  id=- sum=25 iter n=-

@@ -72,6 +72,7 @@ mod unwind;
 mod variables;
 mod vtables;
 mod wrappers;
+mod written;
 
 pub use awaitees::{Await, Awaits};
 pub use browse::{CodeName, CodePlace};
@@ -92,3 +93,4 @@ pub use separate::DebugFolders;
 pub use types::{BaseEncoding, Enumerator, Member, TemplateArgument, Type, TypeKind, Variant, VariantPart};
 pub use unwind::{CallerFrame, Found, UnwindError};
 pub use variables::{Location, LocationContext, LocationError, Piece, PieceSource, Role, Variable};
+pub use written::{Bases, Course, Written};

@@ -4,11 +4,13 @@
 //! new poll's stack holds anything there. Debug information does not tell the two cases apart. The environment's state
 //! does: until the next suspension it still names the await that this poll was resumed from.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
-use weft_memory::{FileAddr, MemAddr};
-use weft_symbols::{CodeFrame, FunctionKind, SourceLine, TypeKind, Variable, Variant};
+use weft_memory::{DwarfRegister, FileAddr, MemAddr};
+use weft_symbols::{Bases, CodeFrame, Course, FunctionKind, Role, SourceLine, TypeKind, Variable, Variant, Written};
 
+use crate::saved::pointer_of;
 use crate::{Frame, FrameVariable, Place, Stop, ValueError};
 
 /// Parts of a type that are looked at to find out whether it owns something.
@@ -25,6 +27,18 @@ pub(crate) struct Polling {
     /// Where it was resumed, if it was suspended before.
     resumed: Option<Resumed>,
     is_fn: bool,
+    way: Way,
+}
+
+/// The way that the poll has come since it began.
+struct Way {
+    code: CodeFrame,
+    /// The state it began in, by its place among the variants; none in optimised code, whose variables share their places.
+    state: Option<usize>,
+    course: OnceCell<Option<Course>>,
+    pc: FileAddr,
+    bases: Bases,
+    line: u32,
 }
 
 struct Resumed {
@@ -40,21 +54,34 @@ impl Polling {
         let end = start.checked_add(environment.ty.size())?;
         let is_fn = code.function.kind == FunctionKind::AsyncFn;
         let stack = frame.cfa.map(|cfa| frame.registers.sp()..cfa);
-        Some(Self { environment: start..end, stack, resumed: resumed(stop, code, environment), is_fn })
+        let way = Way::new(stop, frame, code, environment)?;
+        Some(Self { environment: start..end, stack, resumed: resumed(stop, code, environment), is_fn, way })
     }
 
     /// Why the variable's place cannot be trusted, if so.
     pub(crate) fn lost(&self, variable: &Variable, place: &Place) -> Option<ValueError> {
-        let resumed = self.resumed.as_ref()?;
         let address = place.address()?;
         // What a capture by reference refers to lies elsewhere, and lives.
         let is_own = self.stack.as_ref().is_some_and(|stack| stack.contains(&address));
-        let in_environment = self.environment.contains(&address);
-        let is_lost = is_own
-            && !in_environment
-            && place.ty.size() > 0
-            && resumed.in_scope.iter().any(|other| is_same(other, variable));
-        is_lost.then(|| not_kept(Some(&resumed.at)))
+        if !is_own || self.environment.contains(&address) || place.ty.size() == 0 {
+            return None;
+        }
+        let is_in_scope = |resumed: &&Resumed| resumed.in_scope.iter().any(|other| is_same(other, variable));
+        let resumed = self.resumed.as_ref().filter(is_in_scope);
+        let end = address.checked_add(place.ty.size())?;
+        let is_written = |since| self.way.written(since, &(address..end));
+        if let Some(resumed) = resumed
+            && is_written(None) != Some(Written::Always)
+        {
+            return Some(not_kept(Some(&resumed.at)));
+        }
+        // What was declared on an earlier line has its value. A line's own has none before it comes to that; in a loop, what
+        // lies there is the last turn's.
+        if variable.decl_line < self.way.line {
+            return None;
+        }
+        let is_late = matches!(is_written(self.way.line_begins()), Some(Written::Sometimes | Written::Never));
+        is_late.then(|| ValueError::Unavailable("no value yet on this line".to_owned()))
     }
 
     /// An `async fn`'s argument is described twice: as what the future was made with, and as the binding that the body
@@ -79,9 +106,40 @@ impl Polling {
             if let (Err(_), Ok(place)) = (&binding.place, argument.place) {
                 (binding.place, binding.note) = as_passed(place, self.resumed.as_ref().map(|resumed| &resumed.at));
             }
-            binding.role = weft_symbols::Role::Argument;
+            binding.role = Role::Argument;
             variables.remove(index);
         }
+    }
+}
+
+impl Way {
+    fn new(stop: &Stop, frame: &Frame, code: &CodeFrame, environment: &Place) -> Option<Self> {
+        let is_plain = code.variables_at(code.entry).is_ok_and(|variables| pointer_of(code, &variables).is_some());
+        let bp = frame.registers.get(DwarfRegister::RBP).map(MemAddr::new);
+        Some(Self {
+            code: code.clone(),
+            state: environment.variant(stop).ok().map(|state| state.index).filter(|_| is_plain),
+            course: OnceCell::new(),
+            pc: frame.file_pc(stop)?,
+            bases: Bases { sp: frame.registers.sp(), bp },
+            line: frame.source.as_ref().map_or(0, |source| source.line),
+        })
+    }
+
+    /// On how many of the ways that this poll may have come, from its beginning or from an address, what lies at `place`
+    /// was written.
+    fn written(&self, since: Option<FileAddr>, place: &Range<MemAddr>) -> Option<Written> {
+        let course = self.course.get_or_init(|| self.code.course_from(self.state?));
+        course.as_ref()?.written(self.pc, since, place, self.bases)
+    }
+
+    /// Where the line begins that the poll is on.
+    fn line_begins(&self) -> Option<FileAddr> {
+        let finishing = self.code.rows_finishing_awaits().unwrap_or_default();
+        let rows = self.code.ranges.iter().flat_map(|range| self.code.image.rows_in(range.clone()).unwrap_or_default());
+        let begins =
+            rows.filter(|row| row.is_stmt && row.source.line == self.line && !finishing.contains(&row.address));
+        begins.map(|row| row.address).min()
     }
 }
 

@@ -286,7 +286,7 @@ fn is_same_scope(a: &Await, b: &Await) -> bool {
 }
 
 /// Where a poll function that is not optimised keeps the pointer to its environment.
-fn pointer_of(code: &CodeFrame, variables: &[Variable]) -> Option<Start> {
+pub(crate) fn pointer_of(code: &CodeFrame, variables: &[Variable]) -> Option<Start> {
     let is_pointer = |variable: &&Variable| variable.role == Role::Argument && variable.name.is_none();
     match variables.iter().find(is_pointer)?.kept(code, code.entry).ok()? {
         Kept::Memory(Route { start, .. }) => Some(start),
