@@ -284,6 +284,20 @@ fn the_loser_of_a_select() {
     walker.to("next", "lost next", NO).is("got", "47").writes("48");
 }
 
+/// The loser is gone, its task is not: a step that was given on the task still names it.
+#[test]
+fn the_loser_of_a_select_by_its_task() {
+    let mut walker = Walker::debug("lost", "loser first");
+    let tasks = walker.client.async_tasks();
+    let own = weft_tests::list(&tasks["tasks"]).find(|task| task["osThread"] == walker.stop.thread);
+    let thread = own.and_then(|task| task["threadId"].as_i64()).expect("the stopped thread runs a task");
+    walker.stop.thread = thread;
+    let walker = walker.to("next", "loser await", NO);
+    let walker = walker.to("next", "lost arm", "the future was dropped; its awaiter goes on here");
+    assert_eq!(walker.stop.thread, thread);
+    walker.to("next", "lost next", NO).is("got", "47").writes("48");
+}
+
 #[test]
 fn cancelled_by_the_end_of_its_runtime() {
     let walker = Walker::debug("shut_down", "victim first").to("next", "victim await", NO);

@@ -45,7 +45,8 @@ impl Factory for NativeFactory {
             settings: settings(&config.settings, &tasks.runtimes, &events)?,
         };
         let (stepped, restarting) = (SteppedTask::default(), Arc::default());
-        let reporter = Reporter::new(events.clone(), stepped.clone(), Arc::clone(&restarting));
+        let reporter =
+            Reporter::new(events.clone(), stepped.clone(), Arc::clone(&restarting), Arc::clone(&tasks.runtimes));
         let report = move |event| reporter.report(event);
         let debugger = match Terminal::of(config.console) {
             Some(terminal) => in_terminal(spec, terminal, events, report)?,
@@ -61,9 +62,10 @@ impl Factory for NativeFactory {
         if let Some(core) = &config.core {
             return post_mortem::open(core, config.program.as_deref(), &config.settings, events);
         }
-        let (stepped, restarting) = (SteppedTask::default(), Arc::default());
-        let reporter = Reporter::new(events.clone(), stepped.clone(), Arc::clone(&restarting));
         let tasks = Tasks::default();
+        let (stepped, restarting) = (SteppedTask::default(), Arc::default());
+        let reporter =
+            Reporter::new(events.clone(), stepped.clone(), Arc::clone(&restarting), Arc::clone(&tasks.runtimes));
         let spec = AttachSpec {
             pid: config.pid,
             program: config.program,

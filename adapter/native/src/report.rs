@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use weft_debugger::{BreakpointKind, Event, Reason, Stopped, signal_name};
+use weft_runtimes::{Polling, Runtimes};
 use weft_session::EventSender;
 use weft_session::debuggee::{Channel, DebuggeeEvent, Exception, StopReason, Target, Work};
 use weft_tasks::TaskKey;
@@ -21,17 +22,24 @@ pub(crate) struct Reporter {
     events: EventSender,
     stepped: SteppedTask,
     restarting: Arc<AtomicBool>,
+    runtimes: Arc<Runtimes>,
 }
 
 impl Reporter {
-    pub(crate) fn new(events: EventSender, stepped: SteppedTask, restarting: Arc<AtomicBool>) -> Self {
-        Self { events, stepped, restarting }
+    pub(crate) fn new(
+        events: EventSender,
+        stepped: SteppedTask,
+        restarting: Arc<AtomicBool>,
+        runtimes: Arc<Runtimes>,
+    ) -> Self {
+        Self { events, stepped, restarting, runtimes }
     }
 
     pub(crate) fn report(&self, event: Event) {
         let told = match event {
             Event::Stopped(stopped) => {
-                let mut told = to_stopped(&stopped, self.stepped.take());
+                let stepped = self.stepped.take().filter(|task| self.ends_in(&stopped, *task));
+                let mut told = to_stopped(&stopped, stepped);
                 if stopped.reason == Reason::Moved && self.restarting.swap(false, Ordering::AcqRel) {
                     told.reason = StopReason::Restarted;
                 }
@@ -55,6 +63,16 @@ impl Reporter {
             Event::Lost(sentence) => DebuggeeEvent::Lost(sentence),
         };
         self.events.send(told);
+    }
+
+    /// Whether a step that was given on a task has ended in it. Where nobody can tell, one that has nothing unusual to say
+    /// has.
+    fn ends_in(&self, stopped: &Stopped, task: TaskKey) -> bool {
+        let Reason::Step(sentence) = &stopped.reason else { return false };
+        match self.runtimes.polled_by(&stopped.stop, stopped.tid) {
+            Polling::Task(polled) => polled.key == task,
+            Polling::Nobody | Polling::Unknown(_) => sentence.is_none(),
+        }
     }
 }
 
@@ -98,8 +116,8 @@ fn to_stopped(stopped: &Stopped, stepped: Option<TaskKey>) -> weft_session::debu
         Reason::Panic { message, in_task } => panicked(message.as_deref(), *in_task, new(StopReason::Exception)),
         Reason::Moved => new(StopReason::Goto),
         Reason::Step(sentence) => {
-            // A step given on a task ends naming the task, unless it could not be followed to its end.
-            let at = stepped.filter(|_| sentence.is_none()).map_or(thread, Target::Task);
+            // A step given on a task ends naming the task, unless it has left it.
+            let at = stepped.map_or(thread, Target::Task);
             weft_session::debuggee::Stopped { at: Some(at), description: sentence.clone(), ..new(StopReason::Step) }
         }
         Reason::Task { task, what, text } => {

@@ -197,24 +197,31 @@ impl Engine {
                 self.place_traps();
                 self.pass(tid);
             }
-            Verdict::StepInstruction => match self.step_instruction(tid) {
-                Moved::Yes => {
-                    let hits = self.tracee.take_watch_hits(tid);
-                    if hits != 0 && self.stops_for_access(tid, hits) {
-                        return;
-                    }
-                    if self.watches.is_plans(hits) {
-                        let verdict = self.ask_plan(tid, |plan, hit| plan.on_access(hit));
-                        if verdict != Verdict::Continue {
-                            return self.obey(tid, verdict);
+            Verdict::StepInstruction => {
+                // What is asked after the step may build on the traps: nothing that they tell of goes unseen from here on.
+                self.grant_watch();
+                self.place_traps();
+                match self.step_instruction(tid) {
+                    Moved::Yes => {
+                        let hits = self.tracee.take_watch_hits(tid);
+                        if hits != 0 && self.stops_for_access(tid, hits) {
+                            return;
                         }
+                        if self.watches.is_plans(hits) {
+                            let verdict = self.ask_plan(tid, |plan, hit| plan.on_access(hit));
+                            if verdict != Verdict::Continue {
+                                return self.obey(tid, verdict);
+                            }
+                        }
+                        let next = self.ask_plan(tid, |plan, hit| plan.on_stepped(hit));
+                        self.obey(tid, next);
                     }
-                    let next = self.ask_plan(tid, |plan, hit| plan.on_stepped(hit));
-                    self.obey(tid, next);
+                    Moved::No => self.go_on(),
+                    Moved::Blocked => {
+                        self.report(tid, Reason::Step(Some("the system call has not ended yet".to_owned())))
+                    }
                 }
-                Moved::No => self.go_on(),
-                Moved::Blocked => self.report(tid, Reason::Step(Some("the system call has not ended yet".to_owned()))),
-            },
+            }
             Verdict::Done(sentence) => {
                 self.plan = None;
                 self.report(tid, Reason::Step(sentence));

@@ -96,6 +96,8 @@ impl Stepper {
 
     /// A panic has left the coroutine or function that was stepped, and is caught here.
     pub(super) fn caught(&mut self, hit: &Hit<'_>) -> Verdict {
+        // Where others' panics were caught meanwhile, nobody has told.
+        self.unwinding.clear();
         let walk = frames(hit.stop, hit.tid, DEPTH).frames;
         let said = "a panic has left the function, and was caught here".to_owned();
         self.go_on(hit, &walk, End::Panicked, Some(said))
@@ -236,6 +238,7 @@ impl Stepper {
             // Where it goes on after it was suspended could not be told.
             return self.leave_from(hit.tid, walk.to_vec(), said);
         }
+        self.unwinding.clear();
         self.follow(coroutine);
         self.said = said;
         self.begun = None;

@@ -4,7 +4,7 @@ use weft_symbols::Type;
 use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine_phase, environment, frames};
 
 use super::super::rows;
-use super::activation::{NEAR, walk_past_concrete};
+use super::activation::{DEPTH, walk_past_concrete};
 use super::awaiter::End;
 use super::detector::{Coming, Touch, is_body_of, state_of, touch, writes_before};
 use super::{Hit, Phase, Stepper, Verdict};
@@ -57,14 +57,21 @@ impl Stepper {
         if !detector.arm(stop, place) {
             return Self::unnoticed();
         }
-        let is_in = |tid: i32| {
-            let walk = frames(stop, tid, NEAR).frames;
-            walk.iter().any(|frame| environment(stop, frame).is_some_and(|of| of.address() == place.address()))
-        };
-        match stop.threads.iter().find(|thread| is_in(thread.tid)) {
-            Some(thread) => self.polled(stop, thread.tid),
+        let inside = stop.threads.iter().find_map(|thread| Some((thread.tid, self.walk_inside(stop, thread.tid)?)));
+        match inside {
+            Some((tid, walk)) => self.polled_in(stop, tid, &walk),
             None => Verdict::Continue,
         }
+    }
+
+    /// The stack of a thread that polls the coroutine which is followed, from that poll on. Coroutines lie inside of each
+    /// other, so that an address alone is not enough.
+    fn walk_inside(&self, stop: &Stop, tid: i32) -> Option<Vec<Frame>> {
+        let mut walk = frames(stop, tid, DEPTH).frames;
+        let is_poll = |frame: &Frame| self.is_its_body(stop, frame) && environment(stop, frame).is_some();
+        let at = walk.iter().position(is_poll)?;
+        walk.drain(..at);
+        Some(walk)
     }
 
     fn unnoticed() -> Verdict {
@@ -105,10 +112,17 @@ impl Stepper {
         if let Some(place) = &self.instance {
             begin_with_body(&mut walk, &place.ty);
         }
+        self.polled_in(stop, tid, &walk)
+    }
+
+    /// The coroutine that is followed is being polled in the innermost frame of a stack.
+    fn polled_in(&mut self, stop: &Stop, tid: i32, walk: &[Frame]) -> Verdict {
+        // From here on nobody tells where a panic is caught.
+        self.unwinding.clear();
         if let Phase::Idle(detector) = &mut self.phase {
             self.detector = std::mem::take(detector);
         }
-        match self.activation(stop, tid, &walk) {
+        match self.activation(stop, tid, walk) {
             Some(active) => {
                 self.phase = Phase::Active(active);
                 Verdict::Continue

@@ -124,8 +124,12 @@ impl Stepper {
         };
         if kind == StepKind::Out && own > 0 {
             // Out of what was called: to the user's function that called it.
-            stepper.leave_from(tid, walk_to(stop, tid, way), None);
-            return Ok(stepper);
+            match stepper.leave_from(tid, walk_to(stop, tid, way), None) {
+                Verdict::Lost(why) => return Err(why),
+                // All of it was inlined there: its next line is outside.
+                Verdict::Done(_) => stepper.kind = StepKind::Over,
+                Verdict::Continue | Verdict::StepInstruction => return Ok(stepper),
+            }
         }
         let active = stepper
             .activation(stop, tid, walk)
