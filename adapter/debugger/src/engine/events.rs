@@ -71,6 +71,9 @@ impl Engine {
                 self.end_watches();
                 self.tell_passed();
                 (self.focus, self.task_stops) = (None, TaskStops::default());
+                if let Some(polls) = &mut self.long_polls {
+                    polls.begin_anew();
+                }
                 if let Some(plan) = self.plan.take() {
                     let name = plan.name();
                     (self.events)(Event::Note(format!("{name} has ended: the program has executed another one")));

@@ -7,7 +7,7 @@
 //!
 //! Without a limit there is no clock, and nothing of this costs anything.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -32,12 +32,16 @@ pub(super) struct LongPolls {
     /// Dropped with the engine, which ends the clock.
     _clock: Sender<()>,
     last: Option<Instant>,
-    /// By thread: where its thread-locals are.
+    /// Since when everybody stands.
+    stands: Option<Instant>,
+    /// Samples since the program began.
+    samples: u64,
+    /// By thread that was looked at: where its thread-locals are; zero if it had none then.
     thread_pointers: HashMap<i32, u64>,
     /// By thread: the task that it named, and how often in a row.
     seen: HashMap<i32, (u64, u32)>,
-    /// What threads name that polls nothing: the jobs that they are themselves.
-    jobs: HashSet<(i32, u64)>,
+    /// By thread: what it named last that polls nothing, the job that it is itself.
+    jobs: HashMap<i32, u64>,
     /// By thread: the task whose poll was told, until it names another one.
     told: HashMap<i32, u64>,
     suspect: Option<Suspect>,
@@ -61,16 +65,22 @@ impl LongPolls {
             }
         };
         std::thread::Builder::new().name("long polls".to_owned()).spawn(tick).ok()?;
-        Some(Self {
+        Some(Self::of(limit, clock))
+    }
+
+    fn of(limit: Duration, clock: Sender<()>) -> Self {
+        Self {
             limit,
             _clock: clock,
             last: None,
+            stands: None,
+            samples: 0,
             thread_pointers: HashMap::new(),
             seen: HashMap::new(),
-            jobs: HashSet::new(),
+            jobs: HashMap::new(),
             told: HashMap::new(),
             suspect: None,
-        })
+        }
     }
 
     /// Where the poll that is looked at returns to.
@@ -84,12 +94,35 @@ impl LongPolls {
         (self.suspect, self.last) = (None, None);
     }
 
+    /// The program is another one: nothing that was known holds.
+    pub(super) fn begin_anew(&mut self) {
+        self.restart();
+        self.samples = 0;
+        self.thread_pointers.clear();
+        self.jobs.clear();
+        self.told.clear();
+    }
+
+    /// Everybody stands from now on.
+    pub(super) fn stood(&mut self, now: Instant) {
+        self.stands.get_or_insert(now);
+    }
+
+    /// Everybody runs again: the time between does not count.
+    pub(super) fn ran_on(&mut self, now: Instant) {
+        let Some(stands) = self.stands.take() else { return };
+        if let Some(suspect) = &mut self.suspect {
+            let stood = now.saturating_duration_since(stands.max(suspect.since));
+            suspect.since = suspect.since.checked_add(stood).unwrap_or(now);
+        }
+    }
+
     /// A thread is no more, or is another one's.
     pub(super) fn forget(&mut self, tid: i32) {
         self.thread_pointers.remove(&tid);
         self.seen.remove(&tid);
         self.told.remove(&tid);
-        self.jobs.retain(|(of, _)| *of != tid);
+        self.jobs.remove(&tid);
         self.suspect.take_if(|suspect| suspect.tid == tid);
     }
 
@@ -100,8 +133,19 @@ impl LongPolls {
         let due = self.last.is_none_or(|last| now.duration_since(last) * 4 >= period * 3);
         if due {
             self.last = Some(now);
+            self.samples = self.samples.saturating_add(1);
         }
         due
+    }
+
+    /// Whether a thread has to stand for a moment to tell where its thread-locals are. One that had none yet, because the
+    /// program had just begun, is asked again, ever more seldom.
+    fn is_to_be_asked(&self, tid: i32) -> bool {
+        match self.thread_pointers.get(&tid) {
+            None => true,
+            Some(0) => self.samples.is_power_of_two(),
+            Some(_) => false,
+        }
     }
 
     /// Notes what a thread names.
@@ -112,7 +156,7 @@ impl LongPolls {
             return;
         };
         self.told.retain(|of, told| *of != tid || *told == task);
-        if self.jobs.contains(&(tid, task)) || self.told.contains_key(&tid) {
+        if self.jobs.get(&tid) == Some(&task) || self.told.contains_key(&tid) {
             self.seen.remove(&tid);
             return;
         }
@@ -160,16 +204,19 @@ impl Engine {
     /// Where the thread-locals of threads are that were never looked at: only a stopped thread tells.
     fn learn_thread_pointers(&mut self, running: &[i32]) {
         let Some(polls) = &self.long_polls else { return };
-        if running.iter().all(|tid| polls.thread_pointers.contains_key(tid)) {
+        if !running.iter().any(|tid| polls.is_to_be_asked(*tid)) {
             return;
         }
-        let mut found = Vec::new();
+        // Who does not tell is not asked at every sample.
+        let mut found: HashMap<i32, u64> = running.iter().map(|tid| (*tid, 0)).collect();
         let looked = self.look(|stop| {
-            // A program that has just begun has none yet.
-            let set = stop.threads.iter().filter(|thread| thread.registers.fs_base != 0);
-            found.extend(set.map(|thread| (thread.tid, thread.registers.fs_base)));
+            found.extend(stop.threads.iter().map(|thread| (thread.tid, thread.registers.fs_base)));
         });
-        if let (Ok(_), Some(polls)) = (looked, &mut self.long_polls) {
+        if let Err(error) = looked {
+            tracing::debug!(?error, "threads could not be asked for their thread-locals");
+        }
+        if let Some(polls) = &mut self.long_polls {
+            found.retain(|tid, pointer| *pointer != 0 || polls.is_to_be_asked(*tid));
             polls.thread_pointers.extend(found);
         }
     }
@@ -186,18 +233,22 @@ impl Engine {
     /// Looks at the poll of a thread that may be in it for long, and puts a trap where it returns to before anybody runs on.
     fn suspect(&mut self, tid: i32, task: u64) {
         self.stop_all();
-        let poll = match stop_of(&self.tracee, self.modules.clone()) {
-            Ok(stop) => self.settings.runtimes.poll_of(&stop, tid),
-            Err(_) => None,
+        let (poll, named) = match stop_of(&self.tracee, self.modules.clone()) {
+            Ok(stop) => {
+                let runtimes = &self.settings.runtimes;
+                (runtimes.poll_of(&stop, tid), runtimes.current_task(&stop, tid))
+            }
+            Err(_) => (None, None),
         };
         if let Some(polls) = &mut self.long_polls {
             polls.seen.remove(&tid);
             match poll.filter(|poll| poll.task.runtime_id == Some(task)) {
                 Some(poll) => polls.suspect = Some(Suspect { tid, poll, since: Instant::now() }),
-                // It may have ended between sample and look; a job is the same at the next look too.
-                None => {
-                    polls.jobs.insert((tid, task));
+                None if named == Some(task) => {
+                    polls.jobs.insert(tid, task);
                 }
+                // The poll has ended between sample and look.
+                None => {}
             }
         }
         self.place_traps();
@@ -229,5 +280,82 @@ impl Engine {
             (self.events)(Event::Note(what));
             self.place_traps();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_runtimes::Polled;
+    use weft_tasks::{TaskKey, TaskKind};
+
+    use super::*;
+
+    fn polls() -> LongPolls {
+        LongPolls::of(Duration::from_millis(100), channel().0)
+    }
+
+    #[test]
+    fn a_job_is_passed_over_and_only_the_last_one_is_kept() {
+        let mut polls = polls();
+        polls.jobs.insert(1, 7);
+        for _ in 0..SUSPICIOUS {
+            polls.note(1, Some(7));
+        }
+        assert_eq!(polls.most_suspicious(), None);
+        for _ in 0..SUSPICIOUS {
+            polls.note(1, Some(8));
+        }
+        assert_eq!(polls.most_suspicious(), Some((1, 8)));
+        polls.jobs.insert(1, 8);
+        assert_eq!(polls.jobs.len(), 1);
+    }
+
+    #[test]
+    fn a_thread_without_thread_locals_is_asked_ever_more_seldom() {
+        let mut polls = polls();
+        assert!(polls.is_to_be_asked(1));
+        polls.thread_pointers.insert(1, 0);
+        let asked = (1..=1_000).filter(|sample| {
+            polls.samples = *sample;
+            polls.is_to_be_asked(1)
+        });
+        assert_eq!(asked.count(), 10);
+        polls.thread_pointers.insert(1, 0x7000);
+        polls.samples = 1_024;
+        assert!(!polls.is_to_be_asked(1));
+    }
+
+    #[test]
+    fn time_for_which_everybody_stands_does_not_count() {
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let mut polls = polls();
+        let task = Polled {
+            key: TaskKey { address: 0x1000, id: 7 },
+            runtime_id: Some(7),
+            name: "server::handle".into(),
+            entry: "server::handle".into(),
+            kind: TaskKind::Task,
+        };
+        let poll = OnePoll { task, returns_to: MemAddr::new(0x2000), sp: MemAddr::new(0x3000), place: None };
+        polls.suspect = Some(Suspect { tid: 1, poll, since: after(10) });
+        polls.stood(after(20));
+        polls.stood(after(25));
+        polls.ran_on(after(30));
+        assert_eq!(polls.suspect.as_ref().map(|suspect| suspect.since), Some(after(20)));
+        polls.ran_on(after(40));
+        assert_eq!(polls.suspect.as_ref().map(|suspect| suspect.since), Some(after(20)));
+    }
+
+    #[test]
+    fn another_program_is_looked_at_anew() {
+        let mut polls = polls();
+        polls.thread_pointers.insert(1, 0x7000);
+        polls.jobs.insert(1, 7);
+        polls.told.insert(1, 8);
+        polls.note(2, Some(9));
+        polls.begin_anew();
+        assert!(polls.is_to_be_asked(1));
+        assert!(polls.jobs.is_empty() && polls.told.is_empty() && polls.seen.is_empty());
     }
 }

@@ -152,6 +152,8 @@ pub(crate) struct Engine {
     pumps: Option<Pumps>,
     events: Reporter,
     inputs: Receiver<Input>,
+    /// Taken from `inputs`, and not served yet.
+    next: Option<Input>,
     shared: Arc<Shared>,
 }
 
@@ -228,6 +230,7 @@ impl Engine {
             pumps,
             events,
             inputs,
+            next: None,
             shared,
         };
         engine.begin_attached();
@@ -262,7 +265,7 @@ impl Engine {
     /// Serves until the debuggee is gone or let go.
     pub(crate) fn run(mut self) {
         while self.state != State::Over {
-            while let Ok(input) = self.inputs.try_recv() {
+            while let Some(input) = self.next_input() {
                 self.on_input(input);
                 if self.state == State::Over {
                     return;
@@ -291,6 +294,16 @@ impl Engine {
                 event => self.pending.push_back(event),
             }
         }
+    }
+
+    fn next_input(&mut self) -> Option<Input> {
+        self.next.take().or_else(|| self.inputs.try_recv().ok())
+    }
+
+    /// Whether somebody asks for something.
+    fn has_input(&mut self) -> bool {
+        self.next = self.next_input();
+        self.next.is_some()
     }
 
     fn on_input(&mut self, input: Input) {

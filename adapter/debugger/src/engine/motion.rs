@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use weft_memory::Memory;
 use weft_process::{Ended, Trap, Wait, WaitEvent};
@@ -137,6 +138,9 @@ impl Engine {
 
     pub(super) fn release(&mut self) {
         self.all_stand = false;
+        if let Some(polls) = &mut self.long_polls {
+            polls.ran_on(Instant::now());
+        }
         for tid in self.tracee.threads() {
             if self.tracee.is_stopped(tid) && !self.is_pending(tid) && self.may_run(tid) {
                 // Gone meanwhile, or with an event of its own queued: both will be told.
@@ -215,8 +219,9 @@ impl Engine {
     pub(super) fn await_step(&mut self, tid: i32, may_block: bool) -> Moved {
         loop {
             match self.tracee.wait() {
-                // Whoever woke us is served when the step is done, and does not wait for a system call to end.
-                Ok(Wait::Woken) if may_block => self.tracee.interrupt(tid),
+                // Whoever asks for something is served when the step is done, and does not wait for a system call to end; a
+                // clock can wait.
+                Ok(Wait::Woken) if may_block && self.has_input() => self.tracee.interrupt(tid),
                 Ok(Wait::Woken) => {}
                 Ok(Wait::Event(WaitEvent::Interrupted { tid: of })) if of == tid => return Moved::Blocked,
                 Ok(Wait::Event(WaitEvent::Trapped { tid: of, trap: Trap::Step })) if of == tid => return Moved::Yes,
@@ -257,6 +262,9 @@ impl Engine {
             tracing::warn!(%error, "not every thread could be stopped");
         }
         self.all_stand = true;
+        if let Some(polls) = &mut self.long_polls {
+            polls.stood(Instant::now());
+        }
         while let Some(event) = self.tracee.take_queued() {
             self.put_off(event);
         }
@@ -330,6 +338,7 @@ impl Engine {
         if let Some(sentence) = self.plan.take().and_then(|plan| plan.unfinished()) {
             (self.events)(Event::Note(sentence));
         }
+        self.tell_passed();
         if let Some(pumps) = &mut self.pumps {
             pumps.drain();
         }

@@ -54,14 +54,16 @@ impl Engine {
     }
 
     fn replace_task_stops(&mut self, task: TaskKey, on: Vec<TaskEvent>) -> Result<(), Refused> {
+        if on.is_empty() {
+            // Of a task that has ended, too.
+            self.task_stops.list.remove(&task);
+            return Ok(());
+        }
         let stop = stop_of(&self.tracee, self.modules.clone()).map_err(refused)?;
         let runtimes = &self.settings.runtimes;
         let traps = runtimes.task_traps(&stop, task).map_err(Refused::Failed)?;
-        self.task_stops.list.remove(&task);
-        if !on.is_empty() {
-            let name = runtimes.task(&stop, task).map_or_else(|| Arc::from("task"), |task| task.name);
-            self.task_stops.list.insert(task, Watched { name, on, traps });
-        }
+        let name = runtimes.task(&stop, task).map_or_else(|| Arc::from("task"), |task| task.name);
+        self.task_stops.list.insert(task, Watched { name, on, traps });
         Ok(())
     }
 
@@ -96,6 +98,8 @@ impl Engine {
         }
         if stops {
             self.report(tid, Reason::Task { task, what, text });
+        } else if event != TaskEvent::Polled {
+            self.place_traps();
         }
         stops
     }
