@@ -116,8 +116,12 @@ impl Engine {
             if stop.is_none() {
                 *stop = self.one_thread(tid);
             }
-            if !stop.as_ref().is_some_and(|stop| self.is_in_focus(stop, tid)) {
-                return Ruling::GoOn;
+            match stop.as_ref().map(|stop| self.is_in_focus(stop, tid)) {
+                Some(Ok(true)) => {}
+                Some(Err(why)) => {
+                    return Ruling::Unclear(format!("nobody can tell whether this is the task in focus: {why}"));
+                }
+                Some(Ok(false)) | None => return Ruling::GoOn,
             }
         }
         if let Some(condition) = judge.condition() {

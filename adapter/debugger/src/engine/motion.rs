@@ -66,9 +66,10 @@ impl Engine {
                 let stop = stop_of(&self.tracee, self.modules.clone()).map_err(refused)?;
                 let (places, line) =
                     breakpoints::places_of_line(&self.modules, &file, line).map_err(Refused::Failed)?;
+                let ends = self.ends_of(&stop, task, line);
                 stepped_task = Some(task);
                 runs_from = Some(shown);
-                Some((shown, plan::run_to(&self.settings.runtimes, &stop, task, line, places)))
+                Some((shown, plan::run_to(&self.settings.runtimes, task, line, places, ends)))
             }
             ResumeKind::StepInstruction(kind, tid) => {
                 let stop = self.current_stop(tid)?;

@@ -1,9 +1,12 @@
 //! Which task a thread polls, as far as breakpoints and steps have to know.
 
+use weft_memory::MemAddr;
 use weft_runtimes::Polling;
+use weft_tasks::TaskKey;
 use weft_values::{EvaluateError, Stop, TaskValue, TaskVariable, ValueError};
 
 use super::{Engine, State};
+use crate::Event;
 
 impl Engine {
     pub(super) fn polling(&self, stop: &Stop, tid: i32) -> Polling {
@@ -26,9 +29,27 @@ impl Engine {
         }
     }
 
-    /// Whether a thread polls the task that the user looks at.
-    pub(super) fn is_in_focus(&self, stop: &Stop, tid: i32) -> bool {
-        self.focus.is_some_and(|focus| self.polling(stop, tid).task().is_some_and(|task| task.key == focus))
+    /// Whether a thread polls the task that the user looks at; else why nobody can tell.
+    pub(super) fn is_in_focus(&self, stop: &Stop, tid: i32) -> Result<bool, String> {
+        let Some(focus) = self.focus else { return Ok(false) };
+        match self.polling(stop, tid) {
+            Polling::Task(task) => Ok(task.key == focus),
+            Polling::Nobody => Ok(false),
+            Polling::Unknown(why) => Err(why),
+        }
+    }
+
+    /// Where the end of a task can be seen that is about to run to a line; says so if it cannot.
+    pub(super) fn ends_of(&self, stop: &Stop, task: TaskKey, line: u32) -> Vec<MemAddr> {
+        match self.settings.runtimes.task_traps(stop, task) {
+            Ok(traps) => traps.ends,
+            Err(why) => {
+                (self.events)(Event::Note(format!(
+                    "if the task does not come to line {line} the program does not stop, for its end cannot be seen: {why}"
+                )));
+                Vec::new()
+            }
+        }
     }
 
     /// Whether the user looks at a task: one that was chosen, or shown by a stop, be it the current one.

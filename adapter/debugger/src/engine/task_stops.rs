@@ -83,6 +83,10 @@ impl Engine {
             Some((*task, Some(end)))
         };
         let Some((task, end)) = self.task_stops.list.iter().find_map(happens) else { return false };
+        if end.is_none() && runtimes.task(&stop, task).is_none() {
+            self.lose_task_stops(task);
+            return false;
+        }
         let Some(watched) = self.task_stops.list.get(&task) else { return false };
         let (event, text) = match end {
             None => (TaskEvent::Polled, None),
@@ -102,6 +106,17 @@ impl Engine {
             self.place_traps();
         }
         stops
+    }
+
+    /// Another task is polled in this one's memory: it has ended where nobody could see it. (Up to Tokio 1.8.1 one without a
+    /// `JoinHandle` is not marked as complete.)
+    fn lose_task_stops(&mut self, task: TaskKey) {
+        let Some(Watched { name, .. }) = self.task_stops.list.remove(&task) else { return };
+        let number = self.settings.task_numbers.of(task);
+        (self.events)(Event::Note(format!(
+            "task {number} {name} has ended unseen: the stops that were set for it are gone"
+        )));
+        self.place_traps();
     }
 }
 

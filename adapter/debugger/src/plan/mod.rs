@@ -150,15 +150,15 @@ pub(crate) fn step_instruction(kind: StepKind, stop: &Stop, tid: i32) -> Result<
     Ok(Box::new(instruction::InstructionStep::new(kind, stop, tid)?))
 }
 
-/// The plan for a run of one task to places of a line.
+/// The plan for a run of one task to places of a line; where its end can be seen, if that is known.
 pub(crate) fn run_to(
     runtimes: &Arc<Runtimes>,
-    stop: &Stop,
     task: TaskKey,
     line: u32,
     places: impl IntoIterator<Item = MemAddr>,
+    ends: Vec<MemAddr>,
 ) -> Box<dyn Plan> {
-    Box::new(run_to::RunTo::new(runtimes, stop, task, line, places))
+    Box::new(run_to::RunTo::new(runtimes, task, line, places, ends))
 }
 
 /// How a step by source goes, whatever its kind.

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
-use weft_runtimes::Runtimes;
+use weft_runtimes::{Polling, Runtimes};
 use weft_tasks::TaskKey;
-use weft_values::Stop;
 
 use super::{Hit, Plan, Verdict};
 
@@ -21,15 +20,14 @@ pub(super) struct RunTo {
 }
 
 impl RunTo {
-    /// To these places of a line.
+    /// To these places of a line, or to an end of the task.
     pub(super) fn new(
         runtimes: &Arc<Runtimes>,
-        stop: &Stop,
         task: TaskKey,
         line: u32,
         places: impl IntoIterator<Item = MemAddr>,
+        ends: Vec<MemAddr>,
     ) -> Self {
-        let ends = runtimes.task_traps(stop, task).map(|traps| traps.ends).unwrap_or_default();
         Self { runtimes: Arc::clone(runtimes), task, line, places: places.into_iter().collect(), ends }
     }
 }
@@ -50,9 +48,15 @@ impl Plan for RunTo {
     fn on_trap(&mut self, hit: &Hit<'_>) -> Verdict {
         let Some(pc) = hit.stop.thread(hit.tid).map(|thread| thread.registers.pc()) else { return Verdict::Continue };
         if self.places.contains(&pc) {
-            let polled = self.runtimes.polled_by(hit.stop, hit.tid);
-            if polled.task().is_some_and(|polled| polled.key == self.task) {
-                return Verdict::Done(None);
+            match self.runtimes.polled_by(hit.stop, hit.tid) {
+                Polling::Task(polled) if polled.key == self.task => return Verdict::Done(None),
+                Polling::Unknown(why) => {
+                    return Verdict::Done(Some(format!(
+                        "nobody can tell which task has come to line {}: {why}",
+                        self.line
+                    )));
+                }
+                Polling::Task(_) | Polling::Nobody => {}
             }
         }
         if self.ends.contains(&pc) && self.runtimes.ending(hit.stop, hit.tid, self.task).is_some() {
@@ -65,7 +69,25 @@ impl Plan for RunTo {
         Verdict::Continue
     }
 
+    fn unfinished(&self) -> Option<String> {
+        Some(format!("the program has ended, and the task has not come to line {}", self.line))
+    }
+
     fn on_thread_exited(&mut self, _: i32) -> Verdict {
         Verdict::Continue
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_the_program_outruns_says_so() {
+        let task = TaskKey { address: 0x1000, id: 7 };
+        let plan = RunTo::new(&Arc::default(), task, 12, [MemAddr::new(0x2000)], vec![MemAddr::new(0x3000)]);
+        assert_eq!(plan.traps(), BTreeSet::from([MemAddr::new(0x2000), MemAddr::new(0x3000)]));
+        let said = plan.unfinished();
+        assert_eq!(said.as_deref(), Some("the program has ended, and the task has not come to line 12"));
     }
 }
