@@ -285,7 +285,7 @@ fn on_when_a_coroutine_panics() {
 /// to its end.
 #[test]
 fn optimised_code_keeps_to_the_task() {
-    let all = [CHAIN, MATCHED, TAILED, READY, REPOLLED, LONG, JOINED, TICKING, NESTED, DYNAMIC, KINDS, LARGE];
+    let all = [CHAIN, FALLIBLE, MATCHED, TAILED, READY, REPOLLED, LONG, JOINED, TICKING, NESTED, DYNAMIC, KINDS, LARGE];
     let wrong: Vec<String> = all.iter().filter_map(|walk| walk.keeps_to_the_task().err()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -854,7 +854,7 @@ const MAIN: Walk = Walk {
     name: "tokio_main",
     table: "
         at   2 id=2
-        over 3 id=- one=3
+        over 3 id=2 one=3
         over 4 body=async_block_in_tokio_main_(not_started) (the future has completed; who blocked on it goes on here)
     ",
 };

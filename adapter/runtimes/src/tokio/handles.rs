@@ -7,12 +7,12 @@
 use std::collections::BTreeSet;
 
 use weft_memory::MemAddr;
-use weft_values::{Frame, Stop};
+use weft_values::{Frame, Place, Stop};
 
 use super::cell::{Cell, Cells};
 use super::context::contexts;
 use super::header::HeaderPlan;
-use super::layout::{number, word};
+use super::layout::{Stage, number, word};
 use super::roster::header_plans;
 use super::state::TaskState;
 use crate::leaves::find_pointer;
@@ -23,9 +23,10 @@ use crate::threads::{argument, each_variable};
 const MOST_STACK: u64 = 16 << 10;
 
 /// A task whose future is at its end, which is called by its header as long as that lasts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Ending {
     header: MemAddr,
+    future: Option<Place>,
     vtable: MemAddr,
     /// Offsets in the header.
     offsets: (u64, u64),
@@ -40,6 +41,11 @@ impl Ending {
         let search = Search { stop, cells: &Cells::default(), plans, future: argument_path(run) };
         let (task, _) = search.named(run).or_else(|| search.kept(run))?;
         Some(task)
+    }
+
+    /// Where its future lay when the task was found, unless that had ended.
+    pub fn future(&self) -> Option<&Place> {
+        self.future.as_ref()
     }
 
     /// Where a thread comes by that takes the task's output, and where one that drops its handle.
@@ -136,7 +142,11 @@ impl Search<'_> {
             let reads_output = method(plan.try_read_output)?;
             let drops_handle = method(plan.drop_join_handle_slow)?;
             let offsets = (plan.state, plan.vtable);
-            Some((Ending { header, vtable, offsets, reads_output, drops_handle }, id))
+            let future = match layout.map(|layout| layout.stage(self.stop, header)) {
+                Some(Ok(Stage::Running(future))) => Some(future),
+                _ => None,
+            };
+            Some((Ending { header, future, vtable, offsets, reads_output, drops_handle }, id))
         })
     }
 

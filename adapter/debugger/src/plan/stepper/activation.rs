@@ -23,6 +23,8 @@ pub(super) const NEAR: usize = 12;
 pub(super) struct Activation {
     pub(super) tid: i32,
     pub(super) cfa: MemAddr,
+    /// The body is a coroutine's.
+    pub(super) is_coroutine: bool,
     pub(super) rows: Rows,
     /// If the body is a copy that was inlined, its lines, and then those of the coroutines that it was inlined into.
     lines: Vec<Lines>,
@@ -81,7 +83,8 @@ impl Stepper {
             }
         }
         let returns_to = caller.map(|caller| caller.pc);
-        let mut active = Activation { tid, cfa, rows, lines, inlined, calls, reach, returns_to };
+        let is_coroutine = body.code.as_ref().is_some_and(|code| code.function.kind.is_coroutine());
+        let mut active = Activation { tid, cfa, is_coroutine, rows, lines, inlined, calls, reach, returns_to };
         if let Some(aim) = self.aim.as_ref().filter(|_| self.kind == StepKind::In) {
             aim.restrict(&mut active);
         }

@@ -233,7 +233,7 @@ impl Stepper {
     /// Goes on in the innermost function of this part of the stack: any line of it but the one that it is on ends the step.
     fn go_on_in(&mut self, hit: &Hit<'_>, walk: &[Frame], said: Option<String>) -> Verdict {
         let Some(frame) = walk.first() else { return Verdict::Continue };
-        let coroutine = instance_of(hit.stop, walk);
+        let coroutine = instance_of(hit.stop, hit.tid, walk);
         if coroutine.is_none() && is_coroutine(frame) {
             // Where it goes on after it was suspended could not be told.
             return self.leave_from(hit.tid, walk.to_vec(), said);

@@ -1,5 +1,6 @@
 //! A step that follows a coroutine: over its suspensions, and on in whoever awaited it.
 
+use weft_runtimes::{edge, ending};
 use weft_symbols::Type;
 use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine_phase, environment, frames};
 
@@ -178,16 +179,38 @@ fn begin_with_body(walk: &mut Vec<Frame>, coroutine: &Type) {
     }
 }
 
-/// The coroutine whose body the innermost frame executes. Where the compiler did not keep a copy's environment, it is where the
-/// coroutine around it has the one that it awaits, or else the coroutine around it has to stand for it.
-pub(super) fn instance_of(stop: &Stop, walk: &[Frame]) -> Option<Place> {
+/// The coroutine whose body the innermost frame of thread `tid`'s stack executes. Where the compiler did not keep its
+/// environment, it is the task's own future, or where the coroutine around it has the one that it awaits; or else the
+/// coroutine around an inlined copy has to stand for it.
+pub(super) fn instance_of(stop: &Stop, tid: i32, walk: &[Frame]) -> Option<Place> {
     let body = walk.first()?;
     environment(stop, body).or_else(|| {
-        let kind = body.code.as_ref().filter(|code| body.inlined && code.function.kind.is_coroutine())?;
-        let kind = kind.environment_type()?;
-        let around = walk.iter().skip(1).take(INLINED).find_map(|frame| environment(stop, frame))?;
-        awaited_of(&around, &kind).or(Some(around))
+        let code = body.code.as_ref().filter(|code| code.function.kind.is_coroutine())?;
+        let kind = code.environment_type()?;
+        let mut within = walk.iter().skip(1).take(INLINED).take_while(|frame| edge(frame).is_none());
+        match within.find_map(|frame| environment(stop, frame)) {
+            Some(around) => awaited_of(&around, &kind).or_else(|| body.inlined.then_some(around)),
+            None => task_of(stop, tid, body, &kind),
+        }
     })
+}
+
+/// The future of the task that a thread polls, if it is of this kind and `body` is the only poll of such a one there; or the
+/// one of this kind that it awaits.
+fn task_of(stop: &Stop, tid: i32, body: &Frame, kind: &Type) -> Option<Place> {
+    let walk = frames(stop, tid, DEPTH).frames;
+    let at = walk.iter().position(|frame| edge(frame).is_some())?;
+    let polls = walk.iter().take(at).filter(|frame| is_poll_of(frame, kind)).count();
+    let is_inside = walk.iter().take(at).any(|frame| frame.pc == body.pc && frame.cfa == body.cfa);
+    let future = ending(stop, &walk, at)?.future().cloned()?;
+    if polls != 1 || !is_inside {
+        return None;
+    }
+    if future.ty.path() == kind.path() { Some(future) } else { awaited_of(&future, kind) }
+}
+
+fn is_poll_of(frame: &Frame, kind: &Type) -> bool {
+    frame.code.as_ref().is_some_and(|code| is_body_of(code, kind))
 }
 
 /// Where a coroutine has one of a kind that it awaits, if that is the same place in all its states.

@@ -115,7 +115,7 @@ impl Stepper {
             aim: None,
             raisers: raisers(&stop.modules),
             file: frame.source.as_ref().map(|source| source.file.clone()),
-            instance: instance_of(stop, walk),
+            instance: instance_of(stop, tid, walk),
             detector: Detector::default(),
             is_watched: None,
             said: None,
@@ -180,7 +180,17 @@ impl Stepper {
 
     /// The function of the activation has returned.
     fn returned(&mut self, hit: &Hit<'_>) -> Verdict {
-        if self.instance.is_some() { self.polled_to_an_end(hit) } else { self.leave(hit, None) }
+        if self.instance.is_some() {
+            return self.polled_to_an_end(hit);
+        }
+        match &self.phase {
+            Phase::Active(active) if active.is_coroutine => Verdict::Lost(
+                "the step was lost: the compiler has not kept where the coroutine lies, so that it cannot be followed over \
+                 its suspension; the program runs on"
+                    .to_owned(),
+            ),
+            _ => self.leave(hit, None),
+        }
     }
 
     /// Ends the step in the nearest caller that steps stop in.
