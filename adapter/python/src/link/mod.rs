@@ -1,0 +1,1 @@
+//! The connection to pydevd: its only client.

@@ -1,0 +1,1 @@
+//! The module of ours inside the program, and the connection to it.
