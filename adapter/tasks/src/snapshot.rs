@@ -36,6 +36,10 @@ pub enum RuntimeKind {
     FuturesThreadPool,
     /// None: threads that drive a future themselves, with a `block_on` that needs no executor.
     BlockOn,
+    /// An event loop of Python's asyncio.
+    Asyncio,
+    /// uvloop: asyncio's tasks on an event loop of its own.
+    Uvloop,
     /// An executor that weft does not know: its tasks are found by what futures look like, as well as that goes.
     Unknown,
 }
@@ -51,6 +55,8 @@ impl RuntimeKind {
             Self::FuturesLocalPool => "futures-local-pool",
             Self::FuturesThreadPool => "futures-thread-pool",
             Self::BlockOn => "block-on",
+            Self::Asyncio => "asyncio",
+            Self::Uvloop => "uvloop",
             Self::Unknown => "unknown",
         }
     }
