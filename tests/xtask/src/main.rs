@@ -1,9 +1,10 @@
 //! The project's chores: `cargo xtask test`, `cargo xtask bench`, `cargo xtask compatibility`, `cargo xtask soak`, `cargo xtask
-//! fuzz`.
+//! fuzz`, `cargo xtask python`.
 
 mod compatibility;
 mod debian;
 mod fuzz;
+mod python;
 mod said;
 mod seeds;
 mod stage;
@@ -25,6 +26,9 @@ cargo xtask compatibility    the table of Tokio's versions in docs/compatibility
 cargo xtask soak [STEPS [SEED]]
                              random steps (10,000) through a server under load: none may end in another task, none may hang
 cargo xtask fuzz [SECONDS]   torn files and streams for everything that reads them, for so long in all (120)
+cargo xtask python [VERSION [PACKAGE..]]
+                             a virtual environment target/pythons/VERSION (3.14) with these packages of PyPI; where the machine
+                             has no such Python, Debian's is fetched (by apt's mirror) and unpacked beside it
 ";
 
 fn main() -> ExitCode {
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
         Some((chore, rest)) if chore == "bench" => bench(rest),
         Some((chore, [])) if chore == "compatibility" => compatibility::run(),
         Some((chore, rest)) if chore == "fuzz" => fuzz::run(rest),
+        Some((chore, rest)) if chore == "python" => python::run(rest),
         Some((chore, rest)) if chore == "soak" => soak(rest),
         _ => {
             eprint!("{USAGE}");

@@ -1,0 +1,160 @@
+//! Interpreters of Python for tests and measurements: found on the machine, or Debian's, unpacked below the target folder
+//! and never installed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::stage::target;
+
+/// The suite that has the newest Pythons.
+const SUITE: &str = "sid";
+const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
+
+/// Makes a virtual environment `target/pythons/VERSION` with an interpreter of this version (`3.14`) and these packages,
+/// unless it is there, and prints where its interpreter lies.
+pub(crate) fn run(arguments: &[String]) -> bool {
+    let (version, packages) = match arguments.split_first() {
+        Some((version, packages)) => (version.as_str(), packages),
+        None => ("3.14", &[][..]),
+    };
+    match environment(version, packages) {
+        Ok(python) => {
+            println!("{}", python.display());
+            true
+        }
+        Err(why) => {
+            eprintln!("there is no Python {version}: {why}");
+            false
+        }
+    }
+}
+
+fn environment(version: &str, packages: &[String]) -> Result<PathBuf, String> {
+    let folder = target().join("pythons").join(version);
+    let python = folder.join("bin/python");
+    if !answers(&python) {
+        fs::create_dir_all(target().join("pythons")).map_err(|error| error.to_string())?;
+        let base = match on_this_machine(version) {
+            Some(python) => python,
+            None => debians(version)?,
+        };
+        run_quietly(Command::new(base).args(["-m", "venv", "--clear", "--without-pip"]).arg(&folder))?;
+    }
+    if !packages.is_empty() {
+        // Of the machine's own Python, whose pip installs for others.
+        let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "--python"];
+        run_quietly(Command::new("python3").args(pip).arg(&python).arg("install").args(packages))?;
+    }
+    Ok(python)
+}
+
+fn answers(python: &Path) -> bool {
+    run_quietly(Command::new(python).args(["-c", "pass"])).is_ok()
+}
+
+/// An interpreter of this version on the `PATH` or among pyenv's.
+fn on_this_machine(version: &str) -> Option<PathBuf> {
+    let minor = format!("{version}.");
+    let pyenv =
+        std::env::var_os("PYENV_ROOT").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".pyenv")));
+    let installed = pyenv.and_then(|root| fs::read_dir(root.join("versions")).ok()).into_iter().flatten().flatten();
+    let fits = installed.filter(|entry| entry.file_name().to_string_lossy().starts_with(&minor));
+    let mut candidates: Vec<PathBuf> = fits.map(|entry| entry.path().join("bin/python")).collect();
+    candidates.push(PathBuf::from(format!("python{version}")));
+    candidates.into_iter().find(|python| answers(python))
+}
+
+/// Unpacks Debian's interpreter with the libraries that it was built for, and makes it use them.
+fn debians(version: &str) -> Result<PathBuf, String> {
+    let root = target().join("pythons").join(format!("debian-{version}"));
+    let python = format!("usr/bin/python{version}");
+    if !root.is_dir() {
+        let apt = Apt::prepare()?;
+        apt.run(&["update"])?;
+        let [interpreter, venv] = ["", "-venv"].map(|part| format!("python{version}{part}"));
+        apt.run(&["install", "--yes", "--no-install-recommends", "--download-only", &interpreter, &venv, "patchelf"])?;
+        let unpacked = apt.unpack()?;
+        use_own_libraries(&unpacked, &root, &unpacked.join(&python))?;
+        fs::rename(&unpacked, &root).map_err(|error| error.to_string())?;
+        fs::remove_dir_all(&apt.folder).map_err(|error| error.to_string())?;
+    }
+    Ok(root.join(python))
+}
+
+/// An apt that knows of nothing that is installed here, and asks the mirror that this machine's apt asks.
+struct Apt {
+    folder: PathBuf,
+}
+
+impl Apt {
+    fn prepare() -> Result<Self, String> {
+        let folder = target().join("pythons/apt");
+        for part in ["state/lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(folder.join(part)).map_err(|error| error.to_string())?;
+        }
+        let text = format!("deb {} {SUITE} main\n", mirror()?);
+        let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(|error| error.to_string());
+        write("sources.list", &text)?;
+        write("status", "")?;
+        Ok(Self { folder })
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<(), String> {
+        let option = |name: &str, part: &str| format!("{name}={}", self.folder.join(part).display());
+        let options = [
+            option("Dir::Etc::SourceList", "sources.list"),
+            "Dir::Etc::SourceParts=/dev/null".to_owned(),
+            option("Dir::State", "state"),
+            option("Dir::State::status", "status"),
+            option("Dir::Cache", "cache"),
+            "APT::Architectures=amd64".to_owned(),
+        ];
+        let options = options.iter().flat_map(|option| ["-o", option]);
+        run_quietly(Command::new("apt-get").arg("--quiet").args(options).args(arguments)).map(drop)
+    }
+
+    /// Unpacks all that was fetched.
+    fn unpack(&self) -> Result<PathBuf, String> {
+        let unpacked = self.folder.join("unpacked");
+        let fetched = fs::read_dir(self.folder.join("cache/archives")).map_err(|error| error.to_string())?;
+        for package in fetched.flatten().map(|entry| entry.path()).filter(|path| path.is_file()) {
+            if package.extension().is_some_and(|extension| extension == "deb") {
+                run_quietly(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(&unpacked))?;
+            }
+        }
+        Ok(unpacked)
+    }
+}
+
+/// The address of Debian's packages, as this machine's apt is told.
+fn mirror() -> Result<String, String> {
+    let targets = ["indextargets", "--format", "$(REPO_URI)", "Identifier: Packages"];
+    let said = run_quietly(Command::new("apt-get").args(targets))?;
+    let debian = said.lines().find(|line| line.trim_end_matches('/').ends_with("/debian"));
+    debian.map(str::to_owned).ok_or_else(|| "this machine's apt knows no mirror of Debian".to_owned())
+}
+
+/// Lets a program find the loader and libraries that were unpacked with it, wherever it is started from. In two steps:
+/// asked for both at once, patchelf (0.18) breaks programs that are not position-independent.
+fn use_own_libraries(unpacked: &Path, root: &Path, program: &Path) -> Result<(), String> {
+    let loader = "ld-linux-x86-64.so.2";
+    let libraries = unpacked.join(LIBRARIES);
+    let patch = |arguments: &[&str]| {
+        let mut patchelf = Command::new(libraries.join(loader));
+        patchelf.arg("--library-path").arg(&libraries).arg(unpacked.join("usr/bin/patchelf"));
+        run_quietly(patchelf.args(arguments).arg(program))
+    };
+    patch(&["--force-rpath", "--set-rpath", "$ORIGIN/../lib/x86_64-linux-gnu"])?;
+    patch(&["--set-interpreter", &root.join(LIBRARIES).join(loader).display().to_string()])?;
+    Ok(())
+}
+
+/// What a program said, or why it failed.
+fn run_quietly(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
