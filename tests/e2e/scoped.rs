@@ -121,6 +121,26 @@ fn a_breakpoint_in_the_own_task_stops() {
     ends(client, stop.thread);
 }
 
+/// Once a step has gone on in the awaiter of its task, the awaiter's hits are its own, whatever function it was made of.
+#[test]
+fn a_breakpoint_in_the_awaiter_stops() {
+    let mut client = Client::weft();
+    let stop = client.launch_to(&program("scoped", Profile::Debug), &["links"], source(FILE), at("link first"));
+    assert_eq!(value(&mut client, stop.thread, "before"), "None");
+    set(&mut client, &["link first", "taken"]);
+    let stop = client.step("stepOut", stop.thread);
+    let told = (stop.reason.as_str(), description(&stop), place(&mut client, stop.thread).1);
+    assert_eq!(told, ("breakpoint", "breakpoint; the step out of scoped::link was interrupted", at("taken")));
+    // Until then the awaiter was a sibling.
+    let said = client.output("console");
+    let line = "during the step, 1 hit of breakpoints in siblings of the stepped task scoped::link was passed: task ";
+    assert_eq!((said.matches("during the step").count(), said.matches(line).count()), (1, 1), "{said}");
+    client.set_breakpoints(&source(FILE), &[]);
+    client.resume(stop.thread);
+    assert_eq!(client.exited(), 0);
+    assert_eq!(client.output("stdout"), "linked 11\n");
+}
+
 #[test]
 fn by_threads_everybody_stops() {
     let (mut client, stop) = spawned(json!({"async": {"stepMode": "thread"}}));

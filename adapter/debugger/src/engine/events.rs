@@ -169,8 +169,12 @@ impl Engine {
     }
 
     pub(super) fn ask_plan(&mut self, tid: i32, ask: impl FnOnce(&mut dyn Plan, &Hit<'_>) -> Verdict) -> Verdict {
-        let Some(stop) = self.one_thread(tid) else { return Verdict::Continue };
-        self.plan.as_mut().map_or(Verdict::Continue, |plan| ask(plan.as_mut(), &Hit { tid, stop: &stop }))
+        let Some((stop, plan)) = self.one_thread(tid).zip(self.plan.as_mut()) else { return Verdict::Continue };
+        let verdict = ask(plan.as_mut(), &Hit { tid, stop: &stop });
+        if plan.has_left_task() {
+            self.siblings_elsewhere(&stop, tid);
+        }
+        verdict
     }
 
     pub(super) fn is_same_line(&self, tid: i32) -> bool {

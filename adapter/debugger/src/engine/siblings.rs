@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use weft_runtimes::Polled;
 use weft_tasks::TaskKey;
+use weft_values::Stop;
 
 use super::Engine;
 use crate::{Event, StepMode};
@@ -19,6 +20,12 @@ pub(super) struct Siblings {
     passed: BTreeMap<TaskKey, u64>,
 }
 
+impl Siblings {
+    fn of(own: Polled) -> Self {
+        Self { own, known: BTreeMap::new(), passed: BTreeMap::new() }
+    }
+}
+
 impl Engine {
     /// The siblings of the task that is about to be stepped: a suspended one, or what the thread polls. None where there is
     /// no task, or all threads' breakpoints are to stop.
@@ -31,7 +38,15 @@ impl Engine {
             Some(task) => self.settings.runtimes.task(&stop, task)?,
             None => self.polling(&stop, tid).task()?.clone(),
         };
-        Some(Siblings { own, known: BTreeMap::new(), passed: BTreeMap::new() })
+        Some(Siblings::of(own))
+    }
+
+    /// The step goes on outside of its task: what was passed is told, and from now on the siblings are those of the task that
+    /// the thread polls, if that is another one.
+    pub(super) fn siblings_elsewhere(&mut self, stop: &Stop, tid: i32) {
+        let Some(left) = self.siblings.as_ref().map(|siblings| siblings.own.key) else { return };
+        self.tell_passed();
+        self.siblings = self.polling(stop, tid).task().filter(|task| task.key != left).cloned().map(Siblings::of);
     }
 
     /// A breakpoint is about to stop the program while a step is under way. Whether a sibling of the task that is stepped has
@@ -59,7 +74,7 @@ impl Engine {
         true
     }
 
-    /// The step is over: says what was passed for it.
+    /// The step is over in the task: says what was passed for it.
     pub(super) fn tell_passed(&mut self) {
         let Some(Siblings { own, passed, .. }) = self.siblings.take() else { return };
         if passed.is_empty() {

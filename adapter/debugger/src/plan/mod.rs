@@ -136,6 +136,12 @@ pub(crate) trait Plan: Send {
         false
     }
 
+    /// Whether it has gone on outside of the task that it was in since this was last asked: in the task that the thread of
+    /// the last hit polls, or where that task was polled from.
+    fn has_left_task(&mut self) -> bool {
+        false
+    }
+
     /// What is to be said when the program ends before the step does; mostly nothing.
     fn unfinished(&self) -> Option<String> {
         None

@@ -1,10 +1,12 @@
-//! Tasks that are told apart: `scoped siblings [multi]`, `scoped ends [multi]`, `scoped long FIFO [multi]`.
+//! Tasks that are told apart: `scoped siblings [multi]`, `scoped links [multi]`, `scoped ends [multi]`,
+//! `scoped long FIFO [multi]`.
 //!
 //! On one thread the order is always the same: every task is polled up to its pause, in the order they were spawned.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 async fn pause() {
     tokio::task::yield_now().await; // BP: yields
@@ -45,6 +47,28 @@ async fn siblings() {
         total += handle.await.unwrap_or(0);
     }
     println!("total {total}");
+}
+
+/// Awaits a task of its own kind.
+async fn link(before: Option<JoinHandle<u64>>) -> u64 {
+    let first = u64::from(before.is_none()); // BP: link first
+    let got = match before {
+        Some(before) => taken(before.await.unwrap_or(0)), // BP: link awaits
+        None => first,
+    };
+    got + 1 // BP: link last
+}
+
+#[inline(never)]
+fn taken(got: u64) -> u64 {
+    got * 2 // BP: taken
+}
+
+/// Three tasks, each of which awaits the one before it.
+async fn links() {
+    let link = |before| Some(tokio::spawn(link(before)));
+    let last = link(link(link(None)));
+    println!("linked {}", last.expect("three were spawned").await.unwrap_or(0)); // BP: links
 }
 
 async fn finishes(gate: Arc<Semaphore>) -> u64 {
@@ -125,6 +149,7 @@ fn main() {
     let runtime = builder.build().expect("a runtime");
     match args.get(1).map(String::as_str) {
         Some("siblings") => runtime.block_on(siblings()),
+        Some("links") => runtime.block_on(links()),
         Some("ends") => runtime.block_on(ends()),
         Some("long") => runtime.block_on(longs(args.get(2).expect("a path").clone())),
         _ => println!("what?"), // BP: main

@@ -144,6 +144,7 @@ impl Stepper {
         if watching.and_then(|watching| watching.polled_by(hit)) != Some(number) {
             return Verdict::Continue;
         }
+        self.has_left_task = true;
         let walk = frames(hit.stop, hit.tid, INNER).frames;
         let arrival = walk.iter().find(|frame| !frame.inlined).and_then(|frame| first_lines(hit.stop, frame));
         match arrival {

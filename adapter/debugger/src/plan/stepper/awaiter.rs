@@ -142,6 +142,7 @@ impl Stepper {
     fn thread_goes_on(&mut self, hit: &Hit<'_>, outside: &[Frame], end: End, said: Option<String>) -> Verdict {
         let task = outside.iter().position(|frame| edge(frame) == Some(Edge::Task)).unwrap_or(outside.len());
         let caller = outside.iter().position(|frame| is_stop(frame, self.way) && frame.source.is_some());
+        self.has_left_task = true;
         match caller.filter(|caller| *caller < task).and_then(|caller| outside.get(caller..)) {
             Some(caller) => {
                 let said = said.or_else(|| Some(format!("{}; who blocked on it goes on here", end.of_future())));
@@ -212,6 +213,7 @@ impl Stepper {
         if reads && !joining.task.is_complete(hit.stop) {
             return Verdict::Continue;
         }
+        self.has_left_task = true;
         if let Some(landing) = self.unwinds(hit) {
             self.phase = Phase::Unwinding { tid: hit.tid, landing, stays: None };
             return Verdict::Continue;

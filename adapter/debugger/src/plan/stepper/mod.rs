@@ -62,6 +62,8 @@ pub(crate) struct Stepper {
     /// Threads that a panic has leave functions, with where it is caught, while the step waits for others.
     unwinding: BTreeMap<i32, Landing>,
     starts_at_call: bool,
+    /// It goes on in another task than before, and nobody has asked for that yet.
+    has_left_task: bool,
 }
 
 enum Phase {
@@ -121,6 +123,7 @@ impl Stepper {
             said: None,
             unwinding: BTreeMap::new(),
             starts_at_call: false,
+            has_left_task: false,
         };
         if kind == StepKind::Out && own > 0 {
             // Out of what was called: to the user's function that called it.
@@ -160,6 +163,7 @@ impl Stepper {
             said: None,
             unwinding: BTreeMap::new(),
             starts_at_call: false,
+            has_left_task: false,
         };
         match stepper.suspended(stop, environment) {
             Verdict::Lost(why) => Err(why),
@@ -384,6 +388,10 @@ impl Plan for Stepper {
             module.image.line_at(pc).ok()?
         });
         line.is_some_and(|at| self.seen.contains(&at.line) && self.file.as_ref() == Some(&at.file))
+    }
+
+    fn has_left_task(&mut self) -> bool {
+        std::mem::take(&mut self.has_left_task)
     }
 
     fn unfinished(&self) -> Option<String> {
