@@ -15,6 +15,7 @@ mod installed;
 pub mod mini_redis;
 pub mod process;
 pub mod programs;
+pub mod python;
 pub mod schema;
 mod session;
 pub mod soak;

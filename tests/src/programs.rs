@@ -54,11 +54,11 @@ pub fn source(file: &str) -> PathBuf {
     path
 }
 
-/// The line of `// BP: marker` in a source file below `tests/debuggees`, from 1. A marker alone on its line is for the
-/// line below it (where the formatter leaves no room behind the code).
+/// The line of `// BP: marker` (Python: `# BP: marker`) in a source file below `tests/debuggees`, from 1. A marker alone on
+/// its line is for the line below it (where the formatter leaves no room behind the code).
 pub fn line(file: &str, marker: &str) -> i64 {
     let text = fs::read_to_string(source(file)).expect("a source file is text");
-    let wanted = format!("// BP: {marker}");
+    let wanted = format!("{} BP: {marker}", if file.ends_with(".py") { "#" } else { "//" });
     let lines: Vec<usize> = text
         .lines()
         .enumerate()

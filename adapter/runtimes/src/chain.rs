@@ -384,7 +384,7 @@ fn timed(waits: Vec<Wait>) -> Option<Wait> {
     };
     wait.timed |= timer.is_some();
     if let Some(milliseconds) = timer.and_then(|timer| timer.remaining_ms) {
-        wait.text = format!("{}; timeout in {}", wait.text, crate::waits::duration(milliseconds)).into();
+        wait.text = format!("{}; timeout in {}", wait.text, weft_tasks::duration(milliseconds)).into();
         wait.remaining_ms = Some(wait.remaining_ms.map_or(milliseconds, |own| own.min(milliseconds)));
     }
     Some(wait)

@@ -72,7 +72,8 @@ impl Walk<'_> {
         match read() {
             None => Wait::new(WaitKind::Sleep, what),
             Some(milliseconds) => {
-                let mut wait = Wait::new(WaitKind::Sleep, [what, ", ", &duration(milliseconds), " left"].concat());
+                let mut wait =
+                    Wait::new(WaitKind::Sleep, [what, ", ", &weft_tasks::duration(milliseconds), " left"].concat());
                 wait.remaining_ms = Some(milliseconds);
                 wait
             }
@@ -256,31 +257,4 @@ fn inside(target: &Type, wanted: &dyn Fn(&Type) -> bool) -> Option<(u64, Type)> 
 
 fn resource(address: MemAddr, type_name: impl Into<Arc<str>>) -> Resource {
     Resource { id: address.raw(), type_name: type_name.into() }
-}
-
-/// A duration as a user reads it.
-pub(crate) fn duration(milliseconds: u64) -> String {
-    let tenths = milliseconds.checked_div(100).unwrap_or(0);
-    let (whole, tenth) = (tenths.checked_div(10).unwrap_or(0), tenths.checked_rem(10).unwrap_or(0));
-    match milliseconds {
-        0..1_000 => format!("{milliseconds} ms"),
-        1_000..60_000 => format!("{whole}.{tenth} s"),
-        _ => {
-            let (minutes, seconds) = (whole.checked_div(60).unwrap_or(0), whole.checked_rem(60).unwrap_or(0));
-            format!("{minutes} min {seconds} s")
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_read_well() {
-        assert_eq!(duration(0), "0 ms");
-        assert_eq!(duration(999), "999 ms");
-        assert_eq!(duration(1_234), "1.2 s");
-        assert_eq!(duration(3_599_000), "59 min 59 s");
-    }
 }

@@ -15,4 +15,4 @@ mod wait;
 pub use checks::check;
 pub use frame::{Frame, FrameBody, FrameKind, Location};
 pub use snapshot::{Awaiter, Runtime, RuntimeKey, RuntimeKind, Snapshot, State, Task, TaskKey, TaskKind, Via};
-pub use wait::{Held, Hold, Polled, Problem, ProblemKind, Resource, Severity, Wait, WaitKind, Want};
+pub use wait::{Held, Hold, Polled, Problem, ProblemKind, Resource, Severity, Wait, WaitKind, Want, duration};

@@ -224,3 +224,27 @@ pub struct Problem {
     /// The resources it is about.
     pub resources: Vec<u64>,
 }
+
+/// A duration as a user reads it.
+pub fn duration(milliseconds: u64) -> String {
+    let tenths = milliseconds / 100;
+    let seconds = tenths / 10;
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{seconds}.{} s", tenths % 10),
+        _ => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(duration(0), "0 ms");
+        assert_eq!(duration(999), "999 ms");
+        assert_eq!(duration(1_234), "1.2 s");
+        assert_eq!(duration(3_599_000), "59 min 59 s");
+    }
+}

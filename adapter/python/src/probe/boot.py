@@ -1,0 +1,51 @@
+"""Puts the probe into a program. weft has it executed as one statement, with `weft` as its only global.
+
+weft = (host, port, token). The modules themselves come over the connection.
+"""
+
+import json
+import socket
+import sys
+import types
+
+
+def boot(host, port, token):
+    """Connects to weft, makes the modules it sends, and starts the probe in a thread of its own."""
+    connection = socket.create_connection((host, port), timeout=10)
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(json.dumps({"token": token}).encode() + b"\n")
+        stream = connection.makefile("rb")
+        sent = json.loads(stream.readline())
+        package = sys.modules.get("_weft")
+        if package is None:
+            package = make(sent["modules"])
+        package.start.start(connection, stream, sent["options"])
+    except BaseException:
+        connection.close()
+        raise
+
+
+def make(modules):
+    """A package of the modules that were sent, each after those it leans on.
+
+    pydevd neither traces nor shows code whose file begins with `<frozen `.
+    """
+    package = types.ModuleType("_weft", "weft's probe.")
+    package.__path__ = []
+    sys.modules["_weft"] = package
+    try:
+        for name, source in modules:
+            module = types.ModuleType("_weft." + name)
+            module.__package__ = "_weft"
+            sys.modules[module.__name__] = module
+            exec(compile(source, "<frozen _weft." + name + ">", "exec"), module.__dict__)
+            setattr(package, name, module)
+    except BaseException:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "_weft"]:
+            del sys.modules[name]
+        raise
+    return package
+
+
+boot(*weft)  # noqa: F821

@@ -1,0 +1,320 @@
+"""All tasks at one moment, in a form that is small and quick to read: what many tasks share is said once."""
+
+from __future__ import annotations
+
+import sys
+import time
+import types
+from typing import Any
+
+from .chains import chain_of, code_of, has_begun, is_running
+from .holds import Codes, held_by
+from .link import answers
+from .objects import (
+    CTask,
+    bound_to,
+    callbacks,
+    cancels_requested,
+    exception_text,
+    fields,
+    frame_of,
+    is_a,
+    is_future,
+    is_task,
+    name_of,
+    read,
+    text,
+    type_name,
+)
+from .roster import Threads, all_loops, all_tasks, forget_the_dead, kind_of, known_record, line_of, record_of, thread_of
+from .waits import MOST_TASKS, Wait, wait_of
+
+try:
+    import resource
+except ImportError:  # not Unix
+    resource = None  # type: ignore[assignment]
+
+#: More tasks are not told.
+MOST = 200_000
+_Coroutine = types.CoroutineType
+_TaskGroup = getattr(sys.modules["asyncio"], "TaskGroup", None)
+_on_task_done = getattr(_TaskGroup, "_on_task_done", None)
+
+CREATED, READY, RUNNING, WAITING, DONE, FAILED, CANCELLED = range(7)
+
+
+class Table:
+    """Things that are said once and named by their number."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+        self._numbers: dict[Any, int] = {}
+
+    def number(self, key: Any) -> int:
+        """The number of a thing that is its own key."""
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.rows)
+            self.rows.append(key)
+        return number
+
+
+class Frames:
+    """Places in code, by code object and instruction."""
+
+    def __init__(self, strings: Table) -> None:
+        self.rows: list[Any] = []
+        self._strings = strings
+        self._numbers: dict[tuple[int, int], int] = {}
+        self._kept: list[Any] = []
+
+    def number(self, code: types.CodeType, lasti: int, frame: types.FrameType | None = None) -> int:
+        """The number of a place; its line is worked out once."""
+        key = (id(code), lasti)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.rows)
+            line = (frame.f_lineno or 0) if frame is not None else line_of(code, lasti)
+            self.rows.append((*self._function(code), line))
+            self._kept.append(code)
+        return number
+
+    def declared(self, code: types.CodeType) -> int:
+        """The number of the place where a function begins."""
+        key = (id(code), -2)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.rows)
+            self.rows.append((*self._function(code), code.co_firstlineno))
+            self._kept.append(code)
+        return number
+
+    def _function(self, code: types.CodeType) -> tuple[int, int, int]:
+        name = getattr(code, "co_qualname", code.co_name)
+        string = self._strings.number
+        return string(text(name)), string(_file(code)), code.co_firstlineno
+
+
+def _file(code: types.CodeType) -> str:
+    name = code.co_filename
+    return name if len(name) <= 4096 else ""
+
+
+class Listing:
+    """Tasks, gathered in one go while no other thread runs."""
+
+    def __init__(self) -> None:
+        self.strings = Table()
+        self.frames = Frames(self.strings)
+        self.chains = Table()
+        self.codes = Codes()
+        self.threads = Threads()
+        #: The loops by identity: each with its number and what is told of it.
+        self.loops: dict[int, tuple[Any, int, list[Any]]] = {}
+        self.rows: list[Any] = []
+        self.notes: list[str] = []
+        for loop in all_loops(self.threads):
+            self._loop(loop)
+
+    def fill(self) -> None:
+        """Looks at every task. One that cannot be looked at is told with its error."""
+        forget_the_dead()
+        tasks = all_tasks([entry[0] for entry in self.loops.values()])
+        # In the order of their numbers; new ones in that of their names, which is that of their creation unless they were given one.
+        if any(known_record(task) is None for task in tasks):
+            tasks.sort(key=_by_name)
+        tasks.sort(key=lambda task: record_of(task).number)
+        if len(tasks) > MOST:
+            self.notes.append(f"only the first {MOST} of {len(tasks)} tasks were looked at")
+        for task in tasks[:MOST]:
+            try:
+                self.rows.append(self._task(task))
+            except Exception as problem:
+                self.rows.append(self._unreadable(task, problem))
+
+    def answer(self) -> dict[str, Any]:
+        """What weft is sent."""
+        return {
+            "strings": self.strings.rows,
+            "frames": self.frames.rows,
+            "chains": self.chains.rows,
+            "loops": [row for _, _, row in self.loops.values()],
+            "tasks": self.rows,
+            "notes": self.notes,
+        }
+
+    def _loop(self, loop: Any) -> int:
+        """The number of a loop."""
+        entry = self.loops.get(id(loop))
+        if entry is None:
+            ident = thread_of(loop)
+            row = [id(loop), kind_of(loop), self.threads.name(ident), self.threads.native(ident) or 0]
+            entry = self.loops[id(loop)] = (loop, len(self.loops), row)
+        return entry[1]
+
+    def _unreadable(self, task: Any, problem: Exception) -> list[Any]:
+        record = record_of(task)
+        why = f"this task cannot be read: {type(problem).__name__}"
+        return [id(task), record.number, type_name(task), WAITING, -1, -1, {"error": why}]
+
+    def _task(self, task: Any) -> list[Any]:
+        record = record_of(task)
+        more: dict[str, Any] = {}
+        if record.site is not None:
+            more["site"] = self.frames.number(*record.site)
+            if record.by is not None:
+                more["by"] = record.by
+        if not is_task(task):
+            more["error"] = f"a task of class {type_name(task)}, which is not asyncio's"
+            return [id(task), record.number, type_name(task), WAITING, -1, -1, more]
+        if type(task) is CTask:
+            coroutine, state, loop = task._coro, task._state, task._loop
+        else:
+            coroutine, state, loop = read(task, "_coro"), read(task, "_state"), read(task, "_loop")
+        code = code_of(coroutine)
+        if code is not None:
+            more["entry"] = self.frames.declared(code)
+        number = self._loop(loop)
+        if state == "PENDING":
+            doing, chain = self._pending(task, coroutine, loop, more)
+        else:
+            doing, chain = self._ended(task, state, more), -1
+        return [id(task), record.number, name_of(task), doing, number, chain, more]
+
+    def _pending(self, task: Any, coroutine: Any, loop: Any, more: dict[str, Any]) -> tuple[int, int]:
+        links, end, cut = chain_of(coroutine)
+        if cut:
+            more["cut"] = True
+        group = self._group(task)
+        if group is not None:
+            more["group"] = group
+        if not links:
+            more["opaque"] = type_name(coroutine)
+        elif is_running(links[0]):
+            more["thread"] = self._thread(links[0], loop)
+            return RUNNING, self._chain(links)
+        elif not has_begun(links[0]):
+            return CANCELLED if cancels_requested(task) else CREATED, self._chain(links)
+        waiter = task._fut_waiter if type(task) is CTask else read(task, "_fut_waiter")
+        chain = self._chain(links)
+        waits = waiter is not None and (not is_future(waiter) or read(waiter, "_state") == "PENDING")
+        held, limits = held_by(links, self.codes)
+        if held:
+            more["holds"] = [[id(lock), type_name(lock), how, links.index(link)] for lock, how, link in held]
+        if waits:
+            wait = wait_of(links, waiter, loop)
+            wait.limited([limit.until for limit in limits])
+            more["wait"] = self._wait(wait)
+        if cancels_requested(task):
+            return CANCELLED, chain
+        return (WAITING if waits else READY), chain
+
+    def _ended(self, task: Any, state: str, more: dict[str, Any]) -> int:
+        more["ended"] = True
+        if state == "CANCELLED":
+            return CANCELLED
+        failure = read(task, "_exception")
+        if failure is None:
+            return DONE
+        more["error"] = "ended with " + exception_text(failure)
+        more["retrieved"] = not read(task, "_log_traceback")
+        trace = BaseException.__traceback__.__get__(failure) if is_a(failure, BaseException) else None
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        if trace is not None:
+            more["failed"] = self.frames.number(trace.tb_frame.f_code, trace.tb_lasti)
+        return FAILED
+
+    def _group(self, task: Any) -> int | None:
+        """The task whose task group this one is in."""
+        for callback in callbacks(task):
+            group = bound_to(callback)
+            if group is not None and _on_task_done is not None and callback.__func__ is _on_task_done:
+                parent = fields(group).get("_parent_task")
+                return id(parent) if is_task(parent) else None
+        return None
+
+    def _thread(self, link: Any, loop: Any) -> int:
+        ident = thread_of(loop)
+        if ident is None:
+            frame = frame_of(link)
+            ident = self.threads.running(frame) if frame is not None else None
+        return self.threads.native(ident) or 0
+
+    def _chain(self, links: list[Any]) -> int:
+        """The number of a chain of frames."""
+        places = []
+        for link in links:
+            frame = link.cr_frame if type(link) is _Coroutine else frame_of(link)
+            if frame is not None:
+                places.append(self.frames.number(frame.f_code, frame.f_lasti, frame))
+            else:
+                code = code_of(link)
+                if code is not None:
+                    places.append(self.frames.declared(code))
+        return self.chains.number(tuple(places))
+
+    def _wait(self, wait: Wait) -> dict[str, Any]:
+        said: dict[str, Any] = {"kind": wait.kind, "text": self.strings.number(wait.text)}
+        if wait.object is not None:
+            said["object"] = id(wait.object)
+            said["type"] = self.strings.number(type_name(wait.object))
+        for name in ("until", "fd", "peer", "free"):
+            value = getattr(wait, name)
+            if value is not None:
+                said[name] = value
+        if wait.timed:
+            said["timed"] = True
+        if wait.cancels:
+            said["cancels"] = True
+        if wait.on:
+            said["on"] = [id(task) for task in wait.on[:MOST_TASKS]]
+            said["via"] = wait.via
+            if wait.whole:
+                said["whole"] = True
+        return said
+
+
+def _by_name(task: Any) -> tuple[int, int]:
+    name = name_of(task) if is_task(task) else ""
+    number = name[5:] if name.startswith("Task-") else ""
+    return (0, int(number)) if number.isascii() and number.isdigit() and len(number) < 19 else (1, 0)
+
+
+def _switches() -> int:
+    """How often this thread gave way."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw if resource is not None else 0
+
+
+#: For how long other threads may have to wait for the interpreter while tasks are looked at; seconds. A thread that waits for it reads
+#: this when it begins to wait, and asks for it to be given up once that time is over.
+_ALONE = 1.0
+_TRIES = 3
+
+
+@answers("tasks")
+def tasks() -> dict[str, Any]:
+    """A listing that no other thread of the program changed while it was made; or, after a few tries, one with a note.
+
+    Up to the interpreter's switch interval after it was asked for, the interpreter's lock stays here. A thread that waited for it
+    already when the interval was made longer can take it once; then this thread has given way, and looks again.
+    """
+    began = time.perf_counter()
+    usual = sys.getswitchinterval()
+    try:
+        for left in reversed(range(_TRIES)):
+            # Who runs now takes its turn before, and finds the long interval when it waits for the next.
+            time.sleep(0)
+            sys.setswitchinterval(_ALONE)
+            before = _switches()
+            listing = Listing()
+            listing.fill()
+            if _switches() == before:
+                break
+            if not left:
+                listing.notes.append("other threads ran while the tasks were looked at: what is said of them may not fit together")
+    finally:
+        sys.setswitchinterval(usual)
+    answer = listing.answer()
+    answer["micros"] = int((time.perf_counter() - began) * 1_000_000)
+    return answer

@@ -1,0 +1,4 @@
+//! The probe in real interpreters, without pydevd.
+
+mod program;
+mod zoo;

@@ -1,0 +1,138 @@
+//! What is said between weft and its probe, as it is written.
+//!
+//! One line of JSON each. Weft asks `{"id", "ask", …}` and is answered `{"id", "answer"}` or `{"id", "error"}`; a line with
+//! `event` comes by itself. What many tasks share is said once: strings, places and chains are named by their number in a
+//! list.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// How the probe is to behave.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Options {
+    /// Notes where each task is created: 1 to 2 µs for each.
+    pub(crate) creation_sites: bool,
+    /// From how many seconds on a callback is slow: 0.2 µs for each callback; zero: not looked at.
+    pub(crate) slow_callback: f64,
+    /// From which level on what asyncio logs is told: `WARNING`.
+    pub(crate) log_level: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { creation_sites: true, slow_callback: 0.1, log_level: "WARNING".into() }
+    }
+}
+
+/// The first line of a connection, by what put the probe there.
+#[derive(Debug, Deserialize)]
+pub(super) struct Knock {
+    pub(super) token: String,
+}
+
+/// What the probe is made of, and how it is to behave.
+#[derive(Serialize)]
+pub(super) struct Parts<'a> {
+    pub(super) modules: &'a [(&'a str, &'a str)],
+    pub(super) options: &'a Options,
+}
+
+/// The probe's first line.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Hello {
+    /// The process.
+    pub(crate) pid: i64,
+    /// The interpreter's version.
+    pub(crate) python: [u32; 3],
+    /// Which interpreter: `cpython`.
+    pub(crate) implementation: String,
+    /// The folders of the standard library.
+    pub(crate) standard: Vec<String>,
+    /// The folders of installed packages.
+    pub(crate) packages: Vec<String>,
+    /// What the probe could not do, in plain words.
+    pub(crate) notes: Vec<String>,
+}
+
+/// A line of the probe's, before it is known what it is.
+#[derive(Debug, Deserialize)]
+pub(super) struct Line<'a> {
+    pub(super) id: Option<u64>,
+    #[serde(borrow)]
+    pub(super) answer: Option<&'a RawValue>,
+    pub(super) error: Option<String>,
+    pub(super) trace: Option<String>,
+}
+
+/// The answer to `tasks`.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Tasks {
+    pub(super) strings: Vec<String>,
+    /// Name, file, first line of the function, line.
+    pub(super) frames: Vec<(u32, u32, u32, u32)>,
+    /// Places, outermost first.
+    pub(super) chains: Vec<Vec<u32>>,
+    /// Address, kind, name of the thread, the thread's id (zero: none).
+    pub(super) loops: Vec<(u64, String, String, i32)>,
+    pub(super) tasks: Vec<Row>,
+    pub(super) notes: Vec<String>,
+    /// How long it took.
+    pub(super) micros: u64,
+}
+
+/// Address, number, name, state, loop, chain, and what not every task has.
+pub(super) type Row = (u64, u64, String, u8, i64, i64, More);
+
+/// What not every task has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct More {
+    /// Where its coroutine function begins.
+    pub(super) entry: Option<u32>,
+    /// Where it was created.
+    pub(super) site: Option<u32>,
+    /// The number of the task that created it.
+    pub(super) by: Option<u64>,
+    /// The thread that runs it (zero: unknown).
+    pub(super) thread: Option<i32>,
+    pub(super) wait: Option<Wait>,
+    /// Resource, its type, how, and which link of the chain has it.
+    pub(super) holds: Vec<(u64, String, String, usize)>,
+    /// The address of the task in whose task group it is.
+    pub(super) group: Option<u64>,
+    pub(super) ended: bool,
+    pub(super) error: Option<String>,
+    /// Whether somebody has seen the exception it ended with.
+    pub(super) retrieved: Option<bool>,
+    /// Where it was raised.
+    pub(super) failed: Option<u32>,
+    /// Its chain is longer than what is told.
+    pub(super) cut: bool,
+    /// It was made of something that is no coroutine of Python's: of which class.
+    pub(super) opaque: Option<String>,
+}
+
+/// A wait.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wait {
+    pub(super) kind: String,
+    pub(super) text: u32,
+    pub(super) object: Option<u64>,
+    #[serde(rename = "type")]
+    pub(super) type_name: Option<u32>,
+    /// Milliseconds that are left.
+    pub(super) until: Option<u64>,
+    pub(super) timed: bool,
+    pub(super) fd: Option<i32>,
+    pub(super) peer: Option<String>,
+    /// How many permits a semaphore has in all, if none is free and it knows.
+    pub(super) free: Option<u64>,
+    /// The addresses of the tasks that it waits for.
+    pub(super) on: Vec<u64>,
+    /// It waits for nothing but these.
+    pub(super) whole: bool,
+    pub(super) via: String,
+    /// When its time is over, it cancels what it waits for.
+    pub(super) cancels: bool,
+}
