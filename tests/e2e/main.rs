@@ -22,6 +22,7 @@ mod libraries;
 mod logical;
 mod matrix;
 mod mini_redis;
+mod optimised;
 mod panics;
 mod problems;
 mod requests;

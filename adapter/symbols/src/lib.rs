@@ -67,6 +67,7 @@ mod tls;
 mod together;
 mod type_reader;
 mod types;
+mod united;
 mod units;
 mod unwind;
 mod variables;

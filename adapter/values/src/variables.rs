@@ -54,8 +54,15 @@ pub fn variables(stop: &Stop, frame: &Frame) -> Vec<FrameVariable> {
     let made_up = |variable: &&Variable| {
         is_compiler_made(variable, code.function.declared.as_ref()) || is_of_macro(variable, called_at)
     };
-    for variable in found.iter().filter(|variable| !made_up(variable)) {
+    let found: Vec<&Variable> = found.iter().filter(|variable| !made_up(variable)).collect();
+    for variable in &found {
         let Some(mut located) = located(variable, &context, &wide, prologue) else { continue };
+        if let Some(later) = outlived_by(variable, &found, code, pc).filter(|_| located.place.is_ok()) {
+            let name = later.name.as_deref().unwrap_or_default();
+            located.place = Err(ValueError::Unavailable(format!(
+                "optimised out: `{name}` has its place, which may have been written since"
+            )));
+        }
         let lost = |place: &Place| polling.as_ref().and_then(|polling| polling.lost(variable, place));
         if let Some(lost) = located.place.as_ref().ok().and_then(lost) {
             located.place = Err(lost);
@@ -192,6 +199,19 @@ fn located(
         decl_line: variable.decl_line,
         note: None,
     })
+}
+
+/// A variable declared later that the compiler has put in this one's place: what is there is the later one's value.
+pub(crate) fn outlived_by<'a>(
+    variable: &Variable,
+    in_scope: &[&'a Variable],
+    code: &CodeFrame,
+    pc: FileAddr,
+) -> Option<&'a Variable> {
+    // An argument of an `async fn` is described twice, as one thing.
+    let is_other = |other: &Variable| (&other.name, other.decl_line) != (&variable.name, variable.decl_line);
+    let later = in_scope.iter().copied().filter(|other| other.depth > variable.depth && is_other(other));
+    later.into_iter().find(|other| variable.is_united_with(other, &code.image, pc).unwrap_or(false))
 }
 
 /// A variable in scope at an address, before anybody looks where it is.

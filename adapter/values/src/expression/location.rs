@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use weft_memory::FileAddr;
-use weft_symbols::{CodeFrame, Image, Kept, Modules, Route, Start};
+use weft_symbols::{CodeFrame, Image, Kept, Modules, Route, Start, Variable};
 
 use super::EvaluateError;
 use super::reach::{static_paths, static_variable};
 use super::spot::{Held, Spot};
 use crate::polling::awaited_across;
-use crate::variables::{Declared, declared, is_prologue, without_variables};
+use crate::variables::{Declared, declared, is_prologue, outlived_by, without_variables};
 use crate::{At, ValueError};
 
 /// A place in the code, with the names in scope there.
@@ -92,6 +92,10 @@ impl<'a> Location<'a> {
                     "`{name}` is <optimised out> at this address; use another line, or build with `opt-level = 0`"
                 )))
             };
+        }
+        let in_scope: Vec<&Variable> = self.variables.iter().map(|declared| &declared.variable).collect();
+        if outlived_by(&declared.variable, &in_scope, code, self.pc).is_some() {
+            return Ok(Spot::new(ty, Held::Unknown));
         }
         let kept = match (&declared.wide, kept) {
             (Some(wide), Kept::Memory(route)) => before(route, wide),
