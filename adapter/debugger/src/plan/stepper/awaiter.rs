@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use weft_memory::{DwarfRegister, MemAddr};
 use weft_runtimes::{Edge, Ending, edge, end_of_edge, ending};
-use weft_values::{Frame, frames};
+use weft_values::{Frame, frames, way_to_environment};
 
 use super::super::Passerby;
 use super::activation::krate_of;
@@ -85,13 +85,17 @@ impl Stepper {
             return Verdict::Continue;
         }
         let walk = frames(hit.stop, hit.tid, DEPTH).frames;
-        // An inlined copy of its body has not been left yet.
-        let within = walk.iter().take_while(|frame| edge(frame).is_none());
-        let own = within.enumerate().find(|(_, frame)| self.is_its_body(hit.stop, frame)).map(|(own, _)| own);
-        let outside = own.map_or(0, |own| own.saturating_add(1));
         // That a call is over is no news.
         let said = (end != End::Completed).then(|| format!("{}; its awaiter goes on here", end.of_future()));
-        self.go_on(hit, walk.get(outside..).unwrap_or_default(), end, said)
+        self.go_on(hit, self.outside(hit, &walk), end, said)
+    }
+
+    /// What is said where an awaiter has ended in which the compiler has left no line to stop at.
+    fn without_line(&mut self) -> Option<String> {
+        let awaiter = self.gone_on_in.take()?;
+        let before = self.said.take().and_then(|said| Some(said.split_once(';')?.0.to_owned()));
+        let before = before.map_or_else(String::new, |said| format!("{said}, and "));
+        Some(format!("{before}`{awaiter}` has no code of its own behind its await; who awaits that goes on here"))
     }
 
     /// A panic has left the coroutine or function that was stepped, and is caught here.
@@ -121,6 +125,7 @@ impl Stepper {
         };
         if let Some(frame) = awaiter.and_then(|at| walk.get(at)) {
             let from = walk.get(awaiter.unwrap_or(0)..).unwrap_or_default();
+            let said = said.or_else(|| self.without_line());
             return match end {
                 End::Panicked if !is_coroutine(frame) => self.leave_from(hit.tid, walk.to_vec(), said),
                 _ => self.go_on_in(hit, from, said),
@@ -192,6 +197,17 @@ impl Stepper {
         Verdict::Done(Some(format!("{}; nobody awaits it", joining.end.of_task())))
     }
 
+    /// A task is over, and its handle is polled or dropped, before anything has told of the end of the coroutine in it.
+    pub(super) fn task_taken(&mut self, hit: &Hit<'_>, task: Ending) -> Verdict {
+        let (pc, sp) = match hit.stop.thread(hit.tid) {
+            Some(thread) => (thread.registers.pc(), thread.registers.sp()),
+            None => return Verdict::Continue,
+        };
+        self.follow(None);
+        self.phase = Phase::Joining(Joining { task, end: End::Completed, is_over: true, left: None });
+        self.joined(hit, pc, sp)
+    }
+
     /// A thread has come to where the output of a task is taken, where its handle is dropped, or to the end of the task.
     pub(super) fn joined(&mut self, hit: &Hit<'_>, pc: MemAddr, sp: MemAddr) -> Verdict {
         let Phase::Joining(joining) = &mut self.phase else { return Verdict::Continue };
@@ -241,6 +257,7 @@ impl Stepper {
             return self.leave_from(hit.tid, walk.to_vec(), said);
         }
         self.unwinding.clear();
+        self.gone_on_in = coroutine.as_ref().filter(|_| is_optimised(frame)).map(|_| frame.name.clone());
         self.follow(coroutine);
         self.said = said;
         self.begun = None;
@@ -261,6 +278,13 @@ impl Stepper {
 /// Whether the function is the standard library's, through which a call goes straight to whoever made it.
 fn is_standard(frame: &Frame) -> bool {
     ["core", "alloc", "std"].contains(&krate_of(frame)) || frame.user_code
+}
+
+/// Whether a coroutine's poll function is optimised: it keeps the pointer to its environment in a register.
+fn is_optimised(frame: &Frame) -> bool {
+    let Some(code) = &frame.code else { return false };
+    let way = || way_to_environment(code, code.behind_prologue());
+    frame.inlined || way().is_some_and(|way| way.steps.len() == 1)
 }
 
 fn is_coroutine(frame: &Frame) -> bool {

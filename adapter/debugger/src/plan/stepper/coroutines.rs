@@ -6,6 +6,7 @@ use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine_phase, environme
 
 use super::super::rows;
 use super::activation::{DEPTH, walk_past_concrete};
+use super::around::Around;
 use super::awaiter::End;
 use super::detector::{Coming, Touch, is_body_of, state_of, touch, writes_before};
 use super::{Hit, Phase, Stepper, Verdict};
@@ -21,12 +22,30 @@ impl Stepper {
             Ok((CoroutinePhase::Suspended(_), at)) => {
                 // That of an await in a macro is a line of the macro's file.
                 self.seen.extend(at.filter(|at| self.file.as_ref() == Some(&at.file)).map(|at| at.line));
-                self.suspended(hit.stop, place.clone())
+                let place = place.clone();
+                if self.around.is_none() {
+                    self.around = Some(self.awaiters_of(hit, &place));
+                }
+                self.suspended(hit.stop, place)
             }
             Ok((CoroutinePhase::Panicked, _)) => self.ended(hit, End::Panicked),
             Ok(_) => self.ended(hit, End::Completed),
             Err(error) => Verdict::Lost(format!("the step was lost: its coroutine cannot be read ({error})")),
         }
+    }
+
+    /// Those who await the coroutine, which a thread has just polled.
+    fn awaiters_of(&self, hit: &Hit<'_>, place: &Place) -> Around {
+        let walk = frames(hit.stop, hit.tid, DEPTH).frames;
+        Around::of(hit.stop, hit.tid, &place.ty, self.outside(hit, &walk), self.way)
+    }
+
+    /// The part of a stack that is outside of the coroutine which is followed: an inlined copy of its body may not have been left
+    /// yet.
+    pub(super) fn outside<'a>(&self, hit: &Hit<'_>, walk: &'a [Frame]) -> &'a [Frame] {
+        let within = walk.iter().take_while(|frame| edge(frame).is_none());
+        let own = within.enumerate().find(|(_, frame)| self.is_its_body(hit.stop, frame)).map(|(own, _)| own);
+        walk.get(own.map_or(0, |own| own.saturating_add(1))..).unwrap_or_default()
     }
 
     /// The thread that polls the coroutine has touched its state: a copy of the poll function that was inlined is left when
@@ -186,17 +205,18 @@ pub(super) fn instance_of(stop: &Stop, tid: i32, walk: &[Frame]) -> Option<Place
     let body = walk.first()?;
     environment(stop, body).or_else(|| {
         let code = body.code.as_ref().filter(|code| code.function.kind.is_coroutine())?;
-        let kind = code.environment_type()?;
+        // The description of a copy may leave out even the type.
+        let kind = code.environment_type();
         let mut within = walk.iter().skip(1).take(INLINED).take_while(|frame| edge(frame).is_none());
         match within.find_map(|frame| environment(stop, frame)) {
-            Some(around) => awaited_of(&around, &kind).or_else(|| body.inlined.then_some(around)),
-            None => task_of(stop, tid, body, &kind),
+            Some(around) => kind.and_then(|kind| awaited_of(&around, &kind)).or_else(|| body.inlined.then_some(around)),
+            None => task_of(stop, tid, body, &kind?),
         }
     })
 }
 
 /// The future of the task that a thread polls, if it is of this kind and `body` is the only poll of such a one there; or the
-/// one of this kind that it awaits.
+/// one of this kind that it awaits; or else it has to stand for the copy that is inlined into it.
 fn task_of(stop: &Stop, tid: i32, body: &Frame, kind: &Type) -> Option<Place> {
     let walk = frames(stop, tid, DEPTH).frames;
     let at = walk.iter().position(|frame| edge(frame).is_some())?;
@@ -206,7 +226,12 @@ fn task_of(stop: &Stop, tid: i32, body: &Frame, kind: &Type) -> Option<Place> {
     if polls != 1 || !is_inside {
         return None;
     }
-    if future.ty.path() == kind.path() { Some(future) } else { awaited_of(&future, kind) }
+    if future.ty.path() == kind.path() {
+        return Some(future);
+    }
+    let is_around = |frame: &Frame| is_poll_of(frame, &future.ty);
+    let stands_in = || body.inlined && walk.iter().take(at).any(is_around);
+    awaited_of(&future, kind).or_else(|| stands_in().then(|| future.clone()))
 }
 
 fn is_poll_of(frame: &Frame, kind: &Type) -> bool {

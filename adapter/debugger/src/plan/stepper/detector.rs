@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use iced_x86::{Decoder, DecoderOptions, InstructionInfoFactory, OpAccess};
-use weft_memory::{DwarfRegister, FileAddr, MemAddr};
+use weft_memory::{DwarfRegister, MemAddr};
 use weft_process::{Watch, WatchAccess};
 use weft_symbols::{CodeFrame, FunctionKind, Route, Start, Type};
 use weft_values::{Place, Stop, way_to_environment};
@@ -106,7 +106,7 @@ impl Detector {
 
     /// Whether what comes in is surely for another environment than `ours`.
     pub(super) fn is_anothers(&self, by: &Passerby<'_>, ours: MemAddr) -> bool {
-        let Some(door) = self.door(by.pc) else { return false };
+        let Some(door) = self.door(by.pc) else { return true };
         let theirs = door.environment.as_ref().and_then(|way| by.end_of(way));
         theirs.is_some_and(|theirs| theirs != door.of.unwrap_or(ours).raw())
     }
@@ -123,8 +123,8 @@ fn entries(stop: &Stop, coroutine: &Place) -> BTreeMap<MemAddr, Door> {
         let at = code.behind_prologue();
         add(at, Coming::Poll, way_to_environment(&code, at));
     }
-    for entry in drop_glue(&coroutine.ty) {
-        add(entry, Coming::Drop, Some(Route::new(Start::Register(FIRST_ARGUMENT), 0)));
+    for glue in glue_of(&coroutine.ty) {
+        add(glue.entry, Coming::Drop, Some(Route::new(Start::Register(FIRST_ARGUMENT), 0)));
     }
     entries
 }
@@ -154,14 +154,15 @@ fn copies_of_poll(coroutine: &Type) -> Vec<CodeFrame> {
     copies.filter(|code| is_body_of(code, coroutine)).collect()
 }
 
-/// Entries of the functions that drop a coroutine and nothing else.
-fn drop_glue(coroutine: &Type) -> Vec<FileAddr> {
+/// The functions that drop a coroutine and nothing else.
+pub(super) fn glue_of(coroutine: &Type) -> Vec<CodeFrame> {
     let is_its = |name: &[u8]| {
         let (_, dropped) = std::str::from_utf8(name).ok()?.split_once('<')?;
         (dropped.strip_suffix('>')? == coroutine.path()).then_some(())
     };
-    let found = GLUE.iter().flat_map(|path| coroutine.image().functions_by(path, &is_its));
-    found.take(MOST_COPIES).map(|(_, entry)| entry.address).collect()
+    let image = coroutine.image();
+    let found = GLUE.iter().flat_map(|path| image.functions_by(path, &is_its)).take(MOST_COPIES);
+    found.filter_map(|(_, entry)| image.function_frame(&entry).ok().flatten()).collect()
 }
 
 /// What somebody who touches a coroutine's state does to it.

@@ -7,6 +7,7 @@
 
 mod activation;
 mod aim;
+mod around;
 mod awaiter;
 mod coroutines;
 mod detector;
@@ -27,6 +28,7 @@ use crate::{Grain, StepKind};
 
 use activation::{Activation, DEPTH, cfa, is_stop, walk_to};
 use aim::Aim;
+use around::Around;
 use awaiter::Joining;
 use coroutines::instance_of;
 use detector::Detector;
@@ -55,6 +57,10 @@ pub(crate) struct Stepper {
     instance: Option<Place>,
     /// What notices its polls where nothing is watched, while it is not at work.
     detector: Detector,
+    /// Who goes on where it is dropped and nothing tells of that, while it is not at work.
+    around: Option<Around>,
+    /// The function in which the step has gone on since, if optimised code may have left no line of it.
+    gone_on_in: Option<String>,
     /// Whether accesses to the state of `instance` are told; none while that has not been answered.
     is_watched: Option<bool>,
     /// What has become of the coroutine that the step began in, if that has ended.
@@ -119,6 +125,8 @@ impl Stepper {
             file: frame.source.as_ref().map(|source| source.file.clone()),
             instance: instance_of(stop, tid, walk),
             detector: Detector::default(),
+            around: None,
+            gone_on_in: None,
             is_watched: None,
             said: None,
             unwinding: BTreeMap::new(),
@@ -159,6 +167,8 @@ impl Stepper {
             file: state.await_location.map(|at| at.file),
             instance: None,
             detector: Detector::default(),
+            around: None,
+            gone_on_in: None,
             is_watched: None,
             said: None,
             unwinding: BTreeMap::new(),
@@ -175,7 +185,13 @@ impl Stepper {
     fn follow(&mut self, instance: Option<Place>) {
         self.instance = instance;
         self.detector = Detector::default();
+        self.around = None;
         self.is_watched = None;
+    }
+
+    /// What is to be said when the program ends while a coroutine is followed.
+    fn overtaken(&self) -> String {
+        format!("the program has ended before {}", self.name)
     }
 
     fn take_phase(&mut self) -> Phase {
@@ -301,8 +317,10 @@ impl Plan for Stepper {
                 back.chain(arrival.rows.iter().chain(&arrival.blocks).chain(&self.raisers).copied()).collect()
             }
             Phase::Starting { .. } => self.beginnings().clone(),
-            Phase::Idle(detector) if self.is_watched != Some(true) => detector.traps().chain(self.panics()).collect(),
-            Phase::Idle(_) => self.panics().collect(),
+            Phase::Idle(detector) => {
+                let entries = detector.traps().filter(|_| self.is_watched != Some(true));
+                entries.chain(self.around.iter().flat_map(Around::traps)).chain(self.panics()).collect()
+            }
             Phase::Joining(joining) => joining.traps().into_iter().chain(self.panics()).collect(),
             Phase::Between => BTreeSet::new(),
             Phase::Unwinding { landing, .. } => BTreeSet::from([landing.pad]),
@@ -324,7 +342,10 @@ impl Plan for Stepper {
             }
             Phase::Leaving { .. } => Verdict::Continue,
             Phase::Starting { number } => self.started(hit, *number),
-            Phase::Idle(_) => self.came(hit),
+            Phase::Idle(_) => match self.passed_by(hit, pc) {
+                None | Some(Verdict::Continue) => self.came(hit),
+                Some(verdict) => verdict,
+            },
             Phase::Joining(_) => self.joined(hit, pc, sp),
             Phase::Between => Verdict::Continue,
             Phase::Unwinding { .. } => self.landed(hit, pc),
@@ -344,7 +365,10 @@ impl Plan for Stepper {
             Phase::Leaving { tid, .. } | Phase::Entering { tid, .. } | Phase::Unwinding { tid, .. } => *tid != by.tid,
             Phase::Joining(joining) => !self.is_of_panic(by.pc) && joining.is_anothers(by),
             Phase::Idle(detector) => {
-                self.instance.as_ref().and_then(Place::address).is_some_and(|ours| detector.is_anothers(by, ours))
+                let ours = self.instance.as_ref().and_then(Place::address);
+                !self.is_of_panic(by.pc)
+                    && self.around.as_ref().is_none_or(|around| around.is_anothers(by))
+                    && ours.is_some_and(|ours| detector.is_anothers(by, ours))
             }
             Phase::Starting { .. } | Phase::Between => false,
         }
@@ -397,7 +421,8 @@ impl Plan for Stepper {
     fn unfinished(&self) -> Option<String> {
         match &self.phase {
             Phase::Joining(joining) => Some(joining.unfinished()),
-            _ => None,
+            Phase::Starting { .. } => Some(self.overtaken()),
+            _ => self.instance.as_ref().map(|_| self.overtaken()),
         }
     }
 
