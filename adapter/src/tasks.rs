@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use weft_debugger::{ImageCache, core_stop, modules_of, stop_of};
 use weft_process::{Core, Tracee, executable_path, mappings};
 use weft_protocol::async_dap::{AsyncTasksArguments, AsyncTasksResponse};
+use weft_python::memory::{Interpreter, Listing, Unreadable};
 use weft_runtimes::Runtimes;
 use weft_session::{Numbering, Places, tasks_body};
 use weft_symbols::{DebugFolders, DebugInfo, Modules};
@@ -73,6 +74,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// The tasks in a core file.
 fn look_at_core(path: &Path, program: Option<&Path>, images: &ImageCache) -> Result<AsyncTasksResponse, Failure> {
     let core = Core::open(path, program).map_err(|error| error.to_string())?;
+    if let Some(python) = Interpreter::of_core(&core).filter(Interpreter::is_program) {
+        let mut snapshot = python.list(&*core.memory).map_err(|error| format!("{}: {error}", path.display()))?.snapshot;
+        snapshot.notes.extend(core.remarks());
+        return Ok(body(&snapshot, 1, &mut Numbering::default()));
+    }
     let stop = core_stop(&core, images).map_err(|error| error.to_string())?;
     let mut listing = Runtimes::new().list(&stop);
     listing.note(core.remarks());
@@ -82,6 +88,10 @@ fn look_at_core(path: &Path, program: Option<&Path>, images: &ImageCache) -> Res
 /// An `asyncTasks` response's body.
 fn body(snapshot: &Snapshot, generation: u64, numbering: &mut Numbering) -> AsyncTasksResponse {
     tasks_body(snapshot, generation, &AsyncTasksArguments::default(), numbering, &Places::default())
+}
+
+fn stopped_for(stood: Duration) -> String {
+    format!("stopped for {} ms", stood.as_millis().max(1))
 }
 
 fn is_alive(pid: i32) -> bool {
@@ -110,8 +120,41 @@ struct Viewer {
 }
 
 impl Viewer {
-    /// Reads the symbols while the process runs, stops it, looks, lets it go on, and says so in a note.
+    /// Looks at the tasks of Python where the process is an interpreter, else at those of native code.
     fn look(&self) -> Result<AsyncTasksResponse, Failure> {
+        let mapped = mappings(self.pid).map_err(|error| error.to_string())?;
+        let Some(python) = Interpreter::of_process(self.pid, &mapped) else { return self.look_at_native() };
+        let (found, stood) = self.read(&python)?;
+        let unseen = match found {
+            Ok(listing) if !listing.snapshot.tasks.is_empty() || python.is_program() => {
+                let mut snapshot = listing.snapshot;
+                snapshot.notes.push(stopped_for(stood));
+                let generation = self.looks.fetch_add(1, Ordering::Relaxed);
+                let mut numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
+                return Ok(body(&snapshot, generation, &mut numbering));
+            }
+            Ok(_) => None,
+            Err(reason) => Some(format!("the tasks of process {} cannot be read: {reason}", self.pid)),
+        };
+        // A native program may have an interpreter in it.
+        match unseen {
+            Some(unseen) if python.is_program() => Err(unseen),
+            unseen => self.look_at_native().map_err(|native| unseen.unwrap_or(native)),
+        }
+    }
+
+    /// Stops the process, reads its Python tasks and lets it go on; and for how long it stood.
+    fn read(&self, python: &Interpreter) -> Result<(Result<Listing, Unreadable>, Duration), Failure> {
+        let begun = Instant::now();
+        let mut tracee = Tracee::attach(self.pid).map_err(|error| error.to_string())?;
+        let listing = tracee.stopped_memory().map(|memory| python.list(&memory));
+        tracee.detach().map_err(|error| error.to_string())?;
+        let stood = begun.elapsed();
+        Ok((listing.map_err(|error| error.to_string())?, stood))
+    }
+
+    /// Reads the symbols while the process runs, stops it, looks, lets it go on, and says so in a note.
+    fn look_at_native(&self) -> Result<AsyncTasksResponse, Failure> {
         let modules = Arc::new(self.modules()?);
         for module in modules.iter() {
             module.image.index().map_err(|cancelled| cancelled.to_string())?;
@@ -125,7 +168,7 @@ impl Viewer {
         tracee.detach().map_err(|error| error.to_string())?;
         let stood = begun.elapsed().saturating_add(rehearsed);
         let mut listing = self.runtimes.seen(glance?);
-        listing.note([format!("stopped for {} ms", stood.as_millis().max(1))]);
+        listing.note([stopped_for(stood)]);
         let mut numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(body(&listing.snapshot, generation, &mut numbering))
     }

@@ -8,6 +8,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod link;
-mod memory;
+pub mod memory;
 #[allow(dead_code, unused_imports, reason = "the face that asks it comes next")]
 mod probe;
