@@ -200,6 +200,15 @@ impl Probe {
         read_answer(&answer?)
     }
 
+    /// To be called before the program goes on, whatever makes it do so: what was handed out for this stop is over, and the time
+    /// until now is nobody's.
+    ///
+    /// # Errors
+    /// [`ProbeError::Gone`].
+    pub(crate) fn going(&self) -> Result<(), ProbeError> {
+        self.ask("going", json!({}), Duration::from_secs(2))
+    }
+
     /// Tells the probe something that needs no answer.
     pub(crate) fn tell(&self, ask: &str, arguments: Value) -> Result<(), ProbeError> {
         self.shared.say(0, ask, arguments)

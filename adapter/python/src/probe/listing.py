@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import types
@@ -95,9 +96,15 @@ class Frames:
         return string(text(name)), string(_file(code)), code.co_firstlineno
 
 
+#: What relative names of files are relative to.
+_HOME = os.getcwd()
+
+
 def _file(code: types.CodeType) -> str:
     name = code.co_filename
-    return name if len(name) <= 4096 else ""
+    if not name or len(name) > 4096 or name.startswith("<"):
+        return name if len(name) <= 4096 else ""
+    return os.path.join(_HOME, name)
 
 
 class Listing:

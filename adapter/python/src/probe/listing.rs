@@ -22,6 +22,16 @@ pub(crate) struct Listing {
     /// For how long the program's other threads may have had to wait.
     pub(crate) held: Duration,
     places: HashMap<TaskKey, usize>,
+    edges: HashMap<TaskKey, Edges>,
+}
+
+/// What a listing knows of a task beyond its row.
+#[derive(Debug, Default)]
+struct Edges {
+    /// Where its outermost coroutine is.
+    outermost: Option<Arc<Location>>,
+    /// The function that created it.
+    creator: Option<Arc<str>>,
 }
 
 impl Listing {
@@ -36,9 +46,21 @@ impl Listing {
 
     pub(super) fn of(told: wire::Tasks, user_code: &UserCode) -> Self {
         let held = Duration::from_micros(told.micros);
-        let snapshot = Reader::new(&told, user_code).snapshot();
+        let reader = Reader::new(&told, user_code);
+        let snapshot = reader.snapshot();
         let places = snapshot.tasks.iter().enumerate().map(|(at, task)| (task.key, at)).collect();
-        Self { snapshot: Arc::new(snapshot), held, places }
+        let edges = told.tasks.iter().map(|row| (TaskKey { address: row.0, id: row.1 }, reader.edges(row))).collect();
+        Self { snapshot: Arc::new(snapshot), held, places, edges }
+    }
+
+    /// Where the outermost coroutine of a task is: the edge of what is its own on the stack of the thread that runs it.
+    pub(super) fn outermost(&self, key: TaskKey) -> Option<&Location> {
+        self.edges.get(&key)?.outermost.as_deref()
+    }
+
+    /// The function that created a task.
+    pub(super) fn creator(&self, key: TaskKey) -> Option<&str> {
+        self.edges.get(&key)?.creator.as_deref()
     }
 
     /// A task's row.
@@ -54,26 +76,24 @@ impl Listing {
 }
 
 /// A place in code, as often as it is named.
-struct Place {
-    name: Arc<str>,
-    location: Option<Arc<Location>>,
-    user: bool,
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) name: Arc<str>,
+    pub(super) location: Option<Arc<Location>>,
+    pub(super) user: bool,
 }
 
-/// Turns numbers into what they stand for.
-struct Reader<'a> {
-    told: &'a wire::Tasks,
+/// What strings and places the numbers of an answer stand for.
+pub(super) struct Places {
     strings: Vec<Arc<str>>,
-    places: Vec<Place>,
-    keys: HashMap<u64, TaskKey>,
-    numbers: HashMap<u64, TaskKey>,
+    list: Vec<Place>,
 }
 
-impl<'a> Reader<'a> {
-    fn new(told: &'a wire::Tasks, user_code: &UserCode) -> Self {
-        let strings: Vec<Arc<str>> = told.strings.iter().map(|string| string.as_str().into()).collect();
-        let string = |number: u32| strings.get(index(number)).cloned().unwrap_or_default();
+impl Places {
+    pub(super) fn new(strings: &[String], frames: &[(u32, u32, u32, u32)], user_code: &UserCode) -> Self {
+        let strings: Vec<Arc<str>> = strings.iter().map(|string| string.as_str().into()).collect();
         let mut files: HashMap<u32, (PathBuf, bool)> = HashMap::new();
+        let string = |number: u32| strings.get(index(number)).cloned().unwrap_or_default();
         let mut place = |(name, file, _, line): (u32, u32, u32, u32)| {
             let (path, user) = files.entry(file).or_insert_with(|| {
                 let text = string(file);
@@ -83,11 +103,32 @@ impl<'a> Reader<'a> {
             let location = (line > 0 && !path.as_os_str().is_empty()).then(|| Arc::new(location));
             Place { name: string(name), location, user: *user }
         };
-        let places = told.frames.iter().map(|frame| place(*frame)).collect();
+        let list = frames.iter().map(|frame| place(*frame)).collect();
+        Self { list, strings }
+    }
+
+    pub(super) fn get(&self, number: u32) -> Option<&Place> {
+        self.list.get(index(number))
+    }
+
+    fn string(&self, number: u32) -> Arc<str> {
+        self.strings.get(index(number)).cloned().unwrap_or_default()
+    }
+}
+
+/// Turns numbers into what they stand for.
+struct Reader<'a> {
+    told: &'a wire::Tasks,
+    places: Places,
+    keys: HashMap<u64, TaskKey>,
+    numbers: HashMap<u64, TaskKey>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(told: &'a wire::Tasks, user_code: &UserCode) -> Self {
         let key = |row: &Row| TaskKey { address: row.0, id: row.1 };
         Self {
-            places,
-            strings,
+            places: Places::new(&told.strings, &told.frames, user_code),
             keys: told.tasks.iter().map(|row| (row.0, key(row))).collect(),
             numbers: told.tasks.iter().map(|row| (row.1, key(row))).collect(),
             told,
@@ -120,8 +161,8 @@ impl<'a> Reader<'a> {
         let (address, id, name, state, lp, chain, more) = row;
         let runtime = usize::try_from(*lp).ok().and_then(|lp| self.told.loops.get(lp)).map_or(0, |lp| lp.0);
         let chain = self.chain(*chain);
-        let entry = more.entry.and_then(|number| self.place(number));
-        let failed = more.failed.and_then(|number| self.place(number));
+        let entry = more.entry.and_then(|number| self.places.get(number));
+        let failed = more.failed.and_then(|number| self.places.get(number));
         let here = chain.iter().rev().find(|place| place.user).or_else(|| chain.last());
         let name = match (name.is_empty(), entry) {
             (true, Some(entry)) => entry.name.clone(),
@@ -137,7 +178,7 @@ impl<'a> Reader<'a> {
             ended: more.ended,
             location: here.copied().or(failed).and_then(|place| place.location.clone()),
             entry: entry.and_then(|place| place.location.clone()),
-            spawned_at: more.site.and_then(|number| self.place(number)?.location.clone()),
+            spawned_at: more.site.and_then(|number| self.places.get(number)?.location.clone()),
             spawned_by: more.by.and_then(|number| self.numbers.get(&number).copied()),
             os_thread: more.thread.filter(|thread| *thread > 0),
             waiting_on: more.wait.as_ref().map(|wait| self.wait(wait)),
@@ -145,6 +186,13 @@ impl<'a> Reader<'a> {
             awaited_by: Vec::new(),
             frames: chain.len(),
             error: self.error(more),
+        }
+    }
+
+    fn edges(&self, row: &Row) -> Edges {
+        Edges {
+            outermost: self.chain(row.5).first().and_then(|place| place.location.clone()),
+            creator: row.6.site.and_then(|number| self.places.get(number)).map(|place| place.name.clone()),
         }
     }
 
@@ -157,15 +205,7 @@ impl<'a> Reader<'a> {
     /// The places of a chain, outermost first.
     fn chain(&self, number: i64) -> Vec<&Place> {
         let chain = usize::try_from(number).ok().and_then(|number| self.told.chains.get(number));
-        chain.into_iter().flatten().filter_map(|place| self.place(*place)).collect()
-    }
-
-    fn place(&self, number: u32) -> Option<&Place> {
-        self.places.get(index(number))
-    }
-
-    fn string(&self, number: u32) -> Arc<str> {
-        self.strings.get(index(number)).cloned().unwrap_or_default()
+        chain.into_iter().flatten().filter_map(|place| self.places.get(*place)).collect()
     }
 
     fn holds(&self, more: &More, chain: &[&Place]) -> Vec<Held> {
@@ -190,13 +230,13 @@ impl<'a> Reader<'a> {
 
     fn wait(&self, told: &wire::Wait) -> Wait {
         let kind = wait_kind(&told.kind);
-        let text = self.string(told.text);
+        let text = self.places.string(told.text);
         let text = match told.until {
             Some(left) if kind == WaitKind::Sleep => format!("{text}, {} left", duration(left)).into(),
             Some(left) => format!("{text}; timeout in {}", duration(left)).into(),
             None => text,
         };
-        let type_name = told.type_name.map(|number| self.string(number)).unwrap_or_default();
+        let type_name = told.type_name.map(|number| self.places.string(number)).unwrap_or_default();
         let tasks: Vec<TaskKey> = told.on.iter().filter_map(|address| self.keys.get(address).copied()).collect();
         // Each member is a branch if every one of them is a task that is known: what is not may end at any time.
         let of_tasks = matches!(kind, WaitKind::Group | WaitKind::Select) && told.whole && tasks.len() == told.on.len();

@@ -10,7 +10,9 @@
 mod link;
 mod listing;
 mod sources;
+mod stack;
 mod user_code;
+mod values;
 mod wire;
 
 #[cfg(test)]
@@ -18,5 +20,7 @@ mod tests;
 
 pub(crate) use link::{Listener, Probe, ProbeError};
 pub(crate) use listing::Listing;
+pub(crate) use stack::Stacks;
 pub(crate) use user_code::UserCode;
+pub(crate) use values::refused;
 pub(crate) use wire::{Hello, Options};

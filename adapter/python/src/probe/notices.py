@@ -15,6 +15,7 @@ import types
 import warnings
 from typing import Any
 
+from . import stacks
 from .chains import chain_of, code_of
 from .link import answers, tell
 from .objects import bound_to, exception_text, frame_of, function_of, in_class, is_a, is_task, name_of, read, text, type_name
@@ -36,6 +37,7 @@ _reporting = threading.local()
 def going() -> None:
     """The program is about to go on."""
     global _went_on
+    stacks.forget()
     _went_on = time.perf_counter()
 
 

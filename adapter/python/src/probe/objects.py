@@ -21,9 +21,9 @@ except ImportError:  # an interpreter without the accelerator
 #: A longer text is cut.
 LONGEST = 200
 
-_mro = type.__dict__["__mro__"].__get__
+mro = type.__dict__["__mro__"].__get__
 _module = type.__dict__["__module__"].__get__
-_namespace = type.__dict__["__dict__"].__get__
+namespace = type.__dict__["__dict__"].__get__
 
 CFuture: Any = getattr(_asyncio, "Future", None)
 CTask: Any = getattr(_asyncio, "Task", None)
@@ -38,8 +38,8 @@ def is_a(value: object, cls: type | None) -> bool:
 
 def fields(value: object) -> dict[str, Any]:
     """The attributes that lie in an object itself."""
-    for cls in _mro(type(value)):
-        getter = _namespace(cls).get("__dict__")
+    for cls in mro(type(value)):
+        getter = namespace(cls).get("__dict__")
         if type(getter) is types.GetSetDescriptorType:
             return getter.__get__(value)
     return {}
@@ -47,9 +47,9 @@ def fields(value: object) -> dict[str, Any]:
 
 def in_class(value: object, name: str) -> Any:
     """What a value's class has under a name, as it lies there."""
-    for cls in _mro(type(value)):
-        if name in _namespace(cls):
-            return _namespace(cls)[name]
+    for cls in mro(type(value)):
+        if name in namespace(cls):
+            return namespace(cls)[name]
     return None
 
 

@@ -1,4 +1,5 @@
 //! The probe in real interpreters, without pydevd.
 
+mod frames;
 mod program;
 mod zoo;

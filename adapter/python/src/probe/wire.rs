@@ -136,3 +136,28 @@ pub(super) struct Wait {
     /// When its time is over, it cancels what it waits for.
     pub(super) cancels: bool,
 }
+
+/// The answer to `stack`.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Stack {
+    pub(super) strings: Vec<String>,
+    pub(super) frames: Vec<(u32, u32, u32, u32)>,
+    /// Of each task its frames, outermost first: the place, and a number by which the probe knows the frame.
+    pub(super) tasks: Vec<Vec<(u32, u64)>>,
+}
+
+/// A variable, or a child of a value.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Variable {
+    pub(super) name: String,
+    pub(super) text: String,
+    #[serde(rename = "type")]
+    pub(super) type_name: String,
+    /// How it is written: by itself, or behind its parent's expression.
+    pub(super) expression: Option<String>,
+    /// The number by which the probe knows it, if it has children.
+    pub(super) of: Option<u64>,
+    pub(super) named: u64,
+    pub(super) indexed: u64,
+}
