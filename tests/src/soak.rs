@@ -1,7 +1,7 @@
 //! Random steps through a server under load: none may end in another task than it began in, none may hang, and the server's
 //! clients must be answered as if nobody debugged it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::mini_redis::{self, Redis};
-use crate::{Client, Launch, Stop, list};
+use crate::session::{list, text};
+use crate::{Client, Frame, Launch, Stop};
 
 /// Clients of the server, each on a connection of its own.
 const CLIENTS: u64 = 4;
@@ -27,8 +28,18 @@ const LEVELS: i64 = 60;
 /// A line that each request comes by.
 const BUSY: &str = "let cmd = Command::from_frame(frame)?;";
 
-/// Tasks that nothing wakes up while the clients do what they do: a step there waits as long as it is let.
-const IDLE: [&str; 2] = ["mini_redis::db::purge_expired_tasks", "mini_redis_server::main"];
+/// How long a step is let that nothing ends. Short: what follows is as good a test, and much of the soak would be such waits.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// Polled only when a key expires or the server ends, and the clients do neither.
+const IDLE: &str = "mini_redis::db::purge_expired_tasks";
+
+/// Functions that await what does not come before the server ends, and the one that loops until then.
+const LASTING: [&str; 2] = ["mini_redis_server::main", "mini_redis::server::run"];
+const LOOPING: &str = "mini_redis::server::Listener::run";
+
+/// Where numbers of tasks begin among those of threads.
+const FIRST_TASK: i64 = 1 << 30;
 
 /// What came of the steps.
 #[derive(Clone, Debug, Default)]
@@ -119,7 +130,7 @@ struct Walker {
     stop: Stop,
     random: u64,
     breaks: bool,
-    seen: Vec<String>,
+    seen: BTreeSet<i64>,
     soak: Soak,
 }
 
@@ -129,7 +140,7 @@ impl Walker {
         client.set_breakpoints(&mini_redis::source("src/server.rs"), &[line]);
         let stop = client.stopped();
         let soak = Soak { seed, ..Soak::default() };
-        Self { client, stop, random: seed | 1, breaks: true, seen: Vec::new(), soak }
+        Self { client, stop, random: seed | 1, breaks: true, seen: BTreeSet::new(), soak }
     }
 
     /// A number below `end` (xorshift).
@@ -173,63 +184,105 @@ impl Walker {
         self.stop = self.client.resume_to_stop(self.stop.thread);
     }
 
-    /// A task's own thread id, if any has one.
+    /// A task's own thread id, seldom the idle one's.
     fn any_task(&mut self) -> i64 {
+        let is_wanted = self.any(5) == 0;
         let tasks = self.client.async_tasks();
-        let threads: Vec<i64> = list(&tasks["tasks"]).filter_map(|task| task["threadId"].as_i64()).collect();
+        let tasks = list(&tasks["tasks"]).filter(|task| is_wanted || task["name"] != IDLE);
+        let threads: Vec<i64> = tasks.filter_map(|task| task["threadId"].as_i64()).collect();
         let index = self.any(threads.len().max(1));
         threads.get(index).copied().unwrap_or(self.stop.thread)
     }
 
     fn step(&mut self, thread: i64) {
         let how = ["next", "next", "stepIn", "stepOut"][self.any(4)];
-        let task = self.task_of(thread);
+        let from = self.place(thread);
         if self.client.request(how, json!({"threadId": thread})).is_err() {
             // Nothing of the user's is there.
             return self.anew();
         }
         self.soak.steps += 1;
-        if !task.is_empty() && !self.seen.contains(&task) {
-            self.seen.push(task.clone());
-            self.soak.tasks = self.seen.len();
-        }
-        let end = match self.client.stop_within(PATIENCE) {
-            Some(stop) => self.ended(how, &task, stop),
-            None => self.interrupted(how, &task),
+        self.seen.extend(from.task);
+        self.soak.tasks = self.seen.len();
+        let patience = if from.keeps(how) { GLANCE } else { PATIENCE };
+        let end = match self.client.stop_within(patience) {
+            Some(stop) => self.ended(how, &from, stop),
+            None => self.interrupted(how, &from),
         };
         *self.soak.ends.entry(end).or_default() += 1;
     }
 
-    fn ended(&mut self, how: &str, task: &str, stop: Stop) -> &'static str {
+    fn ended(&mut self, how: &str, from: &Place, stop: Stop) -> &'static str {
         self.stop = stop;
         if self.stop.reason != "step" {
             return "a breakpoint";
         }
-        let now = self.task_of(self.stop.thread);
         // What has become of the coroutine is told where the step goes on in whoever awaited it.
         if self.stop.body["description"].is_string() {
             return "the end of a coroutine";
         }
+        let now = self.place(self.stop.thread);
         let Soak { seed, steps, .. } = self.soak;
-        let is_same = task.is_empty() || now == task;
-        assert!(is_same, "seed {seed}, step {steps}: {how} in {task:?} ended in {now:?}: {:?}", self.stop);
+        let is_same = from.task.is_none() || now.task == from.task;
+        assert!(is_same, "seed {seed}, step {steps}: {how} from {from:?} ended at {now:?}: {:?}", self.stop);
         "a line"
     }
 
-    /// A step that does not end: only where nothing happens.
-    fn interrupted(&mut self, how: &str, task: &str) -> &'static str {
+    /// A step that does not end: only where nothing happens. The pause says what it has interrupted, and what was stepped is still
+    /// there.
+    fn interrupted(&mut self, how: &str, from: &Place) -> &'static str {
         let Soak { seed, steps, .. } = self.soak;
-        let is_idle = task.is_empty() || IDLE.iter().any(|idle| task.ends_with(idle));
-        assert!(is_idle, "seed {seed}, step {steps}: {how} in {task:?} does not end");
+        assert!(from.keeps(how), "seed {seed}, step {steps}: {how} from {from:?} does not end");
         self.stop = self.client.pause_or_stop();
+        if self.stop.reason != "pause" {
+            return "a breakpoint";
+        }
+        let said = text(&self.stop.body["description"]);
+        assert!(said.starts_with("pause; the step") && said.ends_with("was interrupted"), "{:?}", self.stop);
+        // A thread that drives a future of its own has nothing else to show.
+        let Some(number) = from.task else { return "a pause" };
+        let tasks = self.client.async_tasks();
+        let task = list(&tasks["tasks"]).find(|task| task["id"] == number).expect("a task that cannot end");
+        if task["state"] == "running" {
+            // On its way to what was stepped, or back: the thread's stack has it only while it is there.
+            return "a pause";
+        }
+        let stack = self.client.stack(task["threadId"].as_i64().expect("a number"));
+        let is_there = |frame: &Frame| frame.name == from.function && (how == "stepOut" || frame.line == from.line);
+        assert!(stack.iter().any(is_there), "seed {seed}, step {steps}: {how} from {from:?} went on unseen: {stack:?}");
         "a pause"
     }
 
-    /// The task that a thread executes, by its label; empty for none.
-    fn task_of(&mut self, thread: i64) -> String {
+    /// Where a thread or task is.
+    fn place(&mut self, thread: i64) -> Place {
         let body = self.client.ask("stackTrace", json!({"threadId": thread, "startFrame": 0, "levels": LEVELS}));
-        let is_label = |frame: &&Value| frame["presentationHint"] == "label";
-        let label = list(&body["stackFrames"]).find(is_label);
-        label.and_then(|frame| frame["name"].as_str()).unwrap_or_default().to_owned()
+        let hint = |frame: &&Value, hint: Value| frame["presentationHint"] == hint;
+        let label = list(&body["stackFrames"]).find(|frame| hint(frame, json!("label")));
+        let users = list(&body["stackFrames"]).find(|frame| hint(frame, Value::Null));
+        // `task 12 serve`
+        let number = || label?["name"].as_str()?.split(' ').nth(1)?.parse().ok();
+        Place {
+            task: if thread >= FIRST_TASK { Some(thread - FIRST_TASK) } else { number() },
+            function: users.map_or_else(String::new, |frame| text(&frame["name"])),
+            line: users.and_then(|frame| frame["line"].as_i64()).unwrap_or(0),
+        }
+    }
+}
+
+/// Where something is to be stepped, or has got.
+#[derive(Debug)]
+struct Place {
+    /// The task's number, if a task is there.
+    task: Option<i64>,
+    /// The innermost function of the user's.
+    function: String,
+    line: i64,
+}
+
+impl Place {
+    /// Whether nothing ends a step from here.
+    fn keeps(&self, how: &str) -> bool {
+        let function = self.function.as_str();
+        function == IDLE || LASTING.contains(&function) || (function == LOOPING && how == "stepOut")
     }
 }

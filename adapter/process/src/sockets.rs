@@ -1,22 +1,20 @@
 //! What the kernel says about a process's sockets: their own addresses and those of their other ends.
 //!
-//! A descriptor's link names its inode, `/proc/pid/net` lists all sockets of the process's network namespace by inode. Of a
-//! unix socket's other end only the kernel's diagnostics tell (`sock_diag(7)`, asked for all of the namespace at once: for one
-//! socket the kernel looks through all of them, too).
+//! A descriptor's copy of our own (`pidfd_getfd(2)`, Linux 5.6) is asked, which takes as long on a machine with a hundred thousand
+//! connections as on any other. Where the kernel does not give one, lists of all sockets have to do (`listed`).
+
+mod listed;
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::AsRawFd as _;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recvmsg, sendmsg, socket,
-};
+use nix::sys::socket::{AddressFamily, SockaddrLike as _, SockaddrStorage, getpeername, getsockname};
 
 use crate::Pid;
-use crate::proc::read_bounded;
+use listed::Listed;
 
 /// Descriptors that are looked at together.
 const MOST_DESCRIPTORS: usize = 4096;
@@ -30,19 +28,19 @@ pub struct Socket {
     pub peer: Option<String>,
 }
 
-/// The sockets of one process, as the kernel lists them when the first of them is asked for.
+/// The sockets of one process.
 #[derive(Debug)]
 pub struct Sockets {
     pid: Pid,
-    listed: OnceLock<HashMap<u64, Socket>>,
-    /// The other ends of connected unix sockets, both by their inodes.
-    unix_peers: OnceLock<HashMap<u64, u64>>,
+    /// The process, for the kernel; none if it cannot be named so.
+    process: OnceLock<Option<OwnedFd>>,
+    listed: Listed,
 }
 
 impl Sockets {
     /// Reads nothing yet.
     pub const fn new(pid: Pid) -> Self {
-        Self { pid, listed: OnceLock::new(), unix_peers: OnceLock::new() }
+        Self { pid, process: OnceLock::new(), listed: Listed::new(pid) }
     }
 
     /// The sockets behind all descriptors, of the first 4,096.
@@ -57,164 +55,66 @@ impl Sockets {
     pub fn of(&self, fd: i32) -> Option<Socket> {
         let link = fs::read_link(format!("/proc/{}/fd/{fd}", self.pid)).ok()?;
         let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()?;
-        let listed = self.listed.get_or_init(|| list(self.pid));
-        let mut socket = listed.get(&inode)?.clone();
-        if socket.peer.is_none() && is_unix(&socket) {
-            let peers = self.unix_peers.get_or_init(|| unix_peers(self.pid).unwrap_or_default());
-            socket.peer = peers.get(&inode).and_then(|peer| listed.get(peer)?.local.clone());
-        }
-        Some(socket)
-    }
-}
-
-/// Addresses of the internet have a port; what else is listed is a unix socket.
-fn is_unix(socket: &Socket) -> bool {
-    socket.local.as_ref().is_none_or(|local| local.parse::<SocketAddr>().is_err())
-}
-
-fn list(pid: Pid) -> HashMap<u64, Socket> {
-    let mut found = HashMap::new();
-    let read = |table: &str| read_bounded(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
-    for table in ["tcp", "tcp6", "udp", "udp6"] {
-        found.extend(String::from_utf8_lossy(&read(table)).lines().skip(1).filter_map(internet));
-    }
-    found.extend(String::from_utf8_lossy(&read("unix")).lines().skip(1).filter_map(unix));
-    found
-}
-
-/// `sl: local remote state tx:rx timer retransmits uid timeout inode …`.
-fn internet(line: &str) -> Option<(u64, Socket)> {
-    let mut fields = line.split_ascii_whitespace().skip(1);
-    let (local, peer) = (address(fields.next()?)?, address(fields.next()?)?);
-    let inode = fields.nth(6)?.parse().ok()?;
-    let is_somewhere = |address: &SocketAddr| address.port() != 0;
-    Some((
-        inode,
-        Socket {
-            local: Some(local).filter(is_somewhere).map(|address| address.to_string()),
-            peer: Some(peer).filter(is_somewhere).map(|address| address.to_string()),
-        },
-    ))
-}
-
-/// `0100007F:1F90`: words of the address in the machine's byte order, the port in hexadecimal.
-fn address(text: &str) -> Option<SocketAddr> {
-    let (address, port) = text.split_once(':')?;
-    let word = |digits: &[u8]| Some(u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?.to_ne_bytes());
-    let words: Vec<[u8; 4]> = address.as_bytes().chunks(8).map(word).collect::<Option<_>>()?;
-    let ip = match words.as_slice() {
-        [word] => IpAddr::V4(Ipv4Addr::from(*word)),
-        [_, _, _, _] => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(words.concat()).ok()?)),
-        _ => return None,
-    };
-    Some(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?))
-}
-
-/// `Num: RefCount Protocol Flags Type St Inode [Path]`.
-fn unix(line: &str) -> Option<(u64, Socket)> {
-    let (_, mut rest) = line.split_once(": ")?;
-    // A path may have spaces; what is before it has them only between fields, some of which are padded.
-    let mut inode = "";
-    for _ in 0..6 {
-        rest = rest.trim_start();
-        (inode, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-    }
-    let path = Some(rest).filter(|path| !path.is_empty()).map(str::to_owned);
-    Some((inode.parse().ok()?, Socket { local: path, peer: None }))
-}
-
-/// `linux/sock_diag.h`, `linux/unix_diag.h`, `linux/netlink.h`.
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const NLM_F_REQUEST: u16 = 0x1;
-const NLM_F_DUMP: u16 = 0x300;
-const UDIAG_SHOW_PEER: u32 = 4;
-const UNIX_DIAG_PEER: u16 = 2;
-/// Lengths of `nlmsghdr`, `unix_diag_req`, `unix_diag_msg`.
-const HEADER: usize = 16;
-const REQUEST: u32 = 24;
-const MESSAGE: usize = 16;
-
-/// Bytes of an answer's longest piece.
-const PIECE: usize = 32 << 10;
-/// Most pieces of an answer: those of some hundred thousand sockets.
-const MOST_PIECES: usize = 1024;
-
-/// The inodes of connected unix sockets with those of their other ends. Only for weft's own network namespace.
-fn unix_peers(pid: Pid) -> Option<HashMap<u64, u64>> {
-    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/net")).ok();
-    if namespace("self")? != namespace(&pid.to_string())? {
-        return None;
-    }
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let link = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkSockDiag).ok()?;
-    let mut request = Vec::new();
-    request.extend((u32::try_from(HEADER).ok()?.saturating_add(REQUEST)).to_ne_bytes());
-    request.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    request.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
-    request.extend([0; 8]);
-    request.extend([u8::try_from(libc::AF_UNIX).ok()?, 0, 0, 0]);
-    for word in [u32::MAX, 0, UDIAG_SHOW_PEER, 0, 0] {
-        request.extend(word.to_ne_bytes());
-    }
-    let kernel = NetlinkAddr::new(0, 0);
-    sendmsg(link.as_raw_fd(), &[IoSlice::new(&request)], &[], MsgFlags::empty(), Some(&kernel)).ok()?;
-    let mut peers = HashMap::new();
-    let mut piece = vec![0_u8; PIECE];
-    // The kernel has each piece ready when it is asked for.
-    for _ in 0..MOST_PIECES {
-        let mut into = [IoSliceMut::new(&mut piece)];
-        let received = recvmsg::<NetlinkAddr>(link.as_raw_fd(), &mut into, None, MsgFlags::empty());
-        let Some(length) = received.ok().map(|received| received.bytes) else { break };
-        if !add_peers(piece.get(..length)?, &mut peers) {
-            break;
+        match self.copy_of(fd) {
+            Some(copy) => ends(copy.as_raw_fd()),
+            None => self.listed.of(inode),
         }
     }
-    Some(peers)
-}
 
-/// Adds what a piece of an answer says; whether another piece follows.
-fn add_peers(mut piece: &[u8], peers: &mut HashMap<u64, u64>) -> bool {
-    while let Some(length) = word(piece, 0).and_then(|length| usize::try_from(length).ok()) {
-        let is_socket = half(piece, 4) == Some(SOCK_DIAG_BY_FAMILY);
-        let Some(message) = piece.get(..length).filter(|_| is_socket) else { return false };
-        // Behind the header: family, type, state, nothing, the inode.
-        let inode = word(message, HEADER.saturating_add(4));
-        peers.extend(inode.zip(peer_in(message)));
-        // Messages begin at multiples of four.
-        piece = piece.get(length.max(HEADER).next_multiple_of(4)..).unwrap_or_default();
-    }
-    true
-}
-
-/// The inode that a message's attributes name.
-fn peer_in(message: &[u8]) -> Option<u64> {
-    let mut rest = message.get(HEADER.saturating_add(MESSAGE)..)?;
-    loop {
-        let (length, kind) = (usize::from(half(rest, 0)?), half(rest, 2)?);
-        if kind == UNIX_DIAG_PEER {
-            return word(rest.get(..length)?, 4);
-        }
-        // Attributes begin at multiples of four.
-        rest = rest.get(length.max(4).next_multiple_of(4)..)?;
+    /// A descriptor of our own for the same socket, if the kernel lets us have one.
+    fn copy_of(&self, fd: i32) -> Option<OwnedFd> {
+        let process = self.process.get_or_init(|| {
+            // SAFETY: two numbers; the kernel makes a new descriptor, which nobody else has.
+            owned(unsafe { libc::syscall(libc::SYS_pidfd_open, self.pid, 0) })
+        });
+        let process = process.as_ref()?.as_raw_fd();
+        // SAFETY: three numbers; the kernel makes a new descriptor, which nobody else has.
+        owned(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, fd, 0) })
     }
 }
 
-fn half(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..)?.first_chunk().map(|half| u16::from_ne_bytes(*half))
+/// What a system call that makes a descriptor has made.
+fn owned(answer: libc::c_long) -> Option<OwnedFd> {
+    let fd = RawFd::try_from(answer).ok().filter(|fd| *fd >= 0)?;
+    // SAFETY: the kernel has just made it, for us alone.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes.get(at..)?.first_chunk().map(|word| u64::from(u32::from_ne_bytes(*word)))
+/// What a socket of our own says. None if it is neither of the internet nor a unix socket.
+fn ends(fd: RawFd) -> Option<Socket> {
+    let local: SockaddrStorage = getsockname(fd).ok()?;
+    let peer = || getpeername(fd).ok().and_then(|peer: SockaddrStorage| name(&peer));
+    let is_known = matches!(local.family()?, AddressFamily::Inet | AddressFamily::Inet6 | AddressFamily::Unix);
+    is_known.then(|| Socket { local: name(&local), peer: peer() })
+}
+
+/// An address as a user reads it: none for a unix socket without a name, and where there is no port.
+fn name(address: &SockaddrStorage) -> Option<String> {
+    if let Some(unix) = address.as_unix_addr() {
+        let abstracted = || Some(format!("@{}", String::from_utf8_lossy(unix.as_abstract()?)));
+        return unix.path().map(|path| path.to_string_lossy().into_owned()).or_else(abstracted);
+    }
+    let v4 = address.as_sockaddr_in().map(|address| SocketAddr::V4((*address).into()));
+    let address = v4.or_else(|| Some(SocketAddr::V6((*address.as_sockaddr_in6()?).into())))?;
+    (address.port() != 0).then(|| address.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix;
     use std::os::unix::net::{UnixListener, UnixStream};
 
-    fn own() -> Sockets {
-        Sockets::new(i32::try_from(std::process::id()).expect("a pid"))
+    /// Our own sockets, as the kernel tells of them one by one, and as it lists them.
+    fn own() -> [Sockets; 2] {
+        let sockets = || Sockets::new(i32::try_from(std::process::id()).expect("a pid"));
+        let (asked, listed) = (sockets(), sockets());
+        listed.process.set(None).expect("not looked at yet");
+        let file = fs::File::open("/dev/null").expect("opened");
+        assert!(asked.copy_of(file.as_raw_fd()).is_some() && listed.copy_of(file.as_raw_fd()).is_none());
+        [asked, listed]
     }
 
     fn text(address: std::io::Result<SocketAddr>) -> Option<String> {
@@ -228,13 +128,14 @@ mod tests {
             let near = TcpStream::connect(listener.local_addr().expect("an address")).expect("connected");
             let (far, _) = listener.accept().expect("accepted");
             let datagrams = UdpSocket::bind(host).expect("a port");
-            let sockets = own();
-            let of = |fd| sockets.of(fd).expect("a socket");
-            let expected = Socket { local: text(near.local_addr()), peer: text(near.peer_addr()) };
-            assert_eq!(of(near.as_raw_fd()), expected);
-            assert_eq!(of(far.as_raw_fd()).peer, text(near.local_addr()));
-            assert_eq!(of(listener.as_raw_fd()), Socket { local: text(listener.local_addr()), peer: None });
-            assert_eq!(of(datagrams.as_raw_fd()), Socket { local: text(datagrams.local_addr()), peer: None });
+            for sockets in own() {
+                let of = |fd| sockets.of(fd).expect("a socket");
+                let expected = Socket { local: text(near.local_addr()), peer: text(near.peer_addr()) };
+                assert_eq!(of(near.as_raw_fd()), expected);
+                assert_eq!(of(far.as_raw_fd()).peer, text(near.local_addr()));
+                assert_eq!(of(listener.as_raw_fd()), Socket { local: text(listener.local_addr()), peer: None });
+                assert_eq!(of(datagrams.as_raw_fd()), Socket { local: text(datagrams.local_addr()), peer: None });
+            }
         }
     }
 
@@ -245,60 +146,34 @@ mod tests {
         let listener = UnixListener::bind(&path).expect("a socket");
         let near = UnixStream::connect(&path).expect("connected");
         let (far, _) = listener.accept().expect("accepted");
-        let sockets = own();
         let name = Some(path.to_str().expect("text").to_owned());
-        assert_eq!(sockets.of(listener.as_raw_fd()), Some(Socket { local: name.clone(), peer: None }));
-        assert_eq!(sockets.of(near.as_raw_fd()), Some(Socket { local: None, peer: name.clone() }));
-        assert_eq!(sockets.of(far.as_raw_fd()), Some(Socket { local: name, peer: None }));
+        for sockets in own() {
+            assert_eq!(sockets.of(listener.as_raw_fd()), Some(Socket { local: name.clone(), peer: None }));
+            assert_eq!(sockets.of(near.as_raw_fd()), Some(Socket { local: None, peer: name.clone() }));
+            assert_eq!(sockets.of(far.as_raw_fd()), Some(Socket { local: name.clone(), peer: None }));
+        }
+    }
+
+    #[test]
+    fn a_unix_socket_without_a_file_has_a_name_with_an_at() {
+        let name = format!("weft-{}", std::process::id());
+        let address = unix::net::SocketAddr::from_abstract_name(&name).expect("a name");
+        let listener = UnixListener::bind_addr(&address).expect("a socket");
+        let (near, far) = UnixStream::pair().expect("a pair");
+        for sockets in own() {
+            assert_eq!(sockets.of(listener.as_raw_fd()), Some(Socket { local: Some(format!("@{name}")), peer: None }));
+            assert_eq!(
+                [&near, &far].map(|it| sockets.of(it.as_raw_fd())),
+                [const { Some(Socket { local: None, peer: None }) }; 2]
+            );
+        }
     }
 
     #[test]
     fn what_is_no_socket_has_no_ends() {
         let file = fs::File::open("/dev/null").expect("opened");
-        assert_eq!(own().of(file.as_raw_fd()), None);
-        assert_eq!(own().of(-1), None);
-        for line in ["", "  1: 0100007F", "1: 0:0 0:0", "zz: x y z"] {
-            assert_eq!((internet(line), unix(line)), (None, None), "{line}");
-        }
-    }
-
-    /// A socket with an inode, and its other end's; with an attribute before that which means nothing here.
-    fn message(inode: u32, peer: u32) -> Vec<u8> {
-        let mut message = vec![0_u8; HEADER + MESSAGE];
-        message[4] = 20;
-        message[HEADER + 4..HEADER + 8].copy_from_slice(&inode.to_ne_bytes());
-        message.extend([5, 0, 1, 0, 9, 0, 0, 0]);
-        message.extend([8, 0, 2, 0]);
-        message.extend(peer.to_ne_bytes());
-        message[0] = message.len() as u8;
-        message
-    }
-
-    #[test]
-    fn an_answer_names_all_sockets_and_ends() {
-        let mut peers = HashMap::new();
-        assert!(add_peers(&[message(7, 8), message(8, 7)].concat(), &mut peers));
-        assert_eq!(peers, HashMap::from([(7, 8), (8, 7)]));
-        let mut done = vec![0_u8; HEADER + 4];
-        (done[0], done[4]) = (20, 3);
-        assert!(!add_peers(&[message(9, 1), done].concat(), &mut peers));
-        assert_eq!(peers.get(&9), Some(&1));
-    }
-
-    #[test]
-    fn answers_that_are_cut_name_nobody() {
-        let whole = message(7, 8);
-        for length in 0..whole.len() {
-            let mut peers = HashMap::new();
-            add_peers(&whole[..length], &mut peers);
-            assert_eq!(peers, HashMap::new(), "{length}");
-        }
-        // Lengths that lead nowhere.
-        for length in [0, 1, 200] {
-            let mut message = message(7, 8);
-            message[0] = length;
-            let mut peers = HashMap::new();
-            assert!(!add_peers(&[&message[..], &message].concat(), &mut peers) && peers.is_empty(), "{length}");
+        for sockets in own() {
+            assert_eq!((sockets.of(file.as_raw_fd()), sockets.of(-1)), (None, None));
         }
     }
 }

@@ -81,9 +81,6 @@ const LOCKS: [Lock; 9] = [
     lock("lock_api::rwlock::RwLock", "RwLock::write", WaitKind::RwLock, Want::Alone),
 ];
 
-/// Crates whose frames are part of taking a lock.
-const LOCK_CRATES: [&str; 3] = ["parking_lot", "parking_lot_core", "lock_api"];
-
 /// What the innermost of these frames (a task's own, innermost first) block the thread in. A task that told its runtime so
 /// (`block_in_place`) keeps nobody waiting and is not said to block.
 pub(crate) fn blocked(stop: &Stop, frames: &[Frame]) -> Option<Wait> {
@@ -94,11 +91,7 @@ pub(crate) fn blocked(stop: &Stop, frames: &[Frame]) -> Option<Wait> {
     if frames.iter().any(in_place) {
         return None;
     }
-    let is_users = |frame: &Frame| {
-        let krate = frame.code.as_ref().map(|code| code.function.krate.as_str());
-        frame.user_code && !krate.is_some_and(|krate| LOCK_CRATES.contains(&krate))
-    };
-    let inside = frames.get(..frames.iter().position(is_users)?)?;
+    let inside = frames.get(..frames.iter().position(|frame| frame.user_code)?)?;
     inside.iter().enumerate().rev().find_map(|(position, frame)| {
         let below = inside.get(..position)?;
         known_call(frame).or_else(|| known_lock(stop, frame, below))

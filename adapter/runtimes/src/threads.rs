@@ -192,13 +192,13 @@ fn run_end(frames: &[Frame], from: usize, of: Poller) -> usize {
 
 /// The frames of a future in a stretch of stack that ends at its executor: up to the outermost coroutine or, for futures
 /// and jobs written by hand, the outermost function of the user's. An executor that waits is no future's frame: it does
-/// so in the crates of locks, and a root's own poll function is called `poll`.
+/// so in plumbing and `libc`, and a root's own poll function is called `poll`.
 fn own_frames(frames: &[Frame], stretch: Range<usize>, kind: PollKind) -> Range<usize> {
     let inside = frames.get(stretch.clone()).unwrap_or_default();
     let is_own = |frame: &Frame| {
         let Some(function) = frame.code.as_ref().map(|code| &code.function) else { return false };
-        let locks = ["parking_lot", "parking_lot_core", "lock_api", "mio", "libc"].contains(&function.krate.as_str());
-        let by_hand = frame.user_code && !locks && (kind == PollKind::Task || base(&function.path).ends_with("::poll"));
+        let is_users = frame.user_code && function.krate != "libc";
+        let by_hand = is_users && (kind == PollKind::Task || base(&function.path).ends_with("::poll"));
         function.kind.is_coroutine() || by_hand
     };
     let count = inside.iter().rposition(is_own).map_or(0, |last| last.saturating_add(1));

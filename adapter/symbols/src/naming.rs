@@ -28,8 +28,18 @@ const STANDARD: &[&str] = &[
 /// First letters of the names of crates that are plumbing of async runtimes.
 const PLUMBING: &[&str] = &["tokio", "futures", "async_", "tracing"];
 
-/// Such crates that are named in full.
-const PLUMBING_EXACTLY: &[&str] = &["blocking", "event_listener", "mio", "polling", "pollster", "smol"];
+/// Such crates that are named in full; the locks among them are what the runtimes' threads park in.
+const PLUMBING_EXACTLY: &[&str] = &[
+    "blocking",
+    "event_listener",
+    "lock_api",
+    "mio",
+    "parking_lot",
+    "parking_lot_core",
+    "polling",
+    "pollster",
+    "smol",
+];
 
 /// Whether a crate is part of the standard library, or of what it is made of.
 pub fn is_standard(krate: &str) -> bool {
@@ -497,6 +507,7 @@ mod tests {
             "smol",
             "blocking",
             "mio",
+            "parking_lot_core",
             "pollster",
         ] {
             assert!(!is_user_code(krate), "{krate}");
