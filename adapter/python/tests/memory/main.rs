@@ -1,0 +1,6 @@
+//! Programs of CPython 3.14 and later, looked into from outside.
+
+mod agreement;
+mod chains;
+mod fixture;
+mod torn;
