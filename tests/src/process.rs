@@ -52,6 +52,15 @@ pub fn wait_asleep(pid: i32) {
     }
 }
 
+/// Waits until a process is in a state, by the kernel's letter for it.
+pub fn wait_state(pid: i32, wanted: char) {
+    let deadline = Instant::now() + DEADLINE;
+    while state(pid) != Some(wanted) {
+        assert!(Instant::now() < deadline, "process {pid} is in state {:?} and not in {wanted}", state(pid));
+        std::thread::yield_now();
+    }
+}
+
 /// Its threads, those included that are ending.
 pub fn threads(pid: i32) -> Vec<i32> {
     let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
@@ -175,6 +184,11 @@ impl Guarded {
     pub fn say(&mut self, text: &str) {
         let input = self.child.stdin.as_mut().expect("stdin is piped");
         input.write_all(text.as_bytes()).and_then(|()| input.flush()).expect("the program reads");
+    }
+
+    /// Ends its standard input.
+    pub fn close_input(&mut self) {
+        self.child.stdin = None;
     }
 
     /// Waits for its end.
