@@ -21,7 +21,9 @@ def boot(host, port, token):
         if package is None:
             package = make(sent["modules"])
         package.start.start(connection, stream, sent["options"])
-    except BaseException:
+    except BaseException as problem:
+        said = {"failed": f"{type(problem).__name__}: {problem}"[:1000]}
+        connection.sendall(json.dumps(said).encode() + b"\n")
         connection.close()
         raise
 

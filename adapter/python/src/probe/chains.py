@@ -1,4 +1,5 @@
-"""What a suspended coroutine awaits, one after the other: coroutines, generators, async generators, and what lies between them."""
+"""What a suspended coroutine awaits, one after the other: coroutines, generators, async generators, and what lies
+between them."""
 
 from __future__ import annotations
 
@@ -86,8 +87,8 @@ def chain_of(coroutine: Any) -> Chain:
 
 
 def behind(awaitable: Any) -> Any:
-    """What an awaitable of the interpreter's own stands for: the async generator of its next value, the coroutine of its
-    `__await__`, the future of its iterator. None for all others."""
+    """What an awaitable of the interpreter's own stands for: the async generator of its next value, the coroutine of
+    its `__await__`, the future of its iterator. None for all others."""
     kind = type(awaitable)
     if kind is _FUTURE_ITERATOR:
         return next(filter(is_future, gc.get_referents(awaitable)), None)

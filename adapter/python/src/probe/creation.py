@@ -7,6 +7,7 @@ import functools
 import sys
 from typing import Any
 
+from .objects import read
 from .roster import adopt, created, is_asyncio
 
 _Loop = asyncio.base_events.BaseEventLoop
@@ -32,13 +33,17 @@ def _note(task: Any, frame: Any) -> None:
     try:
         loop = asyncio._get_running_loop()
         created(task, frame, asyncio.tasks.current_task(loop) if loop is not None else None)
+        # In debug mode asyncio says where a task was created by the last of these.
+        trace = read(task, "_source_traceback")
+        if trace and trace[-1].filename == _note.__code__.co_filename:
+            del trace[-1]
     except Exception:
         pass
 
 
 def watch_loops(watch_tasks: bool) -> None:
-    """Notes every loop that begins to run, and on which thread. Those that are not asyncio's are given a task factory, if they
-    have none."""
+    """Notes every loop that begins to run, and on which thread. Those that are not asyncio's are given a task
+    factory, if they have none."""
     set_running_loop = asyncio.events._set_running_loop
 
     @functools.wraps(set_running_loop)

@@ -1,7 +1,8 @@
 """What a suspended task has entered and not left: locks, semaphores, time limits.
 
-asyncio's locks do not know who has them. But inside `async with lock:` the coroutine's stack holds the lock's exit method: a bound
-`__aexit__`, or from 3.14 on the function followed by the object itself. A bare `acquire()` leaves no such trace.
+asyncio's locks do not know who has them. But inside `async with lock:` the coroutine's stack holds the lock's exit
+method: a bound `__aexit__`, or from 3.14 on the function followed by the object itself. A bare `acquire()` leaves no
+such trace.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ _WITH = frozenset(
 
 
 def entered(link: Any, depth: int = 0) -> Iterator[Any]:
-    """The context managers that a suspended coroutine is inside of, outermost first; those of exit stacks and of generators that are
-    context managers included."""
+    """The context managers that a suspended coroutine is inside of, outermost first; those of exit stacks and of
+    generators that are context managers included."""
     values = slots(link)
     for at, value in enumerate(values):
         manager = _manager(value, values[at + 1] if at + 1 < len(values) else None)
@@ -94,10 +95,12 @@ class Codes:
     def __init__(self) -> None:
         self._known: dict[int, tuple[types.CodeType, bool]] = {}
 
-    def may_enter(self, code: types.CodeType) -> bool:
+    def may_enter(self, code: types.CodeType | None) -> bool:
         """Whether it has a `with` or an `async with`."""
         known = self._known.get(id(code))
         if known is None:
+            if code is None:
+                return False
             known = self._known[id(code)] = (code, any(opcode in _WITH for opcode in code.co_code[::2]))
         return known[1]
 
@@ -114,8 +117,7 @@ def held_by(links: list[Any], codes: Codes) -> tuple[list[Held], list[Limit]]:
     held: list[Held] = []
     limits: list[Limit] = []
     for link in links:
-        code = code_of(link)
-        if code is None or not codes.may_enter(code):
+        if not codes.may_enter(code_of(link)):
             continue
         for manager in entered(link):
             lock, how = lock_of(manager)
@@ -123,7 +125,7 @@ def held_by(links: list[Any], codes: Codes) -> tuple[list[Held], list[Limit]]:
                 held.append(Held(lock, how, link))
             elif is_limit(manager):
                 limits.append(Limit(until(fields(manager).get("_when")) if is_a(manager, _Timeout) else None))
-    acquiring = being_acquired(links)
+    acquiring = being_acquired(links) if held else None
     for at in range(len(held) - 1, -1, -1):
         if held[at].object is acquiring:
             del held[at]
@@ -152,8 +154,8 @@ def lock_of(manager: Any) -> tuple[Any, str]:
 
 
 def being_acquired(links: list[Any]) -> Any:
-    """The lock that the innermost coroutines are acquiring for an `async with`, whose exit is on the stack already; or that a
-    condition has given back for as long as it waits."""
+    """The lock that the innermost coroutines are acquiring for an `async with`, whose exit is on the stack already;
+    or that a condition has given back for as long as it waits."""
     for link in links[-1:-4:-1]:
         code = code_of(link)
         if code is _CONDITION_WAIT:

@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::notice::Notice;
 use super::sources::{BOOT, MODULES};
 use super::wire::{Hello, Knock, Line, Options, Parts};
 
@@ -23,7 +24,7 @@ use super::wire::{Hello, Knock, Line, Options, Parts};
 const LONGEST_LINE: u64 = 256 << 20;
 /// Bytes of a line from somebody who has not shown the token.
 const LONGEST_KNOCK: u64 = 4 << 10;
-/// How long somebody who connects may take for the next line.
+/// How long somebody who connects may take to show the token.
 const MANNERS: Duration = Duration::from_secs(10);
 
 /// Why the probe does not answer.
@@ -72,12 +73,12 @@ impl Listener {
         Ok(format!("exec(compile({code}, '<frozen _weft.boot>', 'exec'), {{'weft': tuple({weft})}})"))
     }
 
-    /// Waits for the probe, which is told how to behave. `on_event` is given what it says unasked, on a thread of its own, in order.
+    /// Waits for the probe, which is told how to behave. `on_notice` is given what it says unasked, on a thread of its own, in order.
     pub(crate) fn accept(
         self,
         options: &Options,
         patience: Duration,
-        on_event: impl FnMut(&[u8]) + Send + 'static,
+        on_notice: impl FnMut(Notice) + Send + 'static,
     ) -> Result<Probe, ProbeError> {
         let deadline = Instant::now().checked_add(patience).unwrap_or_else(Instant::now);
         loop {
@@ -90,12 +91,17 @@ impl Listener {
             let Ok((stream, _)) = self.socket.accept() else { continue };
             // Whoever else connects here is sent away, and the wait goes on.
             let Ok(mut lines) = self.welcome(&stream) else { continue };
+            stream.set_read_timeout(Some(patience))?;
             let parts = Parts { modules: MODULES, options };
             send(&stream, &parts)?;
             let hello = read_line(&mut lines, LONGEST_LINE)?.ok_or(ProbeError::Gone)?;
-            let hello = serde_json::from_slice(&hello).map_err(|error| ProbeError::Malformed(error.to_string()))?;
+            let hello: Hello =
+                serde_json::from_slice(&hello).map_err(|error| ProbeError::Malformed(error.to_string()))?;
+            if let Some(why) = hello.failed {
+                return Err(ProbeError::Refused(format!("the probe could not be put into the program: {why}")));
+            }
             stream.set_read_timeout(None)?;
-            return Probe::start(stream, lines, hello, on_event);
+            return Probe::start(stream, lines, hello, on_notice);
         }
     }
 
@@ -145,18 +151,18 @@ impl Probe {
         stream: TcpStream,
         lines: BufReader<TcpStream>,
         hello: Hello,
-        on_event: impl FnMut(&[u8]) + Send + 'static,
+        on_notice: impl FnMut(Notice) + Send + 'static,
     ) -> Result<Self, ProbeError> {
         let (stream, asked) = (Mutex::new(stream), Mutex::default());
         let shared = Arc::new(Shared { hello, stream, asked, next: AtomicU64::new(1) });
         let reader = Arc::downgrade(&shared);
         let read = move || {
-            let mut on_event = on_event;
+            let mut on_notice = on_notice;
             let mut lines = lines;
             while let Ok(Some(line)) = read_line(&mut lines, LONGEST_LINE) {
                 let Some(shared) = reader.upgrade() else { return };
-                if let Some(event) = shared.deliver(line) {
-                    on_event(&event);
+                if let Some(notice) = shared.deliver(line).and_then(|line| Notice::parse(&line)) {
+                    on_notice(notice);
                 }
             }
             if let Some(shared) = reader.upgrade() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -27,7 +28,18 @@ from .objects import (
     text,
     type_name,
 )
-from .roster import Threads, all_loops, all_tasks, forget_the_dead, kind_of, known_record, line_of, record_of, thread_of
+from .roster import (
+    Record,
+    Threads,
+    all_loops,
+    all_tasks,
+    forget_the_dead,
+    kind_of,
+    known_record,
+    line_of,
+    record_of,
+    thread_of,
+)
 from .waits import MOST_TASKS, Wait, wait_of
 
 try:
@@ -126,18 +138,21 @@ class Listing:
     def fill(self) -> None:
         """Looks at every task. One that cannot be looked at is told with its error."""
         forget_the_dead()
-        tasks = all_tasks([entry[0] for entry in self.loops.values()])
-        # In the order of their numbers; new ones in that of their names, which is that of their creation unless they were given one.
-        if any(known_record(task) is None for task in tasks):
-            tasks.sort(key=_by_name)
-        tasks.sort(key=lambda task: record_of(task).number)
-        if len(tasks) > MOST:
-            self.notes.append(f"only the first {MOST} of {len(tasks)} tasks were looked at")
-        for task in tasks[:MOST]:
+        tasks = all_tasks([entry[0] for entry in self.loops.values()], self.notes)
+        records = [(known_record(task), task) for task in tasks]
+        # In the order of their numbers; new ones in that of their names, which is that of their creation unless they
+        # were given one.
+        for task in sorted((task for record, task in records if record is None), key=_by_name):
+            record_of(task)
+        numbered = [(record or record_of(task), task) for record, task in records]
+        numbered.sort(key=_number)
+        if len(numbered) > MOST:
+            self.notes.append(f"only the first {MOST} of {len(numbered)} tasks were looked at")
+        for record, task in numbered[:MOST]:
             try:
-                self.rows.append(self._task(task))
+                self.rows.append(self._task(record, task))
             except Exception as problem:
-                self.rows.append(self._unreadable(task, problem))
+                self.rows.append(self._unreadable(record, task, problem))
 
     def answer(self) -> dict[str, Any]:
         """What weft is sent."""
@@ -159,13 +174,11 @@ class Listing:
             entry = self.loops[id(loop)] = (loop, len(self.loops), row)
         return entry[1]
 
-    def _unreadable(self, task: Any, problem: Exception) -> list[Any]:
-        record = record_of(task)
+    def _unreadable(self, record: Record, task: Any, problem: Exception) -> list[Any]:
         why = f"this task cannot be read: {type(problem).__name__}"
         return [id(task), record.number, type_name(task), WAITING, -1, -1, {"error": why}]
 
-    def _task(self, task: Any) -> list[Any]:
-        record = record_of(task)
+    def _task(self, record: Record, task: Any) -> list[Any]:
         more: dict[str, Any] = {}
         if record.site is not None:
             more["site"] = self.frames.number(*record.site)
@@ -234,7 +247,8 @@ class Listing:
 
     def _group(self, task: Any) -> int | None:
         """The task whose task group this one is in."""
-        for callback in callbacks(task):
+        # Most tasks have none, or their awaiter's wake-up.
+        for callback in callbacks(task) if read(task, "_callbacks") else ():
             group = bound_to(callback)
             if group is not None and _on_task_done is not None and callback.__func__ is _on_task_done:
                 parent = fields(group).get("_parent_task")
@@ -282,6 +296,10 @@ class Listing:
         return said
 
 
+def _number(numbered: tuple[Record, Any]) -> int:
+    return numbered[0].number
+
+
 def _by_name(task: Any) -> tuple[int, int]:
     name = name_of(task) if is_task(task) else ""
     number = name[5:] if name.startswith("Task-") else ""
@@ -293,8 +311,8 @@ def _switches() -> int:
     return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw if resource is not None else 0
 
 
-#: For how long other threads may have to wait for the interpreter while tasks are looked at; seconds. A thread that waits for it reads
-#: this when it begins to wait, and asks for it to be given up once that time is over.
+#: For how long other threads may have to wait for the interpreter while tasks are looked at; seconds. A thread that
+#: waits for it reads this when it begins to wait, and asks for it to be given up once that time is over.
 _ALONE = 1.0
 _TRIES = 3
 
@@ -303,25 +321,35 @@ _TRIES = 3
 def tasks() -> dict[str, Any]:
     """A listing that no other thread of the program changed while it was made; or, after a few tries, one with a note.
 
-    Up to the interpreter's switch interval after it was asked for, the interpreter's lock stays here. A thread that waited for it
-    already when the interval was made longer can take it once; then this thread has given way, and looks again.
+    Up to the interpreter's switch interval after it was asked for, the interpreter's lock stays here. A thread that
+    waited for it already when the interval was made longer can take it once; then this thread has given way, and
+    looks again.
     """
     began = time.perf_counter()
-    usual = sys.getswitchinterval()
+    usual, collects = sys.getswitchinterval(), gc.isenabled()
     try:
+        # A collection would run finalizers of the program's here.
+        gc.disable()
         for left in reversed(range(_TRIES)):
             # Who runs now takes its turn before, and finds the long interval when it waits for the next.
             time.sleep(0)
             sys.setswitchinterval(_ALONE)
             before = _switches()
-            listing = Listing()
-            listing.fill()
+            answer = _look()
             if _switches() == before:
                 break
             if not left:
-                listing.notes.append("other threads ran while the tasks were looked at: what is said of them may not fit together")
+                answer["notes"].append("other threads ran meanwhile: what is said of the tasks may not fit together")
     finally:
         sys.setswitchinterval(usual)
-    answer = listing.answer()
+        if collects:
+            gc.enable()
     answer["micros"] = int((time.perf_counter() - began) * 1_000_000)
     return answer
+
+
+def _look() -> dict[str, Any]:
+    """A listing of which nothing is left but what it says, so that nobody's last reference is here."""
+    listing = Listing()
+    listing.fill()
+    return listing.answer()

@@ -1,6 +1,6 @@
 //! What the probe tells of all tasks, as a snapshot.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -268,6 +268,7 @@ impl<'a> Reader<'a> {
                 holders.entry(held.resource.id).or_default().push(task.key);
             }
         }
+        let mut accounted: HashSet<u64> = HashSet::new();
         for (at, row) in self.told.tasks.iter().enumerate() {
             let awaiter = TaskKey { address: row.0, id: row.1 };
             if let Some(told) = &row.6.wait {
@@ -284,9 +285,11 @@ impl<'a> Reader<'a> {
             }
             let wait = snapshot.tasks.get_mut(at).and_then(|task| task.waiting_on.as_mut());
             if let (Some(wait), Some(told)) = (wait, &row.6.wait) {
-                settle(wait, told, &holders);
+                accounted.extend(settle(wait, told, &holders));
             }
         }
+        let held = snapshot.tasks.iter_mut().flat_map(|task| &mut task.holds);
+        held.filter(|held| accounted.contains(&held.resource.id)).for_each(|held| held.how = Hold::Lock);
     }
 }
 
@@ -297,16 +300,20 @@ fn join(task: &mut Task, awaiter: Awaiter) {
     }
 }
 
-/// Says who holds what is waited for. Who is to give it back is only known if all that is taken was found: one holder of a lock,
-/// every permit of a semaphore that knows how many it has.
-fn settle(wait: &mut Wait, told: &wire::Wait, holders: &HashMap<u64, Vec<TaskKey>>) {
-    let Some(found) = wait.resource.as_ref().and_then(|resource| holders.get(&resource.id)) else { return };
+/// Says who holds what is waited for. Who is to give it back is only known if all that is taken was found: one holder of a lock, every
+/// permit of a semaphore that knows how many it has. Such a semaphore is a lock that several have: its id is given back.
+fn settle(wait: &mut Wait, told: &wire::Wait, holders: &HashMap<u64, Vec<TaskKey>>) -> Option<u64> {
+    let resource = wait.resource.as_ref()?.id;
+    let found = holders.get(&resource)?;
     let taken = told.free.map_or(Some(1), |permits| usize::try_from(permits).ok());
-    if Some(found.len()) != taken {
-        wait.want = Want::Unknown;
-    }
+    let accounted = Some(found.len()) == taken;
+    wait.want = match (wait.want, accounted) {
+        (Want::Alone | Want::Permits(_), true) => Want::Alone,
+        _ => Want::Unknown,
+    };
     wait.holders = found.clone();
     wait.holders.dedup();
+    (accounted && told.free.is_some()).then_some(resource)
 }
 
 fn runtime((address, kind, name, thread): &(u64, String, String, i32)) -> Runtime {

@@ -9,6 +9,7 @@
 
 mod link;
 mod listing;
+mod notice;
 mod sources;
 mod stack;
 mod user_code;
@@ -20,6 +21,7 @@ mod tests;
 
 pub(crate) use link::{Listener, Probe, ProbeError};
 pub(crate) use listing::Listing;
+pub(crate) use notice::{Notice, NoticeKind};
 pub(crate) use stack::Stacks;
 pub(crate) use user_code::UserCode;
 pub(crate) use values::refused;

@@ -1,4 +1,5 @@
-"""What asyncio would say to whoever reads its log, as events: what never was awaited, what failed unseen, what held up the loop.
+"""What asyncio would say to whoever reads its log, as events: what never was awaited, what failed unseen, what held
+up the loop.
 
 Everything is chained: what the program has put in these places is called as before, and prints what it printed.
 """
@@ -18,7 +19,19 @@ from typing import Any
 from . import stacks
 from .chains import chain_of, code_of
 from .link import answers, tell
-from .objects import bound_to, exception_text, frame_of, function_of, in_class, is_a, is_task, name_of, read, text, type_name
+from .objects import (
+    bound_to,
+    exception_text,
+    frame_of,
+    function_of,
+    in_class,
+    is_a,
+    is_task,
+    name_of,
+    read,
+    text,
+    type_name,
+)
 from .roster import is_plumbing, known_record, last_record, line_of
 
 _Loop = asyncio.base_events.BaseEventLoop
@@ -184,6 +197,9 @@ def watch_coroutines() -> None:
         _quietly(_never_awaited, coro, sys._getframe(1))
         return warn(coro)
 
+    # The warning is to name who dropped the coroutine: `warnings` skips frames of the importer, and no others, on the
+    # way there.
+    told.__code__ = told.__code__.replace(co_filename="<frozen importlib._bootstrap>")
     warnings._warn_unawaited_coroutine = told  # type: ignore[attr-defined]
 
 
@@ -195,7 +211,10 @@ def _never_awaited(coroutine: Any, frame: types.FrameType | None) -> None:
     told["declared"] = _place(code, code.co_firstlineno)
     told["at"] = told["declared"]
     # It is deleted by whoever had it last. That one has called it if it knows its name; else it may be anybody.
-    if frame is not None and code.co_name in frame.f_code.co_names + frame.f_code.co_varnames + frame.f_code.co_freevars:
+    if (
+        frame is not None
+        and code.co_name in frame.f_code.co_names + frame.f_code.co_varnames + frame.f_code.co_freevars
+    ):
         told["at"] = _place(frame.f_code, frame.f_lineno or 0)
     tell(told)
 

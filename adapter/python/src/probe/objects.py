@@ -1,7 +1,8 @@
 """Looking at the program's objects without running any of its code.
 
-No attribute of an object whose class may be the user's is asked for in the usual way: descriptors, `__getattr__`, `__class__` and
-metaclasses are code. What is read here lies in the object itself, and is found by what its class really is.
+No attribute of an object whose class may be the user's is asked for in the usual way: descriptors, `__getattr__`,
+`__class__` and metaclasses are code. What is read here lies in the object itself, and is found by what its class
+really is.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import gc
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 try:
@@ -120,23 +121,39 @@ _C_FUTURE_READERS = {
 
 def read(future: Any, name: str) -> Any:
     """An attribute of a future or task by its name in asyncio; None if it has none."""
+    kind = type(future)
+    if kind is CTask or kind is CFuture:
+        return getattr(future, name, None)
     if is_a(future, CTask):
         reader = _C_READERS.get(name)
         return reader(future) if reader else None
     if is_a(future, CFuture):
         reader = _C_FUTURE_READERS.get(name)
         return reader(future) if reader else None
-    return fields(future).get(name)
+    return _read_python(future, name)
+
+
+def _read_python(future: Any, name: str) -> Any:
+    """An attribute of a future that is written in Python; some have their first values in the class."""
+    own = fields(future)
+    if name == "_log_traceback":
+        return own.get("_Future__log_traceback", False)
+    if name in own:
+        return own[name]
+    value = namespace(PyTask).get(name, namespace(PyFuture).get(name))
+    return value if type(value) in (str, bool, type(None)) else None
 
 
 def cancels_requested(task: Any) -> int:
     """How often somebody asked a task to end, and was not taken back."""
     if is_a(task, CTask):
-        cancelling = getattr(CTask, "cancelling", None)
-        requested = cancelling(task) if cancelling else 0
+        requested = _cancelling(task) if _cancelling else 0
     else:
         requested = fields(task).get("_num_cancels_requested", 0)
     return requested or int(bool(read(task, "_must_cancel")))
+
+
+_cancelling = getattr(CTask, "cancelling", None)
 
 
 def name_of(task: Any) -> str:
@@ -186,9 +203,9 @@ def nested_code(function: Any, name: str) -> types.CodeType | None:
 def slots(suspended: Any) -> list[Any]:
     """The values of a suspended coroutine's variables and, behind them, of its stack, in their order.
 
-    Not `f_locals`: up to Python 3.12 that fills a dictionary which stays with the frame, and would keep values alive. What the
-    garbage collector is told about (`gen_traverse` and the frame's) comes in the order of the frame's slots, after a few strings,
-    functions and codes. Variables without a value are left out.
+    Not `f_locals`: up to Python 3.12 that fills a dictionary which stays with the frame, and would keep values alive.
+    What the garbage collector is told about (`gen_traverse` and the frame's) comes in the order of the frame's slots,
+    after a few strings, functions and codes. Variables without a value are left out.
     """
     if sys.version_info >= (3, 11):
         found = gc.get_referents(suspended)
@@ -218,8 +235,11 @@ def frame_of(suspended: Any) -> types.FrameType | None:
     return None
 
 
-def first(values: Iterable[Any], cls: type | None) -> Any:
+def first(values: Sequence[Any], cls: type | None) -> Any:
     """The first of some values that is of a class."""
+    for value in values:
+        if type(value) is cls:
+            return value
     for value in values:
         if is_a(value, cls):
             return value

@@ -1,7 +1,7 @@
 """Which tasks, loops and threads there are; the number of each task, and where it was created.
 
-A task is known by its address and a number that it is given once, because objects follow each other at one address. Nothing is
-written into tasks, and they are referred to weakly.
+A task is known by its address and a number that it is given once, because objects follow each other at one address.
+Nothing is written into tasks, and they are referred to weakly.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _loops: dict[int, Adopted] = {}
 class Record(weakref.ref):
     """What is known of a task beyond what lies in it.
 
-    The record of a task that is gone stays until another one has its address, or the next listing: a task whose end asyncio reports has
-    no weak references any more.
+    The record of a task that is gone stays until another one has its address, or the next listing: a task whose end
+    asyncio reports has no weak references any more.
     """
 
     __slots__ = ("number", "coroutine", "site", "by")
@@ -135,19 +135,25 @@ def adopt(loop: Any) -> bool:
     return False
 
 
-def all_tasks(loops: list[Any]) -> list[Any]:
+def all_tasks(loops: list[Any], notes: list[str]) -> list[Any]:
     """Every task that is alive, of these loops or of any: finished ones too, where asyncio or the probe knows them.
 
-    Up to 3.13 asyncio keeps weak sets of all tasks. From 3.14 on it keeps those of its own class in lists for each thread, which only
-    `all_tasks` reads and which finished ones leave; those the probe has seen created.
+    Up to 3.13 asyncio keeps weak sets of all tasks. From 3.14 on it keeps those of its own class in lists for each
+    thread, which only `all_tasks` reads and which finished ones leave; those the probe has seen created.
     """
     found: dict[int, Any] = {}
-    for task in _registered(loops):
+    for task in _registered():
         found[id(task)] = task
+    for loop in loops if hasattr(asyncio.tasks, "_c_all_tasks") else ():
+        try:
+            for task in asyncio.tasks._c_all_tasks(loop):
+                found[id(task)] = task
+        except Exception as problem:  # it puts them into a set, for which a class of the program's may have an opinion
+            notes.append(f"asyncio could not list the tasks of a loop: {type(problem).__name__}")
     return list(found.values())
 
 
-def _registered(loops: list[Any]) -> Iterator[Any]:
+def _registered() -> Iterator[Any]:
     for name in ("_all_tasks", "_scheduled_tasks"):
         weak = getattr(asyncio.tasks, name, None)
         if weak is not None:
@@ -156,9 +162,6 @@ def _registered(loops: list[Any]) -> Iterator[Any]:
                 if task is not None:
                     yield task
     yield from list(getattr(asyncio.tasks, "_eager_tasks", ()))
-    if hasattr(asyncio.tasks, "_c_all_tasks"):
-        for loop in loops:
-            yield from asyncio.tasks._c_all_tasks(loop)
     for record in list(_records.values()):
         task = record()
         if task is not None:
@@ -170,7 +173,8 @@ class Threads:
 
     def __init__(self) -> None:
         self.frames = sys._current_frames()
-        self._known = {ident: fields(thread) for ident, thread in list(threading._active.items())}  # type: ignore[attr-defined]
+        active: dict[int, Any] = threading._active  # type: ignore[attr-defined]
+        self._known = {ident: fields(thread) for ident, thread in list(active.items())}
 
     def native(self, ident: int | None) -> int | None:
         """The operating system's id of a thread that runs."""
@@ -212,7 +216,8 @@ _RUNNER = getattr(getattr(asyncio, "Runner", None), "run", None)
 
 
 def _driven(frame: types.FrameType | None) -> Iterator[Any]:
-    """The loops that a thread's stack runs, by the frames of asyncio that do; only their own variables are looked at."""
+    """The loops that a thread's stack runs, by the frames of asyncio that do; only their own variables are looked
+    at."""
     while frame is not None:
         if frame.f_code is _RUN_FOREVER:
             yield frame.f_locals["self"]

@@ -128,16 +128,17 @@ def _evaluate(frame: types.FrameType, expression: str) -> Any:
     try:
         code = compile(expression.strip(), "<expression>", "eval", dont_inherit=True)
     except SyntaxError:
-        code = compile(expression, "<expression>", "exec", dont_inherit=True)
-        exec(code, scope)
-        before = {**frame.f_globals, **own}
-        changed = {name: value for name, value in scope.items() if name not in before or before[name] is not value}
-        _assign(frame, {name: value for name, value in changed.items() if name in own})
-        foreign = sorted(name for name in changed if name not in own and name != "__builtins__")
-        if foreign:
-            raise NameError(f"no variables of this function, so nothing was assigned: {', '.join(foreign)[:200]}")
-        return None
-    return eval(code, scope)
+        code = None
+    if code is not None:
+        return eval(code, scope)
+    exec(compile(expression, "<expression>", "exec", dont_inherit=True), scope)
+    before = {**frame.f_globals, **own}
+    changed = {name: value for name, value in scope.items() if name not in before or before[name] is not value}
+    _assign(frame, {name: value for name, value in changed.items() if name in own})
+    foreign = sorted(name for name in changed if name not in own and name != "__builtins__")
+    if foreign:
+        raise NameError(f"no variables of this function, so nothing was assigned: {', '.join(foreign)[:200]}")
+    return None
 
 
 def _assign(frame: types.FrameType, changed: dict[str, Any]) -> None:

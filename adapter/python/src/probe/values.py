@@ -1,7 +1,7 @@
 """Values as users read them: rendered when somebody looks at them, no further than they look, and for so long only.
 
-What the interpreter's own types hold is rendered here. For the program's own types their `repr` is asked, in a thread that is given
-up when it takes too long.
+What the interpreter's own types hold is rendered here. For the program's own types their `repr` is asked, in a thread
+that is given up when it takes too long.
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def _text(value: Any, depth: int, other: Callable[[Any], str]) -> str:
 
 
 #: By identity: to look a class up by itself would ask its metaclass for a hash.
-_OWN_REPR = frozenset(map(id, (float, complex, bool, type(None), type(Ellipsis), range, types.CodeType, types.FrameType)))
+_OWN_REPR = frozenset(
+    map(id, (float, complex, bool, type(None), type(Ellipsis), range, types.CodeType, types.FrameType))
+)
 _BRACKETS = {
     id(list): ("[", "]"),
     id(tuple): ("(", ")"),

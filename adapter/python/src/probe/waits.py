@@ -1,7 +1,8 @@
 """What a task waits for.
 
-asyncio's own functions are recognised by their code objects, so nothing is taken for one because of its name; the objects they wait
-for are found among the values in their frames, by class. What is not recognised is a future, and said to be one.
+asyncio's own functions are recognised by their code objects, so nothing is taken for one because of its name; the
+objects they wait for are found among the values in their frames, by class. What is not recognised is a future, and
+said to be one.
 """
 
 from __future__ import annotations
@@ -139,14 +140,6 @@ def _shielded(future: Any) -> Any:
     return None
 
 
-def _job(future: Any) -> Any:
-    """The future of `concurrent.futures` behind one of asyncio."""
-    for callback in callbacks(future):
-        if function_of(callback) is _CHAINED:
-            return closed_over(callback).get("source")
-    return None
-
-
 def _for_several(wait: Wait, futures: Any, via: str) -> Wait:
     """Adds the tasks behind the members of a list or set."""
     wait.via, wait.whole = via, True
@@ -177,14 +170,16 @@ def by_future(waiter: Any) -> Wait | None:
         children = _children(waiter)
         left = sum(1 for child in children if is_future(child) and read(child, "_state") == _PENDING)
         return _for_several(Wait("group", f"gather of {len(children)}, {_left(left)}"), children, "gather")
-    inner = _shielded(waiter)
-    if inner is not None:
-        wait = Wait("join", "shield")
-        wait.on, wait.via = list(tasks_behind(inner))[:MOST_TASKS], "shield"
-        return wait
-    job = _job(waiter)
-    if is_a(job, concurrent.futures.Future):
-        return Wait("blocking-job", f"a job of an executor, {_job_state(job)}")
+    for callback in callbacks(waiter):
+        code = function_of(callback)
+        if code is _SHIELD_OUTER:
+            wait = Wait("join", "shield")
+            wait.on, wait.via = list(tasks_behind(closed_over(callback).get("inner")))[:MOST_TASKS], "shield"
+            return wait
+        if code is _CHAINED:
+            job = closed_over(callback).get("source")
+            if is_a(job, concurrent.futures.Future):
+                return Wait("blocking-job", f"a job of an executor, {_job_state(job)}")
     return None
 
 
@@ -193,7 +188,8 @@ def _job_state(job: Any) -> str:
     return {"PENDING": "not begun", "RUNNING": "running"}.get(state, "over") if type(state) is str else "unknown"
 
 
-# By which function of asyncio awaits it. Each is given the future, the values in the function's frame, and the task's loop.
+# By which function of asyncio awaits it. Each is given the future, the values in the function's frame, and the task's
+# loop.
 
 Recogniser = Callable[[Any, list, Any], "Wait | None"]
 
@@ -363,7 +359,8 @@ def _on_transport(operation: str, transport: Any) -> Wait:
 
 def _extra(transport: Any) -> dict[str, Any]:
     """What an asyncio transport knows of its connection."""
-    extra = asyncio.BaseTransport._extra.__get__(transport) if is_a(transport, asyncio.BaseTransport) else None  # type: ignore[attr-defined]
+    known = is_a(transport, asyncio.BaseTransport)
+    extra = asyncio.BaseTransport._extra.__get__(transport) if known else None  # type: ignore[attr-defined]
     return extra if type(extra) is dict else {}
 
 
@@ -414,10 +411,10 @@ def _server(operation: str) -> Recogniser:
 
 
 def _thread_job(waiter: Any, values: list, loop: Any) -> Wait | None:
-    job, called = _job(waiter), first(values, functools.partial)
-    if job is None or called is None:
-        return None
-    return Wait("blocking-job", f"to_thread({_called(called)}), {_job_state(job)}")
+    wait, called = by_future(waiter), first(values, functools.partial)
+    if wait is not None and called is not None:
+        wait.text = wait.text.replace("a job of an executor", f"to_thread({_called(called)})")
+    return wait
 
 
 def _called(partial: Any) -> str:
@@ -469,23 +466,29 @@ def _fill_table() -> None:
 
 _fill_table()
 #: Functions that wait by way of another one of asyncio's, and say more than that; the third is a nested one up to 3.12.
-_OUTER: list[tuple[Any, Recogniser]] = [
-    (function_of(asyncio.Queue.join), _queue("join")),
-    (function_of(getattr(getattr(asyncio, "Barrier", None), "wait", None)), _barrier),
-    (nested_code(asyncio.tasks.as_completed, "_wait_for_one"), _as_completed),
-    (function_of(getattr(getattr(asyncio.tasks, "_AsCompletedIterator", None), "_wait_for_one", None)), _as_completed),
-]
+_OUTER: dict[int, Recogniser] = {
+    id(code): recogniser
+    for code, recogniser in (
+        (function_of(asyncio.Queue.join), _queue("join")),
+        (function_of(getattr(getattr(asyncio, "Barrier", None), "wait", None)), _barrier),
+        (nested_code(asyncio.tasks.as_completed, "_wait_for_one"), _as_completed),
+        (
+            function_of(getattr(getattr(asyncio.tasks, "_AsCompletedIterator", None), "_wait_for_one", None)),
+            _as_completed,
+        ),
+    )
+    if code is not None
+}
 
 
 def wait_of(links: list[Any], waiter: Any, loop: Any) -> Wait:
     """What a suspended task waits for. `waiter` is the future that wakes it up."""
+    recogniser = _RECOGNISERS.get(id(code_of(links[-1]))) if links else None
+    if recogniser is not None and not is_task(waiter) and type(waiter) is not _Gathering:
+        found = recogniser(waiter, slots(links[-1]), loop)
+        if found is not None:
+            return _outer(links, waiter, loop) or found if found.kind in ("notify", "channel") else found
     found = by_future(waiter)
-    innermost = id(code_of(links[-1])) if links else 0
-    recogniser = _RECOGNISERS.get(innermost)
-    if recogniser is not None and (found is None or found.kind == "blocking-job"):
-        found = recogniser(waiter, slots(links[-1]), loop) or found
-        if found is not None and found.kind in ("notify", "channel"):
-            found = _outer(links, waiter, loop) or found
     if found is not None:
         return found
     created_by = module_of(waiter)
@@ -495,8 +498,7 @@ def wait_of(links: list[Any], waiter: Any, loop: Any) -> Wait:
 def _outer(links: list[Any], waiter: Any, loop: Any) -> Wait | None:
     """The function of asyncio around the innermost one that says more of the wait."""
     for link in links[-4:-1]:
-        code = code_of(link)
-        for outer, recogniser in _OUTER:
-            if outer is not None and outer is code:
-                return recogniser(waiter, slots(link), loop)
+        recogniser = _OUTER.get(id(code_of(link)))
+        if recogniser is not None:
+            return recogniser(waiter, slots(link), loop)
     return None

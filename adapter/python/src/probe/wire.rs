@@ -39,6 +39,7 @@ pub(super) struct Parts<'a> {
 
 /// The probe's first line.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Hello {
     /// The process.
     pub(crate) pid: i64,
@@ -52,6 +53,8 @@ pub(crate) struct Hello {
     pub(crate) packages: Vec<String>,
     /// What the probe could not do, in plain words.
     pub(crate) notes: Vec<String>,
+    /// Why there is no probe.
+    pub(super) failed: Option<String>,
 }
 
 /// A line of the probe's, before it is known what it is.

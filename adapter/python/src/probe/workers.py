@@ -1,4 +1,5 @@
-"""Running the program's code on behalf of the user, for so long and no longer, without the probe having to wait for it."""
+"""Running the program's code on behalf of the user, for so long and no longer, without the probe having to wait for
+it."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ _abandoned = 0
 def run(what: Callable[[], Any], seconds: float) -> Any:
     """What a call returns or raises; `Expired` if it takes longer.
 
-    The call is then interrupted at its next instruction. If it does not heed that, its thread is given up, and ends with it.
+    The call is then interrupted at its next instruction. If it does not heed that, its thread is given up, and ends
+    with it.
     """
     global _worker, _abandoned
     if _abandoned >= _MOST_ABANDONED:

@@ -1,16 +1,15 @@
 //! A Python program with the probe in it.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
 use weft_tasks::{Location, Task};
 use weft_tests::python::Interpreter;
 
-use crate::probe::{Listener, Listing, Options, Probe, UserCode};
+use crate::probe::{Listener, Listing, Notice, Options, Probe, UserCode};
 
 /// For what takes milliseconds on an idle machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,7 +18,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Program {
     pub(super) probe: Probe,
     pub(super) user_code: UserCode,
-    pub(super) events: Receiver<Value>,
+    pub(super) notices: Receiver<Notice>,
     pub(super) output: BufReader<ChildStdout>,
     child: Child,
 }
@@ -45,14 +44,14 @@ impl Program {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let (sender, events) = channel();
-        let on_event = move |line: &[u8]| {
-            let _ = sender.send(serde_json::from_slice(line).unwrap());
+        let (sender, notices) = channel();
+        let on_notice = move |notice| {
+            let _ = sender.send(notice);
         };
-        let probe = listener.accept(options, PATIENCE, on_event).unwrap();
+        let probe = listener.accept(options, PATIENCE, on_notice).unwrap();
         let user_code = UserCode::new(probe.hello(), true);
         let output = BufReader::new(child.stdout.take().unwrap());
-        Self { probe, user_code, events, output, child }
+        Self { probe, user_code, notices, output, child }
     }
 
     /// Waits until the program prints a line.
@@ -65,6 +64,11 @@ impl Program {
             line.clear();
         }
         panic!("the program ended before it printed `{wanted}`");
+    }
+
+    /// Where the program reads from.
+    pub(super) fn input(&mut self) -> &mut ChildStdin {
+        self.child.stdin.as_mut().unwrap()
     }
 
     pub(super) fn listing(&self) -> Listing {
