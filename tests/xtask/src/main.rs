@@ -19,8 +19,8 @@ const USAGE: &str = "\
 cargo xtask test [NAME..]    everything that must hold, or only the stages of these names
 cargo xtask bench [NAME]     weft beside other debuggers: symbols (time and memory to a first stop, showing it; builds
                              a program of more than 500 MB once), run_control (false conditions, steps, attaching);
-                             task_list (`weft tasks`), spawn_sites (what recording them costs), steps (over awaits); all,
-                             or the one named
+                             task_list (`weft tasks`), spawn_sites (what recording them costs), steps (over awaits),
+                             python_tasks (beside CPython's own look); all, or the one named
 cargo xtask compatibility    the table of Tokio's versions in docs/compatibility.md, by a look at programs that use them, built
                              by this and other compilers (some sixty of them, once; Debian's are fetched)
 cargo xtask soak [STEPS [SEED]]
@@ -62,7 +62,7 @@ fn optimised() -> PathBuf {
     workspace().join("target/release/weft")
 }
 
-const BENCHES: [&str; 5] = ["symbols", "run_control", "task_list", "spawn_sites", "steps"];
+const BENCHES: [&str; 6] = ["symbols", "run_control", "task_list", "spawn_sites", "steps", "python_tasks"];
 
 fn bench(rest: &[String]) -> bool {
     let (named, rest) = match rest.split_first() {

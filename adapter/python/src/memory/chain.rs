@@ -1,18 +1,24 @@
 //! A task's coroutines, from the outermost one in.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
 use weft_tasks::Location;
 
 use super::code::{Code, Codes, Position};
-use super::objects::{Objects, Record};
+use super::objects::{Objects, Record, object_at};
 use super::offsets::OWNED_BY_GENERATOR;
 use super::threads::Thread;
 
 /// Links of one chain, at most.
 const MOST_LINKS: usize = 10_000;
+/// Words of a value stack that are looked at: a deeper one is not.
+const DEEPEST_STACK: u64 = 256;
+/// Functions that are remembered.
+const MOST_FUNCTIONS: usize = 65_536;
+/// From the end of a function object's head to its name: `PyFunctionObject` (`cpython/funcobject.h`).
+const FUNCTION_NAME: u64 = 16;
 
 /// A coroutine, generator or function on the way to what a task waits for or does.
 #[derive(Clone)]
@@ -21,6 +27,8 @@ pub(super) struct Link {
     pub(super) location: Option<Arc<Location>>,
     /// What its first variable refers to: `self` in a method.
     pub(super) receiver: Option<MemAddr>,
+    /// What it has entered by `async with`, or is about to enter or leave; known only of a suspended coroutine.
+    pub(super) entered: Vec<MemAddr>,
 }
 
 /// Where a chain of coroutines ends.
@@ -52,6 +60,8 @@ pub(super) struct Chain {
 pub(super) struct Chains<'a, 'o> {
     pub(super) objects: &'o mut Objects<'a>,
     codes: Codes,
+    /// Functions that have been met, and whether they are called `__aexit__`.
+    exits: HashMap<MemAddr, bool>,
 }
 
 /// What an awaited object is.
@@ -68,7 +78,7 @@ enum Awaited {
 
 impl<'a, 'o> Chains<'a, 'o> {
     pub(super) fn new(objects: &'o mut Objects<'a>) -> Self {
-        Self { objects, codes: Codes::default() }
+        Self { objects, codes: Codes::default(), exits: HashMap::new() }
     }
 
     /// The coroutines that are suspended below `coroutine`, itself included.
@@ -133,7 +143,12 @@ impl<'a, 'o> Chains<'a, 'o> {
             _ if untold.awaiting.contains(&state) => None,
             _ => return Some((None, Err(End::Over))),
         };
-        let link = self.frame(&record);
+        let mut link = self.frame(&record);
+        if end.is_none()
+            && let Some(link) = &mut link
+        {
+            link.entered = self.entered(frame, &record, link.code.locals).unwrap_or_default();
+        }
         let awaited = || {
             record.byte(offsets.frame_owner).filter(|owner| *owner == OWNED_BY_GENERATOR)?;
             let top = MemAddr::new(record.word(offsets.frame_stack)?);
@@ -145,7 +160,39 @@ impl<'a, 'o> Chains<'a, 'o> {
     fn frame(&mut self, frame: &Record) -> Option<Link> {
         let Position { code, location } = self.codes.position(self.objects, frame)?;
         let receiver = frame.pointer(self.objects.offsets.frame_locals);
-        Some(Link { code, location, receiver })
+        Some(Link { code, location, receiver, entered: Vec::new() })
+    }
+
+    /// What a suspended frame has entered: while it is inside of `async with`, the function `__aexit__` lies on its value
+    /// stack, and behind it the object that is to be left (`LOAD_SPECIAL`, `bytecodes.c`).
+    fn entered(&mut self, frame: MemAddr, record: &Record, locals: u64) -> Option<Vec<MemAddr>> {
+        let offsets = self.objects.offsets;
+        let bottom = frame.checked_add(offsets.frame_locals)?.checked_add(locals.checked_mul(8)?)?;
+        let bytes = MemAddr::new(record.word(offsets.frame_stack)?).since(bottom)?;
+        // Below what is awaited there have to be two words.
+        if bytes.checked_div(8)? < 3 || bytes > DEEPEST_STACK.checked_mul(8)? {
+            return None;
+        }
+        let stack = self.objects.memory.read_bytes(bottom, usize::try_from(bytes).ok()?).ok()?;
+        let words: Vec<Option<MemAddr>> =
+            stack.as_chunks::<8>().0.iter().map(|word| object_at(u64::from_le_bytes(*word))).collect();
+        let pairs = words.array_windows::<2>();
+        let entered = pairs.filter_map(|[exit, object]| (*exit).filter(|exit| self.is_exit(*exit)).and(*object));
+        Some(entered.collect())
+    }
+
+    fn is_exit(&mut self, object: MemAddr) -> bool {
+        if let Some(known) = self.exits.get(&object) {
+            return *known;
+        }
+        let is_function = self.objects.type_of(object).is_some_and(|known| known.is_static("function"));
+        let name = self.objects.offsets.object_size.checked_add(FUNCTION_NAME).filter(|_| is_function);
+        let name = name.and_then(|name| self.objects.pointer(object, name));
+        let is_exit = name.and_then(|name| self.objects.text(name)).as_deref() == Some("__aexit__");
+        if is_function && self.exits.len() < MOST_FUNCTIONS {
+            self.exits.insert(object, is_exit);
+        }
+        is_exit
     }
 
     /// What a thread executes of `coroutine`, outermost first; none where the thread is not in it.

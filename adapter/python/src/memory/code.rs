@@ -29,6 +29,8 @@ pub(super) struct Code {
     pub(super) first: Option<Arc<Location>>,
     /// Whether it is the user's own.
     pub(super) user_code: bool,
+    /// How many variables lie in its frames, below their value stacks.
+    pub(super) locals: u64,
 }
 
 impl Code {
@@ -126,7 +128,9 @@ impl Codes {
         self.table_bytes = self.table_bytes.saturating_add(table.len() as u64);
         let user_code = is_users(&file);
         let first = (first_line > 0).then(|| place(&file, first_line));
-        let code = Arc::new(Code { name, file, first, user_code });
+        let names = record.pointer(offsets.code_locals)?;
+        let locals = objects.word(names, offsets.tuple_length)?;
+        let code = Arc::new(Code { name, file, first, user_code, locals });
         Some(Known { code, first_line, start: address.checked_add(offsets.code_instructions)?, table })
     }
 }
@@ -242,7 +246,8 @@ mod tests {
         ] {
             assert!(!is_users(other), "{other}");
         }
-        let code = |file: &str| Code { name: String::new(), file: file.into(), first: None, user_code: false };
+        let code =
+            |file: &str| Code { name: String::new(), file: file.into(), first: None, user_code: false, locals: 0 };
         assert_eq!(code("/usr/lib/python3.14/asyncio/locks.py").asyncio_module(), Some("locks"));
         assert_eq!(code("/home/me/asyncio/locks.py").asyncio_module(), None);
     }

@@ -9,6 +9,7 @@ use weft_tasks::{
 };
 
 use super::chain::{Chains, End, Link};
+use super::holds;
 use super::objects::Objects;
 use super::offsets::{AsyncioOffsets, Offsets};
 use super::tasks::{Found, Outcome, Tasks};
@@ -145,6 +146,9 @@ impl Met {
         all.sort_by_key(|task| order.get(&task.runtime).copied());
         listing.snapshot.tasks = all;
         listing.snapshot.notes = self.notes;
+        let timed = self.tasks.iter().filter(|met| holds::is_timed(objects, &met.found.chain.links)).map(|met| met.key);
+        let links = |key: TaskKey| listed.get(&key).map(|met| met.found.chain.links.as_slice());
+        holds::settle(&mut listing.snapshot, links, timed);
         listing.snapshot.problems = check(&listing.snapshot);
         for met in self.tasks {
             let kind = if met.state == State::Running { FrameKind::Physical } else { FrameKind::Await };

@@ -15,6 +15,7 @@
 
 mod chain;
 mod code;
+mod holds;
 mod listing;
 mod objects;
 mod offsets;

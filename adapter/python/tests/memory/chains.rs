@@ -88,8 +88,11 @@ fn what_each_waits_for_and_who_awaits_it() {
             assert_eq!(edges, vec![via; count], "{awaiter}");
         }
         let locks =
-            all().find(|task| &*task.name == "locks 2").and_then(|task| task.waiting_on.clone()).expect("waits");
-        assert_eq!((locks.kind, &*locks.text), (WaitKind::Mutex, "Lock.acquire"));
+            |number: u32| all().find(|task| *task.name == *format!("locks {number}")).expect("a task of that name");
+        let holder = locks(1).key;
+        let locks = locks(2).waiting_on.clone().expect("it waits");
+        let text = format!("Lock.acquire, held by {{task:{:x}:{}}}", holder.address, holder.id);
+        assert_eq!((locks.kind, &*locks.text), (WaitKind::Mutex, &*text));
         assert_eq!(&*locks.resource.expect("the lock").type_name, "Lock");
         assert!(all().all(|task| task.state == State::Waiting && task.kind == TaskKind::Task && !task.ended));
         assert!(all().filter(|task| task.name.starts_with("Task-")).all(|task| {

@@ -3,4 +3,5 @@
 mod agreement;
 mod chains;
 mod fixture;
+mod holds;
 mod torn;

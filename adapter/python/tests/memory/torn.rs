@@ -20,7 +20,7 @@ impl Torn<'_> {
     fn tear(&self, word: u64, bytes: &mut [u8]) {
         let mixed =
             (word ^ self.seed).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        if mixed % self.rarity != 0 {
+        if !mixed.is_multiple_of(self.rarity) {
             return;
         }
         match (mixed >> 32) % 4 {
