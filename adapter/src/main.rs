@@ -64,10 +64,13 @@ fn main() -> ExitCode {
         weft_symbols::keep_indexes(store);
     }
     let done = log::start(cli.log.as_deref()).and_then(|()| match cli.command {
-        Command::Dap { runtime: Some(Runtime::Python), .. } => {
-            Err("Python programs are not supported yet; leave --runtime out or say `--runtime native`".to_owned())
+        Command::Dap { runtime, listen, allow_remote } => {
+            let runtime = runtime.map(|runtime| match runtime {
+                Runtime::Native => weft_session::Runtime::Native,
+                Runtime::Python => weft_session::Runtime::Python,
+            });
+            dap::run(runtime, listen.as_deref(), allow_remote)
         }
-        Command::Dap { listen, allow_remote, .. } => dap::run(listen.as_deref(), allow_remote),
         Command::Tasks(arguments) => tasks::run(&arguments),
         Command::Demo => demo::run(),
         Command::LaunchInTerminal(arguments) => Err(terminal::run(&arguments)),

@@ -25,6 +25,7 @@ mod mini_redis;
 mod optimised;
 mod panics;
 mod problems;
+mod python_basics;
 mod python_tasks;
 mod requests;
 mod scoped;

@@ -1,7 +1,13 @@
-//! The Python interpreters that this machine has for tests.
+//! Pythons to debug with, and the scripts in `tests/debuggees/python`.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::adapter::{target, workspace};
+use crate::{Client, Launch};
 
 /// The versions that are tested, oldest first.
 pub const VERSIONS: [&str; 5] = ["3.10", "3.11", "3.12", "3.13", "3.14"];
@@ -44,8 +50,7 @@ pub fn interpreter(version: &'static str) -> Option<Interpreter> {
 }
 
 fn made(version: &str) -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("target/pythons");
-    Some(target.join(version).join("bin/python")).filter(|path| path.is_file())
+    Some(target().join("pythons").join(version).join("bin/python")).filter(|path| path.is_file())
 }
 
 fn pyenvs(version: &str) -> Option<PathBuf> {
@@ -65,4 +70,128 @@ fn on_path(version: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|folder| folder.join(&name))
         .find(|path| path.is_file() && Command::new(path).arg("-V").output().is_ok_and(|said| said.status.success()))
+}
+
+/// The debugpy that the tests run with.
+pub const DEBUGPY: &str = "1.8.22";
+
+/// Versions that a continuous build has to have.
+const NEEDED: &[&str] = &["3.11", "3.13"];
+
+/// A Python with a debugpy.
+#[derive(Clone, Debug)]
+pub struct Python {
+    /// The interpreter.
+    pub interpreter: Interpreter,
+    /// A folder for `PYTHONPATH`, with debugpy in it and nothing else; none where the interpreter has its own.
+    pub debugpy: Option<PathBuf>,
+}
+
+impl Python {
+    /// The Python of that version; none where it is not installed. A continuous build has to have those that count.
+    pub fn find(version: &'static str) -> Option<Self> {
+        let Some(interpreter) = interpreter(version) else {
+            let may_lack = std::env::var_os("CI").is_none() || !NEEDED.contains(&version);
+            assert!(may_lack, "there is no Python {version}: `cargo xtask python {version}` gets one");
+            return None;
+        };
+        let debugpy = debugpy(&interpreter);
+        Some(Self { interpreter, debugpy })
+    }
+
+    /// What a configuration has besides the program.
+    pub fn configuration(&self) -> Value {
+        json!({"runtime": "python", "python": self.interpreter.path, "env": {"PYTHONPATH": self.debugpy}})
+    }
+
+    /// A configuration with further attributes.
+    pub fn with(&self, more: &Value) -> Value {
+        let mut all = self.configuration();
+        for (name, value) in more.as_object().into_iter().flatten() {
+            all[name] = value.clone();
+        }
+        all
+    }
+
+    /// Launches a script of `tests/debuggees/python` with breakpoints at its markers.
+    pub fn launch(&self, client: &mut Client, script: &str, markers: &[&str]) -> Vec<crate::Breakpoint> {
+        let file = source(script);
+        let breakpoints = markers.iter().map(|marker| (file.clone(), line(script, marker))).collect();
+        client.launch(&file, &[], &Launch { breakpoints, more: self.configuration() })
+    }
+
+    /// A command that runs this Python with debugpy at hand.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.interpreter.path);
+        if let Some(folder) = &self.debugpy {
+            command.env("PYTHONPATH", folder);
+        }
+        command
+    }
+}
+
+/// A script of `tests/debuggees/python`.
+pub fn source(script: &str) -> PathBuf {
+    let path = workspace().join("tests/debuggees/python").join(script);
+    assert!(path.is_file(), "there is no file {}", path.display());
+    path
+}
+
+/// The line of `# BP: marker` in a script, from 1.
+pub fn line(script: &str, marker: &str) -> i64 {
+    let text = fs::read_to_string(source(script)).expect("a script is text");
+    let wanted = format!("# BP: {marker}");
+    let lines: Vec<usize> =
+        (1..).zip(text.lines()).filter(|(_, line)| line.ends_with(&wanted)).map(|at| at.0).collect();
+    assert!(lines.len() == 1, "{script} has {wanted:?} on lines {lines:?}");
+    i64::try_from(lines[0]).expect("a line number")
+}
+
+/// A folder with debugpy for an interpreter that has none (of that version), which pip has filled once.
+fn debugpy(interpreter: &Interpreter) -> Option<PathBuf> {
+    let own = format!("import debugpy; assert debugpy.__version__ == '{DEBUGPY}'");
+    let asked = Command::new(&interpreter.path).args(["-c", &own]).stderr(Stdio::null()).status();
+    if asked.is_ok_and(|status| status.success()) {
+        return None;
+    }
+    let root = target().join("pythons");
+    fs::create_dir_all(&root).expect("a folder in target");
+    let folder = root.join(format!("debugpy-{DEBUGPY}-{}", interpreter.version));
+    let lock = File::create(root.join(format!("debugpy-{}.lock", interpreter.version))).expect("a lock file");
+    lock.lock().expect("a lock");
+    if !folder.join("debugpy/__main__.py").is_file() {
+        let mut pip = Command::new(&interpreter.path);
+        pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]);
+        pip.arg("--target").arg(&folder).arg(format!("debugpy=={DEBUGPY}"));
+        let output = pip.output().expect("pip runs");
+        assert!(output.status.success(), "{pip:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Some(folder)
+}
+
+/// A test for each version of Python: `fn name(python: &Python)` becomes `name::on_3_11` and so on.
+#[macro_export]
+macro_rules! on_each_python {
+    ($($(#[$doc:meta])* fn $name:ident($python:ident: &Python) $body:block)*) => {
+        $($(#[$doc])* mod $name {
+            use super::*;
+
+            fn test($python: &$crate::python::Python) $body
+
+            #[test]
+            fn on_3_11() {
+                $crate::python::Python::find("3.11").as_ref().map(test);
+            }
+
+            #[test]
+            fn on_3_13() {
+                $crate::python::Python::find("3.13").as_ref().map(test);
+            }
+
+            #[test]
+            fn on_3_14() {
+                $crate::python::Python::find("3.14").as_ref().map(test);
+            }
+        })*
+    };
 }

@@ -67,10 +67,13 @@ pub(crate) fn panics(debugger: &Debugger, wanted: &[FilterSpec]) -> Answer<Vec<B
                 ExceptionFilter::Panic => PanicFilter::Any,
                 ExceptionFilter::PanicInTask => PanicFilter::InTask,
                 ExceptionFilter::LongPoll => PanicFilter::LongPoll,
+                ExceptionFilter::Raised | ExceptionFilter::Uncaught | ExceptionFilter::UserUnhandled => {
+                    return Err(Error::new(ErrorId::NotSupported, "a native program raises no Python exceptions"));
+                }
             };
-            (filter, spec.condition.clone())
+            Ok((filter, spec.condition.clone()))
         })
-        .collect();
+        .collect::<Answer<_>>()?;
     bounds(debugger.set_panic_filters(&specs))
 }
 

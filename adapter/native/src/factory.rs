@@ -5,13 +5,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
 
-use weft_debugger::{AttachSpec, Console, Debugger, LaunchSpec};
+use weft_debugger::{AttachSpec, Console, Debugger, LaunchSpec, Stream};
 use weft_protocol::{Error, ErrorId};
-use weft_session::debuggee::Answer;
-use weft_session::{AttachConfig, Debuggee, EventSender, Factory, LaunchConfig, Terminal, TerminalCommand};
+use weft_session::debuggee::{Answer, Channel};
+use weft_session::{Debuggee, EventSender, NativeAttach, NativeLaunch, Pump, Terminal, TerminalCommand};
 
 use crate::control::{Native, SteppedTask};
-use crate::output::Pump;
 use crate::post_mortem;
 use crate::report::Reporter;
 use crate::settings::settings;
@@ -30,16 +29,16 @@ impl NativeFactory {
     pub fn new() -> Self {
         Self::default()
     }
-}
 
-impl Factory for NativeFactory {
-    fn launch(&self, config: LaunchConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
+    /// As [`Factory::launch`](weft_session::Factory::launch).
+    pub fn launch(&self, config: NativeLaunch, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
         let tasks = Tasks::default();
+        let start = config.start;
         let spec = LaunchSpec {
             program: config.program,
-            args: config.args,
-            cwd: config.cwd,
-            env: config.env,
+            args: start.args,
+            cwd: start.cwd,
+            env: start.env,
             stdin: config.stdin,
             console: Console::Terminals,
             settings: settings(&config.settings, &tasks.runtimes, &events)?,
@@ -48,17 +47,19 @@ impl Factory for NativeFactory {
         let reporter =
             Reporter::new(events.clone(), stepped.clone(), Arc::clone(&restarting), Arc::clone(&tasks.runtimes));
         let report = move |event| reporter.report(event);
-        let debugger = match Terminal::of(config.console) {
+        let debugger = match Terminal::of(start.console) {
             Some(terminal) => in_terminal(spec, terminal, events, report)?,
             None => {
                 let pump = Pump::new(events);
-                Debugger::launch(spec, report, move |stream, bytes| pump.write(stream, bytes)).map_err(refused)?
+                Debugger::launch(spec, report, move |stream, bytes| pump.write(channel(stream), bytes))
+                    .map_err(refused)?
             }
         };
-        Ok(Arc::new(Native::new(debugger, tasks, config.stop_on_entry, stepped, restarting)))
+        Ok(Arc::new(Native::new(debugger, tasks, start.stop_on_entry, stepped, restarting)))
     }
 
-    fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
+    /// As [`Factory::attach`](weft_session::Factory::attach).
+    pub fn attach(&self, config: NativeAttach, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
         if let Some(core) = &config.core {
             return post_mortem::open(core, config.program.as_deref(), &config.settings, events);
         }
@@ -78,6 +79,13 @@ impl Factory for NativeFactory {
                 other => other,
             })?;
         Ok(Arc::new(Native::new(debugger, tasks, config.stop_on_entry, stepped, restarting)))
+    }
+}
+
+fn channel(stream: Stream) -> Channel {
+    match stream {
+        Stream::Stdout => Channel::Stdout,
+        Stream::Stderr => Channel::Stderr,
     }
 }
 

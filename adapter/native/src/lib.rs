@@ -12,7 +12,6 @@ mod factory;
 mod files;
 mod frame;
 mod memory;
-mod output;
 mod post_mortem;
 mod report;
 mod settings;

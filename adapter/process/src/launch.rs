@@ -77,13 +77,13 @@ pub struct Launched {
 
 /// Our and the child's end of each standard stream.
 #[derive(Default)]
-struct Streams {
-    ours: [Option<OwnedFd>; 3],
-    childs: [Option<OwnedFd>; 3],
+pub(crate) struct Streams {
+    pub(crate) ours: [Option<OwnedFd>; 3],
+    pub(crate) childs: [Option<OwnedFd>; 3],
 }
 
 impl Streams {
-    fn new(spec: &LaunchSpec) -> Result<Self, ProcessError> {
+    pub(crate) fn new(spec: &LaunchSpec) -> Result<Self, ProcessError> {
         let (input, our_input) = match &spec.stdin {
             Stdin::Null => {
                 let null = File::open("/dev/null").map_err(ProcessError::system("cannot open /dev/null"))?;
@@ -137,32 +137,55 @@ fn absolute(program: &Path) -> Result<PathBuf, ProcessError> {
     std::path::absolute(program).map_err(|_| ProcessError::NoProgram(program.to_owned()))
 }
 
+/// What the child is made of, once everything that can be is checked.
+pub(crate) fn image(spec: &LaunchSpec, stdio: [Option<OwnedFd>; 3]) -> Result<Image, ProcessError> {
+    let program = absolute(&spec.program)?;
+    if !program.exists() {
+        return Err(ProcessError::NoProgram(program));
+    }
+    if let Some(cwd) = &spec.cwd {
+        let unusable = |reason| ProcessError::WorkingDirectory { path: cwd.clone(), reason };
+        if !cwd.metadata().map_err(unusable)?.is_dir() {
+            return Err(unusable(io::Error::from_raw_os_error(libc::ENOTDIR)));
+        }
+    }
+    let path = c_string(program.into_os_string(), "the program's path")?;
+    Ok(Image {
+        arguments: [Ok(path.clone())]
+            .into_iter()
+            .chain(spec.args.iter().map(|argument| c_string(argument.clone(), "an argument")))
+            .collect::<Result<_, _>>()?,
+        path,
+        environment: environment(spec)?,
+        directory: match &spec.cwd {
+            Some(cwd) => Some(c_string(cwd.as_os_str().to_owned(), "the working directory")?),
+            None => None,
+        },
+        stdio,
+        dies_with_parent: false,
+    })
+}
+
+impl LaunchSpec {
+    /// Why the child did not become the program, by its own words.
+    pub(crate) fn refused(&self, failure: Option<(Step, io::Error)>) -> ProcessError {
+        let path = || absolute(&self.program).unwrap_or_else(|_| self.program.clone());
+        match failure {
+            Some((Step::Directory, reason)) => {
+                ProcessError::WorkingDirectory { path: self.cwd.clone().unwrap_or_default(), reason }
+            }
+            Some((Step::Exec, reason)) => ProcessError::Exec { path: path(), reason },
+            None => ProcessError::Exec { path: path(), reason: io::Error::other("it died before it began") },
+        }
+    }
+}
+
 impl Tracee {
     /// Starts a program and stops it right after its exec. The calling thread traces it from now on.
     pub fn launch(spec: &LaunchSpec) -> Result<Launched, ProcessError> {
-        let program = absolute(&spec.program)?;
-        check_executable(&program)?;
-        if let Some(cwd) = &spec.cwd {
-            let unusable = |reason| ProcessError::WorkingDirectory { path: cwd.clone(), reason };
-            if !cwd.metadata().map_err(unusable)?.is_dir() {
-                return Err(unusable(io::Error::from_raw_os_error(libc::ENOTDIR)));
-            }
-        }
+        check_executable(&absolute(&spec.program)?)?;
         let Streams { ours, childs } = Streams::new(spec)?;
-        let image = Image {
-            path: c_string(program.clone().into_os_string(), "the program's path")?,
-            arguments: [Ok(c_string(program.clone().into_os_string(), "the program's path")?)]
-                .into_iter()
-                .chain(spec.args.iter().map(|argument| c_string(argument.clone(), "an argument")))
-                .collect::<Result<_, _>>()?,
-            environment: environment(spec)?,
-            directory: match &spec.cwd {
-                Some(cwd) => Some(c_string(cwd.as_os_str().to_owned(), "the working directory")?),
-                None => None,
-            },
-            stdio: childs,
-        };
-        let tracee = start(&image, &program, spec)?;
+        let tracee = start(&image(spec, childs)?, spec)?;
         let [stdin, stdout, stderr] = ours;
         let (stdout, stderr) = (stdout.map(OutputEnd::new), stderr.map(OutputEnd::new));
         Ok(Launched { tracee, stdin, stdout, stderr })
@@ -170,7 +193,7 @@ impl Tracee {
 }
 
 /// Forks, seizes the child and lets it exec.
-fn start(image: &Image, program: &Path, spec: &LaunchSpec) -> Result<Tracee, ProcessError> {
+fn start(image: &Image, spec: &LaunchSpec) -> Result<Tracee, ProcessError> {
     let waiter = Waiter::new()?;
     let mut child = spawn::fork(image)?;
     let seized = ptrace::seize(child.pid, ptrace::OPTIONS | libc::PTRACE_O_EXITKILL);
@@ -190,16 +213,9 @@ fn start(image: &Image, program: &Path, spec: &LaunchSpec) -> Result<Tracee, Pro
         abandon(child.pid);
         return Err(ProcessError::System { what: "the program cannot be started", reason });
     }
-    let refused = |failure: Option<(Step, io::Error)>| match failure {
-        Some((Step::Directory, reason)) => {
-            ProcessError::WorkingDirectory { path: spec.cwd.clone().unwrap_or_default(), reason }
-        }
-        Some((Step::Exec, reason)) => ProcessError::Exec { path: program.to_owned(), reason },
-        None => ProcessError::Exec { path: program.to_owned(), reason: io::Error::other("it died before it began") },
-    };
     match Tracee::after_exec(waiter, child.pid, Origin::Launched) {
         Ok(Some(tracee)) => Ok(tracee),
-        Ok(None) => Err(refused(child.failure())),
+        Ok(None) => Err(spec.refused(child.failure())),
         Err(error) => {
             abandon(child.pid);
             Err(error)

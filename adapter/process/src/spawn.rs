@@ -24,6 +24,8 @@ pub(crate) struct Image {
     pub(crate) directory: Option<CString>,
     /// What becomes descriptors 0, 1 and 2; `None` leaves the debugger's own.
     pub(crate) stdio: [Option<OwnedFd>; 3],
+    /// The child is killed when the thread that makes it ends. (A tracer's child dies with its tracer anyway.)
+    pub(crate) dies_with_parent: bool,
 }
 
 /// Which of the child's steps failed (first byte of its message to us).
@@ -116,6 +118,9 @@ unsafe fn become_program(
 ) -> ! {
     // SAFETY: system calls on our own descriptors and on memory that outlives them; nothing here allocates or locks.
     unsafe {
+        if image.dies_with_parent {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        }
         // Ctrl-C in the debugger's terminal is for the debugger.
         libc::setpgid(0, 0);
         for (target, source) in (0..).zip(stdio) {

@@ -11,7 +11,7 @@ use bytes::{Buf, BytesMut};
 use serde_json::{Map, Value};
 use tokio_util::codec::{Decoder, Encoder};
 
-use crate::message::{Incoming, Malformed, Numbered, Reply, Request};
+use crate::message::{Incoming, Malformed, News, Numbered, Reply, Request};
 
 /// Bytes a message may have.
 pub const MAX_MESSAGE: usize = 64 << 20;
@@ -168,8 +168,18 @@ impl Codec {
                     self.malformed(Malformed { seq, command, reason: format!("a request must have {lacks}") })
                 }
             },
+            Some("event") => match message.get("event").and_then(Value::as_str).map(str::to_owned) {
+                Some(event) => {
+                    self.resynchronising = false;
+                    Incoming::Event(News { event, body: message.remove("body").unwrap_or_default() })
+                }
+                None => {
+                    let reason = "an event must have `event`, a string".into();
+                    self.malformed(Malformed { seq: None, command: None, reason })
+                }
+            },
             _ => {
-                let reason = "`type` must be \"request\" or \"response\"".into();
+                let reason = "`type` must be \"request\", \"response\" or \"event\"".into();
                 self.malformed(Malformed { seq, command, reason })
             }
         }

@@ -28,4 +28,6 @@ pub mod spec;
 pub use codec::{Codec, MAX_MESSAGE};
 pub use command::Command;
 pub use error::{Error, ErrorId};
-pub use message::{Event, Failure, Incoming, Malformed, Numbered, Outgoing, Reply, Request, Response, ReverseRequest};
+pub use message::{
+    Event, Failure, Incoming, Malformed, News, Numbered, Outgoing, Reply, Request, Response, ReverseRequest,
+};

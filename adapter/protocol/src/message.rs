@@ -12,6 +12,8 @@ pub enum Incoming {
     Request(Request),
     /// A response to a request of ours.
     Response(Reply),
+    /// News.
+    Event(News),
     /// Something else.
     Malformed(Malformed),
 }
@@ -34,6 +36,15 @@ pub struct Reply {
     pub request_seq: i64,
     /// The body; or what the client says instead, in its words.
     pub result: Result<Value, String>,
+}
+
+/// An event as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct News {
+    /// Its name.
+    pub event: String,
+    /// Its body; `Null` when there is none.
+    pub body: Value,
 }
 
 /// Bytes that are no message, and what could be read of them.

@@ -128,15 +128,20 @@ pub struct Capabilities {
     #[serde(flatten)]
     pub standard: StandardCapabilities,
     /// What stops the program besides breakpoints. (`dap`'s type writes its fields in snake case.)
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exception_breakpoint_filters: Vec<ExceptionFilter>,
     /// How a breakpoint can be limited. (Missing in `dap`.)
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub breakpoint_modes: Vec<BreakpointMode>,
     /// `dataBreakpointInfo` takes `asAddress` and `bytes`. (Missing in `dap`.)
     pub supports_data_breakpoint_bytes: bool,
     /// The requests of [`crate::async_dap`] are served.
     pub supports_async_tasks: bool,
+}
+
+/// Body of `capabilities`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CapabilitiesEventBody {
+    /// What it can do now.
+    pub capabilities: Capabilities,
 }
 
 // Event bodies: `dap` writes `null` for what is absent, which the specification does not allow.

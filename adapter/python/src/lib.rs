@@ -7,7 +7,21 @@
 //! ids and order (`session` has them), or conclusions from tasks (`tasks::check` draws them).
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod breakpoints;
+mod debugpy;
+mod face;
+mod factory;
+mod interpreter;
 mod link;
 pub mod memory;
+mod patience;
 #[allow(dead_code, unused_imports, reason = "the face that asks it comes next")]
 mod probe;
+mod report;
+mod stack;
+mod start;
+mod state;
+mod threads;
+mod variables;
+
+pub use factory::PythonFactory;

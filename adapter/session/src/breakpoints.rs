@@ -120,7 +120,7 @@ impl Lane {
         asked: &SetExceptionBreakpointsArguments,
         before: &[Breakpoint],
     ) -> Answer<Vec<Breakpoint>> {
-        self.apply(filters::specs(asked), before, |debuggee, specs: &[FilterSpec]| {
+        self.apply(filters::specs(asked, self.runtime()), before, |debuggee, specs: &[FilterSpec]| {
             debuggee.set_exception_filters(specs)
         })
     }

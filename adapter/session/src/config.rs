@@ -5,32 +5,85 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use weft_protocol::launch::{Console, SignalAction, StepMode};
+pub use weft_protocol::launch::{
+    Address, AsyncioArguments, Console, LogLevel, PythonCode, PythonSettings, SignalAction, StepMode, TaskExceptions,
+};
 
 /// A program to start.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LaunchConfig {
+    /// An executable.
+    Native(NativeLaunch),
+    /// Something for a Python interpreter.
+    Python(PythonLaunch),
+}
+
+/// A native program to start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LaunchConfig {
+pub struct NativeLaunch {
     /// The executable; absolute.
     pub program: PathBuf,
+    /// A file to read as standard input, which is empty without; absolute.
+    pub stdin: Option<PathBuf>,
+    /// How it is started.
+    pub start: Start,
+    /// How it is treated.
+    pub settings: Settings,
+}
+
+/// A Python program to start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PythonLaunch {
+    /// What runs; a script's path is absolute.
+    pub code: PythonCode,
+    /// The interpreter, if the user chose one: a path, or a name to look for.
+    pub python: Option<OsString>,
+    /// The interpreter's arguments.
+    pub python_args: Vec<OsString>,
+    /// How it is started.
+    pub start: Start,
+    /// How it is treated.
+    pub settings: PythonSettings,
+    /// Whose breakpoints stop while a step is under way.
+    pub step_mode: StepMode,
+}
+
+/// How a program is started, whatever it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
     /// Its arguments, without its name.
     pub args: Vec<OsString>,
     /// Its working directory; absolute.
     pub cwd: PathBuf,
     /// Changes to the adapter's own environment, in order; `None` removes.
     pub env: Vec<(OsString, Option<OsString>)>,
-    /// A file to read as standard input, which is empty without; absolute.
-    pub stdin: Option<PathBuf>,
-    /// Stop on the first line of `main`.
+    /// Stop on the first line of the program's own `main`, or of the script.
     pub stop_on_entry: bool,
     /// Run without breakpoints.
     pub no_debug: bool,
     /// Where its input and output are.
     pub console: Console,
-    /// How it is treated.
-    pub settings: Settings,
 }
 
-/// How a program is treated, however it came to be.
+impl LaunchConfig {
+    /// How it is started.
+    pub fn start(&self) -> &Start {
+        match self {
+            Self::Native(native) => &native.start,
+            Self::Python(python) => &python.start,
+        }
+    }
+
+    /// How it is started, to be changed.
+    pub fn start_mut(&mut self) -> &mut Start {
+        match self {
+            Self::Native(native) => &mut native.start,
+            Self::Python(python) => &mut python.start,
+        }
+    }
+}
+
+/// How a native program is treated, however it came to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// What becomes of signals, by name: `SIGUSR1`.
@@ -52,8 +105,17 @@ pub struct Settings {
 }
 
 /// A process to attach to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AttachConfig {
+    /// A native process or its core file.
+    Native(NativeAttach),
+    /// A Python process.
+    Python(PythonAttach),
+}
+
+/// A native process to attach to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AttachConfig {
+pub struct NativeAttach {
     /// The process.
     pub pid: i32,
     /// Its executable, when it is not to be taken from `/proc`; absolute.
@@ -66,4 +128,26 @@ pub struct AttachConfig {
     pub resume_stopped: bool,
     /// How it is treated.
     pub settings: Settings,
+}
+
+/// A Python process to attach to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PythonAttach {
+    /// How to reach it.
+    pub way: PythonWay,
+    /// How it is treated.
+    pub settings: PythonSettings,
+    /// Whose breakpoints stop while a step is under way.
+    pub step_mode: StepMode,
+}
+
+/// How to reach a Python process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PythonWay {
+    /// A debugpy listens there.
+    Connect(Address),
+    /// A debugpy will connect there.
+    Listen(Address),
+    /// By its number.
+    Process(i32),
 }

@@ -217,7 +217,7 @@ fn none_of<T>(wanted: &[T], what: &str) -> Answer<Vec<Bound>> {
 
 /// A frame that has variables. Belongs to the stop it was made at.
 pub trait FrameBody: Send + Sync {
-    /// `Arguments`, `Locals`, `Statics`, `Registers`, as far as there are any.
+    /// `Arguments`, `Locals`, `Globals`, `Statics`, `Registers`, as far as there are any.
     fn scopes(&self) -> Answer<Vec<Scope>>;
 
     /// The value of an expression in this frame.
@@ -236,8 +236,14 @@ pub trait FrameBody: Send + Sync {
 
 /// Something with children. Belongs to the stop it was made at. Nothing is read before it is asked for.
 pub trait Container: Send + Sync {
-    /// How many children have names, and how many have indices.
+    /// How many children have names, and how many have indices, as far as that is known without reading them: a client
+    /// is told that there are some, and asks.
     fn counts(&self) -> Counts;
+
+    /// How many there are for certain.
+    fn counted(&self) -> Answer<Counts> {
+        Ok(self.counts())
+    }
 
     /// The named children of that range; what lies beyond the end is left out.
     fn named(&self, range: Range<usize>) -> Answer<Vec<Variable>>;
@@ -275,6 +281,7 @@ pub struct Scope {
 pub enum ScopeKind {
     Arguments,
     Locals,
+    Globals,
     Statics,
     Registers,
 }
@@ -374,7 +381,7 @@ pub struct AsyncStack {
 }
 
 /// Where text for the user came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Channel {
     /// The program's standard output.
     Stdout,

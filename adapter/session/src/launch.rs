@@ -7,55 +7,106 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use weft_protocol::launch::{AttachArguments, CommonArguments, LaunchArguments};
+use weft_protocol::launch::{
+    self as given, AsyncArguments, AttachArguments, CommonArguments, LaunchArguments, NativeSettings, NativeTarget,
+    ProgramArguments, PythonArguments, PythonTarget, TargetArguments,
+};
 use weft_protocol::{Error, ErrorId};
 
-use crate::config::{AttachConfig, LaunchConfig, Settings};
+use crate::config::{
+    AttachConfig, LaunchConfig, NativeAttach, NativeLaunch, PythonAttach, PythonCode, PythonLaunch, PythonWay,
+    Settings, Start,
+};
 use crate::debuggee::Answer;
 
 /// Works a launch configuration out.
 pub(crate) fn launch(given: &LaunchArguments) -> Answer<LaunchConfig> {
     check(&given.common)?;
-    let Some(program) = given.program.as_deref().filter(|program| !program.is_empty()) else {
-        return Err(invalid("`program` is missing: set it to the executable to debug"));
-    };
     let here = std::env::current_dir().map_err(|error| invalid(format!("no working directory: {error}")))?;
+    let program = match &given.program {
+        ProgramArguments::Native(program) if program.program.as_deref().is_none_or(str::is_empty) => {
+            return Err(invalid("`program` is missing: set it to the executable to debug"));
+        }
+        ProgramArguments::Python(PythonArguments { code: None, .. }) => {
+            return Err(invalid("`program` is missing: set it to a Python file (or set `module` or `code`)"));
+        }
+        program => program,
+    };
+    let start = start(given, &here)?;
+    Ok(match program {
+        ProgramArguments::Native(native) => LaunchConfig::Native(NativeLaunch {
+            program: start.cwd.join(native.program.as_deref().unwrap_or_default()),
+            stdin: native.stdin.as_deref().filter(|file| !file.is_empty()).map(|file| start.cwd.join(file)),
+            settings: settings(&native.settings, &given.common.tasks, &here),
+            start,
+        }),
+        ProgramArguments::Python(python) => LaunchConfig::Python(python_launch(python, start, &given.common.tasks)?),
+    })
+}
+
+fn start(given: &LaunchArguments, here: &Path) -> Answer<Start> {
     let cwd = match given.cwd.as_deref().filter(|cwd| !cwd.is_empty()) {
         Some(cwd) => here.join(cwd),
-        None => here.clone(),
+        None => here.to_owned(),
     };
     if !cwd.is_dir() {
         return Err(Error::new(ErrorId::NotFound, format!("`cwd`: {} is not a directory", cwd.display())));
     }
-    Ok(LaunchConfig {
-        program: cwd.join(program),
+    Ok(Start {
         args: given.args.iter().map(OsString::from).collect(),
         env: environment(given, &cwd)?,
-        stdin: given.stdin.as_deref().filter(|file| !file.is_empty()).map(|file| cwd.join(file)),
         cwd,
         stop_on_entry: given.common.stop_on_entry,
         no_debug: given.no_debug,
         console: given.console,
-        settings: settings(&given.common, &here),
     })
 }
 
-fn settings(given: &CommonArguments, base: &Path) -> Settings {
+fn python_launch(given: &PythonArguments, start: Start, tasks: &AsyncArguments) -> Answer<PythonLaunch> {
+    let code = match given.code.clone() {
+        Some(PythonCode::Script(script)) => {
+            let path = start.cwd.join(&script);
+            if !path.exists() {
+                return Err(Error::new(ErrorId::NotFound, format!("`program`: there is no {}", path.display())));
+            }
+            PythonCode::Script(path.to_string_lossy().into_owned())
+        }
+        Some(code) => code,
+        None => return Err(invalid("`program` is missing: set it to a Python file")),
+    };
+    Ok(PythonLaunch {
+        code,
+        python: given.python.as_deref().filter(|python| !python.is_empty()).map(OsString::from),
+        python_args: given.python_args.iter().map(OsString::from).collect(),
+        settings: given.settings.clone(),
+        step_mode: tasks.step_mode,
+        start,
+    })
+}
+
+fn settings(given: &NativeSettings, tasks: &AsyncArguments, base: &Path) -> Settings {
     Settings {
         signals: given.signals.clone(),
         follow_forks: given.follow_forks,
         step_into_runtime: given.step_into_runtime,
         pin_threads: given.pin_threads,
         debug_directories: given.debug_directories.iter().map(|folder| base.join(folder)).collect(),
-        spawn_sites: given.tasks.spawn_sites,
-        step_mode: given.tasks.step_mode,
-        long_poll: Some(Duration::from_millis(given.tasks.long_poll_ms)).filter(|limit| !limit.is_zero()),
+        spawn_sites: tasks.spawn_sites,
+        step_mode: tasks.step_mode,
+        long_poll: Some(Duration::from_millis(tasks.long_poll_ms)).filter(|limit| !limit.is_zero()),
     }
 }
 
 /// Works an attach configuration out.
 pub(crate) fn attach(given: &AttachArguments) -> Answer<AttachConfig> {
     check(&given.common)?;
+    match &given.target {
+        TargetArguments::Native(target) => native_attach(target, &given.common).map(AttachConfig::Native),
+        TargetArguments::Python(target) => python_attach(target, &given.common).map(AttachConfig::Python),
+    }
+}
+
+fn native_attach(given: &NativeTarget, common: &CommonArguments) -> Answer<NativeAttach> {
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let path = |given: &Option<String>| given.as_deref().filter(|path| !path.is_empty()).map(|path| here.join(path));
     let core = path(&given.core_file);
@@ -67,19 +118,36 @@ pub(crate) fn attach(given: &AttachArguments) -> Answer<AttachConfig> {
             ));
         }
         (None, Some(_)) => 0,
-        (Some(pid), None) => {
-            let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0);
-            pid.ok_or_else(|| invalid("`pid` must be the number of a process"))?
-        }
+        (Some(pid), None) => process(pid, "pid")?,
     };
-    Ok(AttachConfig {
+    Ok(NativeAttach {
         pid,
         program: path(&given.program),
-        stop_on_entry: given.common.stop_on_entry,
+        stop_on_entry: common.stop_on_entry,
         core,
         resume_stopped: given.resume_stopped,
-        settings: settings(&given.common, &here),
+        settings: settings(&given.settings, &common.tasks, &here),
     })
+}
+
+fn python_attach(given: &PythonTarget, common: &CommonArguments) -> Answer<PythonAttach> {
+    let way = match given.way.clone() {
+        None => {
+            return Err(invalid(
+                "nothing to attach to: set `connect` (where debugpy listens), `listen` (where it will connect to) or \
+                 `processId`",
+            ));
+        }
+        Some(given::PythonWay::Connect(address)) => PythonWay::Connect(address),
+        Some(given::PythonWay::Listen(address)) => PythonWay::Listen(address),
+        Some(given::PythonWay::Process(pid)) => PythonWay::Process(process(pid, "processId")?),
+    };
+    Ok(PythonAttach { way, settings: given.settings.clone(), step_mode: common.tasks.step_mode })
+}
+
+fn process(given: i64, name: &str) -> Answer<i32> {
+    let pid = i32::try_from(given).ok().filter(|pid| *pid > 0);
+    pid.ok_or_else(|| invalid(format!("`{name}` must be the number of a process")))
 }
 
 fn check(common: &CommonArguments) -> Answer<()> {
@@ -120,15 +188,18 @@ mod tests {
 
     use super::*;
 
-    fn read(value: serde_json::Value) -> Answer<LaunchConfig> {
-        launch(&serde_json::from_value(value).unwrap())
+    fn read(value: serde_json::Value) -> Answer<NativeLaunch> {
+        launch(&serde_json::from_value(value).unwrap()).map(|config| match config {
+            LaunchConfig::Native(native) => native,
+            LaunchConfig::Python(python) => panic!("{python:?}"),
+        })
     }
 
     #[test]
     fn paths_are_absolute_and_relative_to_cwd() {
         let config = read(json!({"program": "x/y", "cwd": "/", "args": ["a b"]})).unwrap();
-        assert_eq!((config.program.to_str(), config.cwd.to_str()), (Some("/x/y"), Some("/")));
-        assert_eq!(config.args, ["a b"]);
+        assert_eq!((config.program.to_str(), config.start.cwd.to_str()), (Some("/x/y"), Some("/")));
+        assert_eq!(config.start.args, ["a b"]);
         assert_eq!(config.stdin, None);
         let config = read(json!({"program": "x", "cwd": "/", "stdin": "y"})).unwrap();
         assert_eq!(config.stdin.as_deref(), Some(Path::new("/y")));
@@ -154,12 +225,26 @@ mod tests {
     }
 
     #[test]
+    fn a_python_program_is_worked_out() {
+        let read = |value| launch(&serde_json::from_value(value).unwrap());
+        let Ok(LaunchConfig::Python(module)) = read(json!({"module": "m", "cwd": "/", "python": "python3.11"})) else {
+            panic!("not Python")
+        };
+        assert_eq!((module.code, module.python), (PythonCode::Module("m".into()), Some("python3.11".into())));
+        assert_eq!(read(json!({"program": "no.py", "cwd": "/"})).unwrap_err().message, "`program`: there is no /no.py");
+        let error = read(json!({"runtime": "python"})).unwrap_err().message;
+        assert!(error.starts_with("`program` is missing: set it to a Python file"), "{error}");
+        let error = attach(&serde_json::from_value(json!({"runtime": "python"})).unwrap()).unwrap_err().message;
+        assert!(error.starts_with("nothing to attach to: set `connect`"), "{error}");
+    }
+
+    #[test]
     fn env_wins_over_the_file() {
         let file = std::env::temp_dir().join(format!("weft-env-{}", std::process::id()));
         std::fs::write(&file, "A=1\nB=2\n").unwrap();
         let config = read(json!({"program": "x", "envFile": file, "env": {"B": null, "C": "3"}})).unwrap();
         std::fs::remove_file(&file).unwrap();
         let expected = [("A", Some("1")), ("B", None), ("C", Some("3"))];
-        assert_eq!(config.env, expected.map(|(name, value)| (name.into(), value.map(Into::into))));
+        assert_eq!(config.start.env, expected.map(|(name, value)| (name.into(), value.map(Into::into))));
     }
 }

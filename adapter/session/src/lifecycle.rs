@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use weft_protocol::launch::{AttachArguments, Console, LaunchArguments};
 use weft_protocol::spec::{
-    Capabilities, DisconnectArguments, ExitedEventBody, InitializeArguments, PathFormat, ProcessEventBody,
-    StandardCapabilities,
+    Capabilities, CapabilitiesEventBody, DisconnectArguments, ExitedEventBody, InitializeArguments, PathFormat,
+    ProcessEventBody, StandardCapabilities,
 };
 use weft_protocol::{Error, ErrorId};
 
@@ -52,31 +52,31 @@ pub(crate) enum Phase {
     Over,
 }
 
-/// What this version can do, and nothing else.
+/// What this version can do, and nothing else: for a kind of program, or for both while it is not known.
 fn capabilities(runtime: Option<Runtime>) -> Capabilities {
-    let filters = crate::breakpoints::offered(runtime);
+    let native = runtime != Some(Runtime::Python);
     Capabilities {
         standard: StandardCapabilities {
             supports_function_breakpoints: Some(true),
             supports_conditional_breakpoints: Some(true),
             supports_hit_conditional_breakpoints: Some(true),
             supports_log_points: Some(true),
-            supports_instruction_breakpoints: Some(true),
-            supports_data_breakpoints: Some(true),
+            supports_instruction_breakpoints: Some(native),
+            supports_data_breakpoints: Some(native),
             supports_exception_filter_options: Some(true),
-            supports_breakpoint_locations_request: Some(true),
-            supports_stepping_granularity: Some(true),
+            supports_breakpoint_locations_request: Some(native),
+            supports_stepping_granularity: Some(native),
             supports_step_in_targets_request: Some(true),
             supports_goto_targets_request: Some(true),
-            supports_restart_frame: Some(true),
+            supports_restart_frame: Some(native),
             supports_restart_request: Some(true),
-            supports_single_thread_execution_requests: Some(true),
-            supports_terminate_threads_request: Some(true),
-            supports_disassemble_request: Some(true),
-            supports_read_memory_request: Some(true),
-            supports_write_memory_request: Some(true),
-            supports_modules_request: Some(true),
-            supports_loaded_sources_request: Some(true),
+            supports_single_thread_execution_requests: Some(native),
+            supports_terminate_threads_request: Some(native),
+            supports_disassemble_request: Some(native),
+            supports_read_memory_request: Some(native),
+            supports_write_memory_request: Some(native),
+            supports_modules_request: Some(native),
+            supports_loaded_sources_request: Some(native),
             supports_configuration_done_request: Some(true),
             supports_evaluate_for_hovers: Some(true),
             supports_exception_info_request: Some(true),
@@ -86,9 +86,9 @@ fn capabilities(runtime: Option<Runtime>) -> Capabilities {
             supports_cancel_request: Some(true),
             ..StandardCapabilities::default()
         },
-        exception_breakpoint_filters: filters,
+        exception_breakpoint_filters: crate::breakpoints::offered(runtime),
         breakpoint_modes: crate::breakpoints::modes(runtime),
-        supports_data_breakpoint_bytes: true,
+        supports_data_breakpoint_bytes: native,
         supports_async_tasks: true,
     }
 }
@@ -139,13 +139,14 @@ impl Lane {
         match origin {
             Origin::Launch(asked) => {
                 let mut config = crate::launch::launch(asked)?;
-                if config.console != Console::InternalConsole && !self.shared.client().runs_terminals {
-                    config.console = Console::InternalConsole;
+                let start = config.start_mut();
+                if start.console != Console::InternalConsole && !self.shared.client().runs_terminals {
+                    start.console = Console::InternalConsole;
                     let line = "weft: this editor cannot open a terminal (`runInTerminal`): the program's input and \
                                 output are in the debug console";
                     self.shared.out.say(Channel::Console, line);
                 }
-                (self.launched, self.no_debug) = (true, config.no_debug);
+                (self.launched, self.no_debug) = (true, config.start().no_debug);
                 Ok(Box::new(move |factory, events| factory.launch(config, events)))
             }
             Origin::Attach(asked) => {
@@ -159,9 +160,6 @@ impl Lane {
     fn may_start(&self) -> Answer<()> {
         let wrong = |sentence: &str| Err(Error::new(ErrorId::WrongState, sentence));
         match self.phase {
-            Phase::Ready if self.options.runtime == Some(Runtime::Python) => {
-                Err(Error::new(ErrorId::NotSupported, "Python programs are not supported yet"))
-            }
             Phase::Ready => Ok(()),
             Phase::New => wrong("send `initialize` first"),
             Phase::Over => wrong("the program has ended: start a new session"),
@@ -233,8 +231,22 @@ impl Lane {
         ControlFlow::Continue(())
     }
 
+    /// The kind of program that is debugged, or would be.
+    pub(crate) fn runtime(&self) -> Runtime {
+        self.origin.as_ref().map(Origin::runtime).or(self.options.runtime).unwrap_or(Runtime::Native)
+    }
+
+    /// What `initialize` offered for another kind of program, or for both, is put right.
+    fn correct_capabilities(&mut self) {
+        let runtime = Some(self.runtime());
+        if std::mem::replace(&mut self.options.runtime, runtime) != runtime {
+            self.shared.out.event("capabilities", &CapabilitiesEventBody { capabilities: capabilities(runtime) });
+        }
+    }
+
     /// Tells the client of the debuggee and asks for its breakpoints.
-    pub(crate) fn introduce(&self, debuggee: Arc<dyn Debuggee>, wants_configuration: bool) {
+    pub(crate) fn introduce(&mut self, debuggee: Arc<dyn Debuggee>, wants_configuration: bool) {
+        self.correct_capabilities();
         let process = debuggee.process();
         self.shared.set_debuggee(Some(debuggee));
         let body = ProcessEventBody {

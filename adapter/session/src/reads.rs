@@ -56,7 +56,7 @@ pub(crate) fn scopes(shared: &Shared, asked: &ScopesArguments) -> Answer<ScopesR
 pub(crate) fn variables(shared: &Shared, asked: &VariablesArguments) -> Answer<VariablesResponse> {
     let (epoch, _) = shared.need_stop()?;
     let container = shared.handles().find_container(asked.variables_reference)?;
-    let counts = container.counts();
+    let counts = container.counted()?;
     let start = natural(asked.start, "start")?;
     let wanted = match natural(asked.count, "count")? {
         0 => usize::MAX,
@@ -227,6 +227,7 @@ impl Reader<'_> {
         let (name, hint, expensive) = match scope.kind {
             ScopeKind::Arguments => ("Arguments", Some(ScopeHint::Arguments), false),
             ScopeKind::Locals => ("Locals", Some(ScopeHint::Locals), false),
+            ScopeKind::Globals => ("Globals", None, true),
             ScopeKind::Statics => ("Statics", None, true),
             ScopeKind::Registers => ("Registers", Some(ScopeHint::Registers), true),
         };

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use weft_protocol::launch::{
-    AttachArguments, CommonArguments, LaunchArguments, RESUME_STOPPED, SignalAction, TasksAsThreads,
+    AttachArguments, CommonArguments, LaunchArguments, NativeSettings, ProgramArguments, RESUME_STOPPED, SignalAction,
+    TargetArguments, TasksAsThreads,
 };
 use weft_protocol::spec::{RestartArguments, StartDebuggingArguments, ThreadEventBody, ThreadReason};
 use weft_protocol::{Error, ErrorId};
@@ -16,6 +17,7 @@ use crate::lane::{Input, Lane};
 use crate::lifecycle::Phase;
 use crate::outbox::Ticket;
 use crate::questions::Question;
+use crate::serve::Runtime;
 use crate::shared::lock;
 
 /// Forked processes that wait for the client's answer at a time: a thread of ours waits for each.
@@ -36,6 +38,15 @@ impl Origin {
         }
     }
 
+    /// What kind of program it is.
+    pub(crate) fn runtime(&self) -> Runtime {
+        let is_native = match self {
+            Self::Launch(asked) => matches!(asked.program, ProgramArguments::Native(_)),
+            Self::Attach(asked) => matches!(asked.target, TargetArguments::Native(_)),
+        };
+        if is_native { Runtime::Native } else { Runtime::Python }
+    }
+
     /// The folder that relative paths of the configuration are taken from.
     pub(crate) fn folder(&self) -> PathBuf {
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
@@ -47,7 +58,8 @@ impl Origin {
 
     /// Whether it is a core file: nothing runs.
     pub(crate) fn stands(&self) -> bool {
-        matches!(self, Self::Attach(asked) if asked.core_file.as_deref().is_some_and(|file| !file.is_empty()))
+        let Self::Attach(AttachArguments { target: TargetArguments::Native(target), .. }) = self else { return false };
+        target.core_file.as_deref().is_some_and(|file| !file.is_empty())
     }
 
     /// With other arguments of the same kind.
@@ -170,39 +182,70 @@ impl Lane {
 
     /// What attaches to a forked process, as its parent is treated.
     fn for_child(&self, origin: &Origin, pid: i64) -> Value {
-        let common = origin.common();
         let name = self.shared.debuggee().map(|debuggee| debuggee.process().path);
         let name = name.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-        let signals = common.signals.iter().map(|(name, action)| {
-            let word = match action {
-                SignalAction::Pass => "pass",
-                SignalAction::Stop => "stop",
-                SignalAction::Ignore => "ignore",
-            };
-            (name.clone(), json!(word))
-        });
-        json!({
+        let mut configuration = json!({
             "type": "weft",
             "request": "attach",
             "name": format!("{} {pid}", name.unwrap_or_else(|| "process".to_owned())),
-            "pid": pid,
-            RESUME_STOPPED: true,
-            "sourceMap": common.source_map,
-            "signals": signals.collect::<serde_json::Map<_, _>>(),
-            "followForks": common.follow_forks,
-            "stepIntoRuntime": common.step_into_runtime,
-            "pinThreads": common.pin_threads.unwrap_or(true),
-            "debugDirectories": common.debug_directories,
-            "async": {
-                "tasksAsThreads": match common.tasks.tasks_as_threads {
-                    TasksAsThreads::None => "none",
-                    TasksAsThreads::Focused => "focused",
-                    TasksAsThreads::All => "all",
-                },
-                "maxThreads": common.tasks.max_threads,
-                "showRuntimeFrames": common.tasks.show_runtime_frames,
-                "spawnSites": common.tasks.spawn_sites,
+        });
+        let settings = match origin {
+            Origin::Launch(LaunchArguments { program: ProgramArguments::Native(program), .. }) => &program.settings,
+            Origin::Attach(AttachArguments { target: TargetArguments::Native(target), .. }) => &target.settings,
+            _ => return configuration,
+        };
+        let common = origin.common();
+        if let Value::Object(members) = &mut configuration {
+            members.extend(shared_by_all(common));
+            members.extend(native(pid, settings));
+        }
+        configuration
+    }
+}
+
+/// What a child has of its parent's configuration, whatever it is.
+fn shared_by_all(common: &CommonArguments) -> serde_json::Map<String, Value> {
+    let tasks = &common.tasks;
+    let shared = json!({
+        "sourceMap": common.source_map,
+        "async": {
+            "tasksAsThreads": match tasks.tasks_as_threads {
+                TasksAsThreads::None => "none",
+                TasksAsThreads::Focused => "focused",
+                TasksAsThreads::All => "all",
             },
-        })
+            "maxThreads": tasks.max_threads,
+            "showRuntimeFrames": tasks.show_runtime_frames,
+            "spawnSites": tasks.spawn_sites,
+        },
+    });
+    members(shared)
+}
+
+/// What attaches to a native process that stands, as its parent is treated.
+fn native(pid: i64, settings: &NativeSettings) -> serde_json::Map<String, Value> {
+    let signals = settings.signals.iter().map(|(name, action)| {
+        let word = match action {
+            SignalAction::Pass => "pass",
+            SignalAction::Stop => "stop",
+            SignalAction::Ignore => "ignore",
+        };
+        (name.clone(), json!(word))
+    });
+    members(json!({
+        "pid": pid,
+        RESUME_STOPPED: true,
+        "signals": signals.collect::<serde_json::Map<_, _>>(),
+        "followForks": settings.follow_forks,
+        "stepIntoRuntime": settings.step_into_runtime,
+        "pinThreads": settings.pin_threads.unwrap_or(true),
+        "debugDirectories": settings.debug_directories,
+    }))
+}
+
+fn members(value: Value) -> serde_json::Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => serde_json::Map::new(),
     }
 }

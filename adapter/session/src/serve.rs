@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::codec::Decoder;
-use weft_protocol::{Codec, Incoming};
+use weft_protocol::{Codec, Incoming, Malformed};
 
 use crate::breakpoints::Book;
 use crate::debuggee::Factory;
@@ -137,6 +137,11 @@ fn take(item: Incoming, dispatch: &Dispatch) {
         Incoming::Response(reply) => {
             tracing::trace!(target: "dap", "-> {reply:?}");
             dispatch.shared.asked.answer(reply);
+        }
+        Incoming::Event(news) => {
+            tracing::trace!(target: "dap", "-> {news:?}");
+            let reason = "`type` must be \"request\" or \"response\": a client has no events".to_owned();
+            dispatch.shared.out.malformed(&Malformed { seq: None, command: None, reason });
         }
         Incoming::Malformed(bad) => {
             tracing::trace!(target: "dap", "-> malformed: {bad:?}");

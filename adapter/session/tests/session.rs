@@ -14,7 +14,7 @@ use weft_session::debuggee::{Channel, DebuggeeEvent, Exception, StopReason, Stop
 use weft_session::{Runtime, ServeOptions, serve};
 
 use harness::fake::{ABORTED, FakeFactory, Gate, stopped};
-use harness::{Client, frame, initialize};
+use harness::{Client, frame, initialize, native};
 
 const TASKS: i64 = 1 << 30;
 
@@ -69,7 +69,7 @@ async fn launch_breakpoint_step_exit_in_order() {
 async fn a_client_may_configure_before_the_program_is_loaded() {
     let gate = Arc::new(Gate::default());
     let factory = FakeFactory::behind(&gate);
-    let mut client = Client::with(factory, ServeOptions::default());
+    let mut client = Client::with(factory, native());
     client.send("initialize", initialize()).await;
     client.send("launch", json!({"program": "/bin/true"})).await;
     client.send("configurationDone", Value::Null).await;
@@ -367,10 +367,26 @@ async fn what_cannot_be_launched_leaves_a_living_session() {
     assert_eq!(client.error("launch", json!({"program": "/bin/true"})).await.0, 1005);
 }
 
-async fn python_is_refused() {
-    let mut client = Client::with(FakeFactory::default(), ServeOptions { runtime: Some(Runtime::Python), ..ServeOptions::default() });
-    client.ask("initialize", initialize()).await;
-    assert_eq!(client.error("launch", json!({"program": "x.py"})).await.0, 1004);
+async fn what_is_offered_is_for_the_kind_of_program() {
+    let filters = |capabilities: &Value| {
+        let offered = capabilities["exceptionBreakpointFilters"].as_array().unwrap().iter();
+        offered.map(|filter| filter["filter"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (panics, exceptions) = (["panic", "panic-in-task", "long-poll"], ["raised", "uncaught", "userUnhandled"]);
+    let options = ServeOptions { runtime: Some(Runtime::Python), ..ServeOptions::default() };
+    let mut client = Client::with(FakeFactory::default(), options);
+    assert_eq!(filters(&client.body("initialize", initialize()).await), exceptions);
+    // Nobody said beforehand: both, and what the configuration is for afterwards.
+    let mut client = Client::with(FakeFactory::default(), ServeOptions::default());
+    assert_eq!(filters(&client.body("initialize", initialize()).await), [panics, exceptions].concat());
+    client.send("launch", json!({"module": "m"})).await;
+    let corrected = client.until_event("capabilities").await["body"]["capabilities"].clone();
+    assert_eq!((filters(&corrected), &corrected["supportsDisassembleRequest"]), (exceptions.map(str::to_owned).to_vec(), &json!(false)));
+    client.until_event("initialized").await;
+    let set = client.body("setExceptionBreakpoints", json!({"filters": ["panic", "nonsense"]})).await;
+    let messages = [0, 1].map(|at| set["breakpoints"][at]["message"].as_str().unwrap().to_owned());
+    assert_eq!(messages[0], "`panic` is for native programs: use `raised`, `uncaught` or `userUnhandled`");
+    assert!(messages[1].starts_with("there is no exception filter `nonsense`: use `raised`"));
 }
 
 async fn paths_and_lines_are_the_clients() {
@@ -471,7 +487,7 @@ async fn a_client_that_stops_reading_is_gone() {
     let (mut requests, their_reader) = tokio::io::duplex(1 << 16);
     let (answers, their_writer) = tokio::io::duplex(1 << 16);
     let factory = Arc::new(FakeFactory::default());
-    let session = tokio::spawn(serve(their_reader, their_writer, factory.clone(), ServeOptions::default()));
+    let session = tokio::spawn(serve(their_reader, their_writer, factory.clone(), native()));
     drop(answers);
     let request = json!({"seq": 1, "type": "request", "command": "initialize", "arguments": initialize()});
     requests.write_all(&frame(&request.to_string())).await.unwrap();
@@ -481,7 +497,7 @@ async fn a_client_that_stops_reading_is_gone() {
 async fn a_session_can_be_left_while_the_program_is_loaded() {
     let gate = Arc::new(Gate::default());
     let factory = FakeFactory::behind(&gate);
-    let mut client = Client::with(factory, ServeOptions::default());
+    let mut client = Client::with(factory, native());
     client.ask("initialize", initialize()).await;
     client.send("launch", json!({"program": "/bin/true"})).await;
     client.send("disconnect", json!({})).await;

@@ -7,6 +7,7 @@ mod show;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use weft_session::{Runtime, ServeOptions, serve};
 
 use crate::Failure;
 use client::Client;
@@ -21,8 +22,9 @@ pub(crate) fn run() -> Result<(), Failure> {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     runtime.block_on(async move {
         let (reader, writer) = tokio::io::split(theirs);
-        let factory = Arc::new(weft_native::NativeFactory::new());
-        let adapter = tokio::spawn(weft_session::serve(reader, writer, factory, weft_session::ServeOptions::default()));
+        let factory = Arc::new(crate::dap::Faces::default());
+        let options = ServeOptions { runtime: Some(Runtime::Native), ..ServeOptions::default() };
+        let adapter = tokio::spawn(serve(reader, writer, factory, options));
         let told = guided(Client::new(ours), &program).await;
         adapter.await.map_err(|error| format!("the adapter failed: {error}"))?;
         told

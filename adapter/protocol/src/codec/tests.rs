@@ -32,7 +32,7 @@ fn seqs(items: &[Incoming]) -> Vec<Option<i64>> {
         .iter()
         .map(|item| match item {
             Incoming::Request(request) => Some(request.seq),
-            Incoming::Response(_) => panic!("no responses here"),
+            Incoming::Response(_) | Incoming::Event(_) => panic!("no responses and no events here"),
             Incoming::Malformed(_) => None,
         })
         .collect()

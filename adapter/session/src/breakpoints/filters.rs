@@ -5,16 +5,34 @@ use weft_protocol::spec::{BreakpointMode, ExceptionFilter as Offered, SetExcepti
 use crate::debuggee::{ExceptionFilter, FilterSpec};
 use crate::serve::Runtime;
 
-/// Filters of Python programs.
-const PYTHON: &[&str] = &["raised", "uncaught", "userUnhandled", "task-failed", "never-retrieved"];
+/// Filters of native programs, and of Python programs.
+const NATIVE: &[(&str, ExceptionFilter)] = &[
+    ("panic", ExceptionFilter::Panic),
+    ("panic-in-task", ExceptionFilter::PanicInTask),
+    ("long-poll", ExceptionFilter::LongPoll),
+];
+const PYTHON: &[(&str, ExceptionFilter)] = &[
+    ("raised", ExceptionFilter::Raised),
+    ("uncaught", ExceptionFilter::Uncaught),
+    ("userUnhandled", ExceptionFilter::UserUnhandled),
+];
 
-/// What `initialize` offers. A panic stops unless a user switches it off, as an uncaught exception does elsewhere;
-/// those in tasks are a subset of all, for programs that panic as a matter of course.
+/// What is offered for a kind of program; for both when it is not known yet.
 pub(crate) fn offered(runtime: Option<Runtime>) -> Vec<Offered> {
-    if runtime == Some(Runtime::Python) {
-        return Vec::new();
+    let mut filters = Vec::new();
+    if runtime != Some(Runtime::Python) {
+        filters.extend(native());
     }
-    vec![
+    if runtime != Some(Runtime::Native) {
+        filters.extend(python());
+    }
+    filters
+}
+
+/// A panic stops unless a user switches it off, as an uncaught exception does elsewhere; those in tasks are a subset of all, for
+/// programs that panic as a matter of course.
+fn native() -> [Offered; 3] {
+    [
         Offered {
             filter: "panic",
             label: "Panics",
@@ -39,16 +57,43 @@ pub(crate) fn offered(runtime: Option<Runtime>) -> Vec<Offered> {
     ]
 }
 
+/// debugpy's own, by its names.
+fn python() -> [Offered; 3] {
+    [
+        Offered {
+            filter: "raised",
+            label: "Raised Exceptions",
+            description: "Stops wherever an exception is raised, also when it is handled.",
+            default: false,
+            supports_condition: false,
+        },
+        Offered {
+            filter: "uncaught",
+            label: "Uncaught Exceptions",
+            description: "Stops when an exception is about to end the program or a thread.",
+            default: true,
+            supports_condition: false,
+        },
+        Offered {
+            filter: "userUnhandled",
+            label: "User Uncaught Exceptions",
+            description: "Stops when an exception leaves your code for a library's, such as one that ends a task.",
+            default: false,
+            supports_condition: false,
+        },
+    ]
+}
+
 /// Whom a breakpoint stops: anybody, or the task that the user looks at.
 const ANY_TASK: &str = "any-task";
 const FOCUSED_TASK: &str = "focused-task";
 
-/// The breakpoint modes that `initialize` offers, the usual one first.
+/// The breakpoint modes that are offered, the usual one first.
 pub(crate) fn modes(runtime: Option<Runtime>) -> Vec<BreakpointMode> {
-    if runtime == Some(Runtime::Python) {
-        return Vec::new();
-    }
-    let applies_to = vec!["source", "instruction"];
+    let applies_to = match runtime {
+        Some(Runtime::Python) => return Vec::new(),
+        _ => vec!["source", "instruction"],
+    };
     vec![
         BreakpointMode {
             mode: ANY_TASK,
@@ -78,29 +123,39 @@ pub(super) fn is_in_focus(mode: Option<&str>) -> Result<bool, String> {
 }
 
 /// What was asked, or why it cannot be; in the order of the answers: filters, then those with options.
-pub(super) fn specs(asked: &SetExceptionBreakpointsArguments) -> Vec<Result<FilterSpec, String>> {
+pub(super) fn specs(asked: &SetExceptionBreakpointsArguments, runtime: Runtime) -> Vec<Result<FilterSpec, String>> {
     let plain = asked.filters.iter().map(|filter| (filter.as_str(), None));
     let options = asked.filter_options.iter().flatten();
     let options = options.map(|option| (option.filter_id.as_str(), option.condition.as_deref()));
     plain
         .chain(options)
         .map(|(name, condition)| {
-            let filter = match name {
-                "panic" => ExceptionFilter::Panic,
-                "panic-in-task" => ExceptionFilter::PanicInTask,
-                "long-poll" => ExceptionFilter::LongPoll,
-                name if PYTHON.contains(&name) => {
-                    return Err(format!("`{name}` is for Python programs: use `panic` or `panic-in-task`"));
-                }
-                name => {
-                    let shown: String = name.chars().take(80).collect();
-                    return Err(format!(
-                        "there is no exception filter `{shown}`: use `panic`, `panic-in-task` or `long-poll`"
-                    ));
-                }
-            };
+            let filter = filter(name, runtime)?;
             let condition = condition.filter(|text| !text.trim().is_empty()).map(str::to_owned);
             Ok(FilterSpec { filter, condition })
         })
         .collect()
+}
+
+/// The filter of that name, or a sentence.
+fn filter(name: &str, runtime: Runtime) -> Result<ExceptionFilter, String> {
+    let (own, others, whose) = match runtime {
+        Runtime::Native => (NATIVE, PYTHON, "Python"),
+        Runtime::Python => (PYTHON, NATIVE, "native"),
+    };
+    let find =
+        |filters: &[(&str, ExceptionFilter)]| filters.iter().find(|(known, _)| *known == name).map(|found| found.1);
+    if let Some(filter) = find(own) {
+        return Ok(filter);
+    }
+    let names: Vec<String> = own.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let instead = match names.split_last() {
+        Some((last, rest)) => format!("use {} or {last}", rest.join(", ")),
+        None => String::new(),
+    };
+    if find(others).is_some() {
+        return Err(format!("`{name}` is for {whose} programs: {instead}"));
+    }
+    let shown: String = name.chars().take(80).collect();
+    Err(format!("there is no exception filter `{shown}`: {instead}"))
 }

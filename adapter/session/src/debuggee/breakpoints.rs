@@ -106,6 +106,12 @@ pub enum ExceptionFilter {
     PanicInTask,
     /// Polls that take longer than the limit; they are only told of without it.
     LongPoll,
+    /// Every exception of a Python program, wherever it is raised.
+    Raised,
+    /// Exceptions that end a Python program or one of its threads.
+    Uncaught,
+    /// Exceptions that leave the user's code for a library's.
+    UserUnhandled,
 }
 
 /// An exception filter asked for.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use super::said::{Said, line, terms};
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
-use weft_session::config::{AttachConfig, LaunchConfig};
+use weft_session::config::{AttachConfig, LaunchConfig, NativeAttach};
 use weft_session::debuggee::*;
 use weft_session::{EventSender, Factory, Terminal, TerminalCommand};
 use weft_tasks::{FrameKind, Location, RuntimeKey, RuntimeKind, Snapshot, State, TaskKey, TaskKind, Wait, WaitKind};
@@ -40,7 +40,7 @@ impl Work for SlowWork {
 #[derive(Default)]
 pub(crate) struct FakeFactory {
     made: Mutex<Option<Arc<Fake>>>,
-    pub(crate) attached: Mutex<Option<AttachConfig>>,
+    pub(crate) attached: Mutex<Option<NativeAttach>>,
     /// From where the next one counts its breakpoints.
     pub(crate) first_id: Mutex<i64>,
     /// Loading waits until this is opened, if it is there.
@@ -84,20 +84,24 @@ impl FakeFactory {
 
 impl Factory for FakeFactory {
     fn launch(&self, config: LaunchConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
+        let config = match config {
+            LaunchConfig::Native(native) => native,
+            LaunchConfig::Python(_) => return Ok(self.make(events, false)),
+        };
         match config.program.to_str() {
             Some("/nowhere") => return Err(Error::new(ErrorId::NotFound, "/nowhere does not exist")),
             Some("/panic") => panic!("a test's panic"),
             _ => {}
         }
         let unstartable = config.program.ends_with("unstartable");
-        let terminal = Terminal::of(config.console).filter(|_| config.program.ends_with("terminal"));
+        let terminal = Terminal::of(config.start.console).filter(|_| config.program.ends_with("terminal"));
         let ran = terminal.map(|terminal| {
             events.run_in_terminal(&TerminalCommand {
                 terminal,
                 title: "terminal".into(),
-                cwd: config.cwd,
+                cwd: config.start.cwd,
                 args: vec!["helper".into(), config.program.display().to_string()],
-                env: config.env.iter().map(|(name, _)| (name.to_str().unwrap().to_owned(), None)).collect(),
+                env: config.start.env.iter().map(|(name, _)| (name.to_str().unwrap().to_owned(), None)).collect(),
             })
         });
         let process = ran.transpose()?;
@@ -109,7 +113,9 @@ impl Factory for FakeFactory {
     }
 
     fn attach(&self, config: AttachConfig, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
-        *self.attached.lock().unwrap() = Some(config);
+        if let AttachConfig::Native(native) = config {
+            *self.attached.lock().unwrap() = Some(native);
+        }
         Ok(self.make(events, false))
     }
 }

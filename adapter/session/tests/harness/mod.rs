@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
-use weft_session::{ServeOptions, serve};
+use weft_session::{Runtime, ServeOptions, serve};
 
 use fake::{Fake, FakeFactory};
 
@@ -29,7 +29,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect() -> Self {
-        Self::with(FakeFactory::default(), ServeOptions::default())
+        Self::with(FakeFactory::default(), native())
     }
 
     pub(crate) fn with(factory: FakeFactory, options: ServeOptions) -> Self {
@@ -204,6 +204,11 @@ impl Client {
         }
         self.unread.drain(..).map(|message| word(&message)).collect()
     }
+}
+
+/// The session's options when the client said that it debugs native programs.
+pub(crate) fn native() -> ServeOptions {
+    ServeOptions { runtime: Some(Runtime::Native), ..ServeOptions::default() }
 }
 
 pub(crate) fn initialize() -> Value {

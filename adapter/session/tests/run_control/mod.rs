@@ -32,7 +32,7 @@ async fn what_a_breakpoint_cannot_do_is_said_at_it() {
     let asked = json!({"filters": ["raised", "panic"], "filterOptions": [{"filterId": "panic-in-task", "condition": "x"},
         {"filterId": "nonsense"}]});
     let set = client.body("setExceptionBreakpoints", asked).await["breakpoints"].clone();
-    assert_eq!(set[0]["message"], "`raised` is for Python programs: use `panic` or `panic-in-task`");
+    assert_eq!(set[0]["message"], "`raised` is for Python programs: use `panic`, `panic-in-task` or `long-poll`");
     assert_eq!((&set[1]["verified"], &set[2]["verified"], &set[3]["verified"]), (&json!(true), &json!(true), &json!(false)));
     assert!(set[3]["message"].as_str().unwrap().starts_with("there is no exception filter `nonsense`"));
     assert_eq!(fake.log(), ["filters [Panic, PanicInTask if x]"]);
@@ -430,7 +430,9 @@ async fn forked_processes_are_handed_over_or_let_go() {
     assert_eq!((&configuration["followForks"], &configuration["signals"]), (&json!(true), &json!({"SIGUSR1": "stop"})));
     // It is a configuration that `attach` takes.
     let attach: weft_protocol::launch::AttachArguments = serde_json::from_value(configuration.clone()).unwrap();
-    assert_eq!((attach.pid, attach.resume_stopped, attach.common.refused.len()), (Some(1), true, 0));
+    assert_eq!(attach.common.refused, Vec::<String>::new());
+    let weft_protocol::launch::TargetArguments::Native(target) = attach.target else { panic!("{attach:?}") };
+    assert_eq!((target.pid, target.resume_stopped), (Some(1), true));
     client.reply(&request, Ok(json!({}))).await;
     fake.events.send(DebuggeeEvent::Forked(2));
     let request = client.until_request("startDebugging").await;

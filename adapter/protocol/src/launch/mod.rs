@@ -1,20 +1,27 @@
-//! What a launch configuration may say. What weft's interface names and this version lacks is refused by name;
-//! attributes of others (`type`, `preLaunchTask`, `__sessionId`…) are none of its business.
+//! What a launch configuration may say. What weft's interface names and this version lacks, or what belongs to the other
+//! kind of program, is refused by name; attributes of others (`type`, `preLaunchTask`, `__sessionId`…) are none of its
+//! business.
+
+mod native;
+mod python;
 
 use std::collections::BTreeMap;
 
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+pub use native::{NativeArguments, NativeSettings, NativeTarget, RESUME_STOPPED, SignalAction};
+pub use python::{
+    Address, AsyncioArguments, LogLevel, PythonArguments, PythonCode, PythonSettings, PythonTarget, PythonWay,
+    TaskExceptions,
+};
+
 /// Attributes of `launch`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LaunchArguments {
     /// What both requests know.
     pub common: CommonArguments,
-    /// The executable; as given.
-    pub program: Option<String>,
-    /// Its arguments.
+    /// The program's arguments.
     pub args: Vec<String>,
     /// Its working directory; as given.
     pub cwd: Option<String>,
@@ -22,12 +29,39 @@ pub struct LaunchArguments {
     pub env: BTreeMap<String, Option<String>>,
     /// A file with more of them, which `env` overrides.
     pub env_file: Option<String>,
-    /// A file to read as standard input; as given.
-    pub stdin: Option<String>,
     /// Where the program's input and output are.
     pub console: Console,
     /// Run without debugging.
     pub no_debug: bool,
+    /// The program.
+    pub program: ProgramArguments,
+}
+
+/// What to start.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProgramArguments {
+    /// An executable.
+    Native(NativeArguments),
+    /// Something for a Python interpreter.
+    Python(PythonArguments),
+}
+
+/// Attributes of `attach`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttachArguments {
+    /// What both requests know.
+    pub common: CommonArguments,
+    /// What to attach to.
+    pub target: TargetArguments,
+}
+
+/// What to attach to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TargetArguments {
+    /// A native process, or its core file.
+    Native(NativeTarget),
+    /// A Python process.
+    Python(PythonTarget),
 }
 
 /// Where a program's input and output are.
@@ -43,34 +77,6 @@ pub enum Console {
     ExternalTerminal,
 }
 
-/// What becomes of a signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum SignalAction {
-    /// Delivered, and nobody is told.
-    Pass,
-    /// The program stops first.
-    Stop,
-    /// Swallowed.
-    Ignore,
-}
-
-/// Attributes of `attach`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct AttachArguments {
-    /// What both requests know.
-    pub common: CommonArguments,
-    /// The process; none when the configuration does not say.
-    pub pid: Option<i64>,
-    /// Its executable, when it is not to be taken from the process.
-    pub program: Option<String>,
-    /// A core file to look into instead of a process; as given.
-    pub core_file: Option<String>,
-    /// The process stands in a job-control stop only for this session (a forked one that `startDebugging` hands over):
-    /// it goes on with it.
-    pub resume_stopped: bool,
-}
-
 /// Attributes of both.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CommonArguments {
@@ -80,16 +86,6 @@ pub struct CommonArguments {
     pub source_map: BTreeMap<String, String>,
     /// How tasks are shown.
     pub tasks: AsyncArguments,
-    /// What becomes of signals, by their names as given (`SIGUSR1`).
-    pub signals: BTreeMap<String, SignalAction>,
-    /// Forked processes are debugged, too.
-    pub follow_forks: bool,
-    /// Steps may end in the standard library and in runtimes.
-    pub step_into_runtime: bool,
-    /// Threads that hit breakpoints in quick succession may be moved to the debugger's core; yes when left out.
-    pub pin_threads: Option<bool>,
-    /// Folders with separate debug files, looked into before the usual ones; as given.
-    pub debug_directories: Vec<String>,
     /// Attributes that this version must refuse: a sentence each.
     pub refused: Vec<String>,
 }
@@ -152,29 +148,6 @@ pub enum TasksAsThreads {
 /// Attributes of weft's interface that this version lacks, with what to do instead.
 const NOT_YET: &[(&str, &str)] = &[("cargo", "build first and set `program`")];
 
-/// Attach attribute: the process stands in a job-control stop for this session alone, and goes on with it.
-pub const RESUME_STOPPED: &str = "resumeStopped";
-
-/// Attributes that only a Python program has.
-const PYTHON: &[&str] = &["module", "code", "connect", "listen", "processId"];
-
-/// Further attributes for Python; alone they do not make a configuration one for Python.
-const PYTHON_ONLY: &[&str] = &[
-    "python",
-    "pythonArgs",
-    "justMyCode",
-    "subProcess",
-    "redirectOutput",
-    "showReturnValue",
-    "django",
-    "jinja",
-    "gevent",
-    "autoReload",
-    "pathMappings",
-    "asyncOnly",
-    "asyncio",
-];
-
 /// What a configuration says to switch something off that is not there asks for nothing.
 fn asks_for_nothing(value: &Value) -> bool {
     match value {
@@ -186,27 +159,43 @@ fn asks_for_nothing(value: &Value) -> bool {
     }
 }
 
+/// A kind of program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Native,
+    Python,
+}
+
+/// Which kind of program a configuration is for: what `runtime` says, or else what the other attributes do.
+fn kind(given: &Map<String, Value>) -> Kind {
+    let asked = |name: &&str| given.get(*name).is_some_and(|value| !asks_for_nothing(value));
+    let script = given.get("program").and_then(Value::as_str).is_some_and(|program| program.ends_with(".py"));
+    match given.get("runtime").and_then(Value::as_str) {
+        Some("python") => Kind::Python,
+        Some(_) => Kind::Native,
+        None if script || python::DECISIVE.iter().any(asked) => Kind::Python,
+        None => Kind::Native,
+    }
+}
+
 /// A sentence for each attribute that has to be refused.
-fn refused(given: &Map<String, Value>) -> Vec<String> {
+fn refused(given: &Map<String, Value>, kind: Kind) -> Vec<String> {
     let mut sentences = Vec::new();
     let asked = |name: &str| given.get(name).is_some_and(|value| !asks_for_nothing(value));
-    let script = given.get("program").and_then(Value::as_str).is_some_and(|program| program.ends_with(".py"));
-    let runtime = given.get("runtime");
-    if let Some(other) =
-        runtime.filter(|value| !matches!(value.as_str(), Some("native" | "python")) && !value.is_null())
-    {
-        sentences.push(format!("`runtime` is {other}: it must be \"native\""));
+    let runtime = given.get("runtime").filter(|value| !value.is_null());
+    if let Some(other) = runtime.filter(|value| !matches!(value.as_str(), Some("native" | "python"))) {
+        sentences.push(format!("`runtime` is {other}: it must be \"native\" or \"python\""));
     }
-    let native = runtime.and_then(Value::as_str) == Some("native");
-    if runtime.and_then(Value::as_str) == Some("python") {
-        sentences.push("`runtime: \"python\"` is not supported yet: this version debugs native programs".into());
-    } else if let Some(name) = PYTHON.iter().find(|name| asked(name)) {
-        sentences.push(format!("`{name}` is for Python programs, which are not supported yet"));
-    } else if script && !native {
-        sentences.push("`program` is a Python script, and Python programs are not supported yet".into());
-    }
-    for name in PYTHON_ONLY.iter().filter(|name| asked(name)) {
-        sentences.push(format!("`{name}` is for Python programs, which are not supported yet"));
+    let (others, whose, fix) = match kind {
+        Kind::Native => {
+            (python::ATTRIBUTES, "Python programs, and this one is native", "remove it, or set `runtime` to \"python\"")
+        }
+        Kind::Python => {
+            (native::ATTRIBUTES, "native programs, and this one is Python", "remove it, or set `runtime` to \"native\"")
+        }
+    };
+    for name in others.iter().filter(|name| asked(name)) {
+        sentences.push(format!("`{name}` is for {whose}: {fix}"));
     }
     for (name, instead) in NOT_YET.iter().filter(|(name, _)| asked(name)) {
         sentences.push(format!("`{name}` is not supported yet: {instead}"));
@@ -228,35 +217,33 @@ where
     }
 }
 
-fn common<E: serde::de::Error>(given: &Map<String, Value>) -> Result<CommonArguments, E> {
+fn common<E: serde::de::Error>(given: &Map<String, Value>, kind: Kind) -> Result<CommonArguments, E> {
     Ok(CommonArguments {
         stop_on_entry: attribute(given, "stopOnEntry")?,
         source_map: attribute(given, "sourceMap")?,
         tasks: attribute(given, "async")?,
-        signals: attribute(given, "signals")?,
-        follow_forks: attribute(given, "followForks")?,
-        step_into_runtime: attribute(given, "stepIntoRuntime")?,
-        pin_threads: attribute(given, "pinThreads")?,
-        debug_directories: attribute(given, "debugDirectories")?,
-        refused: refused(given),
+        refused: refused(given, kind),
     })
 }
 
 impl<'de> Deserialize<'de> for LaunchArguments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let given = Map::deserialize(deserializer)?;
-        // What is refused anyway may have any form: its sentence comes first.
-        let common = common(&given)?;
+        let kind = kind(&given);
+        let mut common = common(&given, kind)?;
+        let program = match kind {
+            Kind::Native => ProgramArguments::Native(native::program(&given)?),
+            Kind::Python => ProgramArguments::Python(python::program(&given, &mut common)?),
+        };
         Ok(Self {
             common,
-            program: attribute(&given, "program")?,
             args: attribute(&given, "args")?,
             cwd: attribute(&given, "cwd")?,
             env: attribute(&given, "env")?,
             env_file: attribute(&given, "envFile")?,
-            stdin: attribute(&given, "stdin")?,
             console: attribute(&given, "console")?,
             no_debug: attribute(&given, "noDebug")?,
+            program,
         })
     }
 }
@@ -264,23 +251,26 @@ impl<'de> Deserialize<'de> for LaunchArguments {
 impl<'de> Deserialize<'de> for AttachArguments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let given = Map::deserialize(deserializer)?;
-        let pid = match given.get("pid") {
-            None | Some(Value::Null) => None,
-            Some(Value::Number(number)) => number.as_i64(),
-            Some(Value::String(text)) => text.trim().parse().ok(),
-            Some(_) => None,
+        let kind = kind(&given);
+        let mut common = common(&given, kind)?;
+        let target = match kind {
+            Kind::Native => TargetArguments::Native(native::target(&given)?),
+            Kind::Python => TargetArguments::Python(python::target(&given, &mut common)?),
         };
-        if let (Some(given), None) = (given.get("pid").filter(|value| !value.is_null()), pid) {
-            return Err(D::Error::custom(format_args!("`pid` is {given}: it must be the number of a process")));
-        }
-        Ok(Self {
-            common: common(&given)?,
-            pid,
-            program: attribute(&given, "program")?,
-            core_file: attribute(&given, "coreFile")?,
-            resume_stopped: attribute(&given, RESUME_STOPPED)?,
-        })
+        Ok(Self { common, target })
     }
+}
+
+/// Reads the number of a process, given as number or text.
+fn process<E: serde::de::Error>(given: &Map<String, Value>, name: &str) -> Result<Option<i64>, E> {
+    let Some(value) = given.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
+    let pid = match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    let wrong = || E::custom(format_args!("`{name}` is {value}: it must be the number of a process"));
+    pid.map(Some).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -293,6 +283,13 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
+    fn native(read: &LaunchArguments) -> &NativeArguments {
+        match &read.program {
+            ProgramArguments::Native(native) => native,
+            ProgramArguments::Python(python) => panic!("{python:?}"),
+        }
+    }
+
     #[test]
     fn a_whole_configuration_is_read_and_strangers_are_ignored() {
         let read = launch(json!({
@@ -302,7 +299,7 @@ mod tests {
             "async": {"tasksAsThreads": "all", "maxThreads": 5, "longPollMs": 0, "spawnSites": true}, "followForks": false,
         }));
         assert_eq!(read.common.refused, Vec::<String>::new());
-        assert_eq!(read.program.as_deref(), Some("/bin/a"));
+        assert_eq!(native(&read).program.as_deref(), Some("/bin/a"));
         assert_eq!(read.env.get("C"), Some(&None));
         assert_eq!(read.common.tasks.tasks_as_threads, TasksAsThreads::All);
         assert_eq!(read.common.tasks.max_threads, 5);
@@ -314,16 +311,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_refused_by_name() {
+    fn what_is_missing_or_another_kinds_is_refused_by_name() {
         let sentence = |value: Value| launch(value).common.refused.join("; ");
         assert_eq!(
             sentence(json!({"cargo": {"args": ["build"]}})),
             "`cargo` is not supported yet: build first and set `program`"
         );
-        assert!(sentence(json!({"program": "a", "runtime": "python"})).starts_with("`runtime: \"python\"` is not"));
-        assert!(sentence(json!({"program": "a.py"})).starts_with("`program` is a Python script"));
-        assert!(sentence(json!({"module": "m"})).starts_with("`module` is for Python"));
-        assert_eq!(sentence(json!({"program": "a.py", "runtime": "native"})), "");
+        assert_eq!(
+            sentence(json!({"program": "a", "justMyCode": true})),
+            "`justMyCode` is for Python programs, and this one is native: remove it, or set `runtime` to \"python\""
+        );
+        assert_eq!(
+            sentence(json!({"program": "a.py", "followForks": true})),
+            "`followForks` is for native programs, and this one is Python: remove it, or set `runtime` to \"native\""
+        );
+        assert_eq!(sentence(json!({"runtime": 1})), "`runtime` is 1: it must be \"native\" or \"python\"");
+        assert_eq!(sentence(json!({"program": "a.py", "followForks": false, "signals": {}})), "");
+    }
+
+    #[test]
+    fn the_kind_of_program_is_said_or_follows_from_the_rest() {
+        let is_python = |value: Value| matches!(launch(value).program, ProgramArguments::Python(_));
+        assert!(is_python(json!({"program": "a", "runtime": "python"})));
+        assert!(is_python(json!({"program": "a.py"})) && is_python(json!({"module": "m"})));
+        assert!(is_python(json!({"code": "1"})));
+        assert!(!is_python(json!({"program": "a"})) && !is_python(json!({})));
+        assert!(!is_python(json!({"program": "a.py", "runtime": "native"})));
+        assert!(!is_python(json!({"program": "a", "connect": null})));
     }
 
     #[test]
@@ -335,16 +349,24 @@ mod tests {
         }));
         assert_eq!(read.common.refused, Vec::<String>::new());
         assert_eq!(read.console, Console::ExternalTerminal);
-        assert_eq!(read.common.signals.get("SIGUSR1"), Some(&SignalAction::Stop));
-        assert!(read.common.follow_forks && read.common.step_into_runtime);
-        assert_eq!(read.common.debug_directories, ["/symbols"]);
-        assert_eq!((read.common.pin_threads, launch(json!({})).common.pin_threads), (Some(false), None));
+        let settings = &native(&read).settings;
+        assert_eq!(settings.signals.get("SIGUSR1"), Some(&SignalAction::Stop));
+        assert!(settings.follow_forks && settings.step_into_runtime);
+        assert_eq!(settings.debug_directories, ["/symbols"]);
+        assert_eq!((settings.pin_threads, native(&launch(json!({}))).settings.pin_threads), (Some(false), None));
         let error = serde_json::from_value::<LaunchArguments>(json!({"console": "tty"})).unwrap_err().to_string();
         assert!(error.starts_with("`console`: ") && error.contains("integratedTerminal"), "{error}");
         let error = serde_json::from_value::<LaunchArguments>(json!({"signals": {"SIGHUP": 1}})).unwrap_err();
         assert!(error.to_string().starts_with("`signals`: "), "{error}");
-        let core: AttachArguments = serde_json::from_value(json!({"coreFile": "core.7", "program": "a"})).unwrap();
+        let core = attach(json!({"coreFile": "core.7", "program": "a"})).unwrap();
         assert_eq!((core.core_file.as_deref(), core.pid, core.resume_stopped), (Some("core.7"), None, false));
+    }
+
+    fn attach(value: Value) -> Result<NativeTarget, serde_json::Error> {
+        serde_json::from_value::<AttachArguments>(value).map(|read| match read.target {
+            TargetArguments::Native(target) => target,
+            TargetArguments::Python(python) => panic!("{python:?}"),
+        })
     }
 
     #[test]
@@ -357,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_pid_is_a_number_or_text() {
-        let pid = |value: Value| serde_json::from_value::<AttachArguments>(json!({"pid": value}));
+        let pid = |value: Value| attach(json!({"pid": value}));
         assert_eq!(pid(json!(7)).unwrap().pid, Some(7));
         assert_eq!(pid(json!(" 7 ")).unwrap().pid, Some(7));
         assert_eq!(pid(json!(null)).unwrap().pid, None);

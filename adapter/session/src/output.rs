@@ -1,32 +1,29 @@
 //! What a program writes, as text.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
-use weft_debugger::Stream;
-use weft_session::EventSender;
-use weft_session::debuggee::Channel;
+use crate::debuggee::Channel;
+use crate::events::EventSender;
+use crate::shared::lock;
 
 /// Passes output on as it comes. A character that is cut in two by a read waits for its second half.
-pub(crate) struct Pump {
+pub struct Pump {
     events: EventSender,
-    halves: Mutex<HashMap<bool, Vec<u8>>>,
+    halves: Mutex<HashMap<Channel, Vec<u8>>>,
 }
 
 impl Pump {
-    pub(crate) fn new(events: EventSender) -> Self {
+    /// One for a program whose news go that way.
+    pub fn new(events: EventSender) -> Self {
         Self { events, halves: Mutex::default() }
     }
 
-    /// Whether anybody still listens.
-    pub(crate) fn write(&self, stream: Stream, bytes: &[u8]) -> bool {
-        let channel = match stream {
-            Stream::Stdout => Channel::Stdout,
-            Stream::Stderr => Channel::Stderr,
-        };
+    /// Passes bytes on, as [`EventSender::output`] does text. False: nobody listens any more.
+    pub fn write(&self, channel: Channel, bytes: &[u8]) -> bool {
         let text = {
-            let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
-            let pending = halves.entry(stream == Stream::Stdout).or_default();
+            let mut halves = lock(&self.halves);
+            let pending = halves.entry(channel).or_default();
             pending.extend_from_slice(bytes);
             take_text(pending)
         };

@@ -1,0 +1,136 @@
+//! Breakpoints, in pydevd's words and back.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use weft_protocol::ErrorId;
+use weft_session::debuggee::{Answer, Bound, BreakpointSpec, ExceptionFilter, FilterSpec, FunctionSpec, Terms};
+use weft_tasks::Location;
+
+use crate::face::Face;
+use crate::link::PATIENCE;
+use crate::stack::read;
+use crate::state::fault_as;
+
+/// pydevd counts its breakpoints from 0; what it has no number for is counted from here.
+const FIRST_OF_OURS: i64 = 1 << 32;
+
+/// Numbers for what pydevd has none for.
+pub(crate) struct Minted(AtomicI64);
+
+impl Default for Minted {
+    fn default() -> Self {
+        Self(AtomicI64::new(FIRST_OF_OURS))
+    }
+}
+
+impl Minted {
+    fn next(&self) -> i64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// A breakpoint, as pydevd tells of it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PydevdBreakpoint {
+    id: i64,
+    verified: bool,
+    line: Option<u32>,
+    message: Option<String>,
+    source: Option<Source>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Source {
+    path: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Set {
+    breakpoints: Vec<PydevdBreakpoint>,
+}
+
+/// The number of a breakpoint, from pydevd's.
+pub(crate) fn number(pydevd: i64) -> i64 {
+    pydevd.saturating_add(1)
+}
+
+impl PydevdBreakpoint {
+    /// In the session's words.
+    pub(crate) fn bound(self) -> Bound {
+        let at = self.source.and_then(|source| source.path).zip(self.line);
+        Bound {
+            id: number(self.id),
+            verified: self.verified,
+            at: at.filter(|_| self.verified).map(|(file, line)| Location { file, line, column: 0 }),
+            // Only its first line is for users: the rest repeats it in other words.
+            message: self.message.map(|text| text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()),
+            ..Bound::default()
+        }
+    }
+}
+
+pub(crate) fn lines(face: &Face, file: &Path, wanted: &[BreakpointSpec]) -> Answer<Vec<Bound>> {
+    let breakpoints: Vec<Value> = wanted
+        .iter()
+        .map(|spec| {
+            let mut asked = terms(&spec.terms);
+            asked["line"] = json!(spec.line);
+            asked
+        })
+        .collect();
+    set(face, "setBreakpoints", &json!({"source": {"path": file}, "breakpoints": breakpoints}))
+}
+
+pub(crate) fn functions(face: &Face, wanted: &[FunctionSpec]) -> Answer<Vec<Bound>> {
+    let breakpoints: Vec<Value> = wanted
+        .iter()
+        .map(|spec| {
+            let mut asked = terms(&spec.terms);
+            asked["name"] = json!(spec.name);
+            asked
+        })
+        .collect();
+    set(face, "setFunctionBreakpoints", &json!({"breakpoints": breakpoints}))
+}
+
+fn set(face: &Face, command: &'static str, arguments: &Value) -> Answer<Vec<Bound>> {
+    let answer = face.link.request(command, arguments, PATIENCE);
+    let answer = answer.map_err(|fault| fault_as(ErrorId::Control, fault))?;
+    Ok(read::<Set>(answer)?.breakpoints.into_iter().map(PydevdBreakpoint::bound).collect())
+}
+
+fn terms(terms: &Terms) -> Value {
+    json!({"condition": terms.condition, "hitCondition": terms.hits, "logMessage": terms.log})
+}
+
+pub(crate) fn exceptions(face: &Face, wanted: &[FilterSpec]) -> Answer<Vec<Bound>> {
+    let asked: Vec<Result<&str, String>> = wanted.iter().map(filter).collect();
+    let filters: Vec<&str> = asked.iter().filter_map(|filter| filter.as_deref().ok()).collect();
+    let answer = face.link.request("setExceptionBreakpoints", &json!({"filters": filters}), PATIENCE);
+    answer.map_err(|fault| fault_as(ErrorId::Control, fault))?;
+    let bound = |asked: Result<&str, String>| Bound {
+        id: face.minted.next(),
+        verified: asked.is_ok(),
+        message: asked.err(),
+        ..Bound::default()
+    };
+    Ok(asked.into_iter().map(bound).collect())
+}
+
+/// pydevd's name for a filter, or why it cannot be.
+fn filter(spec: &FilterSpec) -> Result<&'static str, String> {
+    if spec.condition.is_some() {
+        return Err("exceptions of Python programs cannot have a condition".to_owned());
+    }
+    match spec.filter {
+        ExceptionFilter::Raised => Ok("raised"),
+        ExceptionFilter::Uncaught => Ok("uncaught"),
+        ExceptionFilter::UserUnhandled => Ok("userUnhandled"),
+        ExceptionFilter::Panic | ExceptionFilter::PanicInTask | ExceptionFilter::LongPoll => {
+            Err("a Python program has no panics and no polls".to_owned())
+        }
+    }
+}

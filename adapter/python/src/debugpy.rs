@@ -1,0 +1,220 @@
+//! Which debugpy goes into a program: the user's own if it fits, else the one that weft is made for.
+//!
+//! That one is used for this program only: its folder is what Python is started with (`python <folder>/debugpy …`, a way that
+//! debugpy provides), so neither the environment nor `sys.path` knows of it. It lies in `debugpy-<version>/<tag>/debugpy`
+//! beside the binary (as the extension carries it) or in weft's cache folder, where the tag is that of the interpreter
+//! (`cp313`) or `any`. If it is in neither, the interpreter's own pip fetches it, once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use weft_protocol::{Error, ErrorId};
+use weft_session::EventSender;
+use weft_session::debuggee::{Answer, Work};
+
+use crate::interpreter::{Installed, Interpreter};
+use crate::link::lock;
+use crate::patience::output_within;
+
+/// The version that weft is made for.
+const PINNED: &str = "1.8.22";
+
+/// The oldest that is good enough: those before it answer a question that is asked without a frame with nothing, and print the
+/// answer into the program's output.
+const OLDEST: (u64, u64, u64) = (1, 8, 21);
+
+/// The first that is too new.
+const TOO_NEW: (u64, u64, u64) = (2, 0, 0);
+
+/// How long pip may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The package's folder, to start Python with.
+pub(crate) fn find(interpreter: &Interpreter, events: &EventSender) -> Answer<PathBuf> {
+    if let Some(own) = interpreter.debugpy.as_ref().filter(|own| fits(own)) {
+        return Ok(own.folder.clone());
+    }
+    let tag = format!("cp{}", interpreter.version.replace('.', ""));
+    let cache = cache_folder(|name| std::env::var_os(name).map(PathBuf::from));
+    let roots = [beside_us(), cache.clone()];
+    if let Some(found) = roots.iter().flatten().find_map(|root| kept(root, &tag)) {
+        return Ok(found);
+    }
+    let Some(cache) = cache else {
+        return Err(missing(interpreter, "there is no folder to keep it in: set WEFT_CACHE_DIR or HOME"));
+    };
+    fetch(interpreter, &cache.join(&tag), events).map_err(|why| missing(interpreter, &why))
+}
+
+fn fits(own: &Installed) -> bool {
+    let version = parse(&own.version);
+    let fits = version.is_some_and(|version| (OLDEST..TOO_NEW).contains(&version));
+    fits && own.folder.join("__main__.py").is_file()
+}
+
+/// `1.8.22`, and `1.8.22+something`.
+fn parse(version: &str) -> Option<(u64, u64, u64)> {
+    let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
+    let mut parts = version.split('.');
+    Some((digits(parts.next()?)?, digits(parts.next()?)?, digits(parts.next()?)?))
+}
+
+/// What the extension brings along.
+fn beside_us() -> Option<PathBuf> {
+    let weft = std::env::current_exe().ok()?;
+    Some(weft.parent()?.join(format!("debugpy-{PINNED}")))
+}
+
+fn cache_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let absolute = |name| variable(name).filter(|path| path.is_absolute());
+    let cache = || absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    let weft = absolute("WEFT_CACHE_DIR").or_else(|| Some(cache()?.join("weft")))?;
+    Some(weft.join(format!("debugpy-{PINNED}")))
+}
+
+fn kept(root: &Path, tag: &str) -> Option<PathBuf> {
+    let folders = [tag, "any"].map(|tag| root.join(tag).join("debugpy"));
+    folders.into_iter().find(|folder| folder.join("__main__.py").is_file())
+}
+
+fn missing(interpreter: &Interpreter, why: &str) -> Error {
+    let had = match &interpreter.debugpy {
+        Some(own) => format!("has debugpy {}, which is too old or too new", own.version),
+        None => "has no debugpy".to_owned(),
+    };
+    let python = interpreter.path.display();
+    let sentence = format!(
+        "{python} {had}, and debugpy {PINNED} could not be fetched for it: {why}. Install it yourself: `{python} -m pip \
+         install debugpy=={PINNED}`"
+    );
+    Error::new(ErrorId::LaunchFailed, sentence)
+}
+
+/// Has pip put the package into a folder, which appears whole or not at all.
+fn fetch(interpreter: &Interpreter, place: &Path, events: &EventSender) -> Result<PathBuf, String> {
+    let fetching = Arc::new(Fetching::new(&interpreter.version));
+    events.work(Arc::clone(&fetching) as Arc<dyn Work>);
+    let done = fetch_into(interpreter, place, &fetching);
+    fetching.end();
+    done
+}
+
+fn fetch_into(interpreter: &Interpreter, place: &Path, fetching: &Fetching) -> Result<PathBuf, String> {
+    let said = |error: std::io::Error| error.to_string();
+    let parent = place.parent().ok_or("it has nowhere to go")?;
+    fs::create_dir_all(parent).map_err(said)?;
+    let folder = tempfile::Builder::new().prefix(".fetching-").tempdir_in(parent).map_err(said)?;
+    let mut pip = Command::new(&interpreter.path);
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]);
+    pip.args(["--only-binary", ":all:", "--target"]).arg(folder.path()).arg(format!("debugpy=={PINNED}"));
+    let output = output_within(pip, PATIENCE, || fetching.is_cancelled())?;
+    if !output.success {
+        return Err(format!("pip says: {}", output.complaint()));
+    }
+    // Somebody else may have been faster: theirs is the same.
+    let _theirs = fs::rename(folder.keep(), place);
+    kept(parent, &place.file_name().unwrap_or_default().to_string_lossy())
+        .ok_or_else(|| format!("{} is not what it should be: remove it", place.display()))
+}
+
+/// The fetching, as the user sees it.
+struct Fetching {
+    title: String,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    over: bool,
+    cancelled: bool,
+}
+
+impl Fetching {
+    fn new(version: &str) -> Self {
+        let title = format!("Fetching debugpy {PINNED} for Python {version}");
+        Self { title, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        lock(&self.state).cancelled
+    }
+
+    fn end(&self) {
+        lock(&self.state).over = true;
+        self.changed.notify_all();
+    }
+}
+
+impl Work for Fetching {
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    fn percentage(&self) -> Option<u64> {
+        None
+    }
+
+    fn wait(&self, at_most: Duration) -> bool {
+        match self.changed.wait_timeout_while(lock(&self.state), at_most, |state| !state.over) {
+            Ok((state, _)) => state.over,
+            Err(poisoned) => poisoned.into_inner().0.over,
+        }
+    }
+
+    fn cancel(&self) {
+        lock(&self.state).cancelled = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("__main__.py"), "").unwrap();
+        let own = |version: &str| Installed { version: version.to_owned(), folder: folder.path().to_owned() };
+        for (version, good) in [
+            ("1.8.20", false),
+            ("1.8.21", true),
+            ("1.8.22+1.gabc", true),
+            ("1.9.0rc1", true),
+            ("2.0.0", false),
+            ("x", false),
+        ] {
+            assert_eq!(fits(&own(version)), good, "{version}");
+        }
+        assert!(!fits(&Installed { version: "1.8.22".to_owned(), folder: "/nowhere".into() }));
+    }
+
+    #[test]
+    fn the_copy_for_an_interpreter_comes_before_the_one_for_any() {
+        let root = tempfile::tempdir().unwrap();
+        let make = |tag: &str| {
+            let folder = root.path().join(tag).join("debugpy");
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("__main__.py"), "").unwrap();
+            folder
+        };
+        assert_eq!(kept(root.path(), "cp313"), None);
+        let any = make("any");
+        assert_eq!(kept(root.path(), "cp313"), Some(any));
+        let own = make("cp313");
+        assert_eq!(kept(root.path(), "cp313"), Some(own));
+    }
+
+    #[test]
+    fn the_cache_is_the_users() {
+        let of = |set: &[(&str, &str)]| {
+            cache_folder(|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| PathBuf::from(value)))
+        };
+        assert_eq!(of(&[("HOME", "/h")]), Some("/h/.cache/weft/debugpy-1.8.22".into()));
+        assert_eq!(of(&[("WEFT_CACHE_DIR", "/w"), ("HOME", "/h")]), Some("/w/debugpy-1.8.22".into()));
+        assert_eq!(of(&[]), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! Starting and attaching.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use weft_protocol::{Error, ErrorId};
+use weft_session::config::{PythonCode, PythonSettings};
+use weft_session::debuggee::Answer;
+use weft_session::{Debuggee, EventSender, PythonAttach, PythonLaunch};
+
+use crate::breakpoints::Minted;
+use crate::face::{Face, Origin, Python};
+use crate::link::{Greeting, Listener, Shaken, shake};
+use crate::start::{Program, debugged};
+use crate::state::{Standing, fault_as};
+use crate::threads::Threads;
+use crate::{debugpy, interpreter, report};
+
+/// Makes Python debuggees.
+#[derive(Debug, Default)]
+pub struct PythonFactory {}
+
+impl PythonFactory {
+    /// A factory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// As [`Factory::launch`](weft_session::Factory::launch).
+    pub fn launch(&self, config: PythonLaunch, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
+        let interpreter = interpreter::find(&config)?;
+        let debugpy = debugpy::find(&interpreter, &events)?;
+        let listener = Listener::new().map_err(|error| {
+            Error::new(ErrorId::LaunchFailed, format!("no port on this machine for the program to connect to: {error}"))
+        })?;
+        let token = token()?;
+        let words = debugged(&config, &debugpy, listener.port(), &token);
+        let program = Program::start(&config, &interpreter.path, words, &events)?;
+        let child = program.child();
+        let begun = program.connection(&listener, &interpreter).and_then(|stream| {
+            let arguments = options(&config.settings, config.start.stop_on_entry);
+            let greeting =
+                Greeting { request: "launch", arguments: &arguments, token: Some(&token), through_adapter: false };
+            shake(stream, &greeting).map_err(|fault| fault_as(ErrorId::LaunchFailed, fault))
+        });
+        // Whatever fails, nothing stays behind.
+        let begun = begun.and_then(|shaken| {
+            let (path, pid) = (name(&config.code), Some(program.pid()));
+            face(shaken, Some(program), &events, Origin::Launched(child.clone()), path, pid)
+        });
+        begun.inspect_err(|_| child.kill())
+    }
+
+    /// As [`Factory::attach`](weft_session::Factory::attach).
+    pub fn attach(&self, _config: PythonAttach, _events: EventSender) -> Answer<Arc<dyn Debuggee>> {
+        Err(Error::new(ErrorId::NotSupported, "attaching to Python programs is not supported yet"))
+    }
+}
+
+/// What a connection is made into.
+fn face(
+    shaken: Shaken,
+    program: Option<Program>,
+    events: &EventSender,
+    origin: Origin,
+    path: PathBuf,
+    pid: Option<i64>,
+) -> Answer<Arc<dyn Debuggee>> {
+    let face = Arc::new(Face {
+        link: shaken.link,
+        standing: Standing::default(),
+        threads: Threads::default(),
+        events: events.clone(),
+        minted: Minted::default(),
+    });
+    let reporter = report::start(Arc::clone(&face), shaken.early, shaken.events, program)?;
+    Ok(Arc::new(Python::new(face, origin, path, pid, reporter)))
+}
+
+/// What a user knows the program by.
+fn name(code: &PythonCode) -> PathBuf {
+    match code {
+        PythonCode::Script(script) => PathBuf::from(script),
+        PythonCode::Module(module) => PathBuf::from(module),
+        PythonCode::Text(_) => PathBuf::from("-c"),
+    }
+}
+
+/// The settings, in debugpy's words.
+fn options(settings: &PythonSettings, stop_on_entry: bool) -> Value {
+    json!({
+        "justMyCode": settings.just_my_code,
+        "redirectOutput": settings.redirect_output,
+        "showReturnValue": settings.show_return_value,
+        "django": settings.django,
+        "jinja": settings.jinja,
+        "flask": settings.jinja,
+        "subProcess": settings.sub_process,
+        "autoReload": settings.auto_reload,
+        "stopOnEntry": stop_on_entry,
+        "clientOS": "unix",
+    })
+}
+
+/// A word that nobody can guess.
+fn token() -> Answer<String> {
+    let mut bytes = [0; 16];
+    let random =
+        std::fs::File::open("/dev/urandom").and_then(|mut file| std::io::Read::read_exact(&mut file, &mut bytes));
+    random.map_err(|error| Error::new(ErrorId::LaunchFailed, format!("no random numbers for a token: {error}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,44 @@
+import sys
+
+# The folder that Python begins to look in is the program's: it may have a `json.py` of its own.
+here = [sys.path.pop(0)] if sys.path and not sys.path[0] else []
+import json
+import os
+
+sys.path[:0] = here
+
+
+def found(name):
+    # Without importing anything of it. Old interpreters have no such thing: their version is all that counts.
+    try:
+        from importlib.util import find_spec
+
+        return find_spec(name)
+    except (ImportError, ValueError):
+        return None
+
+
+def debugpy():
+    spec = found("debugpy")
+    if spec is None or not spec.origin:
+        return None
+    folder = os.path.dirname(spec.origin)
+    try:
+        from importlib.metadata import version
+
+        return {"version": version("debugpy"), "folder": folder}
+    except Exception:
+        return None
+
+
+module = sys.argv[1].split(".")[0] if len(sys.argv) > 1 else None
+print(
+    json.dumps(
+        {
+            "version": sys.version_info[:2],
+            "executable": sys.executable,
+            "debugpy": debugpy(),
+            "module": None if module is None else found(module) is not None,
+        }
+    )
+)

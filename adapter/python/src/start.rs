@@ -1,0 +1,183 @@
+//! Starting a Python program with pydevd in it, and its end.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use weft_process::{Child, Ended, LaunchSpec, Output, OutputEnd, ProcessError, StartedChild, Stdin};
+use weft_protocol::{Error, ErrorId};
+use weft_session::config::{PythonCode, PythonLaunch};
+use weft_session::debuggee::{Answer, Channel};
+use weft_session::{EventSender, Pump};
+
+use crate::interpreter::Interpreter;
+use crate::link::Listener;
+
+/// How long a program may take to connect: Python itself, and what runs before debugpy (`sitecustomize`).
+const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a program that is over may leave its output open to others.
+const OUTPUT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a program may live after its connection has ended.
+const END_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A process that weft has started.
+pub(crate) struct Program {
+    child: Child,
+    pumps: Vec<JoinHandle<()>>,
+}
+
+/// The words that start a program under pydevd, without the interpreter's own name.
+pub(crate) fn debugged(config: &PythonLaunch, debugpy: &Path, port: u16, token: &str) -> Vec<OsString> {
+    let mut words = interpreter_words(config);
+    words.push(debugpy.into());
+    let subprocess = if config.settings.sub_process { "true" } else { "false" };
+    let address = format!("127.0.0.1:{port}");
+    let switches = [
+        "--connect",
+        &address,
+        "--adapter-access-token",
+        token,
+        "--wait-for-client",
+        "--configure-subProcess",
+        subprocess,
+    ];
+    words.extend(switches.map(OsString::from));
+    words.extend(program_words(config));
+    words
+}
+
+/// The words that start it without.
+pub(crate) fn undebugged(config: &PythonLaunch) -> Vec<OsString> {
+    let mut words = interpreter_words(config);
+    words.extend(program_words(config));
+    words
+}
+
+fn interpreter_words(config: &PythonLaunch) -> Vec<OsString> {
+    let mut words = Vec::new();
+    if config.settings.asyncio.dev_mode {
+        words.extend(["-X".into(), "dev".into()]);
+    }
+    words.extend(config.python_args.iter().cloned());
+    words
+}
+
+fn program_words(config: &PythonLaunch) -> Vec<OsString> {
+    let mut words: Vec<OsString> = match &config.code {
+        PythonCode::Script(script) => vec![script.into()],
+        PythonCode::Module(module) => vec!["-m".into(), module.into()],
+        PythonCode::Text(text) => vec!["-c".into(), text.into()],
+    };
+    words.extend(config.start.args.iter().cloned());
+    words
+}
+
+/// What the program's environment has besides.
+pub(crate) fn environment(config: &PythonLaunch) -> Vec<(OsString, Option<OsString>)> {
+    let mut env = config.start.env.clone();
+    let mut set = |name: &str, value: &str| env.push((name.into(), Some(value.into())));
+    // pydevd warns of frozen modules on stderr, which a user can do nothing about.
+    set("PYDEVD_DISABLE_FILE_VALIDATION", "1");
+    if config.settings.asyncio.debug {
+        set("PYTHONASYNCIODEBUG", "1");
+    }
+    if config.settings.gevent {
+        set("GEVENT_SUPPORT", "True");
+    }
+    env
+}
+
+impl Program {
+    /// Starts a program whose output is told in events.
+    pub(crate) fn start(
+        config: &PythonLaunch,
+        interpreter: &Path,
+        words: Vec<OsString>,
+        events: &EventSender,
+    ) -> Answer<Self> {
+        let spec = LaunchSpec {
+            program: interpreter.to_owned(),
+            args: words,
+            cwd: Some(config.start.cwd.clone()),
+            env: environment(config),
+            stdin: Stdin::Null,
+            output: Output::Terminals,
+        };
+        let StartedChild { child, stdout, stderr } = Child::start(&spec).map_err(failed)?;
+        let pump = Arc::new(Pump::new(events.clone()));
+        let streams = [(Channel::Stdout, stdout), (Channel::Stderr, stderr)];
+        let pumps = streams.into_iter().filter_map(|(channel, end)| carry(&pump, channel, end?));
+        Ok(Self { pumps: pumps.collect(), child })
+    }
+
+    pub(crate) fn pid(&self) -> i64 {
+        i64::from(self.child.pid())
+    }
+
+    /// Waits until the program connects; what kept it from that is told.
+    pub(crate) fn connection(&self, listener: &Listener, interpreter: &Interpreter) -> Answer<std::net::TcpStream> {
+        let until = Instant::now() + CONNECT_PATIENCE;
+        let stream = listener.accept(until, || self.child.wait(Duration::ZERO).is_some());
+        stream.ok_or_else(|| {
+            let python = interpreter.path.display();
+            let sentence = match self.child.wait(Duration::ZERO) {
+                Some(_) => format!("{python} ended before the program began: its output says why"),
+                None => format!(
+                    "{python} did not come to the program within {} s: does something wait in its `sitecustomize`?",
+                    CONNECT_PATIENCE.as_secs()
+                ),
+            };
+            Error::new(ErrorId::LaunchFailed, sentence)
+        })
+    }
+
+    /// How it ended, with all its output told; none if it lives on although nobody debugs it any more.
+    pub(crate) fn ended(self) -> Option<i32> {
+        let status = match self.child.wait(END_PATIENCE)? {
+            Ended::Code(code) => code,
+            Ended::Signal(signal) => signal.saturating_add(128),
+            Ended::Unknown => return None,
+        };
+        let until = Instant::now() + OUTPUT_PATIENCE;
+        // A child of its own may have its output still open.
+        while self.pumps.iter().any(|pump| !pump.is_finished()) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Some(status)
+    }
+
+    /// A handle to end it with.
+    pub(crate) fn child(&self) -> Child {
+        self.child.clone()
+    }
+}
+
+/// Passes one stream on, on a thread of its own.
+fn carry(pump: &Arc<Pump>, channel: Channel, mut end: OutputEnd) -> Option<JoinHandle<()>> {
+    let pump = Arc::clone(pump);
+    let carry = move || {
+        let mut piece = vec![0; 1 << 14];
+        while let Ok(count @ 1..) = end.read(&mut piece) {
+            if !pump.write(channel, piece.get(..count).unwrap_or_default()) {
+                // The program must not wait for somebody who is gone.
+                let _read = std::io::copy(&mut end, &mut std::io::sink());
+                break;
+            }
+        }
+    };
+    thread::Builder::new().name("output".to_owned()).spawn(carry).ok()
+}
+
+/// Why a program could not be started, as an error of the protocol.
+fn failed(error: ProcessError) -> Error {
+    let id = match &error {
+        ProcessError::NoProgram(_) | ProcessError::WorkingDirectory { .. } => ErrorId::NotFound,
+        _ => ErrorId::LaunchFailed,
+    };
+    Error::new(id, error)
+}
