@@ -1,7 +1,7 @@
 //! Pythons to debug with, and the scripts in `tests/debuggees/python`.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};

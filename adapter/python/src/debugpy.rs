@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use weft_protocol::{Error, ErrorId};
@@ -16,8 +16,7 @@ use weft_session::EventSender;
 use weft_session::debuggee::{Answer, Work};
 
 use crate::interpreter::{Installed, Interpreter};
-use crate::link::lock;
-use crate::patience::output_within;
+use crate::patience::{Waiting, output_within};
 
 /// The version that weft is made for.
 const PINNED: &str = "1.8.22";
@@ -95,14 +94,15 @@ fn missing(interpreter: &Interpreter, why: &str) -> Error {
 
 /// Has pip put the package into a folder, which appears whole or not at all.
 fn fetch(interpreter: &Interpreter, place: &Path, events: &EventSender) -> Result<PathBuf, String> {
-    let fetching = Arc::new(Fetching::new(&interpreter.version));
+    let title = format!("Fetching debugpy {PINNED} for Python {}", interpreter.version);
+    let fetching = Arc::new(Waiting::new(title));
     events.work(Arc::clone(&fetching) as Arc<dyn Work>);
     let done = fetch_into(interpreter, place, &fetching);
     fetching.end();
     done
 }
 
-fn fetch_into(interpreter: &Interpreter, place: &Path, fetching: &Fetching) -> Result<PathBuf, String> {
+fn fetch_into(interpreter: &Interpreter, place: &Path, fetching: &Waiting) -> Result<PathBuf, String> {
     let said = |error: std::io::Error| error.to_string();
     let parent = place.parent().ok_or("it has nowhere to go")?;
     fs::create_dir_all(parent).map_err(said)?;
@@ -118,56 +118,6 @@ fn fetch_into(interpreter: &Interpreter, place: &Path, fetching: &Fetching) -> R
     let _theirs = fs::rename(folder.keep(), place);
     kept(parent, &place.file_name().unwrap_or_default().to_string_lossy())
         .ok_or_else(|| format!("{} is not what it should be: remove it", place.display()))
-}
-
-/// The fetching, as the user sees it.
-struct Fetching {
-    title: String,
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    over: bool,
-    cancelled: bool,
-}
-
-impl Fetching {
-    fn new(version: &str) -> Self {
-        let title = format!("Fetching debugpy {PINNED} for Python {version}");
-        Self { title, state: Mutex::default(), changed: Condvar::new() }
-    }
-
-    fn is_cancelled(&self) -> bool {
-        lock(&self.state).cancelled
-    }
-
-    fn end(&self) {
-        lock(&self.state).over = true;
-        self.changed.notify_all();
-    }
-}
-
-impl Work for Fetching {
-    fn title(&self) -> String {
-        self.title.clone()
-    }
-
-    fn percentage(&self) -> Option<u64> {
-        None
-    }
-
-    fn wait(&self, at_most: Duration) -> bool {
-        match self.changed.wait_timeout_while(lock(&self.state), at_most, |state| !state.over) {
-            Ok((state, _)) => state.over,
-            Err(poisoned) => poisoned.into_inner().0.over,
-        }
-    }
-
-    fn cancel(&self) {
-        lock(&self.state).cancelled = true;
-    }
 }
 
 #[cfg(test)]

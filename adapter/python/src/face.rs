@@ -92,9 +92,14 @@ impl Python {
 
     /// Kills the program, and waits until it is gone.
     fn kill(&self) {
-        if let Origin::Launched(child) = &self.origin {
-            child.kill();
-            child.wait(END_PATIENCE);
+        match &self.origin {
+            Origin::Launched(child) => {
+                child.kill();
+                child.wait(END_PATIENCE);
+            }
+            Origin::Attached => {
+                let _gone = self.ask("disconnect", &json!({"terminateDebuggee": true}));
+            }
         }
     }
 

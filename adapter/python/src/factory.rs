@@ -1,11 +1,11 @@
 //! Starting and attaching.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use weft_protocol::{Error, ErrorId};
-use weft_session::config::{PythonCode, PythonSettings};
+use weft_session::config::{PythonCode, PythonSettings, PythonWay};
 use weft_session::debuggee::Answer;
 use weft_session::{Debuggee, EventSender, PythonAttach, PythonLaunch};
 
@@ -15,7 +15,8 @@ use crate::link::{Greeting, Listener, Shaken, shake};
 use crate::start::{Program, debugged};
 use crate::state::{Standing, fault_as};
 use crate::threads::Threads;
-use crate::{debugpy, interpreter, report};
+use crate::undebugged::Undebugged;
+use crate::{attach, debugpy, interpreter, report};
 
 /// Makes Python debuggees.
 #[derive(Debug, Default)]
@@ -30,6 +31,16 @@ impl PythonFactory {
     /// As [`Factory::launch`](weft_session::Factory::launch).
     pub fn launch(&self, config: PythonLaunch, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
         let interpreter = interpreter::find(&config)?;
+        if config.start.no_debug {
+            let path = name(&config.code);
+            return Ok(Arc::new(Undebugged {
+                config,
+                interpreter: interpreter.path,
+                path,
+                events,
+                child: Mutex::default(),
+            }));
+        }
         let debugpy = debugpy::find(&interpreter, &events)?;
         let listener = Listener::new().map_err(|error| {
             Error::new(ErrorId::LaunchFailed, format!("no port on this machine for the program to connect to: {error}"))
@@ -53,8 +64,20 @@ impl PythonFactory {
     }
 
     /// As [`Factory::attach`](weft_session::Factory::attach).
-    pub fn attach(&self, _config: PythonAttach, _events: EventSender) -> Answer<Arc<dyn Debuggee>> {
-        Err(Error::new(ErrorId::NotSupported, "attaching to Python programs is not supported yet"))
+    pub fn attach(&self, config: PythonAttach, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
+        let shaken = match &config.way {
+            PythonWay::Connect(address) => attach::connect(address, &config.settings)?,
+            PythonWay::Listen(address) => attach::listen(address, &config.settings, &events)?,
+            PythonWay::Process(pid) => {
+                let sentence = format!(
+                    "`processId` is not supported yet: start the program with `python -m debugpy --listen 5678 …`, and set \
+                     `connect` to that port instead of {pid}"
+                );
+                return Err(Error::new(ErrorId::UnsupportedAttribute, sentence));
+            }
+        };
+        let (path, pid) = (attach::name(&shaken), shaken.pid);
+        face(shaken, None, &events, Origin::Attached, path, pid)
     }
 }
 
@@ -88,7 +111,7 @@ fn name(code: &PythonCode) -> PathBuf {
 }
 
 /// The settings, in debugpy's words.
-fn options(settings: &PythonSettings, stop_on_entry: bool) -> Value {
+pub(crate) fn options(settings: &PythonSettings, stop_on_entry: bool) -> Value {
     json!({
         "justMyCode": settings.just_my_code,
         "redirectOutput": settings.redirect_output,

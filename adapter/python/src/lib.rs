@@ -7,6 +7,7 @@
 //! ids and order (`session` has them), or conclusions from tasks (`tasks::check` draws them).
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod attach;
 mod breakpoints;
 mod debugpy;
 mod face;
@@ -22,6 +23,7 @@ mod stack;
 mod start;
 mod state;
 mod threads;
+mod undebugged;
 mod variables;
 
 pub use factory::PythonFactory;

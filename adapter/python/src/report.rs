@@ -48,12 +48,7 @@ fn last_word(program: Option<Program>) -> DebuggeeEvent {
 fn told(face: &Face, News { event, body }: News) {
     match event.as_str() {
         "stopped" => stopped(face, body),
-        "continued" => {
-            // It was asked to, as a rule, and then it does not stand any more.
-            if face.standing.leave().is_some() {
-                face.events.send(DebuggeeEvent::Continued);
-            }
-        }
+        "continued" => went_on(face),
         "thread" => thread_news(face, &body),
         "breakpoint" => {
             let told = body.get("breakpoint").cloned().map(serde_json::from_value::<PydevdBreakpoint>);
@@ -64,6 +59,13 @@ fn told(face: &Face, News { event, body }: News) {
         "output" => output(face, &body),
         // Of modules, process and the rest the session has its own mind.
         _ => {}
+    }
+}
+
+/// It was asked to, as a rule, and then it does not stand any more.
+fn went_on(face: &Face) {
+    if face.standing.leave().is_some() {
+        face.events.send(DebuggeeEvent::Continued);
     }
 }
 

@@ -102,7 +102,7 @@ impl FrameBody for PythonFrame {
         Ok(scopes
             .map(|scope| Scope {
                 kind: if scope.name == "Globals" { ScopeKind::Globals } else { ScopeKind::Locals },
-                variables: Children::new(face, self.epoch, scope.variables_reference),
+                variables: Children::of(face, self.epoch, scope.variables_reference),
             })
             .collect())
     }

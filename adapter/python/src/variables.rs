@@ -28,7 +28,7 @@ pub(crate) struct Children {
 }
 
 impl Children {
-    pub(crate) fn new(face: &Arc<Face>, epoch: Epoch, reference: i64) -> Arc<dyn Container> {
+    pub(crate) fn of(face: &Arc<Face>, epoch: Epoch, reference: i64) -> Arc<dyn Container> {
         Arc::new(Self { face: Arc::clone(face), epoch, reference, read: OnceLock::new() })
     }
 
@@ -110,7 +110,7 @@ impl PydevdVariable {
 
 impl Evaluated {
     fn shown(self, face: &Arc<Face>, epoch: Epoch) -> Value {
-        let children = (self.variables_reference > 0).then(|| Children::new(face, epoch, self.variables_reference));
+        let children = (self.variables_reference > 0).then(|| Children::of(face, epoch, self.variables_reference));
         Value {
             text: self.result,
             type_name: self.type_name.filter(|name| !name.is_empty()),

@@ -90,6 +90,8 @@ pub(crate) struct Shaken {
     pub(crate) events: Receiver<LinkEvent>,
     /// The program's number on its own machine, as it says.
     pub(crate) pid: Option<i64>,
+    /// What it is called, as it says.
+    pub(crate) name: Option<String>,
 }
 
 /// Introduces us. The requests are sent in one go, since none depends on another's answer.
@@ -101,7 +103,8 @@ pub(crate) fn shake(stream: TcpStream, greeting: &Greeting<'_>) -> Result<Shaken
         link.close();
     }
     let (pid, early) = shaken?;
-    Ok(Shaken { link, early, events, pid })
+    let (said, name) = early.iter().find_map(process).unwrap_or_default();
+    Ok(Shaken { link, early, events, pid: pid.or(said), name })
 }
 
 fn introduce(
@@ -150,14 +153,16 @@ fn introduce(
             Err(_) => return Err(started.wait(Duration::ZERO).err().unwrap_or(Fault::Gone)),
         }
     }
-    let pid = pid.or_else(|| early.iter().find_map(process));
     Ok((pid, early))
 }
 
-/// The number in a `process` event.
-fn process(event: &LinkEvent) -> Option<i64> {
+/// Number and name in a `process` event.
+fn process(event: &LinkEvent) -> Option<(Option<i64>, Option<String>)> {
     match event {
-        LinkEvent::News(News { event, body }) if event == "process" => body.get("systemProcessId")?.as_i64(),
+        LinkEvent::News(News { event, body }) if event == "process" => Some((
+            body.get("systemProcessId").and_then(Value::as_i64),
+            body.get("name").and_then(Value::as_str).map(str::to_owned),
+        )),
         _ => None,
     }
 }
