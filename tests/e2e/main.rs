@@ -23,6 +23,7 @@ mod logical;
 mod matrix;
 mod mini_redis;
 mod optimised;
+mod optimised_ends;
 mod panics;
 mod problems;
 mod python_basics;

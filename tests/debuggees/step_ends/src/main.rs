@@ -1,6 +1,8 @@
-//! Ends of futures and tasks, and who goes on then. The argument says which.
+//! Ends of futures and tasks, and who goes on then. The argument says which. Numbers that go through a `black_box` keep the code
+//! of their lines in optimised builds.
 
 use std::future::Future;
+use std::hint::black_box;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use tokio::task::{JoinHandle, JoinSet, LocalSet, yield_now};
 
 /// The one that ends.
 async fn leaf(n: u64) -> u64 {
-    let more = n + 1; // BP: leaf first
+    let more = black_box(n) + 1; // BP: leaf first
     yield_now().await; // BP: leaf await
     more * 2 // BP: leaf last
 } // BP: leaf end
@@ -186,8 +188,8 @@ async fn forgotten() -> u64 {
 }
 
 fn job() -> u64 {
-    let got = 19; // BP: job first
-    got * 2 // BP: job last
+    let got = black_box(19); // BP: job first
+    black_box(got * 2) // BP: job last
 } // BP: job end
 
 async fn blocking() -> u64 {
@@ -197,7 +199,7 @@ async fn blocking() -> u64 {
 }
 
 fn boom(n: u64) -> u64 {
-    assert!(n == 0, "boom"); // BP: boom assert
+    assert!(black_box(n) == 0, "boom"); // BP: boom assert
     n
 }
 
@@ -275,7 +277,7 @@ async fn aborted_running() -> u64 {
 }
 
 async fn loser() -> u64 {
-    let kept = 25; // BP: loser first
+    let kept = black_box(25); // BP: loser first
     std::future::pending::<()>().await; // BP: loser await
     kept
 }
@@ -302,8 +304,8 @@ fn shut_down(first: Runtime) -> u64 {
 
 /// Sync code in a task.
 fn plain(n: u64) -> u64 {
-    let got = n + 1; // BP: plain first
-    got * 2 // BP: plain last
+    let got = black_box(n) + 1; // BP: plain first
+    black_box(got * 2) // BP: plain last
 }
 
 async fn mixed() -> u64 {

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use weft_memory::MemAddr;
 use weft_symbols::CodeFrame;
-use weft_values::{Frame, Stop, environment, frames};
+use weft_values::{Frame, Place, Stop, environment, frames};
 
 use super::super::call::{Reach, calls_in, is_made_by_macro, tail_calls_in};
 use super::super::rows::{self, Rows};
 use super::super::{Hit, Passerby, Way};
 use super::Stepper;
-use super::detector::Lines;
+use super::detector::{Lines, is_body_of};
 use crate::StepKind;
 
 /// Frames looked at to find where a function returns to.
@@ -28,6 +28,10 @@ pub(super) struct Activation {
     pub(super) rows: Rows,
     /// If the body is a copy that was inlined, its lines, and then those of the coroutines that it was inlined into.
     lines: Vec<Lines>,
+    /// The nearest coroutine of the user's that such a copy was inlined into, and its name.
+    awaiter: Option<(CodeFrame, String)>,
+    /// The body is a copy whose coroutine is not known: the one around it, which is followed, stands for that.
+    pub(super) is_stood_for: bool,
     /// Lines of functions that were inlined into the body, for a step into.
     pub(super) inlined: Rows,
     pub(super) calls: BTreeSet<MemAddr>,
@@ -59,7 +63,8 @@ impl Stepper {
             lines.push(Lines { code, rows: rows.keys().copied().collect(), of: None });
         }
         let is_users = |frame: &&Frame| frame.user_code && !frame.code.as_ref().is_some_and(is_made_by_macro);
-        for outer in walk.get(1..=concrete).unwrap_or_default().iter().filter(is_users) {
+        let outers = || walk.get(1..=concrete).unwrap_or_default().iter().filter(is_users);
+        for outer in outers() {
             let call = outer.source.as_ref().map_or(0, |source| source.line);
             let mut others = rows::statements(stop, outer);
             others.retain(|_, at| at.0 != call);
@@ -84,7 +89,23 @@ impl Stepper {
         }
         let returns_to = caller.map(|caller| caller.pc);
         let is_coroutine = body.code.as_ref().is_some_and(|code| code.function.kind.is_coroutine());
-        let mut active = Activation { tid, cfa, is_coroutine, rows, lines, inlined, calls, reach, returns_to };
+        let coroutines = outers().filter_map(|outer| Some((outer.code.clone()?, outer.name.clone())));
+        let awaiter = coroutines.into_iter().find(|(code, _)| code.function.kind.is_coroutine() && is_coroutine);
+        let is_its = |place: &Place| body.code.as_ref().is_some_and(|code| is_body_of(code, &place.ty));
+        let is_stood_for = is_coroutine && self.instance.as_ref().is_some_and(|place| !is_its(place));
+        let mut active = Activation {
+            tid,
+            cfa,
+            is_coroutine,
+            rows,
+            lines,
+            awaiter,
+            is_stood_for,
+            inlined,
+            calls,
+            reach,
+            returns_to,
+        };
         if let Some(aim) = self.aim.as_ref().filter(|_| self.kind == StepKind::In) {
             aim.restrict(&mut active);
         }
@@ -156,6 +177,13 @@ impl Activation {
             address.is_some_and(|address| copy.ranges.iter().any(|range| range.contains(&address)))
         };
         self.copy().is_some_and(|copy| !is_in(copy))
+    }
+
+    /// The coroutine that the copy was inlined into, if the thread has left that too.
+    pub(super) fn passed(&self, stop: &Stop, pc: MemAddr) -> Option<String> {
+        let (code, name) = self.awaiter.as_ref()?;
+        let address = stop.modules.of(&code.image)?.bias.to_file(pc);
+        (!code.ranges.iter().any(|range| range.contains(&address))).then(|| name.clone())
     }
 
     /// Whether one of its own traps, apart from where it returns to, is at an address.

@@ -90,8 +90,20 @@ impl Stepper {
         self.go_on(hit, self.outside(hit, &walk), end, said)
     }
 
+    /// The poll of a copy is over whose coroutine is not known: the one that stands for it goes on.
+    pub(super) fn left_behind(&mut self, hit: &Hit<'_>) -> Verdict {
+        let walk = frames(hit.stop, hit.tid, DEPTH).frames;
+        let mut within = walk.iter().take_while(|frame| edge(frame).is_none());
+        let around = within.position(|frame| self.is_its_body(hit.stop, frame)).and_then(|at| walk.get(at..));
+        let said = "where the future lies was not kept, so that its next poll cannot be told; its awaiter goes on here";
+        match around {
+            Some(around) => self.go_on_in(hit, around, Some(said.to_owned())),
+            None => Verdict::Lost("the step was lost: the awaiting function's frame cannot be found".to_owned()),
+        }
+    }
+
     /// What is said where an awaiter has ended in which the compiler has left no line to stop at.
-    fn without_line(&mut self) -> Option<String> {
+    pub(super) fn without_line(&mut self) -> Option<String> {
         let awaiter = self.gone_on_in.take()?;
         let before = self.said.take().and_then(|said| Some(said.split_once(';')?.0.to_owned()));
         let before = before.map_or_else(String::new, |said| format!("{said}, and "));

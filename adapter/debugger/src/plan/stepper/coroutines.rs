@@ -1,7 +1,7 @@
 //! A step that follows a coroutine: over its suspensions, and on in whoever awaited it.
 
 use weft_runtimes::{edge, ending};
-use weft_symbols::Type;
+use weft_symbols::{CodeFrame, Type};
 use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine_phase, environment, frames};
 
 use super::super::rows;
@@ -13,6 +13,9 @@ use super::{Hit, Phase, Stepper, Verdict};
 
 /// Frames looked at to find the coroutine whose poll function, or a copy inlined into it, a thread executes.
 const INLINED: usize = 8;
+
+/// Boxes that a task's future may be in.
+const MOST_BOXES: usize = 3;
 
 impl Stepper {
     /// A poll of the coroutine that is followed is over: by its state it is suspended, or has ended.
@@ -205,45 +208,39 @@ pub(super) fn instance_of(stop: &Stop, tid: i32, walk: &[Frame]) -> Option<Place
     let body = walk.first()?;
     environment(stop, body).or_else(|| {
         let code = body.code.as_ref().filter(|code| code.function.kind.is_coroutine())?;
-        // The description of a copy may leave out even the type.
-        let kind = code.environment_type();
         let mut within = walk.iter().skip(1).take(INLINED).take_while(|frame| edge(frame).is_none());
         match within.find_map(|frame| environment(stop, frame)) {
-            Some(around) => kind.and_then(|kind| awaited_of(&around, &kind)).or_else(|| body.inlined.then_some(around)),
-            None => task_of(stop, tid, body, &kind?),
+            Some(around) => awaited_of(&around, code).or_else(|| body.inlined.then_some(around)),
+            None => task_of(stop, tid, body, code),
         }
     })
 }
 
-/// The future of the task that a thread polls, if it is of this kind and `body` is the only poll of such a one there; or the
-/// one of this kind that it awaits; or else it has to stand for the copy that is inlined into it.
-fn task_of(stop: &Stop, tid: i32, body: &Frame, kind: &Type) -> Option<Place> {
+/// The future of the task that a thread polls, if `code`, which `body` executes, is its body, and that is the only poll of such a
+/// one there; or the one of this kind that it awaits; or else it has to stand for the copy that is inlined into it.
+fn task_of(stop: &Stop, tid: i32, body: &Frame, code: &CodeFrame) -> Option<Place> {
     let walk = frames(stop, tid, DEPTH).frames;
     let at = walk.iter().position(|frame| edge(frame).is_some())?;
-    let polls = walk.iter().take(at).filter(|frame| is_poll_of(frame, kind)).count();
-    let is_inside = walk.iter().take(at).any(|frame| frame.pc == body.pc && frame.cfa == body.cfa);
+    let own = walk.get(..at)?;
+    let is_inside = own.iter().any(|frame| frame.pc == body.pc && frame.cfa == body.cfa);
     let future = ending(stop, &walk, at)?.future().cloned()?;
-    if polls != 1 || !is_inside {
-        return None;
+    // Tokio puts a large one into a box.
+    let boxed = |place: &Place| place.deref(stop).ok();
+    let found = std::iter::successors(Some(future.clone()), boxed).take(MOST_BOXES).find(|it| is_body_of(code, &it.ty));
+    let found = found.or_else(|| awaited_of(&future, code));
+    let is_poll_of = |frame: &Frame, ty: &Type| frame.code.as_ref().is_some_and(|code| is_body_of(code, ty));
+    match found.filter(|_| is_inside) {
+        Some(found) => (own.iter().filter(|frame| is_poll_of(frame, &found.ty)).count() == 1).then_some(found),
+        None => (body.inlined && own.iter().any(|frame| is_poll_of(frame, &future.ty))).then_some(future),
     }
-    if future.ty.path() == kind.path() {
-        return Some(future);
-    }
-    let is_around = |frame: &Frame| is_poll_of(frame, &future.ty);
-    let stands_in = || body.inlined && walk.iter().take(at).any(is_around);
-    awaited_of(&future, kind).or_else(|| stands_in().then(|| future.clone()))
 }
 
-fn is_poll_of(frame: &Frame, kind: &Type) -> bool {
-    frame.code.as_ref().is_some_and(|code| is_body_of(code, kind))
-}
-
-/// Where a coroutine has one of a kind that it awaits, if that is the same place in all its states.
-fn awaited_of(around: &Place, kind: &Type) -> Option<Place> {
+/// Where a coroutine has one with this body that it awaits, if that is the same place in all its states.
+fn awaited_of(around: &Place, code: &CodeFrame) -> Option<Place> {
     let states = around.variant_places();
     let awaited = states.iter().flat_map(Place::members).filter(|member| member.name == "__awaitee");
     let mut found: Vec<Place> = awaited.filter_map(|member| member.place.ok()).collect();
-    found.retain(|place| place.ty.path() == kind.path());
+    found.retain(|place| is_body_of(code, &place.ty));
     let first = found.first()?.clone();
-    found.iter().all(|place| place.address() == first.address()).then_some(first)
+    found.iter().all(|place| (place.address(), &place.ty) == (first.address(), &first.ty)).then_some(first)
 }

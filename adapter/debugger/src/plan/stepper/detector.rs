@@ -141,7 +141,8 @@ pub(super) fn state_of(coroutine: &Place) -> Option<Watched> {
 
 /// Whether a function, or a copy of it, is the body of coroutines of this type.
 pub(super) fn is_body_of(code: &CodeFrame, coroutine: &Type) -> bool {
-    let is_its = || code.environment_type().is_none_or(|ty| ty.path() == coroutine.path());
+    let by_function = || coroutine.coroutine_function().is_some_and(|function| function.path == code.function.path);
+    let is_its = || code.environment_type().map_or_else(by_function, |ty| ty.path() == coroutine.path());
     code.function.kind.is_coroutine() && is_its()
 }
 

@@ -200,10 +200,9 @@ impl Stepper {
 
     /// The function of the activation has returned.
     fn returned(&mut self, hit: &Hit<'_>) -> Verdict {
-        if self.instance.is_some() {
-            return self.polled_to_an_end(hit);
-        }
         match &self.phase {
+            Phase::Active(active) if active.is_stood_for => self.left_behind(hit),
+            _ if self.instance.is_some() => self.polled_to_an_end(hit),
             Phase::Active(active) if active.is_coroutine => Verdict::Lost(
                 "the step was lost: the compiler has not kept where the coroutine lies, so that it cannot be followed over \
                  its suspension; the program runs on"
@@ -262,6 +261,10 @@ impl Stepper {
         }
         if active.rows.contains_key(&pc) {
             let is_left = active.has_left_copy(hit.stop, pc);
+            if let Some(passed) = active.passed(hit.stop, pc).filter(|_| is_left) {
+                self.gone_on_in = Some(passed);
+                self.said = self.without_line();
+            }
             return if is_left || self.is_followed(hit) { self.at_row() } else { Self::panicked() };
         }
         if active.calls.contains(&pc) { self.begins(pc) } else { Verdict::Continue }
