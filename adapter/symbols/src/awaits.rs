@@ -105,9 +105,11 @@ impl Body {
         declared: u32,
     ) -> Vec<FileAddr> {
         let resumed = self.flow.reach(&[pad], |block| is_in(&self.main, block));
-        // Where the pad comes into the body is where the future is polled.
+        // Where the pad comes into the body is where the future is polled; optimised, it may be that place itself.
         let leads_on = (0..resumed.len()).filter(|block| is_in(&resumed, *block));
-        let poll = leads_on.flat_map(|block| self.flow.after(block)).find(|next| is_in(&self.main, **next));
+        let mut comes_in = leads_on.flat_map(|block| self.flow.after(block)).copied();
+        let is_poll = is_in(&self.main, pad);
+        let poll = if is_poll { Some(pad) } else { comes_in.find(|next| is_in(&self.main, *next)) };
         let in_pad: Vec<&LineRow> = rows.iter().filter(|row| self.block_of(row) == Some(pad)).collect();
         let mut found: Vec<FileAddr> = in_pad.iter().map(|row| row.address).collect();
         // A macro's await is said to be where the macro is defined; its rows are where it is used.
@@ -115,7 +117,6 @@ impl Body {
         let Some(line) = in_pad.or(line) else { return found };
         let begun = calls_of_into_future(image, rows.iter().filter(|row| row.source.line == line));
         let without: Vec<Reached> = poll
-            .copied()
             .into_iter()
             .chain(begun.iter().filter_map(|call| self.flow.block_at(*call)))
             .map(|block| self.without(block))

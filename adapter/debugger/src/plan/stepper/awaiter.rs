@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use weft_memory::{DwarfRegister, MemAddr};
 use weft_runtimes::{Edge, Ending, edge, end_of_edge, ending};
-use weft_values::{Frame, frames, way_to_environment};
+use weft_values::{Frame, Stop, frames, way_to_environment};
 
 use super::super::Passerby;
 use super::activation::krate_of;
@@ -273,7 +273,7 @@ impl Stepper {
         self.follow(coroutine);
         self.said = said;
         self.begun = None;
-        self.seen = BTreeSet::from([frame.source.as_ref().map_or(0, |source| source.line)]);
+        self.seen = frame.source.iter().map(|source| source.line).chain(line_left(hit.stop, frame)).collect();
         self.file = frame.source.as_ref().map(|source| source.file.clone());
         // Out has got where it wanted to.
         self.kind = StepKind::Over;
@@ -290,6 +290,16 @@ impl Stepper {
 /// Whether the function is the standard library's, through which a call goes straight to whoever made it.
 fn is_standard(frame: &Frame) -> bool {
     ["core", "alloc", "std"].contains(&krate_of(frame)) || frame.user_code
+}
+
+/// The line of the instruction before a frame's pc, in its function: of the call that has returned. What follows may have been
+/// moved there from another line.
+fn line_left(stop: &Stop, frame: &Frame) -> Option<u32> {
+    let code = frame.code.as_ref()?;
+    let (module, pc) = stop.modules.to_file(frame.pc)?;
+    let before = pc.offset(-1);
+    let is_own = code.ranges.iter().any(|range| range.contains(&before));
+    module.image.line_at(before).ok()?.filter(|_| is_own).map(|at| at.line)
 }
 
 /// Whether a coroutine's poll function is optimised: it keeps the pointer to its environment in a register.
