@@ -1,11 +1,12 @@
 import * as vscode from 'vscode';
 import { findAdapter } from './model/adapter';
+import { runtimeOf } from './model/configuration';
 
 /** Starts the adapter, one process per debug session, speaking on its standard input and output. */
 export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory {
   constructor(private readonly extensionPath: string) {}
 
-  async createDebugAdapterDescriptor(): Promise<vscode.DebugAdapterDescriptor | undefined> {
+  async createDebugAdapterDescriptor(session: vscode.DebugSession): Promise<vscode.DebugAdapterDescriptor | undefined> {
     const settings = vscode.workspace.getConfiguration('weft');
     const found = findAdapter({
       extension: this.extensionPath,
@@ -15,7 +16,7 @@ export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory {
     if ('program' in found) {
       const log = settings.get('logFile', '').trim();
       const options = log === '' ? {} : { env: { WEFT_LOG: log } };
-      return new vscode.DebugAdapterExecutable(found.program, ['dap', '--runtime', 'native'], options);
+      return new vscode.DebugAdapterExecutable(found.program, ['dap', '--runtime', runtimeOf(session.configuration)], options);
     }
     const open = 'Open Settings';
     const advice = 'Install it (cargo install --path adapter), or set "weft.adapterPath" to where it is.';

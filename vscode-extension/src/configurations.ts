@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { completed } from './model/configuration';
+import { selectedInterpreter } from './interpreter';
+import { completed, pythonFile, runtimeOf } from './model/configuration';
 import { builtPrograms } from './model/programs';
 
 /** Offers launch configurations, and completes those of launch.json before they reach the adapter. */
@@ -27,12 +28,17 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
     return empty ? this.choose(folder) : configuration;
   }
 
-  resolveDebugConfigurationWithSubstitutedVariables(
+  async resolveDebugConfigurationWithSubstitutedVariables(
     folder: vscode.WorkspaceFolder | undefined,
     configuration: vscode.DebugConfiguration,
-  ): vscode.DebugConfiguration {
+  ): Promise<vscode.DebugConfiguration> {
     const base = folder ?? vscode.workspace.workspaceFolders?.[0];
-    return completed(configuration, base?.uri.fsPath);
+    const whole = completed(configuration, base?.uri.fsPath);
+    if (whole.request !== 'launch' || runtimeOf(whole) !== 'python' || whole['python'] !== undefined) {
+      return whole;
+    }
+    const python = await selectedInterpreter(base?.uri);
+    return python === undefined ? whole : { ...whole, python };
   }
 
   private built(folder: vscode.WorkspaceFolder | undefined): vscode.DebugConfiguration[] {
@@ -50,6 +56,10 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
   }
 
   private async choose(folder: vscode.WorkspaceFolder | undefined): Promise<vscode.DebugConfiguration | null | undefined> {
+    const editor = vscode.window.activeTextEditor?.document;
+    if (editor?.languageId === 'python' && !editor.isUntitled) {
+      return { type: this.type, request: 'launch', ...pythonFile(editor.fileName) };
+    }
     const base = folder ?? vscode.workspace.workspaceFolders?.[0];
     const built = this.built(base);
     if (built.length < 2) {

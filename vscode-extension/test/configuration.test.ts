@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { completed } from '../src/model/configuration';
+import { completed, pythonFile, runtimeOf } from '../src/model/configuration';
 
 test('cwd is the workspace folder, and relative paths begin there', () => {
   assert.deepEqual(completed({ request: 'launch', program: 'target/debug/server', envFile: '.env', args: ['a/b'] }, '/shop'), {
@@ -18,6 +18,27 @@ test('cwd is the workspace folder, and relative paths begin there', () => {
 test('an attach gets no cwd, and without a folder nothing changes', () => {
   assert.deepEqual(completed({ request: 'attach', pid: 7 }, '/shop'), { request: 'attach', pid: 7 });
   assert.deepEqual(completed({ request: 'launch', program: 'server' }, undefined), { request: 'launch', program: 'server' });
+});
+
+test('the runtime is what is said, else what the attributes mean', () => {
+  const cases: readonly (readonly [Record<string, unknown>, string])[] = [
+    [{ program: '/shop/target/debug/server' }, 'native'],
+    [{ program: '/shop/main.py' }, 'python'],
+    [{ module: 'shop' }, 'python'],
+    [{ code: 'print()' }, 'python'],
+    [{ connect: { port: 1 } }, 'python'],
+    [{ listen: { port: 1 } }, 'python'],
+    [{ processId: 7 }, 'python'],
+    [{ pid: 7 }, 'native'],
+    [{ program: '/shop/main.py', runtime: 'native' }, 'native'],
+    [{ program: '/shop/run', runtime: 'python' }, 'python'],
+    [{ module: null, program: '/shop/run' }, 'native'],
+  ];
+  assert.deepEqual(cases.map(([given]) => runtimeOf(given)), cases.map(([, expected]) => expected));
+});
+
+test('a Python file is started in a terminal, where it can read', () => {
+  assert.deepEqual(pythonFile('/shop/main.py'), { runtime: 'python', name: 'Debug main.py', program: '/shop/main.py', console: 'integratedTerminal' });
 });
 
 interface Attributes {
@@ -42,7 +63,7 @@ const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'
 
 test('a snippet uses only attributes that are offered', () => {
   const [debug] = manifest.contributes.debuggers;
-  assert.equal(debug?.configurationSnippets.length, 5);
+  assert.equal(debug?.configurationSnippets.length, 10);
   for (const { label, body } of debug.configurationSnippets) {
     const { type, request, name, ...rest } = body;
     assert.deepEqual([type, typeof name], ['weft', 'string'], label);
@@ -56,7 +77,7 @@ test('how a program is treated can be said of a launch and of an attach alike', 
   const [debug] = manifest.contributes.debuggers;
   assert.ok(debug);
   const { launch, attach } = debug.configurationAttributes;
-  for (const name of ['signals', 'followForks', 'stepIntoRuntime', 'pinThreads', 'debugDirectories', 'sourceMap', 'async', 'stopOnEntry']) {
+  for (const name of ['signals', 'followForks', 'stepIntoRuntime', 'pinThreads', 'debugDirectories', 'sourceMap', 'async', 'stopOnEntry', 'runtime', 'justMyCode', 'subProcess', 'pathMappings', 'asyncio']) {
     assert.ok(launch.properties[name], `launch lacks ${name}`);
     assert.deepEqual(name === 'stopOnEntry' || attach.properties[name], name === 'stopOnEntry' || launch.properties[name], name);
     assert.ok(attach.properties[name], `attach lacks ${name}`);

@@ -10,6 +10,28 @@ export interface Configuration {
   readonly envFile?: unknown;
   readonly stdin?: unknown;
   readonly coreFile?: unknown;
+  readonly runtime?: unknown;
+  readonly python?: unknown;
+}
+
+export type Runtime = 'native' | 'python';
+
+/** Attributes that only a Python program has. */
+const pythonOnly = ['module', 'code', 'connect', 'listen', 'processId'] as const;
+
+/** What kind of program a configuration is about: what it says, else what its other attributes mean. */
+export function runtimeOf(configuration: Readonly<Record<string, unknown>>): Runtime {
+  const { runtime, program } = configuration;
+  if (runtime === 'native' || runtime === 'python') {
+    return runtime;
+  }
+  const script = isText(program) && program.endsWith('.py');
+  return script || pythonOnly.some((name) => configuration[name] !== undefined && configuration[name] !== null) ? 'python' : 'native';
+}
+
+/** What starts one Python file. */
+export function pythonFile(program: string): { runtime: 'python'; name: string; program: string; console: string } {
+  return { runtime: 'python', name: `Debug ${path.basename(program)}`, program, console: 'integratedTerminal' };
 }
 
 /**
