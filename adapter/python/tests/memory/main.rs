@@ -2,6 +2,7 @@
 
 mod agreement;
 mod chains;
+mod cores;
 mod fixture;
 mod holds;
 mod torn;
