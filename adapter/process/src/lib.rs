@@ -53,6 +53,7 @@ pub use launch::{LaunchSpec, Launched, Output, Stdin};
 pub use memory::{LiveMemory, StoppedMemory};
 pub use proc::{
     Auxv, Mapping, ProcessState, VDSO, auxv, command_line, executable_path, mappings, process_state, thread_name,
+    threads,
 };
 pub use pty::OutputEnd;
 pub use sockets::{Socket, Sockets};

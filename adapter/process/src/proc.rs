@@ -217,7 +217,7 @@ fn parse_state(text: &str) -> ProcessState {
 
 /// The threads of a process at this moment; empty if it is gone. Some may be missing: the kernel ends the list early when a
 /// thread dies while it is read.
-pub(crate) fn threads(pid: Pid) -> Vec<Tid> {
+pub fn threads(pid: Pid) -> Vec<Tid> {
     let Ok(entries) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }

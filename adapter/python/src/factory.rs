@@ -16,7 +16,7 @@ use crate::start::{Program, debugged};
 use crate::state::{Standing, fault_as};
 use crate::threads::Threads;
 use crate::undebugged::Undebugged;
-use crate::{attach, debugpy, interpreter, report};
+use crate::{attach, debugpy, interpreter, outside, report};
 
 /// Makes Python debuggees.
 #[derive(Debug, Default)]
@@ -68,6 +68,7 @@ impl PythonFactory {
         let shaken = match &config.way {
             PythonWay::Connect(address) => attach::connect(address, &config.settings)?,
             PythonWay::Listen(address) => attach::listen(address, &config.settings, &events)?,
+            PythonWay::Process(pid) if config.async_only => return outside::open(*pid, events),
             PythonWay::Process(pid) => {
                 let sentence = format!(
                     "`processId` is not supported yet: start the program with `python -m debugpy --listen 5678 …`, and set \

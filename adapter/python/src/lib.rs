@@ -15,6 +15,7 @@ mod factory;
 mod interpreter;
 mod link;
 pub mod memory;
+mod outside;
 mod patience;
 #[allow(dead_code, unused_imports, reason = "the face that asks it comes next")]
 mod probe;

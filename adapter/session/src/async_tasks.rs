@@ -146,6 +146,7 @@ pub(crate) fn tasks(
                 return Err(Error::new(ErrorId::NoDebuggee, "no program is being debugged"));
             }
             let (generation, snapshot) = book.glance(shared.need_debuggee()?.tasks()?);
+            shared.looked();
             (generation, snapshot, Some(AsyncTasksChangedEventBody { generation }))
         }
     };
@@ -155,7 +156,7 @@ pub(crate) fn tasks(
 
 /// Serves `asyncStack`.
 pub(crate) fn stack(shared: &Shared, asked: &AsyncStackArguments) -> Answer<AsyncStackResponse> {
-    let (epoch, _) = shared.need_stop()?;
+    let epoch = shared.need_look()?;
     let task = shared.tasks.find(asked.task)?;
     let stack = shared.need_debuggee()?.async_stack(task)?;
     let mut tree = Tree { shared, epoch, task, stack: &stack, nodes: 0 };

@@ -83,7 +83,9 @@ impl Lane {
     fn need_stopped(&self) -> Answer<()> {
         match self.shared.position() {
             Position::Stopped(..) => Ok(()),
-            Position::Running => Err(Error::new(ErrorId::Running, "the program is running already")),
+            Position::Running => {
+                Err(self.shared.running(Error::new(ErrorId::Running, "the program is running already")))
+            }
             Position::Nowhere => Err(Error::new(ErrorId::NoDebuggee, "no program is being debugged")),
         }
     }

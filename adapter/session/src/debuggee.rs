@@ -47,6 +47,12 @@ pub trait Debuggee: Send + Sync {
     /// What the `process` event says.
     fn process(&self) -> ProcessInfo;
 
+    /// Of a program that goes on whatever the session does, because it is only looked at: a sentence that says so, for
+    /// whoever asks for more. Stacks of tasks are then those of the last look.
+    fn only_looked_at(&self) -> Option<&'static str> {
+        None
+    }
+
     // Control.
 
     /// Lets the held program run, after the client has configured it. With `stop_on_entry` a launched program stops

@@ -50,6 +50,11 @@ impl Handles {
         Epoch(self.epoch)
     }
 
+    /// The one that lasts until the next stop, or the next start.
+    pub(crate) const fn epoch(&self) -> Epoch {
+        Epoch(self.epoch)
+    }
+
     /// The number of a frame. `epoch` says at which stop it was read; if that is over, so is the frame.
     pub(crate) fn frame(&mut self, epoch: Epoch, slot: FrameSlot, body: Option<Arc<dyn FrameBody>>) -> Answer<i64> {
         self.check(epoch)?;

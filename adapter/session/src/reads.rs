@@ -25,7 +25,7 @@ const MOST_CHILDREN: usize = 10_000;
 
 /// Serves `stackTrace`.
 pub(crate) fn stack_trace(shared: &Shared, asked: &StackTraceArguments) -> Answer<StackTraceResponse> {
-    let (epoch, _) = shared.need_stop()?;
+    let epoch = shared.need_look()?;
     let target = shared.target(asked.thread_id)?;
     let start = natural(asked.start_frame, "startFrame")?;
     let levels = match natural(asked.levels, "levels")? {
@@ -44,7 +44,7 @@ pub(crate) fn stack_trace(shared: &Shared, asked: &StackTraceArguments) -> Answe
 
 /// Serves `scopes`.
 pub(crate) fn scopes(shared: &Shared, asked: &ScopesArguments) -> Answer<ScopesResponse> {
-    let (epoch, _) = shared.need_stop()?;
+    let epoch = shared.need_look()?;
     let frame = shared.handles().find_frame(asked.frame_id)?;
     let Some(frame) = frame else { return Ok(ScopesResponse { scopes: Vec::new() }) };
     let reader = Reader { shared, epoch };

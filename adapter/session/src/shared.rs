@@ -140,9 +140,33 @@ impl Shared {
     pub(crate) fn need_stop(&self) -> Answer<(Epoch, Arc<Stopped>)> {
         match self.position() {
             Position::Stopped(epoch, stopped) => Ok((epoch, stopped)),
-            Position::Running => Err(Error::running()),
+            Position::Running => Err(self.running(Error::running())),
             Position::Nowhere => Err(Error::new(ErrorId::NoDebuggee, "no program is being debugged")),
         }
+    }
+
+    /// When what is read now holds: the current stop, or the last look at a program that is only looked at.
+    pub(crate) fn need_look(&self) -> Answer<Epoch> {
+        match self.position() {
+            Position::Running if self.only_looked_at().is_some() => Ok(lock(&self.handles).epoch()),
+            _ => self.need_stop().map(|(epoch, _)| epoch),
+        }
+    }
+
+    /// A new look at a program that is only looked at: the numbers of the last one end.
+    pub(crate) fn looked(&self) {
+        if self.only_looked_at().is_some() {
+            lock(&self.handles).turn();
+        }
+    }
+
+    fn only_looked_at(&self) -> Option<&'static str> {
+        self.debuggee().and_then(|debuggee| debuggee.only_looked_at())
+    }
+
+    /// Why a running program does not do something: the general reason, or that this one never will.
+    pub(crate) fn running(&self, usual: Error) -> Error {
+        self.only_looked_at().map_or(usual, |sentence| Error::new(ErrorId::NotSupported, sentence))
     }
 
     /// The program stands: the numbers of the last stop end, a generation of tasks begins.

@@ -16,6 +16,9 @@ use super::tasks::{Found, Outcome, Tasks};
 use super::threads::{self, Interpreter, Thread};
 use super::waits;
 
+/// Tasks that one tree shows.
+const MOST_AWAITERS: usize = 64;
+
 /// What was found in a program: its tasks, and the stack of each, which can be asked for when the program runs again.
 #[derive(Default)]
 pub struct Listing {
@@ -36,17 +39,46 @@ impl Listing {
         let (links, kind) = self.chains.get(&task)?;
         let frame = |inner: Vec<Frame>, link: &Link| {
             vec![Frame {
-                name: link.code.name.clone(),
                 location: link.location.clone(),
                 kind: *kind,
                 user_code: link.code.user_code,
-                body: None,
-                task: None,
-                note: None,
-                children: inner,
+                ..node(&link.code.name, inner)
             }]
         };
         Some(links.iter().rev().fold(Vec::new(), frame))
+    }
+
+    /// The same, and behind it for each awaiter a boundary with what it awaits from; each task once.
+    pub fn tree(&self, task: TaskKey) -> Option<Vec<Frame>> {
+        let tasks: HashMap<TaskKey, &Task> = self.snapshot.tasks.iter().map(|task| (task.key, task)).collect();
+        self.branch(task, &tasks, &mut HashSet::from([task]))
+    }
+
+    fn branch(&self, key: TaskKey, tasks: &HashMap<TaskKey, &Task>, seen: &mut HashSet<TaskKey>) -> Option<Vec<Frame>> {
+        let mut frames = self.stack(key)?;
+        for awaiter in tasks.get(&key).into_iter().flat_map(|task| &task.awaited_by) {
+            let Some(by) = tasks.get(&awaiter.task) else { continue };
+            if seen.len() < MOST_AWAITERS && seen.insert(awaiter.task) {
+                let inner = self.branch(awaiter.task, tasks, seen).unwrap_or_default();
+                let boundary = node(&by.name, inner);
+                frames.push(Frame { kind: FrameKind::Boundary, task: Some(awaiter.task), ..boundary });
+            }
+        }
+        Some(frames)
+    }
+}
+
+/// A frame of which only the name is known.
+fn node(name: &str, children: Vec<Frame>) -> Frame {
+    Frame {
+        name: name.to_owned(),
+        location: None,
+        kind: FrameKind::Await,
+        user_code: false,
+        body: None,
+        task: None,
+        note: None,
+        children,
     }
 }
 
