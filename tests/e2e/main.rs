@@ -27,6 +27,7 @@ mod optimised_ends;
 mod panics;
 mod problems;
 mod python_basics;
+mod python_outside;
 mod python_tasks;
 mod requests;
 mod scoped;

@@ -150,8 +150,13 @@ impl Client {
 
     /// Attaches to a process and lets it run.
     pub fn attach(&mut self, pid: i32) {
+        self.attach_as(json!({"pid": pid}));
+    }
+
+    /// Attaches by a configuration.
+    pub fn attach_as(&mut self, configuration: Value) {
         self.initialize();
-        let seq = self.send("attach", json!({"pid": pid}));
+        let seq = self.send("attach", configuration);
         self.event("initialized");
         self.ask("configurationDone", json!({}));
         self.answer(seq).unwrap_or_else(|failure| panic!("attach failed: {failure:?}"));

@@ -68,7 +68,7 @@ impl PythonFactory {
         let shaken = match &config.way {
             PythonWay::Connect(address) => attach::connect(address, &config.settings)?,
             PythonWay::Listen(address) => attach::listen(address, &config.settings, &events)?,
-            PythonWay::Process(pid) if config.async_only => return outside::open(*pid, events),
+            PythonWay::Outside(pid) => return outside::open(*pid, events),
             PythonWay::Process(pid) => {
                 let sentence = format!(
                     "`processId` is not supported yet: start the program with `python -m debugpy --listen 5678 …`, and set \

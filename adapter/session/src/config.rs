@@ -150,4 +150,6 @@ pub enum PythonWay {
     Listen(Address),
     /// By its number.
     Process(i32),
+    /// By its number, to read its memory and nothing else.
+    Outside(i32),
 }

@@ -138,6 +138,13 @@ fn python_attach(given: &PythonTarget, common: &CommonArguments) -> Answer<Pytho
                  `processId`",
             ));
         }
+        Some(given::PythonWay::Process(pid)) if given.async_only => PythonWay::Outside(process(pid, "processId")?),
+        Some(_) if given.async_only => {
+            return Err(invalid(
+                "`asyncOnly` reads the memory of a process on this machine: give its number as `processId` instead of \
+                 `connect` or `listen`",
+            ));
+        }
         Some(given::PythonWay::Connect(address)) => PythonWay::Connect(address),
         Some(given::PythonWay::Listen(address)) => PythonWay::Listen(address),
         Some(given::PythonWay::Process(pid)) => PythonWay::Process(process(pid, "processId")?),
