@@ -266,6 +266,28 @@ fn into_the_task_that_the_line_spawns() {
     chooses("spawn_block", "spawn_block", &[block], 0, "spawned block first");
 }
 
+/// Who awaits it hears of it, and so does the step. Its siblings run and are dropped too.
+#[test]
+fn into_a_task_that_is_cancelled_before_it_begins() {
+    let mut walker = Walker::start("spawn_cancelled", "spawn_cancelled");
+    let found = walker.choose(&["into_zoo::spawned::job (new task)"], 0, "spawn_cancelled behind");
+    assert_eq!(found, walker.id);
+    assert_eq!(walker.stop.body["description"], json!("the task was cancelled; its awaiter goes on here"));
+    walker.client.disconnect();
+}
+
+/// The step cannot end, and the end of the program says so.
+#[test]
+fn into_a_task_that_never_begins() {
+    let mut walker = Walker::start("spawn_forgotten", "spawn_forgotten");
+    let job = "into_zoo::spawned::job (new task)";
+    let target = walker.targets().into_iter().find(|(_, label)| label == job).expect("the task").0;
+    walker.client.begin_step("stepIn", walker.stop.thread, &json!({"targetId": target}));
+    walker.client.output_with("console", &format!("{job} has not begun, and the program has ended"));
+    assert_eq!(walker.client.exited(), 0);
+    assert_eq!(walker.client.take_events("stopped"), Vec::<serde_json::Value>::new());
+}
+
 /// The new task is stepped like any other.
 #[test]
 fn a_spawned_task_is_stepped_further() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use weft_memory::MemAddr;
 use weft_runtimes::Runtimes;
-use weft_symbols::{SourceLine, Work};
+use weft_symbols::{SourceLine, Type, Work};
 use weft_tasks::TaskKey;
 use weft_values::{Place, Stop};
 
@@ -348,8 +348,8 @@ pub(crate) enum Goal {
         /// Which branch of a macro's future it is.
         branch: Option<Branch>,
     },
-    /// A task that the call spawns: where coroutines of its kind are polled.
-    Task(BTreeSet<MemAddr>),
+    /// A task that the call spawns for a coroutine of this type.
+    Task(Type),
 }
 
 /// A branch of a `select!` or `join!`.

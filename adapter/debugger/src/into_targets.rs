@@ -26,7 +26,7 @@ pub fn step_in_targets(stop: &Stop, tid: i32) -> Vec<InTarget> {
     let Some(body) = walk.first().filter(|frame| frame.user_code) else { return Vec::new() };
     let branches = branches(stop, body);
     let line = body.source.as_ref().map_or(0, |at| at.line);
-    let mut found = Found { line, branches: &branches, targets: Vec::new(), polled: BTreeSet::new() };
+    let mut found = Found { stop, line, branches: &branches, targets: Vec::new(), polled: BTreeSet::new() };
     for range in plan::code_ahead(stop, &walk) {
         // An inlined copy may make no call itself: it begins with the first row that is in it.
         let mut places = plan::calls_in(stop, &range);
@@ -48,6 +48,7 @@ pub fn step_in_targets(stop: &Stop, tid: i32) -> Vec<InTarget> {
 
 /// The targets of a line so far.
 struct Found<'a> {
+    stop: &'a Stop,
     /// The one that the thread stands on.
     line: u32,
     /// Of all macros in the function.
@@ -63,9 +64,10 @@ impl Found<'_> {
         if is_known || self.targets.len() >= MOST_TARGETS {
             return;
         }
-        if let Goal::Task(polls) = &target.goal {
+        if let Goal::Task(spawned) = &target.goal {
             // What was made is moved into the task.
-            self.targets.retain(|known| !known.goal.is_made_for(polls));
+            let polls = plan::polls_of(self.stop, spawned);
+            self.targets.retain(|known| !known.goal.is_made_for(&polls));
         }
         if let Goal::Coroutine { polls, made_by, .. } = &mut target.goal {
             let mut branches = self.branches.iter().filter(|branch| branch.goal.looks_for(polls));
@@ -159,7 +161,7 @@ fn targets_of(stop: &Stop, body: &Frame, call: MemAddr) -> Option<Vec<InTarget>>
     }
     if let Some(spawned) = spawned_by(&code) {
         let named = spawned.coroutine_function().map(|function| format!("{} (new task)", function.name))?;
-        return Some(vec![target(&named, Goal::Task(plan::polls_of(stop, &spawned)))]);
+        return Some(vec![target(&named, Goal::Task(spawned))]);
     }
     let reached = plan::Reach::of_function(stop, entry, &own.function.krate).callbacks;
     if !name.ends_with("::poll") {

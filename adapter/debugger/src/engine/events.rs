@@ -229,6 +229,12 @@ impl Engine {
                     }
                 }
             }
+            Verdict::Place => {
+                self.grant_watch();
+                self.place_traps();
+                let next = self.ask_plan(tid, |plan, hit| plan.on_placed(hit));
+                self.obey(tid, next);
+            }
             Verdict::Done(sentence) => {
                 self.plan = None;
                 self.report(tid, Reason::Step(sentence));

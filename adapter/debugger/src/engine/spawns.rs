@@ -103,7 +103,7 @@ impl Engine {
         let polled = self
             .modules
             .of(image)
-            .and_then(|module| births.current_task(&self.modules, module, registers.fs_base, &memory));
+            .and_then(|module| births.current_task()?.read(&self.modules, module, registers.fs_base, &memory));
         let modules = &self.modules;
         spawns.runtimes.spawned(&Spawn { task, tid, polled, registers: &registers, modules, memory: &memory });
     }

@@ -1,13 +1,11 @@
-//! Which coroutine a function makes, or a future has in it, and where that is polled.
+//! Which coroutine a function makes, or a future has in it.
 
 use std::collections::{BTreeSet, VecDeque};
 
-use weft_memory::MemAddr;
 use weft_symbols::{CodeFrame, Role, SourceLine, Type, TypeKind};
-use weft_values::{Stop, is_user_crate};
+use weft_values::is_user_crate;
 
-/// Copies of one function that are trapped.
-const MOST_COPIES: usize = 256;
+use super::bodies::blocks_of;
 
 /// Types that are looked through for a coroutine.
 const MOST_TYPES: usize = 256;
@@ -34,13 +32,6 @@ pub(crate) fn coroutine_made_by(code: &CodeFrame) -> Option<Type> {
     };
     let block = blocks_of(code).into_iter().find(|block| block.function.declared.as_ref().is_some_and(begins))?;
     block.environment_type()
-}
-
-/// The first async block in a function, in all copies that the compiler made of it.
-pub(crate) fn blocks_of(code: &CodeFrame) -> Vec<CodeFrame> {
-    let path = format!("{}::{{async_block#0}}", code.function.path);
-    let found = code.image.functions(&path).into_iter().take(MOST_COPIES);
-    found.filter_map(|entry| code.image.function_frame(&entry).ok().flatten()).collect()
 }
 
 /// A path up to the type arguments at its end.
@@ -89,16 +80,4 @@ pub(crate) fn coroutine_in(future: &Type) -> Option<Type> {
         }
     }
     None
-}
-
-/// Where a coroutine is polled: in each copy the compiler made of its body, behind the prologue, where its environment can be
-/// read. Empty where all copies are inlined.
-pub(crate) fn polls_of(stop: &Stop, coroutine: &Type) -> BTreeSet<MemAddr> {
-    let Some(function) = coroutine.coroutine_function() else { return BTreeSet::new() };
-    let image = coroutine.image();
-    let Some(module) = stop.modules.of(image) else { return BTreeSet::new() };
-    let copies = image.functions(&function.path).into_iter().take(MOST_COPIES);
-    let copies = copies.filter_map(|entry| image.function_frame(&entry).ok().flatten());
-    let own = copies.filter(|code| code.environment_type().is_none_or(|ty| ty.path() == coroutine.path()));
-    own.map(|code| module.bias.to_memory(code.behind_prologue())).collect()
 }

@@ -5,6 +5,7 @@
 //! meanwhile. The hit is judged by thread and CFA (which activation of the function is it?) and, for coroutines, by the
 //! environment's address (which instance?).
 
+mod bodies;
 mod call;
 mod instruction;
 mod makers;
@@ -22,8 +23,9 @@ use weft_symbols::Route;
 use weft_tasks::TaskKey;
 use weft_values::{Place, Stop};
 
+pub(crate) use bodies::polls_of;
 pub(crate) use call::{Reach, call_target, calls_in, calls_method, function_at, is_call_at, is_made_by_macro};
-pub(crate) use makers::{coroutine_in, coroutine_made_by, polls_of};
+pub(crate) use makers::{coroutine_in, coroutine_made_by};
 pub(crate) use rows::{code_ahead, first_statement, rows_begin};
 pub(crate) use unwinding::panic_is_caught_at;
 
@@ -82,6 +84,8 @@ pub(crate) enum Verdict {
     Continue,
     /// Have this thread execute one instruction, then ask [`Plan::on_stepped`].
     StepInstruction,
+    /// Put the wanted traps in place, then ask [`Plan::on_placed`]: what they are to tell of may have happened before.
+    Place,
     /// The step ends here; a sentence if there is something to say about it.
     Done(Option<String>),
     /// The step cannot end any more; the program runs on, and the user is told why.
@@ -128,6 +132,12 @@ pub(crate) trait Plan: Send {
 
     /// Judges the place reached by the single instruction that it asked for.
     fn on_stepped(&mut self, hit: &Hit<'_>) -> Verdict;
+
+    /// Judges what can be seen when its traps are in place, as it asked for by [`Verdict::Place`].
+    fn on_placed(&mut self, hit: &Hit<'_>) -> Verdict {
+        let _ = hit;
+        Verdict::Continue
+    }
 
     /// Whether this hit of a user's breakpoint is still the line on which the step began, in the same activation: one line
     /// may have several addresses, and a step over it is not stopped by the line itself.

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use weft_memory::Memory;
+use weft_memory::{MemAddr, Memory};
 use weft_symbols::{DebugInfo, Image, Module, Modules, Static, TypeKind, ValueAt};
 
 use super::context::storages;
@@ -69,26 +69,15 @@ impl Births {
         births
     }
 
-    /// Whether a thread notes which task it polls, and where.
-    pub fn tells_current_task(&self) -> bool {
-        self.current.is_some()
-    }
-
-    /// The task that a thread polls, by its thread pointer. `Some(None)`: none. None: that cannot be told.
-    pub fn current_task(
-        &self,
-        modules: &Modules,
-        module: &Module,
-        fs_base: u64,
-        memory: &dyn Memory,
-    ) -> Option<Option<u64>> {
-        self.current.as_ref()?.read(modules, module, fs_base, memory)
+    /// Where a thread notes which task it polls; none if it does not.
+    pub fn current_task(&self) -> Option<&CurrentTask> {
+        self.current.as_ref()
     }
 }
 
 /// Where a thread notes which task it polls (Tokio 1.23 and newer).
 #[derive(Debug)]
-pub(crate) struct CurrentTask {
+pub struct CurrentTask {
     storage: Static,
     /// Of the `Option<Id>`, behind the storage.
     offset: u64,
@@ -106,21 +95,26 @@ impl CurrentTask {
 
     /// The task that a thread polls, by its thread pointer. `Some(None)`: none. None: that cannot be told. (An idle worker
     /// and a thread for blocking name the job that they are.)
-    pub(crate) fn read(
-        &self,
-        modules: &Modules,
-        module: &Module,
-        fs_base: u64,
-        memory: &dyn Memory,
-    ) -> Option<Option<u64>> {
+    pub fn read(&self, modules: &Modules, module: &Module, fs_base: u64, memory: &dyn Memory) -> Option<Option<u64>> {
+        let note = self.note(modules, module, fs_base, memory)?;
+        self.noted(note, |at, bytes| memory.read_exact(at, bytes).is_ok())
+    }
+
+    /// Where the thread with this thread pointer has its note, as long as it lives.
+    pub fn note(&self, modules: &Modules, module: &Module, fs_base: u64, memory: &dyn Memory) -> Option<MemAddr> {
+        modules.thread_local(module, &self.storage, fs_base, memory)?.checked_add(self.offset)
+    }
+
+    /// What a note says, like [`CurrentTask::read`]; `read` fills all of a buffer, or fails.
+    pub fn noted(&self, note: MemAddr, read: impl Fn(MemAddr, &mut [u8]) -> bool) -> Option<Option<u64>> {
         // What a thread has never used is zero, which names no task.
-        let storage = modules.thread_local(module, &self.storage, fs_base, memory)?;
         let read = |offset: u64, size: u64| {
-            let at = storage.checked_add(self.offset)?.checked_add(offset)?;
-            memory.read_uint(at, usize::try_from(size).ok()?).ok()
+            let mut word = [0; 8];
+            let bytes = word.get_mut(..usize::try_from(size).ok()?)?;
+            read(note.checked_add(offset)?, bytes).then(|| u64::from_le_bytes(word))
         };
         let tag = match self.option.tag {
-            Some((offset, size)) => Some(read(offset, size)?),
+            Some((offset, size)) => Some(u128::from(read(offset, size)?)),
             None => None,
         };
         let (_, variant) = self.option.select(tag)?;
@@ -129,7 +123,7 @@ impl CurrentTask {
         }
         let number = variant.parts.first()?;
         let (inner, word) = peel(&number.ty);
-        u64::try_from(read(number.offset.checked_add(inner)?, word.size().clamp(1, 8))?).ok().map(Some)
+        read(number.offset.checked_add(inner)?, word.size().clamp(1, 8)).map(Some)
     }
 }
 

@@ -23,8 +23,8 @@ mod scheduler;
 mod state;
 mod vtables;
 
-pub use births::Births;
-pub(crate) use births::{CurrentTask, current_tasks};
+pub(crate) use births::current_tasks;
+pub use births::{Births, CurrentTask};
 pub(crate) use cell::{Cells, Entry};
 pub(crate) use ends::{KnownEnds, ending, is_to_poll, look_ahead, traps};
 pub use ends::{TaskEnd, TaskTraps};

@@ -61,6 +61,8 @@ async fn work(role: &'static str, id: u64) -> u64 {
         "spawn_local" => spawned::spawn_local(id).await,
         "join_set" => spawned::join_set(id).await,
         "spawn_block" => spawned::spawn_block(id).await,
+        "spawn_cancelled" => spawned::spawn_cancelled(id).await,
+        "spawn_forgotten" => spawned::spawn_forgotten(id),
         _ => 0,
     }
 }
@@ -68,7 +70,7 @@ async fn work(role: &'static str, id: u64) -> u64 {
 fn main() {
     let role: &'static str = Box::leak(std::env::args().nth(1).unwrap_or_default().into_boxed_str());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
-    let total = if role == "spawn_local" {
+    let total = if ["spawn_local", "spawn_cancelled", "spawn_forgotten"].contains(&role) {
         let local = tokio::task::LocalSet::new();
         runtime.block_on(local.run_until(work(role, 1)))
     } else {

@@ -46,3 +46,24 @@ pub(crate) async fn spawn_block(id: u64) -> u64 {
     });
     task.await.unwrap_or(0) // BP: spawn_block last
 }
+
+/// It is cancelled before it is polled.
+pub(crate) async fn spawn_cancelled(id: u64) -> u64 {
+    let others: Vec<_> = (10..14).map(|other| tokio::task::spawn_local(job(other))).collect();
+    let task = tokio::task::spawn_local(job(id)); // BP: spawn_cancelled
+    task.abort();
+    let ended = task.await;
+    let mut sum = u64::from(ended.is_err()); // BP: spawn_cancelled behind
+    for other in others {
+        sum += other.await.unwrap_or(0);
+    }
+    sum
+}
+
+/// Its runtime does not run any more.
+pub(crate) fn spawn_forgotten(id: u64) -> u64 {
+    let idle = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let task = idle.spawn(job(id)); // BP: spawn_forgotten
+    std::mem::forget((idle, task));
+    id
+}

@@ -1,23 +1,18 @@
 //! A step into one target of a line: the function that a call calls, a coroutine that the line polls, the first function of
 //! a task that it spawns.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use weft_memory::{DwarfRegister, MemAddr};
-use weft_runtimes::{Births, macro_branch_of, macro_branches};
-use weft_symbols::Image;
+use weft_memory::MemAddr;
+use weft_runtimes::{macro_branch_of, macro_branches};
 use weft_values::{Frame, Place, Stop, environment, frames, variables};
 
 use super::super::call::{Reach, called_function, calls_in};
 use super::super::rows;
-use super::into::first_lines;
+use super::spawn::Spawn;
 use super::{Activation, Hit, Phase, Stepper, Verdict, Way};
 use crate::api::{Branch, Goal};
 use crate::{InTarget, StepKind, step_in_targets};
-
-/// Frames looked at to find a coroutine that is about to be polled.
-const INNER: usize = 8;
 
 /// What polls the future of a `select!` or `join!`.
 const POLL_OF_MACRO: &str = "::poll_fn::PollFn::poll";
@@ -27,19 +22,11 @@ const MOST_POINTERS: usize = 3;
 
 /// What a step is aimed at that is not simply called.
 pub(super) struct Aim {
-    name: String,
+    pub(super) name: String,
     goal: Goal,
     /// Calls of the line one of which has to be made before there is anything to look for.
     calls: BTreeSet<MemAddr>,
-    births: Option<Watching>,
-}
-
-/// What it takes to know a task when it is polled.
-struct Watching {
-    image: Arc<Image>,
-    births: Births,
-    /// Where a thread has the number of a task that it is about to make, in which register.
-    places: BTreeMap<MemAddr, DwarfRegister>,
+    pub(super) spawn: Option<Spawn>,
 }
 
 impl Stepper {
@@ -65,9 +52,12 @@ impl Stepper {
             Goal::Coroutine { made_by, .. } => made_by.iter().copied().collect(),
             _ => BTreeSet::from([call]),
         };
-        let births = matches!(target.goal, Goal::Task(_)).then(|| Watching::of(stop)).transpose()?;
+        let spawn = match &target.goal {
+            Goal::Task(spawned) => Some(Spawn::of(stop, spawned)?),
+            _ => None,
+        };
         let InTarget { name, goal, .. } = target;
-        let mut aim = Aim { name, goal, calls, births };
+        let mut aim = Aim { name, goal, calls, spawn };
         // The thread stands before it and is not trapped there.
         aim.begin(pc);
         aim.restrict(active);
@@ -79,7 +69,7 @@ impl Stepper {
     /// The call of choice has only made a coroutine: what is meant is its body, which the line polls later.
     pub(super) fn aim_at_made(&mut self, name: &str, polls: BTreeSet<MemAddr>) {
         let goal = Goal::Coroutine { polls, made_by: None, branch: None };
-        let aim = Aim { name: name.to_owned(), goal, calls: BTreeSet::new(), births: None };
+        let aim = Aim { name: name.to_owned(), goal, calls: BTreeSet::new(), spawn: None };
         if let Phase::Active(active) = &mut self.phase {
             aim.restrict(active);
         }
@@ -118,45 +108,6 @@ impl Stepper {
         let found = polled.zip(future).and_then(|(polled, future)| macro_branch_of(hit.stop, &future, polled));
         found == Some(*index)
     }
-
-    /// The spawning call gives its task a number: from here on the task is looked for, whoever polls it.
-    pub(super) fn numbered(&mut self, hit: &Hit<'_>, pc: MemAddr) -> Option<Verdict> {
-        let watching = self.aim.as_ref()?.births.as_ref()?;
-        let register = watching.places.get(&pc)?;
-        let number = hit.stop.thread(hit.tid)?.registers.get(*register)?;
-        self.phase = Phase::Starting { number };
-        self.follow(None);
-        Some(Verdict::Continue)
-    }
-
-    /// Where the task that was spawned can begin.
-    pub(super) fn beginnings(&self) -> &BTreeSet<MemAddr> {
-        const NONE: &BTreeSet<MemAddr> = &BTreeSet::new();
-        match &self.aim {
-            Some(Aim { goal: Goal::Task(polls), .. }) => polls,
-            _ => NONE,
-        }
-    }
-
-    /// A coroutine of the task's kind is being polled: in the task that was spawned?
-    pub(super) fn started(&mut self, hit: &Hit<'_>, number: u64) -> Verdict {
-        let watching = self.aim.as_ref().and_then(|aim| aim.births.as_ref());
-        if watching.and_then(|watching| watching.polled_by(hit)) != Some(number) {
-            return Verdict::Continue;
-        }
-        self.has_left_task = true;
-        let walk = frames(hit.stop, hit.tid, INNER).frames;
-        let arrival = walk.iter().find(|frame| !frame.inlined).and_then(|frame| first_lines(hit.stop, frame));
-        match arrival {
-            Some(arrival) if !arrival.rows.is_empty() || !arrival.blocks.is_empty() => {
-                self.phase = Phase::Entering { tid: hit.tid, arrival, back: None };
-                Verdict::Continue
-            }
-            _ => Verdict::Lost(
-                "the task has begun, but where its lines are is not known; the program runs on".to_owned(),
-            ),
-        }
-    }
 }
 
 impl Aim {
@@ -174,38 +125,13 @@ impl Aim {
     pub(super) fn restrict(&self, active: &mut Activation) {
         active.inlined.clear();
         active.calls = self.calls.clone();
-        let found = match (&self.goal, &self.births) {
+        let found = match (&self.goal, &self.spawn) {
             _ if !self.calls.is_empty() => BTreeSet::new(),
             (Goal::Coroutine { polls, .. }, _) => polls.clone(),
-            (Goal::Task(_), Some(watching)) => watching.places.keys().copied().collect(),
+            (Goal::Task(_), Some(spawn)) => spawn.numbering().collect(),
             _ => BTreeSet::new(),
         };
         *active.reach = Reach::only(found);
-    }
-}
-
-impl Watching {
-    fn of(stop: &Stop) -> Result<Self, String> {
-        let found = stop.modules.iter().map(|module| (module, Births::find(&module.image)));
-        let mut found = found.filter(|(_, births)| births.copies > 0);
-        let (Some((module, births)), None) = (found.next(), found.next()) else {
-            return Err("the program has no Tokio or several: set a breakpoint in the spawned function".to_owned());
-        };
-        if births.copies > 1 || births.places.is_empty() || !births.tells_current_task() {
-            return Err(
-                "this Tokio does not tell which task a thread polls (1.23 and newer do): set a breakpoint in the \
-                        spawned function"
-                    .to_owned(),
-            );
-        }
-        let places = births.places.iter().map(|place| (module.bias.to_memory(place.address), place.register));
-        Ok(Self { image: module.image.clone(), places: places.collect(), births })
-    }
-
-    /// The number of the task that a thread polls.
-    fn polled_by(&self, hit: &Hit<'_>) -> Option<u64> {
-        let (module, thread) = hit.stop.modules.of(&self.image).zip(hit.stop.thread(hit.tid))?;
-        self.births.current_task(&hit.stop.modules, module, thread.registers.fs_base, &*hit.stop.memory)?
     }
 }
 

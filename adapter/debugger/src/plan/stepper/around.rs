@@ -11,10 +11,10 @@ use weft_runtimes::{Edge, Ending, edge, ending};
 use weft_symbols::{Route, Type};
 use weft_values::{Frame, Place, Stop, environment, frames, variables, way_to_environment};
 
+use super::super::bodies::glue_of;
 use super::super::rows;
 use super::super::{Hit, Passerby};
 use super::activation::NEAR;
-use super::detector::glue_of;
 use super::{Stepper, Verdict, Way, is_stop};
 
 /// Code of drop glue that does nothing, in bytes: a return, and what aligns the next function.

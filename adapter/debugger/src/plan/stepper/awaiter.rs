@@ -176,8 +176,8 @@ impl Stepper {
             Some(task) if task.has_handle(hit.stop) => {
                 let left = leaves_at(hit.tid, walk, edge_at);
                 self.phase = Phase::Joining(Joining { task, end, is_over: true, left });
-                // The handle may be gone before there is a trap to tell of it: one instruction on, the task is still there.
-                Verdict::StepInstruction
+                // The handle may be gone before there is a trap to tell of it. The thread stands in the task: that is there.
+                Verdict::Place
             }
             Some(_) => Verdict::Done(Some(format!("{}; nobody awaits it", end.of_task()))),
             None => Verdict::Done(Some(format!("{}; whether somebody awaits it cannot be told", end.of_task()))),

@@ -4,11 +4,12 @@ use weft_runtimes::{edge, ending};
 use weft_symbols::{CodeFrame, Type};
 use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine_phase, environment, frames};
 
+use super::super::bodies::is_body_of;
 use super::super::rows;
 use super::activation::{DEPTH, walk_past_concrete};
 use super::around::Around;
 use super::awaiter::End;
-use super::detector::{Coming, Touch, is_body_of, state_of, touch, writes_before};
+use super::detector::{Coming, Touch, state_of, touch, writes_before};
 use super::{Hit, Phase, Stepper, Verdict};
 
 /// Frames looked at to find the coroutine whose poll function, or a copy inlined into it, a thread executes.

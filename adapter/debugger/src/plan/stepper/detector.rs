@@ -12,20 +12,15 @@ use weft_process::{Watch, WatchAccess};
 use weft_symbols::{CodeFrame, FunctionKind, Route, Start, Type};
 use weft_values::{Place, Stop, way_to_environment};
 
+use super::super::bodies::{bodies_of, glue_of, is_body_of};
 use super::super::rows;
 use super::super::{Hit, Passerby, Watched};
-
-/// What drop glue is called; the second name is that of newer compilers.
-const GLUE: [&str; 2] = ["core::ptr::drop_in_place", "core::ptr::drop_glue"];
 
 /// The register with a function's first argument (System V ABI for x86-64, 3.2.3).
 const FIRST_ARGUMENT: DwarfRegister = DwarfRegister(5);
 
 /// Longest code of one row that is decoded, in bytes.
 const MOST_CODE: usize = 4096;
-
-/// Copies of one function that are trapped.
-const MOST_COPIES: usize = 256;
 
 /// What comes in at a trapped entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +114,7 @@ fn entries(stop: &Stop, coroutine: &Place) -> BTreeMap<MemAddr, Door> {
     let mut add = |at, coming, environment| {
         entries.insert(module.bias.to_memory(at), Door { coming, environment, of: None });
     };
-    for code in copies_of_poll(&coroutine.ty) {
+    for code in bodies_of(&coroutine.ty) {
         let at = code.behind_prologue();
         add(at, Coming::Poll, way_to_environment(&code, at));
     }
@@ -137,33 +132,6 @@ pub(super) fn state_of(coroutine: &Place) -> Option<Watched> {
         [watch] => Some(Watched { address: watch.address, size: watch.size }),
         _ => None,
     }
-}
-
-/// Whether a function, or a copy of it, is the body of coroutines of this type.
-pub(super) fn is_body_of(code: &CodeFrame, coroutine: &Type) -> bool {
-    let by_function = || coroutine.coroutine_function().is_some_and(|function| function.path == code.function.path);
-    let is_its = || code.environment_type().map_or_else(by_function, |ty| ty.path() == coroutine.path());
-    code.function.kind.is_coroutine() && is_its()
-}
-
-/// The functions that the compiler made of a coroutine's body.
-fn copies_of_poll(coroutine: &Type) -> Vec<CodeFrame> {
-    let Some(function) = coroutine.coroutine_function() else { return Vec::new() };
-    let image = coroutine.image();
-    let copies = image.functions(&function.path).into_iter().take(MOST_COPIES);
-    let copies = copies.filter_map(|entry| image.function_frame(&entry).ok().flatten());
-    copies.filter(|code| is_body_of(code, coroutine)).collect()
-}
-
-/// The functions that drop a coroutine and nothing else.
-pub(super) fn glue_of(coroutine: &Type) -> Vec<CodeFrame> {
-    let is_its = |name: &[u8]| {
-        let (_, dropped) = std::str::from_utf8(name).ok()?.split_once('<')?;
-        (dropped.strip_suffix('>')? == coroutine.path()).then_some(())
-    };
-    let image = coroutine.image();
-    let found = GLUE.iter().flat_map(|path| image.functions_by(path, &is_its)).take(MOST_COPIES);
-    found.filter_map(|(_, entry)| image.function_frame(&entry).ok().flatten()).collect()
 }
 
 /// What somebody who touches a coroutine's state does to it.

@@ -11,8 +11,9 @@ use weft_runtimes::polls_task;
 use weft_symbols::CodeFrame;
 use weft_values::{CoroutinePhase, Frame, Stop, coroutine, environment, frames, is_user_crate};
 
+use super::super::bodies::{blocks_of, polls_of};
 use super::super::call::{called_function, is_made_by_macro};
-use super::super::makers::{blocks_of, coroutine_made_by, polls_of};
+use super::super::makers::coroutine_made_by;
 use super::super::{Way, rows};
 use super::{Activation, DEPTH, Hit, Phase, Stepper, Verdict, is_stop};
 

@@ -13,6 +13,7 @@ mod coroutines;
 mod detector;
 mod into;
 mod panics;
+mod spawn;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -139,7 +140,7 @@ impl Stepper {
                 Verdict::Lost(why) => return Err(why),
                 // All of it was inlined there: its next line is outside.
                 Verdict::Done(_) => stepper.kind = StepKind::Over,
-                Verdict::Continue | Verdict::StepInstruction => return Ok(stepper),
+                Verdict::Continue | Verdict::StepInstruction | Verdict::Place => return Ok(stepper),
             }
         }
         let active = stepper
@@ -319,7 +320,7 @@ impl Plan for Stepper {
                 let back = back.iter().flat_map(|back| of(back));
                 back.chain(arrival.rows.iter().chain(&arrival.blocks).chain(&self.raisers).copied()).collect()
             }
-            Phase::Starting { .. } => self.beginnings().clone(),
+            Phase::Starting { .. } => self.beginnings(),
             Phase::Idle(detector) => {
                 let entries = detector.traps().filter(|_| self.is_watched != Some(true));
                 entries.chain(self.around.iter().flat_map(Around::traps)).chain(self.panics()).collect()
@@ -344,7 +345,7 @@ impl Plan for Stepper {
                 Verdict::Done(why.clone())
             }
             Phase::Leaving { .. } => Verdict::Continue,
-            Phase::Starting { number } => self.started(hit, *number),
+            Phase::Starting { number } => self.started(hit, pc, *number),
             Phase::Idle(_) => match self.passed_by(hit, pc) {
                 None | Some(Verdict::Continue) => self.came(hit),
                 Some(verdict) => verdict,
@@ -356,10 +357,11 @@ impl Plan for Stepper {
     }
 
     fn on_stepped(&mut self, hit: &Hit<'_>) -> Verdict {
-        match &self.phase {
-            Phase::Joining(_) => self.is_joined(hit),
-            _ => self.called(hit),
-        }
+        self.called(hit)
+    }
+
+    fn on_placed(&mut self, hit: &Hit<'_>) -> Verdict {
+        self.is_joined(hit)
     }
 
     fn is_anothers(&self, by: &Passerby<'_>) -> bool {
@@ -373,7 +375,8 @@ impl Plan for Stepper {
                     && self.around.as_ref().is_none_or(|around| around.is_anothers(by))
                     && ours.is_some_and(|ours| detector.is_anothers(by, ours))
             }
-            Phase::Starting { .. } | Phase::Between => false,
+            Phase::Starting { number } => self.is_another_start(by, *number),
+            Phase::Between => false,
         }
     }
 
@@ -424,13 +427,14 @@ impl Plan for Stepper {
     fn unfinished(&self) -> Option<String> {
         match &self.phase {
             Phase::Joining(joining) => Some(joining.unfinished()),
-            Phase::Starting { .. } => Some(self.overtaken()),
+            Phase::Starting { .. } => self.not_started(),
             _ => self.instance.as_ref().map(|_| self.overtaken()),
         }
     }
 
     fn on_thread_exited(&mut self, tid: i32) -> Verdict {
         self.unwinding.remove(&tid);
+        self.forget_note(tid);
         match &self.phase {
             Phase::Active(Activation { tid: ours, .. })
             | Phase::Leaving { tid: ours, .. }
