@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 use weft_memory::MemAddr;
-use weft_symbols::Type;
+use weft_symbols::{FIRST_AWAIT, Type, UNRESUMED};
 use weft_tasks::{FrameKind, Location, TaskKey, Wait, WaitKind};
 use weft_values::{Place, Stop, is_user_crate};
 
@@ -12,7 +12,7 @@ use crate::branches::{Group, branch};
 use crate::leaves;
 use crate::listing::{Body, Dropper, EntryFuture, Suspended};
 use crate::names::krate;
-use crate::shape::{Alternative, Choice, Coroutine, FIRST_AWAIT, Kind, Part, Shape, Shapes, TypeId, UNRESUMED};
+use crate::shape::{Alternative, Choice, Coroutine, Kind, Part, Shape, Shapes, TypeId};
 use crate::waits::Known;
 
 /// How many futures deep a chain goes.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use weft_memory::MemAddr;
-use weft_symbols::Type;
+use weft_symbols::{FIRST_AWAIT, Type, UNRESUMED};
 use weft_tasks::{Held, Hold, Location, Polled, Resource, Task, TaskKey, TaskKind, Wait, WaitKind, Want};
 use weft_values::{Frame, Place, Stop, environment, variables};
 
@@ -23,7 +23,7 @@ use crate::drops::{Seen, Start};
 use crate::leaves::{self, Acquire};
 use crate::listing::{Body, EntryFuture};
 use crate::names::location;
-use crate::shape::{Alternative, Choice, FIRST_AWAIT, Kind, Part, Shapes, TypeId, UNRESUMED};
+use crate::shape::{Alternative, Choice, Kind, Part, Shapes, TypeId};
 use guards::{Guard, How, Proof};
 pub(crate) use plan::Plans;
 use plan::{Keep, Plan};

@@ -7,7 +7,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
-use weft_symbols::{DieOffset, Member, Type, TypeKind, VariantPart};
+use weft_symbols::{DieOffset, FIRST_AWAIT, Member, RETURNED, Type, TypeKind, UNRESUMED, VariantPart};
 use weft_tasks::{Location, WaitKind};
 use weft_values::is_user_crate;
 
@@ -133,11 +133,6 @@ pub(crate) struct Coroutine {
     /// States, in the order of the debug information: unresumed, returned, panicked, then the awaits.
     pub(crate) states: Choice,
 }
-
-/// The phases every coroutine has before its awaits.
-pub(crate) const UNRESUMED: usize = 0;
-const RETURNED: usize = 1;
-pub(crate) const FIRST_AWAIT: usize = 3;
 
 impl Choice {
     /// The position of the variant that a tag selects.

@@ -9,10 +9,7 @@ use std::ops::Range;
 
 use crate::dies::DieReader;
 use crate::flow::{Flow, Reached};
-use crate::{DieOffset, Image};
-
-/// Entries of a coroutine's jump table before those of its awaits: unresumed, returned, panicked.
-const FIRST_AWAIT: usize = 3;
+use crate::{DieOffset, FIRST_AWAIT, Image, RETURNED, UNRESUMED};
 
 /// Pairs of places times blocks of the function that are walked at most.
 const MAX_STEPS: usize = 10_000_000;
@@ -48,7 +45,7 @@ impl Arrivals {
         let table = self.flow.first_table(&image.function_ranges(copy)?)?;
         // What polls after completion lead to is a panic: by that the state's table is known from another one.
         let panics = |index: usize| table.get(index).is_some_and(|block| self.flow.is_dead_end(*block));
-        if table.len() <= FIRST_AWAIT || !panics(1) {
+        if table.len() <= FIRST_AWAIT || !panics(RETURNED) {
             return None;
         }
         Some(Self::of(self.flow.clone(), Some(table)))
@@ -56,7 +53,7 @@ impl Arrivals {
 
     fn of(mut flow: Flow, dispatch: Option<Vec<usize>>) -> Self {
         let coroutine = dispatch.and_then(|table| {
-            let start = *table.first()?;
+            let start = *table.get(UNRESUMED)?;
             flow.reduce(&table, start);
             Some(Coroutine { start, pads: table.get(FIRST_AWAIT..).unwrap_or_default().to_vec() })
         });

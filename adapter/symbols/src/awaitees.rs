@@ -10,16 +10,13 @@ use std::sync::Arc;
 use crate::dies::{DieReader, Visit};
 use crate::naming::without_generics;
 use crate::variables::{MAX_VARIABLES, holds_variables, variable};
-use crate::{CodeFrame, DieOffset, Image, Member, SourceLine, SymbolError, Type, Variable, Variant};
+use crate::{CodeFrame, DieOffset, FIRST_AWAIT, Image, Member, SourceLine, SymbolError, Type, Variable, Variant};
 
 /// The variable that an await's future is bound to, and the member that keeps it.
 const AWAITEE: &str = "__awaitee";
 
 /// Most descriptions of one poll function that are looked at to find the one of an environment.
 const MAX_INSTANCES: usize = 256;
-
-/// Entries of an environment's states before its awaits: unresumed, returned, panicked.
-const FIRST_AWAIT: usize = 3;
 
 /// One `.await`.
 #[derive(Clone, Debug)]

@@ -12,10 +12,7 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
 use weft_memory::FileAddr;
 
 use crate::flow::{Flow, Reached};
-use crate::{CodeFrame, Image, LineRow, SymbolError, Variant};
-
-/// Entries of a coroutine's jump table before those of its awaits: unresumed, returned, panicked (rustc's coroutine layout).
-const FIRST_AWAIT: usize = 3;
+use crate::{CodeFrame, FIRST_AWAIT, Image, LineRow, RETURNED, SymbolError, UNRESUMED, Variant};
 
 /// Awaits looked at in one function; each costs a walk over its blocks.
 const MAX_AWAITS: usize = 512;
@@ -88,10 +85,10 @@ impl Body {
         let mut flow = Flow::read(&code.image, &ranges, around.entry.raw())?;
         let table = flow.first_table(&own)?;
         // What polls after completion lead to is a panic: by that the table of an inlined copy is known from another one.
-        if code.inline_depth > 0 && !table.get(1).is_some_and(|block| flow.is_dead_end(*block)) {
+        if code.inline_depth > 0 && !table.get(RETURNED).is_some_and(|block| flow.is_dead_end(*block)) {
             return None;
         }
-        flow.reduce(&table, *table.first()?);
+        flow.reduce(&table, *table.get(UNRESUMED)?);
         let main = flow.reach(&[flow.entry()], |_| false);
         Some(Self { flow, main, pads: table.get(FIRST_AWAIT..)?.iter().copied().take(MAX_AWAITS).collect() })
     }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use weft_symbols::{Function, FunctionKind, Role, SourceLine};
+use weft_symbols::{FIRST_AWAIT, Function, FunctionKind, PANICKED, RETURNED, Role, SourceLine, UNRESUMED};
 
 use crate::captures::captured;
 use crate::merged::hide_untold;
@@ -59,10 +59,10 @@ pub fn coroutine_phase(stop: &Stop, env: &Place) -> Result<(CoroutinePhase, Opti
 
 fn phase_of(active: &ActiveVariant) -> CoroutinePhase {
     match active.index {
-        0 => CoroutinePhase::Unresumed,
-        1 => CoroutinePhase::Returned,
-        2 => CoroutinePhase::Panicked,
-        suspended => CoroutinePhase::Suspended(suspended.saturating_sub(3)),
+        UNRESUMED => CoroutinePhase::Unresumed,
+        RETURNED => CoroutinePhase::Returned,
+        PANICKED => CoroutinePhase::Panicked,
+        suspended => CoroutinePhase::Suspended(suspended.saturating_sub(FIRST_AWAIT)),
     }
 }
 

@@ -8,7 +8,9 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use weft_memory::{DwarfRegister, FileAddr, MemAddr};
-use weft_symbols::{Bases, CodeFrame, Course, FunctionKind, Role, SourceLine, TypeKind, Variable, Variant, Written};
+use weft_symbols::{
+    Bases, CodeFrame, Course, FIRST_AWAIT, FunctionKind, Role, SourceLine, Type, TypeKind, Variable, Variant, Written,
+};
 
 use crate::saved::pointer_of;
 use crate::{Frame, FrameVariable, Place, Stop, ValueError};
@@ -33,9 +35,11 @@ pub(crate) struct Polling {
 /// The way that the poll has come since it began.
 struct Way {
     code: CodeFrame,
-    /// The state it began in, by its place among the variants; none in optimised code, whose variables share their places.
+    /// The state it began in, by its place among the variants.
     state: Option<usize>,
+    /// None in optimised code, whose variables share their places.
     course: OnceCell<Option<Course>>,
+    line_begins: OnceCell<Option<FileAddr>>,
     pc: FileAddr,
     bases: Bases,
     line: u32,
@@ -54,8 +58,10 @@ impl Polling {
         let end = start.checked_add(environment.ty.size())?;
         let is_fn = code.function.kind == FunctionKind::AsyncFn;
         let stack = frame.cfa.map(|cfa| frame.registers.sp()..cfa);
-        let way = Way::new(stop, frame, code, environment)?;
-        Some(Self { environment: start..end, stack, resumed: resumed(stop, code, environment), is_fn, way })
+        let state = environment.variant(stop).ok();
+        let way = Way::new(stop, frame, code, state.as_ref().map(|state| state.index))?;
+        let resumed = state.and_then(|state| resumed(code, &environment.ty, state.index, state.declared?));
+        Some(Self { environment: start..end, stack, resumed, is_fn, way })
     }
 
     /// Why the variable's place cannot be trusted, if so.
@@ -113,13 +119,13 @@ impl Polling {
 }
 
 impl Way {
-    fn new(stop: &Stop, frame: &Frame, code: &CodeFrame, environment: &Place) -> Option<Self> {
-        let is_plain = code.variables_at(code.entry).is_ok_and(|variables| pointer_of(code, &variables).is_some());
+    fn new(stop: &Stop, frame: &Frame, code: &CodeFrame, state: Option<usize>) -> Option<Self> {
         let bp = frame.registers.get(DwarfRegister::RBP).map(MemAddr::new);
         Some(Self {
             code: code.clone(),
-            state: environment.variant(stop).ok().map(|state| state.index).filter(|_| is_plain),
+            state,
             course: OnceCell::new(),
+            line_begins: OnceCell::new(),
             pc: frame.file_pc(stop)?,
             bases: Bases { sp: frame.registers.sp(), bp },
             line: frame.source.as_ref().map_or(0, |source| source.line),
@@ -129,12 +135,21 @@ impl Way {
     /// On how many of the ways that this poll may have come, from its beginning or from an address, what lies at `place`
     /// was written.
     fn written(&self, since: Option<FileAddr>, place: &Range<MemAddr>) -> Option<Written> {
-        let course = self.course.get_or_init(|| self.code.course_from(self.state?));
-        course.as_ref()?.written(self.pc, since, place, self.bases)
+        self.course.get_or_init(|| self.course()).as_ref()?.written(self.pc, since, place, self.bases)
+    }
+
+    fn course(&self) -> Option<Course> {
+        let at_entry = self.code.variables_at(self.code.entry).ok()?;
+        pointer_of(&self.code, &at_entry)?;
+        self.code.course_from(self.state?)
     }
 
     /// Where the line begins that the poll is on.
     fn line_begins(&self) -> Option<FileAddr> {
+        *self.line_begins.get_or_init(|| self.first_of_line())
+    }
+
+    fn first_of_line(&self) -> Option<FileAddr> {
         let finishing = self.code.rows_finishing_awaits().unwrap_or_default();
         let rows = self.code.ranges.iter().flat_map(|range| self.code.image.rows_in(range.clone()).unwrap_or_default());
         let begins =
@@ -160,7 +175,7 @@ pub(crate) fn not_kept(at: Option<&SourceLine>) -> ValueError {
 }
 
 /// Whether a type is made of plain values and references alone.
-fn owns_nothing(ty: &weft_symbols::Type) -> bool {
+fn owns_nothing(ty: &Type) -> bool {
     let mut waiting = vec![ty.clone()];
     let mut looked_at = 0_usize;
     while let Some(ty) = waiting.pop() {
@@ -189,20 +204,21 @@ fn owns_nothing(ty: &weft_symbols::Type) -> bool {
     true
 }
 
-fn resumed(stop: &Stop, code: &CodeFrame, environment: &Place) -> Option<Resumed> {
-    let state = environment.variant(stop).ok()?;
-    // 0 to 2 are unresumed, returned, panicked.
-    let declared = state.declared.filter(|_| state.index > 2)?;
-    let variants = environment.ty.variant_part().map_or(&[][..], |part| &part.variants);
+/// Where a poll was resumed whose environment of this type is in a state of that number, which is declared there.
+fn resumed(code: &CodeFrame, environment: &Type, state: usize, declared: SourceLine) -> Option<Resumed> {
+    if state < FIRST_AWAIT {
+        return None;
+    }
+    let variants = environment.variant_part().map_or(&[][..], |part| &part.variants);
     let is_here =
         |variant: &&Variant| variant.member.declared.as_ref().is_some_and(|other| is_same_line(other, &declared));
     let is_only_one = variants.iter().filter(is_here).nth(1).is_none();
     if let Some(in_scope) = variables_awaiting(code, &declared, is_only_one) {
         return Some(Resumed { at: declared, in_scope });
     }
-    let awaits = environment.ty.awaits()?;
-    let at = awaits.line_of_state(&environment.ty, state.index).unwrap_or(declared);
-    let found = awaits.of_state(&environment.ty, state.index);
+    let awaits = environment.awaits()?;
+    let at = awaits.line_of_state(environment, state).unwrap_or(declared);
+    let found = awaits.of_state(environment, state);
     Some(Resumed { at, in_scope: found.into_iter().flat_map(|found| found.in_scope.iter().cloned()).collect() })
 }
 
@@ -211,8 +227,7 @@ fn resumed(stop: &Stop, code: &CodeFrame, environment: &Place) -> Option<Resumed
 pub(crate) fn awaited_across(code: &CodeFrame, variable: &Variable) -> bool {
     let Some(environment) = code.environment_type() else { return true };
     let Some(part) = environment.variant_part() else { return true };
-    // 0 to 2 are unresumed, returned, panicked.
-    part.variants.iter().skip(3).any(|variant| {
+    part.variants.iter().skip(FIRST_AWAIT).any(|variant| {
         let in_scope = variant.member.declared.as_ref().and_then(|at| variables_awaiting(code, at, false));
         in_scope.is_none_or(|in_scope| in_scope.iter().any(|other| is_same(other, variable)))
     })

@@ -4,7 +4,7 @@ use std::hash::{Hash as _, Hasher as _};
 
 use rustc_hash::FxHasher;
 use weft_memory::MemAddr;
-use weft_symbols::Type;
+use weft_symbols::{FIRST_AWAIT, Type, UNRESUMED};
 use weft_tasks::{RuntimeKey, TaskKey, TaskKind};
 use weft_values::Stop;
 
@@ -12,7 +12,7 @@ use crate::chain::at;
 use crate::describe::describe;
 use crate::listing::EntryFuture;
 use crate::roster::{Found, Progress};
-use crate::shape::{FIRST_AWAIT, Kind, Shapes, UNRESUMED};
+use crate::shape::{Kind, Shapes};
 
 /// Whether a future of this type may lie there that can be polled. A coroutine that has ended cannot; of others nothing
 /// says so.

@@ -6,13 +6,13 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
-use weft_symbols::{FunctionKind, Member, Type, TypeKind};
+use weft_symbols::{FIRST_AWAIT, FunctionKind, Member, Type, TypeKind, UNRESUMED};
 use weft_values::{Saved, namesakes};
 
 use super::guards::{Guard, guard};
 use crate::drops::Glues;
 use crate::leaves::{self, Acquire};
-use crate::shape::{Choice, FIRST_AWAIT, Kind, Part, Shapes, TypeId, UNRESUMED, choice, part, vector, wide};
+use crate::shape::{Choice, Kind, Part, Shapes, TypeId, choice, part, vector, wide};
 
 /// How many types deep the search goes before it takes for granted that there may be something.
 const MAX_TYPE_DEPTH: usize = 24;
