@@ -156,6 +156,14 @@ impl Walker {
         self.client.step_in_targets(top)
     }
 
+    /// Goes on by the number of the task that the thread polls, instead of the thread's.
+    fn by_task(mut self) -> Self {
+        let tasks = self.client.async_tasks();
+        let ours = list(&tasks["tasks"]).find(|task| task["osThread"] == self.stop.thread);
+        self.stop.thread = ours.and_then(|task| task["threadId"].as_i64()).expect("the thread polls a task");
+        self
+    }
+
     /// Chooses one of the targets, all of which are as expected, and says what the task's number is where that leads.
     fn choose(&mut self, expected: &[&str], index: usize, to: &str) -> u64 {
         let targets = self.targets();
@@ -266,6 +274,21 @@ fn into_the_task_that_the_line_spawns() {
     chooses("spawn_block", "spawn_block", &[block], 0, "spawned block first");
 }
 
+/// A step that was given on a task names it at its end; one that has gone into another task does not.
+#[test]
+fn into_the_task_that_a_task_spawns() {
+    let mut walker = Walker::start("spawn", "spawn").by_task();
+    let parent = walker.stop.thread;
+    let found = walker.choose(&["into_zoo::spawned::job (new task)"], 0, "job first");
+    assert!(found == walker.id && walker.stop.thread < parent, "{:?}", walker.stop);
+    walker.client.disconnect();
+    let mut walker = Walker::start("direct", "direct").by_task();
+    let task = walker.stop.thread;
+    let found = walker.choose(&[LEAF], 0, "leaf first");
+    assert_eq!((found, walker.stop.thread), (walker.id, task));
+    walker.client.disconnect();
+}
+
 /// Who awaits it hears of it, and so does the step. Its siblings run and are dropped too.
 #[test]
 fn into_a_task_that_is_cancelled_before_it_begins() {
@@ -283,7 +306,7 @@ fn into_a_task_that_never_begins() {
     let job = "into_zoo::spawned::job (new task)";
     let target = walker.targets().into_iter().find(|(_, label)| label == job).expect("the task").0;
     walker.client.begin_step("stepIn", walker.stop.thread, &json!({"targetId": target}));
-    walker.client.output_with("console", &format!("{job} has not begun, and the program has ended"));
+    walker.client.output_with("console", &format!("{job} has not begun and the program has ended"));
     assert_eq!(walker.client.exited(), 0);
     assert_eq!(walker.client.take_events("stopped"), Vec::<serde_json::Value>::new());
 }

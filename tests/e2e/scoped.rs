@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use weft_tests::programs::{Profile, line, program, source};
-use weft_tests::{Client, Launch, Stop, list};
+use weft_tests::{Client, Fifo, Launch, Stop, list};
 
 const FILE: &str = "scoped/src/main.rs";
 
@@ -139,6 +139,28 @@ fn a_breakpoint_in_the_awaiter_stops() {
     client.resume(stop.thread);
     assert_eq!(client.exited(), 0);
     assert_eq!(client.output("stdout"), "linked 11\n");
+}
+
+/// A step whose task ends long before somebody awaits it says what it waits for, once.
+#[test]
+fn a_step_that_waits_says_so() {
+    let fifo = Fifo::new("kept");
+    let (program, args) = (program("scoped", Profile::Debug), ["kept", fifo.path()]);
+    let mut client = Client::weft();
+    let stop = client.launch_to(&program, &args, source(FILE), at("kept last"));
+    set(&mut client, &[]);
+    client.begin_step("stepOut", stop.thread, &json!({}));
+    let waits =
+        "the task has ended, and the step goes on where it is awaited: nobody has done that yet; pause to end the step";
+    client.output_with("console", waits);
+    fifo.write();
+    let stop = client.stopped();
+    let told = (stop.reason.as_str(), description(&stop), place(&mut client, stop.thread).1);
+    assert_eq!(told, ("step", "the task has ended; its awaiter goes on here", at("kept next")));
+    assert_eq!(client.output("console").matches(waits).count(), 1);
+    client.resume(stop.thread);
+    assert_eq!(client.exited(), 0);
+    assert_eq!(client.output("stdout"), "kept 6 2\n");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use weft_tests::programs::{Profile, line, program, source};
-use weft_tests::{Client, Launch, Stop, list};
+use weft_tests::{Client, Fifo, Launch, Stop, list};
 
 const FILE: &str = "scoped/src/main.rs";
 
@@ -176,35 +176,11 @@ fn a_run_that_cannot_begin_says_why() {
     assert_eq!(client.take_events("stopped"), Vec::<Value>::new());
 }
 
-/// A file that a thread waits at until somebody writes.
-struct Fifo(std::path::PathBuf);
-
-impl Fifo {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("weft-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_file(&path);
-        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
-        assert!(made.success(), "{}", path.display());
-        Self(path)
-    }
-
-    /// Lets the reader go on.
-    fn write(&self) {
-        std::fs::write(&self.0, "go").expect("somebody reads");
-    }
-}
-
-impl Drop for Fifo {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
 /// Lets a task keep its thread; `filters`: what stops the program.
 fn long(name: &str, args: &[&str], filters: &[&str]) -> (Client, Fifo, String) {
     let fifo = Fifo::new(name);
     let mut client = Client::weft();
-    let path = fifo.0.to_str().expect("text").to_owned();
+    let path = fifo.path().to_owned();
     let all: Vec<&str> = ["long", path.as_str()].into_iter().chain(args.iter().copied()).collect();
     let more = json!({"async": {"longPollMs": 100}});
     client.launch_configured(

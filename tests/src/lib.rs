@@ -11,6 +11,7 @@ mod adapter;
 mod client;
 pub mod code;
 mod control;
+mod fifo;
 mod installed;
 pub mod mini_redis;
 pub mod process;
@@ -26,6 +27,7 @@ pub mod variants;
 pub use adapter::{Adapter, weft, weft_command};
 pub use client::{Client, Failure, Reply};
 pub use control::{DataInfo, Instruction, address};
+pub use fifo::Fifo;
 pub use installed::Installed;
 pub use session::{Breakpoint, Frame, Launch, Scope, Stop, Variable, list};
 

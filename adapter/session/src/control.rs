@@ -92,12 +92,8 @@ impl Lane {
 
     fn resume(&self, alone: Option<Target>, how: Resume) -> Answer<()> {
         self.need_stopped()?;
-        let task = match how {
-            Resume::Step { of: Target::Task(key), .. } | Resume::StepInto { of: Target::Task(key), .. } => Some(key),
-            _ => None,
-        };
         self.shared.need_debuggee()?.resume(how, alone)?;
-        self.set_off(task, alone.is_some());
+        self.set_off(alone.is_some());
         Ok(())
     }
 
@@ -148,7 +144,7 @@ impl Lane {
         let path = places.path_of(&asked.source).ok_or_else(|| wrong("`asyncRunTo` needs a file with a path"))?;
         let line = places.line_from_client(asked.line).ok_or_else(|| wrong("there is no such line"))?;
         self.shared.need_debuggee()?.run_to(key, &places.from_client(&path), line)?;
-        self.set_off(Some(key), false);
+        self.set_off(false);
         Ok(())
     }
 
@@ -158,9 +154,8 @@ impl Lane {
         self.shared.need_debuggee()?.set_task_stops(key, &asked.on)
     }
 
-    /// The program is on its way; `task`: for whom it was asked to.
-    fn set_off(&self, task: Option<weft_tasks::TaskKey>, alone: bool) {
-        self.stepping.set(task);
+    /// The program is on its way.
+    fn set_off(&self, alone: bool) {
         self.alone.set(alone);
         self.shared.leave(Position::Running);
     }
@@ -209,11 +204,6 @@ impl Lane {
         match event {
             DebuggeeEvent::Stopped(mut stopped) => {
                 stopped.breakpoints = self.book.hit(&stopped.breakpoints);
-                let stepped = self.stepping.take();
-                // A sentence says that the step ended in an unusual way, perhaps with the task.
-                if let (Some(key), StopReason::Step, None) = (stepped, stopped.reason, &stopped.description) {
-                    stopped.at = Some(Target::Task(key));
-                }
                 let generation = self.shared.stop(stopped.clone());
                 if let Some(Target::Task(key)) = stopped.at
                     && self.shared.listing().focus(key)

@@ -85,7 +85,8 @@ pub trait Debuggee: Send + Sync {
     }
 
     /// Goes on; returns when the program is on its way. The stop that ends it comes as an event. `alone`: only this
-    /// thread or task runs, and the others stay where they are.
+    /// thread or task runs, and the others stay where they are. A step that was given on a task ends naming the task
+    /// ([`Stopped::at`]), or the thread where it is if that is outside of the task.
     fn resume(&self, how: Resume, alone: Option<Target>) -> Answer<()>;
 
     /// Moves a stopped thread to another instruction of the function it is in; a stop with [`StopReason::Goto`]

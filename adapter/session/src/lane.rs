@@ -10,7 +10,6 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use weft_protocol::{Command, Error, ErrorId};
-use weft_tasks::TaskKey;
 
 use crate::breakpoints::{Asked, Book};
 use crate::debuggee::{Answer, Debuggee, DebuggeeEvent, Factory, ModuleInfo};
@@ -48,8 +47,6 @@ pub(crate) struct Lane {
     /// The debuggee was launched, not attached to: it ends with the session.
     pub(crate) launched: bool,
     pub(crate) no_debug: bool,
-    /// The task whose thread number a step was asked of; the step's end names it.
-    pub(crate) stepping: Cell<Option<TaskKey>>,
     /// The program was let run on with one thread alone; the next stop says that the others did not run.
     pub(crate) alone: Cell<bool>,
     /// The client's breakpoints.

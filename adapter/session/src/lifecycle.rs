@@ -180,7 +180,6 @@ impl Lane {
         self.origin = Some(origin);
         self.phase = phase;
         self.early.clear();
-        self.stepping.set(None);
         self.alone.set(false);
         self.loads = self.loads.saturating_add(1);
         let events = EventSender::new(self.sender.clone(), Arc::clone(&self.shared), self.loads);

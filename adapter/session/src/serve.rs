@@ -76,7 +76,6 @@ where
         early: Vec::new(),
         launched: false,
         no_debug: false,
-        stepping: Cell::new(None),
         alone: Cell::new(false),
         book: Book::default(),
         origin: None,

@@ -174,6 +174,7 @@ impl Engine {
         if plan.has_left_task() {
             self.siblings_elsewhere(&stop, tid);
         }
+        self.look_after_wait();
         verdict
     }
 

@@ -8,13 +8,13 @@
 //! Without a limit there is no clock, and nothing of this costs anything.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use weft_memory::MemAddr;
 use weft_process::Waker;
 use weft_runtimes::OnePoll;
 
+use super::clock::Clock;
 use super::{Engine, State};
 use crate::stops::stop_of;
 use crate::{Event, PanicFilter, Reason};
@@ -29,8 +29,8 @@ const QUICKEST: Duration = Duration::from_millis(2);
 /// What is known of the threads' polls.
 pub(super) struct LongPolls {
     limit: Duration,
-    /// Dropped with the engine, which ends the clock.
-    _clock: Sender<()>,
+    /// None in tests.
+    _clock: Option<Clock>,
     last: Option<Instant>,
     /// Since when everybody stands.
     stands: Option<Instant>,
@@ -57,18 +57,11 @@ struct Suspect {
 impl LongPolls {
     /// Begins to sample. None: no thread can be started for it.
     pub(super) fn new(limit: Duration, waker: Waker) -> Option<Self> {
-        let (clock, ended) = channel::<()>();
-        let period = (limit / SAMPLES).max(QUICKEST);
-        let tick = move || {
-            while matches!(ended.recv_timeout(period), Err(RecvTimeoutError::Timeout)) {
-                waker.wake();
-            }
-        };
-        std::thread::Builder::new().name("long polls".to_owned()).spawn(tick).ok()?;
-        Some(Self::of(limit, clock))
+        let clock = Clock::start("long polls", period_of(limit), waker)?;
+        Some(Self::of(limit, Some(clock)))
     }
 
-    fn of(limit: Duration, clock: Sender<()>) -> Self {
+    fn of(limit: Duration, clock: Option<Clock>) -> Self {
         Self {
             limit,
             _clock: clock,
@@ -128,7 +121,7 @@ impl LongPolls {
 
     fn is_due(&mut self) -> bool {
         let now = Instant::now();
-        let period = (self.limit / SAMPLES).max(QUICKEST);
+        let period = period_of(self.limit);
         // The clock is not exact, and others wake the engine too.
         let due = self.last.is_none_or(|last| now.duration_since(last) * 4 >= period * 3);
         if due {
@@ -169,6 +162,11 @@ impl LongPolls {
         let found = self.seen.iter().filter(|(_, (_, count))| *count >= SUSPICIOUS);
         found.max_by_key(|(_, (_, count))| *count).map(|(tid, (task, _))| (*tid, *task))
     }
+}
+
+/// The time between two samples.
+fn period_of(limit: Duration) -> Duration {
+    (limit / SAMPLES).max(QUICKEST)
 }
 
 impl Engine {
@@ -291,7 +289,7 @@ mod tests {
     use super::*;
 
     fn polls() -> LongPolls {
-        LongPolls::of(Duration::from_millis(100), channel().0)
+        LongPolls::of(Duration::from_millis(100), None)
     }
 
     #[test]

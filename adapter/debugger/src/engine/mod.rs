@@ -2,6 +2,7 @@
 
 mod attached;
 mod background;
+mod clock;
 mod deliveries;
 mod events;
 mod forks;
@@ -10,6 +11,7 @@ mod long_polls;
 mod motion;
 mod moves;
 mod panics;
+mod patience;
 mod placement;
 mod polled;
 mod siblings;
@@ -34,6 +36,7 @@ use weft_values::Stop;
 use background::Stops;
 use long_polls::LongPolls;
 use panics::Panics;
+use patience::Patience;
 use placement::Placement;
 use siblings::Siblings;
 use spawns::Spawns;
@@ -110,6 +113,8 @@ pub(crate) struct Engine {
     plan: Option<Box<dyn Plan>>,
     /// The task that is stepped, and whose hits of breakpoints were passed for it.
     siblings: Option<Siblings>,
+    /// The step waits for what may never come.
+    patience: Option<Patience>,
     task_stops: TaskStops,
     long_polls: Option<LongPolls>,
     /// The task that the user looks at.
@@ -206,6 +211,7 @@ impl Engine {
             placement,
             plan: None,
             siblings: None,
+            patience: None,
             task_stops: TaskStops::default(),
             long_polls: None,
             focus: None,
@@ -279,6 +285,7 @@ impl Engine {
                 Ok(Wait::Woken) => {
                     self.placement.look(&self.tracee);
                     self.sample_polls();
+                    self.tell_of_wait();
                     continue;
                 }
                 Ok(Wait::Event(event)) => event,

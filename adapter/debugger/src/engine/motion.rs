@@ -123,6 +123,7 @@ impl Engine {
 
     pub(super) fn begin_plan(&mut self, tid: i32, mut plan: Box<dyn Plan>) {
         let verdict = plan.start();
+        self.patience = None;
         self.plan = Some(plan);
         self.grant_watch();
         self.place_traps();

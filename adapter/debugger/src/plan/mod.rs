@@ -152,6 +152,11 @@ pub(crate) trait Plan: Send {
         false
     }
 
+    /// What it waits for, if that may never come: for a user who waits too.
+    fn waits(&self) -> Option<String> {
+        None
+    }
+
     /// What is to be said when the program ends before the step does; mostly nothing.
     fn unfinished(&self) -> Option<String> {
         None

@@ -1,5 +1,5 @@
 //! Tasks that are told apart: `scoped siblings [multi]`, `scoped links [multi]`, `scoped ends [multi]`,
-//! `scoped long FIFO [multi]`.
+//! `scoped kept FIFO [multi]`, `scoped long FIFO [multi]`.
 //!
 //! On one thread the order is always the same: every task is polled up to its pause, in the order they were spawned.
 
@@ -108,6 +108,18 @@ async fn ends() {
     println!("ended {finished:?} {panicked} {cancelled} {:?}", short.await); // BP: ends over
 }
 
+async fn ended() -> u64 {
+    finish(5) // BP: kept last
+}
+
+/// The task ends long before anybody awaits it.
+async fn kept(fifo: String) {
+    let task = tokio::spawn(ended());
+    let more = tokio::task::spawn_blocking(|| std::fs::read(fifo).map_or(0, |bytes| bytes.len())).await;
+    let got = task.await.unwrap_or(0);
+    println!("kept {got} {}", more.unwrap_or(0)); // BP: kept next
+}
+
 /// Waits until as many tasks have nothing to do but to wait.
 async fn settled(tasks: usize) {
     let metrics = tokio::runtime::Handle::current().metrics();
@@ -151,6 +163,7 @@ fn main() {
         Some("siblings") => runtime.block_on(siblings()),
         Some("links") => runtime.block_on(links()),
         Some("ends") => runtime.block_on(ends()),
+        Some("kept") => runtime.block_on(kept(args.get(2).expect("a path").clone())),
         Some("long") => runtime.block_on(longs(args.get(2).expect("a path").clone())),
         _ => println!("what?"), // BP: main
     }

@@ -70,7 +70,12 @@ impl Joining {
         !self.task.traps().contains(&by.pc) || !self.task.is_meant((by.register)(DwarfRegister::RDI))
     }
 
-    /// What is to be said when the program ends before anybody takes the output.
+    /// What is to be said while nobody takes the output.
+    pub(super) fn waits(&self) -> String {
+        format!("{}, and the step goes on where it is awaited: nobody has done that yet", self.end.of_task())
+    }
+
+    /// What is to be said when the program ends before anybody takes it.
     pub(super) fn unfinished(&self) -> String {
         format!("{}, and the program with it: nobody has awaited it", self.end.of_task())
     }

@@ -424,10 +424,18 @@ impl Plan for Stepper {
         std::mem::take(&mut self.has_left_task)
     }
 
+    fn waits(&self) -> Option<String> {
+        match &self.phase {
+            Phase::Joining(joining) => Some(joining.waits()),
+            Phase::Starting { .. } => self.not_started("yet, and the step goes on where it does"),
+            _ => None,
+        }
+    }
+
     fn unfinished(&self) -> Option<String> {
         match &self.phase {
             Phase::Joining(joining) => Some(joining.unfinished()),
-            Phase::Starting { .. } => self.not_started(),
+            Phase::Starting { .. } => self.not_started("and the program has ended"),
             _ => self.instance.as_ref().map(|_| self.overtaken()),
         }
     }

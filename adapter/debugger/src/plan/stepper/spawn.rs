@@ -79,9 +79,9 @@ impl Stepper {
         }
     }
 
-    /// What is to be said when the program ends before the task begins.
-    pub(super) fn not_started(&self) -> Option<String> {
-        self.aim.as_ref().map(|aim| format!("{} has not begun, and the program has ended", aim.name))
+    /// What is to be said of a task that has not begun.
+    pub(super) fn not_started(&self, more: &str) -> Option<String> {
+        self.aim.as_ref().map(|aim| format!("{} has not begun {more}", aim.name))
     }
 
     /// A thread has ended; another one may get its number.
