@@ -6,11 +6,12 @@ use weft_memory::MemAddr;
 use weft_symbols::CodeFrame;
 use weft_values::{Frame, Place, Stop, environment, frames};
 
+use super::super::bodies::is_body_of;
 use super::super::call::{Reach, calls_in, is_made_by_macro, tail_calls_in};
 use super::super::rows::{self, Rows};
 use super::super::{Hit, Passerby, Way};
 use super::Stepper;
-use super::detector::{Lines, is_body_of};
+use super::detector::Lines;
 use crate::StepKind;
 
 /// Frames looked at to find where a function returns to.
