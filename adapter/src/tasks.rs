@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use weft_debugger::{ImageCache, core_stop, modules_of, stop_of};
 use weft_process::{Core, Tracee, executable_path, mappings};
 use weft_protocol::async_dap::{AsyncTasksArguments, AsyncTasksResponse};
-use weft_python::memory::{Interpreter, Listing, Unreadable};
+use weft_python::memory::Interpreter;
 use weft_runtimes::Runtimes;
 use weft_session::{Numbering, Places, tasks_body};
 use weft_symbols::{DebugFolders, DebugInfo, Modules};
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn look_at_core(path: &Path, program: Option<&Path>, images: &ImageCache) -> Result<AsyncTasksResponse, Failure> {
     let core = Core::open(path, program).map_err(|error| error.to_string())?;
     if let Some(python) = Interpreter::of_core(&core).filter(Interpreter::is_program) {
-        let mut snapshot = python.list(&*core.memory).map_err(|error| format!("{}: {error}", path.display()))?.snapshot;
+        let mut snapshot = python.list_core(&core).map_err(|error| format!("{}: {error}", path.display()))?.snapshot;
         snapshot.notes.extend(core.remarks());
         return Ok(body(&snapshot, 1, &mut Numbering::default()));
     }
@@ -124,7 +124,7 @@ impl Viewer {
     fn look(&self) -> Result<AsyncTasksResponse, Failure> {
         let mapped = mappings(self.pid).map_err(|error| error.to_string())?;
         let Some(python) = Interpreter::of_process(self.pid, &mapped) else { return self.look_at_native() };
-        let (found, stood) = self.read(&python)?;
+        let (found, stood) = python.look(self.pid).map_err(|error| error.to_string())?;
         let unseen = match found {
             Ok(listing) if !listing.snapshot.tasks.is_empty() || python.is_program() => {
                 let mut snapshot = listing.snapshot;
@@ -141,16 +141,6 @@ impl Viewer {
             Some(unseen) if python.is_program() => Err(unseen),
             unseen => self.look_at_native().map_err(|native| unseen.unwrap_or(native)),
         }
-    }
-
-    /// Stops the process, reads its Python tasks and lets it go on; and for how long it stood.
-    fn read(&self, python: &Interpreter) -> Result<(Result<Listing, Unreadable>, Duration), Failure> {
-        let begun = Instant::now();
-        let mut tracee = Tracee::attach(self.pid).map_err(|error| error.to_string())?;
-        let listing = tracee.stopped_memory().map(|memory| python.list(&memory));
-        tracee.detach().map_err(|error| error.to_string())?;
-        let stood = begun.elapsed();
-        Ok((listing.map_err(|error| error.to_string())?, stood))
     }
 
     /// Reads the symbols while the process runs, stops it, looks, lets it go on, and says so in a note.

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use weft_process::{Pid, ProcessError, Tracee, executable_path, mappings, process_state, thread_name, threads};
+use weft_process::{Pid, ProcessError, executable_path, mappings, process_state, thread_name, threads};
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::{
@@ -40,12 +40,8 @@ pub(crate) fn look(pid: Pid) -> Answer<Look> {
         let sentence = format!("process {pid} is no CPython: `asyncOnly` looks at programs of CPython 3.14 or later");
         Error::new(ErrorId::AttachFailed, sentence)
     })?;
-    let begun = Instant::now();
-    let mut tracee = Tracee::attach(pid).map_err(failed)?;
-    let listing = tracee.stopped_memory().map(|memory| python.list(&memory));
-    tracee.detach().map_err(failed)?;
-    let stood = begun.elapsed();
-    let listing = listing.map_err(failed)?.map_err(|reason| {
+    let (listing, stood) = python.look(pid).map_err(failed)?;
+    let listing = listing.map_err(|reason| {
         let sentence = format!("the tasks of process {pid} cannot be read: {reason}");
         Error::new(ErrorId::AttachFailed, sentence)
     })?;

@@ -26,9 +26,11 @@ mod waits;
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use weft_memory::Memory;
-use weft_process::{Core, Mapping, Pid, executable_path};
+use weft_memory::{Memory, Window};
+use weft_process::{Core, Mapping, Pid, ProcessError, Tracee, executable_path};
 
 pub use listing::Listing;
 use offsets::{AsyncioOffsets, Offsets};
@@ -66,6 +68,21 @@ impl Interpreter {
 
     fn of(found: Sections) -> Option<Self> {
         (found.runtime.is_some() || found.named.is_some()).then_some(Self(found))
+    }
+
+    /// All tasks that a core file has.
+    pub fn list_core(&self, core: &Core) -> Result<Listing, Unreadable> {
+        self.list(&Window::new(core.memory.clone()))
+    }
+
+    /// Stops the process, reads its tasks and lets it go on; for how long it stood.
+    pub fn look(&self, pid: Pid) -> Result<(Result<Listing, Unreadable>, Duration), ProcessError> {
+        let begun = Instant::now();
+        let mut tracee = Tracee::attach(pid)?;
+        // Tasks lie one behind the other, and so do their coroutines.
+        let listing = tracee.stopped_memory().map(|memory| self.list(&Window::new(Arc::new(memory))));
+        tracee.detach()?;
+        Ok((listing?, begun.elapsed()))
     }
 
     /// All tasks as they are in this memory, which does not change meanwhile.

@@ -20,7 +20,7 @@ fn a_core_file_says_what_the_process_did() {
         let core = Core::open(&folder.path().join(format!("core.{}", program.pid())), None).expect("a core file");
         let interpreter = Interpreter::of_core(&core).expect("it is an interpreter's");
         assert!(interpreter.is_program());
-        let dead = interpreter.list(&*core.memory).expect("it describes itself");
+        let dead = interpreter.list_core(&core).expect("it describes itself");
         assert_eq!(dead.snapshot, live.snapshot);
         assert_eq!(dead.snapshot.tasks.len(), 95);
         for task in &live.snapshot.tasks {

@@ -39,7 +39,10 @@ pub(crate) fn stopped<T>(program: &Guarded, look: impl FnOnce(&Interpreter, &Sto
 
 /// All tasks of a program.
 pub(crate) fn list(program: &Guarded) -> Listing {
-    stopped(program, |python, memory| python.list(memory).expect("it describes itself"))
+    let mapped = mappings(program.pid()).expect("it runs");
+    let python = Interpreter::of_process(program.pid(), &mapped).expect("it is an interpreter");
+    let (listing, _) = python.look(program.pid()).expect("it can be stopped");
+    listing.expect("it describes itself")
 }
 
 /// The frames of a task from the outermost one in, by name, file and line.
