@@ -1,24 +1,26 @@
-//! Breakpoints on data: which of the processor's watches are whose, what a hit says, and when what is watched has ended.
+//! Breakpoints on data: what is watched, what a hit says, and when that has ended.
 
-use std::collections::BTreeSet;
+mod calls;
+mod registers;
 
-use weft_memory::{MemAddr, Registers};
-use weft_process::{Trap, WaitEvent, Watch, WatchAccess};
+use weft_memory::MemAddr;
+use weft_process::{Watch, WatchAccess};
 use weft_values::Stop;
+
+use calls::find_call;
+use registers::Whose;
 
 use super::{Engine, State, refused};
 use crate::breakpoints::Owner;
 use crate::plan::{self, Verdict};
 use crate::stops::stop_of;
 use crate::terms::Judge;
-use crate::{Access, Bound, BreakpointKind, DataSpec, Event, FrameIdentity, Reason, Refused};
+use crate::{Access, Bound, BreakpointKind, DataSpec, Event, Reason, Refused};
 
 /// Debug registers that hold an address (Intel SDM volume 3B, 19.2).
 const REGISTERS: usize = 4;
 /// Bytes that one breakpoint watches, at most.
 const WIDEST: u64 = 8;
-/// Frames that are looked at to find one.
-const DEPTH: usize = 10_000;
 /// Values from here on are shown in hexadecimal too.
 const LARGE: u64 = 0x1_0000;
 
@@ -33,15 +35,6 @@ struct Watched {
     back: Option<MemAddr>,
     /// Why it watches nothing.
     refusal: Option<String>,
-}
-
-/// Whose a debug register is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whose {
-    /// That of a breakpoint on data.
-    Breakpoint(i64),
-    /// The plan's. The user's breakpoints go first.
-    Plan,
 }
 
 /// All that is watched.
@@ -66,28 +59,6 @@ impl Watches {
 
     pub(super) fn has(&self, id: i64) -> bool {
         self.list.iter().any(|watched| watched.id == id)
-    }
-
-    /// Who is behind the debug registers of a hit.
-    fn owners(&self, hits: u8) -> Vec<Whose> {
-        let mut owners = Vec::new();
-        for (register, whose) in self.registers.iter().enumerate() {
-            if hits & (1 << register) != 0 && !owners.contains(whose) {
-                owners.push(*whose);
-            }
-        }
-        owners
-    }
-
-    /// The debug registers of these owners.
-    fn hits(&self, owners: &[Whose]) -> u8 {
-        let mine = self.registers.iter().enumerate().filter(|(_, whose)| owners.contains(whose));
-        mine.fold(0, |hits, (register, _)| hits | (1 << register))
-    }
-
-    /// Whether a hit is also the plan's.
-    pub(super) fn is_plans(&self, hits: u8) -> bool {
-        self.owners(hits).contains(&Whose::Plan)
     }
 }
 
@@ -219,73 +190,6 @@ impl Engine {
         self.tracee.peek(spec.address, bytes.get_mut(..size)?).then(|| u64::from_le_bytes(bytes))
     }
 
-    /// Gives the processor what there is to watch. Hits that wait to be handled are still those of the same breakpoints.
-    fn program_watches(&mut self) -> Result<(), String> {
-        let waiting: Vec<(usize, Vec<Whose>)> = self
-            .pending
-            .iter()
-            .enumerate()
-            .filter_map(|(at, event)| match event {
-                WaitEvent::Trapped { trap: Trap::Hardware(hits), .. } => Some((at, self.watches.owners(*hits))),
-                _ => None,
-            })
-            .collect();
-        let live = self.watches.list.iter().filter(|watched| watched.refusal.is_none());
-        let whose = |watched: &Watched| Whose::Breakpoint(watched.id);
-        let (mut registers, mut watches): (Vec<Whose>, Vec<Watch>) =
-            live.flat_map(|watched| watched.registers().into_iter().map(|watch| (whose(watched), watch))).unzip();
-        self.watches.planned = self.watches.planned.filter(|_| watches.len() < REGISTERS);
-        if let Some(plan::Watched { address, size }) = self.watches.planned {
-            registers.push(Whose::Plan);
-            watches.push(Watch { address, size, access: WatchAccess::ReadWrite });
-        }
-        self.watches.registers = registers;
-        for (at, owners) in waiting {
-            let now = self.watches.hits(&owners);
-            if let Some(WaitEvent::Trapped { trap, .. }) = self.pending.get_mut(at) {
-                *trap = Trap::Hardware(now);
-            }
-        }
-        if self.tracee.watches() == watches {
-            return Ok(());
-        }
-        self.tracee.set_watches(&watches).map_err(|error| {
-            self.watches.registers.clear();
-            self.watches.planned = None;
-            error.to_string()
-        })
-    }
-
-    /// Has the processor watch what the plan wants, if a debug register is free; the plan is told. A watch that is not
-    /// wanted any more is taken back without stopping anybody: hits of threads that still have it are nobody's.
-    pub(super) fn grant_watch(&mut self) {
-        let wanted = self.plan.as_ref().and_then(|plan| plan.watch());
-        if wanted == self.watches.asked {
-            return;
-        }
-        self.watches.asked = wanted;
-        if wanted.is_some() && self.state == State::Running {
-            // Also when all were stopped before: some may have been sent past their traps since.
-            self.stop_all();
-        }
-        self.watches.planned = wanted;
-        if let Err(error) = self.program_watches() {
-            tracing::debug!(%error, "a step goes without a watch");
-        }
-        self.tell_plan_of_watch();
-    }
-
-    /// Tells the plan whether it got what it asked for. All threads stand then.
-    fn tell_plan_of_watch(&mut self) {
-        let is_watched = self.watches.planned.is_some();
-        if let Some(plan) = self.plan.as_mut().filter(|_| self.watches.asked.is_some())
-            && let Ok(stop) = stop_of(&self.tracee, self.modules.clone())
-            && let Verdict::Lost(why) = plan.set_watched(is_watched, &stop)
-        {
-            self.lose_plan(why);
-        }
-    }
-
     /// A thread accessed watched data. Whether the program was stopped for it; the thread stands in any case.
     pub(super) fn stops_for_access(&mut self, tid: i32, hits: u8) -> bool {
         let owners = self.watches.owners(hits).into_iter();
@@ -350,43 +254,6 @@ impl Engine {
         }
     }
 
-    /// The thread may have returned from a call whose local is watched. Whether the program was stopped for it.
-    pub(super) fn returned(&mut self, tid: i32, address: MemAddr) -> bool {
-        if self.watches.traps().all(|back| back != address) {
-            return false;
-        }
-        let Ok((_, sp)) = self.tracee.position(tid) else { return false };
-        let is_over = |watched: &&Watched| {
-            // A frame begins below the stack pointer that it returns with; another call of the same place lies deeper.
-            watched.back == Some(address) && watched.spec.frame.is_some_and(|frame| frame.tid == tid && sp >= frame.cfa)
-        };
-        let over: Vec<i64> = self.watches.list.iter().filter(is_over).map(|watched| watched.id).collect();
-        !over.is_empty() && self.end_calls(tid, &over, "the call that it belonged to has returned")
-    }
-
-    /// The breakpoints on locals of calls of this thread that are not on its stack any more.
-    fn calls_over(&self, tid: i32) -> Vec<i64> {
-        let of =
-            |watched: &&Watched| watched.back.is_some() && watched.spec.frame.is_some_and(|frame| frame.tid == tid);
-        if !self.watches.list.iter().any(|watched| of(&watched)) {
-            return Vec::new();
-        }
-        let Some(stop) = self.one_thread(tid) else { return Vec::new() };
-        let over =
-            self.watches.list.iter().filter(of).filter(|watched| watched.spec.frame.is_some_and(|f| is_over(&stop, f)));
-        over.map(|watched| watched.id).collect()
-    }
-
-    /// Ends breakpoints on what is no more. The program stops for it, unless a step is on its way, which stops soon.
-    fn end_calls(&mut self, tid: i32, over: &[i64], why: &str) -> bool {
-        let Some(text) = self.remove_watches(over, why) else { return false };
-        if self.plan.is_some() {
-            return false;
-        }
-        self.report(tid, Reason::Breakpoint { ids: Vec::new(), kind: BreakpointKind::Data, text: Some(text) });
-        true
-    }
-
     /// Takes breakpoints away and says so; the sentences.
     fn remove_watches(&mut self, gone: &[i64], why: &str) -> Option<String> {
         let (over, left): (Vec<Watched>, Vec<Watched>) =
@@ -408,14 +275,6 @@ impl Engine {
             sentences.push(sentence);
         }
         Some(sentences.join("; "))
-    }
-
-    /// Everything stands: what is watched may have ended in a way that nobody saw, as by a panic.
-    pub(super) fn end_watches_of_gone_calls(&mut self) {
-        let tids: BTreeSet<i32> =
-            self.watches.list.iter().filter_map(|watched| watched.spec.frame).map(|frame| frame.tid).collect();
-        let over: Vec<i64> = tids.into_iter().flat_map(|tid| self.calls_over(tid)).collect();
-        self.remove_watches(&over, "the call that it belonged to has ended");
     }
 
     /// A thread has ended, and all its calls.
@@ -457,56 +316,6 @@ fn too_many(needs: usize, free: usize) -> String {
     }
 }
 
-/// Finds where the call returns to whose local is watched.
-fn find_call(watched: &mut Watched, stop: &Stop) -> Result<(), String> {
-    let Some(frame) = watched.spec.frame else { return Ok(()) };
-    if watched.back.is_some() && !is_over(stop, frame) {
-        return Ok(());
-    }
-    let gone = || format!("the call that `{}` belonged to has ended", watched.spec.name);
-    let mut callers = callers(stop, frame.tid);
-    let caller = callers.find(|caller| caller.0 == frame.cfa).ok_or_else(gone)?;
-    watched.back = Some(caller.1);
-    Ok(())
-}
-
-/// Whether a call is surely not on its thread's stack any more.
-fn is_over(stop: &Stop, frame: FrameIdentity) -> bool {
-    let mut walk = callers(stop, frame.tid);
-    let found = stop.thread(frame.tid).is_none() || walk.by_ref().any(|(cfa, _)| cfa == frame.cfa);
-    !found && walk.is_whole
-}
-
-/// A walk up a stack.
-struct Callers<'a> {
-    stop: &'a Stop,
-    at: Option<(Registers, bool)>,
-    left: usize,
-    /// It came to the outermost frame.
-    is_whole: bool,
-}
-
-/// The frames of a thread, innermost first: frame address, and where it returns to.
-fn callers(stop: &Stop, tid: i32) -> Callers<'_> {
-    let at = stop.thread(tid).map(|thread| (thread.registers, false));
-    Callers { stop, at, left: DEPTH, is_whole: false }
-}
-
-impl Iterator for Callers<'_> {
-    type Item = (MemAddr, MemAddr);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (registers, is_return_address) = self.at.take()?;
-        self.left = self.left.checked_sub(1)?;
-        let Some(caller) = self.stop.modules.caller(&registers, is_return_address, &*self.stop.memory).ok()? else {
-            self.is_whole = true;
-            return None;
-        };
-        self.at = Some((caller.registers, !caller.signal_frame));
-        Some((caller.cfa, caller.registers.pc()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -536,17 +345,5 @@ mod tests {
         let mut twice = watched(Access::Write);
         twice.look(Some(6));
         assert_eq!(twice.look(Some(7)).as_deref(), Some("`n` changed from 6 to 7"));
-    }
-
-    #[test]
-    fn hits_belong_to_breakpoints_however_many_registers_they_take() {
-        let (seven, nine) = (Whose::Breakpoint(7), Whose::Breakpoint(9));
-        let watches = Watches { registers: vec![seven, seven, nine, Whose::Plan], ..Watches::default() };
-        assert_eq!(watches.owners(0b011), [seven]);
-        assert_eq!(watches.owners(0b110), [seven, nine]);
-        assert_eq!(watches.owners(0b1_0000), []);
-        assert_eq!(watches.hits(&[nine]), 0b100);
-        assert_eq!(watches.hits(&[seven]), 0b011);
-        assert!(watches.is_plans(0b1100) && !watches.is_plans(0b111));
     }
 }
