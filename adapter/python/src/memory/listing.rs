@@ -16,6 +16,8 @@ use super::tasks::{Found, Outcome, Tasks};
 use super::threads::{self, Interpreter, Thread};
 use super::waits;
 
+/// Frames of one task that are shown.
+const MOST_FRAMES: usize = 400;
 /// Tasks that one tree shows.
 const MOST_AWAITERS: usize = 64;
 
@@ -37,15 +39,21 @@ impl Listing {
     /// The coroutines of a task, outermost first, each within the one that awaits it; none for a task that is not there.
     pub fn stack(&self, task: TaskKey) -> Option<Vec<Frame>> {
         let (links, kind) = self.chains.get(&task)?;
-        let frame = |inner: Vec<Frame>, link: &Link| {
+        // A deep recursion is shown by its two ends.
+        let left_out = links.len().saturating_sub(MOST_FRAMES);
+        let (near, far) = (MOST_FRAMES / 2, left_out.saturating_add(MOST_FRAMES / 2));
+        let shown = links.iter().enumerate().filter(|(at, _)| left_out == 0 || *at < near || *at >= far);
+        let frame = |inner: Vec<Frame>, (at, link): (usize, &Link)| {
+            let gap = left_out > 0 && at.saturating_add(1) == near;
             vec![Frame {
                 location: link.location.clone(),
                 kind: *kind,
                 user_code: link.code.user_code,
+                note: gap.then(|| format!("{left_out} frames further in are left out")),
                 ..node(&link.code.name, inner)
             }]
         };
-        Some(links.iter().rev().fold(Vec::new(), frame))
+        Some(shown.rev().fold(Vec::new(), frame))
     }
 
     /// The same, and behind it for each awaiter a boundary with what it awaits from; each task once.

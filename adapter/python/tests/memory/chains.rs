@@ -114,3 +114,21 @@ fn names_that_are_not_ascii() {
         }
     }
 }
+
+#[test]
+fn a_deep_recursion_is_shown_by_its_ends() {
+    for python in interpreters() {
+        let listing = list(&start(&python, "deep.py", &["5000"]));
+        let [task] = listing.snapshot.tasks.as_slice() else { panic!("{} tasks", listing.snapshot.tasks.len()) };
+        assert_eq!(task.frames, 5_003, "main, 5,001 of the function, and the event");
+        let mut frames = listing.stack(task.key).expect("its stack");
+        let (mut shown, mut notes) = (Vec::new(), Vec::new());
+        while let Some(frame) = frames.pop() {
+            notes.extend(frame.note.map(|note| (shown.len(), note)));
+            shown.push(frame.name);
+            frames = frame.children;
+        }
+        assert_eq!((shown.len(), &*shown[0], &*shown[399]), (400, "main", "Event.wait"));
+        assert_eq!(notes, [(199, "4603 frames further in are left out".to_owned())]);
+    }
+}
