@@ -304,7 +304,7 @@ pub enum ResumeKind {
         /// The thread.
         tid: i32,
         /// The target, as [`crate::step_in_targets`] names it.
-        call: MemAddr,
+        target: TargetId,
     },
 }
 
@@ -321,11 +321,20 @@ pub enum TaskEvent {
     Panicked,
 }
 
+/// What names a target of a line, as long as its thread stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TargetId {
+    /// The call instruction; for what other lines call, an address in its code.
+    pub place: MemAddr,
+    /// Which branch of a macro's future it is, from 0, if it is one: several may be polled by the same code.
+    pub branch: Option<usize>,
+}
+
 /// What a step can go into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InTarget {
-    /// What names it: the call instruction; for what other lines call, an address in its code.
-    pub call: MemAddr,
+    /// What names it.
+    pub id: TargetId,
     /// The function that is called or polled, and how if that has to be told.
     pub name: String,
     /// Where the call stands.

@@ -8,7 +8,7 @@ use weft_symbols::{CodeFrame, FunctionKind, SourceLine, Type, Variable};
 use weft_values::{Frame, Stop, frames, is_user_crate};
 
 use crate::api::{Branch, Goal};
-use crate::{InTarget, plan};
+use crate::{InTarget, TargetId, plan};
 
 /// Targets of one line that are offered.
 const MOST_TARGETS: usize = 100;
@@ -60,7 +60,7 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn add(&mut self, mut target: InTarget) {
-        let is_known = self.targets.iter().any(|known| known.call == target.call);
+        let is_known = self.targets.iter().any(|known| known.id == target.id);
         if is_known || self.targets.len() >= MOST_TARGETS {
             return;
         }
@@ -131,13 +131,23 @@ fn targets_of(stop: &Stop, body: &Frame, call: MemAddr) -> Option<Vec<InTarget>>
     if let Some(copy) = copies.iter().rev().find(|copy| is_user_crate(&copy.function.krate)) {
         let first = plan::first_statement(stop, copy).filter(|_| plan::coroutine_made_by(copy).is_none())?;
         let at = copy.call_site.clone().or(source);
-        return Some(vec![InTarget { call: first, name: copy.function.name.clone(), at, goal: Goal::Call }]);
+        return Some(vec![InTarget {
+            id: TargetId { place: first, branch: None },
+            name: copy.function.name.clone(),
+            at,
+            goal: Goal::Call,
+        }]);
     }
     if !plan::is_call_at(stop, call) {
         return None;
     }
     let at = copies.last().and_then(|copy| copy.call_site.clone()).or(source);
-    let target = |name: &str, goal: Goal| InTarget { call, name: name.to_owned(), at: at.clone(), goal };
+    let target = |name: &str, goal: Goal| InTarget {
+        id: TargetId { place: call, branch: None },
+        name: name.to_owned(),
+        at: at.clone(),
+        goal,
+    };
     let Some(entry) = plan::call_target(stop, call) else {
         // Which function it will be is not known before the registers are loaded.
         let is_method = plan::calls_method(stop, call);
@@ -172,7 +182,7 @@ fn targets_of(stop: &Stop, body: &Frame, call: MemAddr) -> Option<Vec<InTarget>>
         let (module, address) = stop.modules.to_file(begin)?;
         let code = module.image.frames_at(address).ok()?.pop().filter(|code| code.function.kind.is_coroutine())?;
         let goal = Goal::Coroutine { polls: BTreeSet::from([begin]), made_by: None, branch: None };
-        Some(InTarget { call: begin, ..target(&code.function.name, goal) })
+        Some(InTarget { id: TargetId { place: begin, branch: None }, ..target(&code.function.name, goal) })
     });
     Some(polled.collect())
 }
@@ -212,9 +222,9 @@ fn branches_of(stop: &Stop, at: &SourceLine, made: &str, futures: &[Type]) -> Ve
         };
         let polls = plan::polls_of(stop, ty);
         let has_twins = coroutines.iter().filter(|other| kind(other) == kind(coroutine)).count() > 1;
-        let (Some(begin), Ok(offset)) = (polls.first(), i64::try_from(index)) else { continue };
+        let Some(place) = polls.first().copied() else { continue };
         targets.push(InTarget {
-            call: begin.offset(offset),
+            id: TargetId { place, branch: Some(index) },
             name: format!("{} (branch {} of {made})", function.name, index.saturating_add(1)),
             at: Some(at.clone()),
             goal: Goal::Coroutine { polls, made_by: None, branch: Some(Branch { index, has_twins, line: at.line }) },

@@ -57,19 +57,19 @@ fn into_a_call_of_choice() {
     let (mut session, stopped) = Session::at("into", "into nested");
     let expected = [("step_zoo::double", 22), ("step_zoo::triple", 37), ("step_zoo::sum", 18)];
     assert_eq!(targets(&stopped), expected.map(|(name, column)| (name.to_owned(), column)));
-    let call = step_in_targets(&stopped.stop, stopped.tid)[2].call;
-    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, call });
+    let target = step_in_targets(&stopped.stop, stopped.tid)[2].id;
+    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, target });
     assert_eq!((place(&stopped).as_str(), value(&stopped, "b")), ("sum", "9".to_owned()));
     // Behind the calls nothing is ahead.
     let stopped = session.walk(stopped, &[(Out, "into nested")]);
     assert_eq!(targets(&stopped), []);
-    let refused = session.debugger.resume(ResumeKind::StepInto { tid: stopped.tid, call }, false).unwrap_err();
+    let refused = session.debugger.resume(ResumeKind::StepInto { tid: stopped.tid, target }, false).unwrap_err();
     assert!(refused.to_string().contains("not ahead on the current line"), "{refused}");
     let stopped = session.walk(stopped, &[(Over, "into deref")]);
     let names = |stopped: &Stopped| targets(stopped).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     assert_eq!(names(&stopped), ["step_zoo::Wrapped::deref", "step_zoo::double"]);
-    let call = step_in_targets(&stopped.stop, stopped.tid)[0].call;
-    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, call });
+    let target = step_in_targets(&stopped.stop, stopped.tid)[0].id;
+    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, target });
     assert_eq!(place(&stopped), "deref");
     session.break_at(&["into dyn", "into closure"]);
     let stopped = session.go();
@@ -77,13 +77,13 @@ fn into_a_call_of_choice() {
         (place(&stopped).as_str(), names(&stopped)),
         ("into dyn", vec!["a method of a trait object".to_owned()])
     );
-    let call = step_in_targets(&stopped.stop, stopped.tid)[0].call;
-    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, call });
+    let target = step_in_targets(&stopped.stop, stopped.tid)[0].id;
+    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, target });
     assert_eq!(place(&stopped), "area");
     let stopped = session.go();
-    let call = step_in_targets(&stopped.stop, stopped.tid).last().unwrap().call;
+    let target = step_in_targets(&stopped.stop, stopped.tid).last().unwrap().id;
     session.break_at(&[]);
-    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, call });
+    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, target });
     assert_eq!((place(&stopped).as_str(), value(&stopped, "x")), ("into closure", "1".to_owned()));
 }
 
@@ -93,8 +93,8 @@ fn into_inlined_functions_of_choice() {
     // The line's own code begins behind the first copy, which has run; the third one is the next line's.
     let names: Vec<String> = targets(&stopped).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["step_zoo::triple", "step_zoo::inlined"]);
-    let call = step_in_targets(&stopped.stop, stopped.tid)[1].call;
-    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, call });
+    let target = step_in_targets(&stopped.stop, stopped.tid)[1].id;
+    let stopped = session.resume(ResumeKind::StepInto { tid: stopped.tid, target });
     assert_eq!((place(&stopped).as_str(), value(&stopped, "x")), ("inlined start", "9".to_owned()));
     session.walk(stopped, &[(Over, "inlined end"), (Out, "inlining more"), (In, "inlining end")]);
     assert_eq!(session.run_out(), 0);

@@ -15,8 +15,8 @@ use weft_protocol::{Error, ErrorId};
 use weft_session::Debuggee;
 use weft_session::debuggee::{
     Answer, AsyncStack, Bound, BreakpointSpec, Call, DataSpec, End, FilterSpec, FunctionSpec, GotoTarget, Granularity,
-    Instruction, InstructionSpec, MemoryRead, ModuleInfo, ProcessInfo, Resume, Stack, StepInTarget, Target, ThreadInfo,
-    Value, Watchable,
+    Instruction, InstructionSpec, MemoryRead, ModuleInfo, ProcessInfo, Resume, Stack, StepInTarget, Target, TargetId,
+    ThreadInfo, Value, Watchable,
 };
 use weft_tasks::{Snapshot, TaskKey};
 use weft_values::Stop;
@@ -99,9 +99,10 @@ impl Native {
     fn resumption(&self, how: Resume) -> Answer<ResumeKind> {
         Ok(match how {
             Resume::Continue => ResumeKind::Continue,
-            Resume::StepInto { of, call } => {
-                ResumeKind::StepInto { tid: self.thread_of(of, "step into a call from")?, call: MemAddr::new(call) }
-            }
+            Resume::StepInto { of, target } => ResumeKind::StepInto {
+                tid: self.thread_of(of, "step into a call from")?,
+                target: weft_debugger::TargetId { place: MemAddr::new(target.place), branch: target.branch },
+            },
             Resume::Step { kind, of, granularity } => {
                 let kind = match kind {
                     weft_session::debuggee::StepKind::Over => StepKind::Over,
@@ -277,7 +278,7 @@ impl Debuggee for Native {
         Ok(found
             .into_iter()
             .map(|target| StepInTarget {
-                call: target.call.raw(),
+                id: TargetId { place: target.id.place.raw(), branch: target.id.branch },
                 name: target.name,
                 at: target.at.as_ref().and_then(location),
             })

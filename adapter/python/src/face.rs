@@ -156,8 +156,8 @@ impl Debuggee for Python {
                 };
                 self.go(command, &json!({"threadId": self.thread(of)?}))
             }
-            Resume::StepInto { of, call } => {
-                self.go("stepIn", &json!({"threadId": self.thread(of)?, "targetId": call}))
+            Resume::StepInto { of, target } => {
+                self.go("stepIn", &json!({"threadId": self.thread(of)?, "targetId": target.place}))
             }
         }
     }

@@ -54,9 +54,9 @@ impl Lane {
         };
         self.need_stopped()?;
         let of = self.shared.target(asked.thread_id)?;
-        let call = self.shared.handles().find_address(target, "targetId")?;
+        let target = self.shared.handles().find_target(target)?;
         let alone = (asked.single_thread == Some(true)).then_some(of);
-        self.resume(alone, Resume::StepInto { of, call })
+        self.resume(alone, Resume::StepInto { of, target })
     }
 
     pub(crate) fn step_out(&self, asked: &StepOutArguments) -> Answer<()> {
@@ -101,7 +101,7 @@ impl Lane {
     pub(crate) fn go_to(&self, asked: &GotoArguments) -> Answer<()> {
         self.need_stopped()?;
         let of = self.shared.target(asked.thread_id)?;
-        let address = self.shared.handles().find_address(asked.target_id, "targetId")?;
+        let address = self.shared.handles().find_address(asked.target_id)?;
         self.shared.need_debuggee()?.go_to(of, address)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use weft_protocol::{Error, ErrorId};
 use weft_tasks::TaskKey;
 
-use crate::debuggee::{Answer, Container, FrameBody, Target};
+use crate::debuggee::{Answer, Container, FrameBody, Target, TargetId};
 
 /// DAP's numbers end here.
 const LAST: i64 = (1 << 31) - 1;
@@ -28,7 +28,9 @@ pub(crate) enum FrameSlot {
 enum Thing {
     Frame(Option<Arc<dyn FrameBody>>),
     Container(Arc<dyn Container>),
-    /// A call to step into, or an instruction to go to.
+    /// What can be stepped into.
+    Target(TargetId),
+    /// An instruction to go to.
     Address(u64),
 }
 
@@ -76,6 +78,22 @@ impl Handles {
         Ok(id)
     }
 
+    /// A number for something to step into.
+    pub(crate) fn target(&mut self, epoch: Epoch, target: TargetId) -> Answer<i64> {
+        self.check(epoch)?;
+        let id = self.next()?;
+        self.things.insert(id, Thing::Target(target));
+        Ok(id)
+    }
+
+    /// What is to be stepped into.
+    pub(crate) fn find_target(&self, id: i64) -> Answer<TargetId> {
+        match self.things.get(&id) {
+            Some(Thing::Target(target)) => Ok(*target),
+            _ => Err(self.unknown(id, "targetId")),
+        }
+    }
+
     /// A number for an instruction.
     pub(crate) fn address(&mut self, epoch: Epoch, address: u64) -> Answer<i64> {
         self.check(epoch)?;
@@ -85,10 +103,10 @@ impl Handles {
     }
 
     /// The instruction of a number.
-    pub(crate) fn find_address(&self, id: i64, what: &str) -> Answer<u64> {
+    pub(crate) fn find_address(&self, id: i64) -> Answer<u64> {
         match self.things.get(&id) {
             Some(Thing::Address(address)) => Ok(*address),
-            _ => Err(self.unknown(id, what)),
+            _ => Err(self.unknown(id, "targetId")),
         }
     }
 

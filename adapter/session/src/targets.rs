@@ -28,7 +28,7 @@ pub(crate) fn step_in(shared: &Shared, asked: &StepInTargetsArguments) -> Answer
     for target in found {
         let at = target.at.as_ref();
         targets.push(StepInTarget {
-            id: shared.handles().address(epoch, target.call)?,
+            id: shared.handles().target(epoch, target.id)?,
             label: target.name,
             line: at.map(|at| places.line(at.line)),
             column: at.filter(|at| at.column > 0).map(|at| places.column(at.column)),

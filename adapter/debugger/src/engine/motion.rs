@@ -57,10 +57,10 @@ impl Engine {
                 stepped_task = Some(task);
                 Some((shown, plan::step_suspended(kind, self.way(grain), &stop, *place).map_err(Refused::Failed)?))
             }
-            ResumeKind::StepInto { tid, call } => {
+            ResumeKind::StepInto { tid, target } => {
                 let stop = self.current_stop(tid)?;
                 let way = self.way(Grain::Line);
-                Some((tid, plan::step_into(way, &stop, tid, call).map_err(Refused::Failed)?))
+                Some((tid, plan::step_into(way, &stop, tid, target).map_err(Refused::Failed)?))
             }
             ResumeKind::RunTo { task, file, line } => {
                 let stop = stop_of(&self.tracee, self.modules.clone()).map_err(refused)?;

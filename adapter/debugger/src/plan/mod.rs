@@ -29,7 +29,7 @@ pub(crate) use makers::{coroutine_in, coroutine_made_by};
 pub(crate) use rows::{code_ahead, first_statement, rows_begin};
 pub(crate) use unwinding::panic_is_caught_at;
 
-use crate::{Grain, StepKind};
+use crate::{Grain, StepKind, TargetId};
 
 /// A thread stands at a trap that a plan asked for.
 pub(crate) struct Hit<'a> {
@@ -197,8 +197,8 @@ pub(crate) fn step(kind: StepKind, way: Way, stop: &Stop, tid: i32) -> Result<Bo
 }
 
 /// The plan for a step into what one call calls.
-pub(crate) fn step_into(way: Way, stop: &Stop, tid: i32, call: MemAddr) -> Result<Box<dyn Plan>, String> {
-    Ok(Box::new(stepper::Stepper::into_target(way, stop, tid, call)?))
+pub(crate) fn step_into(way: Way, stop: &Stop, tid: i32, target: TargetId) -> Result<Box<dyn Plan>, String> {
+    Ok(Box::new(stepper::Stepper::into_target(way, stop, tid, target)?))
 }
 
 /// The plan for a step by source of a coroutine from where it is suspended.

@@ -22,8 +22,8 @@ pub enum Resume {
     StepInto {
         /// Of whom.
         of: Target,
-        /// The call, from [`StepInTarget::call`].
-        call: u64,
+        /// The target, from [`StepInTarget::id`].
+        target: TargetId,
     },
 }
 
@@ -48,11 +48,20 @@ pub enum Granularity {
     Instruction,
 }
 
-/// A call that a step can go into.
+/// What names a target to the debuggee, for as long as the stop lasts. The session keeps it and gives it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TargetId {
+    /// Where it is called or polled, or the debuggee's own number for it.
+    pub place: u64,
+    /// Which of those that are polled by the same code, if that needs to be told.
+    pub branch: Option<usize>,
+}
+
+/// What a step can go into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepInTarget {
-    /// The call instruction's address.
-    pub call: u64,
+    /// What names it.
+    pub id: TargetId,
     /// The function that is called.
     pub name: String,
     /// Where the call stands.

@@ -347,7 +347,11 @@ impl Debuggee for Fake {
     }
 
     fn step_in_targets(&self, _: Target) -> Answer<Vec<StepInTarget>> {
-        Ok(vec![StepInTarget { call: 0x4010, name: "mine::callee".into(), at: Some(at(10)) }])
+        Ok(vec![StepInTarget {
+            id: TargetId { place: 0x4010, branch: None },
+            name: "mine::callee".into(),
+            at: Some(at(10)),
+        }])
     }
 
     fn goto_targets(&self, _: Target, _: &Path, line: u32) -> Answer<Vec<GotoTarget>> {

@@ -124,7 +124,7 @@ async fn a_thread_is_sent_elsewhere() {
     assert_eq!((id, message.starts_with("a task cannot be ended")), (1004, true));
     let targets = client.body("stepInTargets", json!({"frameId": frames[0]["id"]})).await["targets"].clone();
     client.body("stepIn", json!({"threadId": 100, "targetId": targets[0]["id"]})).await;
-    let into = "StepInto { of: Thread(100), call: 16400 }";
+    let into = "StepInto { of: Thread(100), target: TargetId { place: 16400, branch: None } }";
     assert_eq!(fake.log(), ["go to 0x4444", "restart 7fff0000", "end [Thread(101)]", into]);
 }
 

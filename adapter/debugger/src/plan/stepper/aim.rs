@@ -12,7 +12,7 @@ use super::super::rows;
 use super::spawn::Spawn;
 use super::{Activation, Hit, Phase, Stepper, Verdict, Way};
 use crate::api::{Branch, Goal};
-use crate::{InTarget, StepKind, step_in_targets};
+use crate::{InTarget, StepKind, TargetId, step_in_targets};
 
 /// What polls the future of a `select!` or `join!`.
 const POLL_OF_MACRO: &str = "::poll_fn::PollFn::poll";
@@ -31,13 +31,14 @@ pub(super) struct Aim {
 
 impl Stepper {
     /// A step into a target of the line, as [`step_in_targets`] names it.
-    pub(crate) fn into_target(way: Way, stop: &Stop, tid: i32, call: MemAddr) -> Result<Self, String> {
+    pub(crate) fn into_target(way: Way, stop: &Stop, tid: i32, id: TargetId) -> Result<Self, String> {
         let mut stepper = Self::new(StepKind::In, way, stop, tid)?;
         let Phase::Active(active) = &mut stepper.phase else { return Ok(stepper) };
         let ahead = step_in_targets(stop, tid);
-        let Some(target) = ahead.into_iter().find(|target| target.call == call) else {
+        let Some(target) = ahead.into_iter().find(|target| target.id == id) else {
             return Err("this call is not ahead on the current line any more; ask for the targets again".to_owned());
         };
+        let call = id.place;
         let pc = stop.thread(tid).map(|thread| thread.registers.pc());
         if target.goal == Goal::Call {
             active.inlined.retain(|address, _| *address == call);
