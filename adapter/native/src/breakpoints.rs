@@ -67,7 +67,11 @@ pub(crate) fn panics(debugger: &Debugger, wanted: &[FilterSpec]) -> Answer<Vec<B
                 ExceptionFilter::Panic => PanicFilter::Any,
                 ExceptionFilter::PanicInTask => PanicFilter::InTask,
                 ExceptionFilter::LongPoll => PanicFilter::LongPoll,
-                ExceptionFilter::Raised | ExceptionFilter::Uncaught | ExceptionFilter::UserUnhandled => {
+                ExceptionFilter::Raised
+                | ExceptionFilter::Uncaught
+                | ExceptionFilter::UserUnhandled
+                | ExceptionFilter::TaskFailed
+                | ExceptionFilter::NeverRetrieved => {
                     return Err(Error::new(ErrorId::NotSupported, "a native program raises no Python exceptions"));
                 }
             };

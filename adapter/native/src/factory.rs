@@ -1,14 +1,14 @@
 //! Starting and attaching.
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use weft_debugger::{AttachSpec, Console, Debugger, LaunchSpec, Stream};
 use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::{Answer, Channel};
-use weft_session::{Debuggee, EventSender, NativeAttach, NativeLaunch, Pump, Terminal, TerminalCommand};
+use weft_session::{
+    Debuggee, EventSender, NativeAttach, NativeLaunch, Pump, Terminal, TerminalCommand, terminal_helper,
+};
 
 use crate::control::{Native, SteppedTask};
 use crate::post_mortem;
@@ -16,9 +16,6 @@ use crate::report::Reporter;
 use crate::settings::settings;
 use crate::tasks::Tasks;
 use crate::words::refused;
-
-/// What `weft` is called with in a terminal that is to become a program's.
-const HELPER: &str = "launch-in-terminal";
 
 /// Makes native debuggees.
 #[derive(Debug, Default)]
@@ -96,30 +93,13 @@ fn in_terminal(
     events: EventSender,
     report: impl Fn(weft_debugger::Event) + Send + Sync + 'static,
 ) -> Answer<Debugger> {
-    let weft = std::env::current_exe().map_err(|error| {
-        Error::new(ErrorId::LaunchFailed, format!("weft does not know where it lies itself: {error}"))
-    })?;
-    let helper = [weft.into_os_string(), OsString::from(HELPER)];
+    let helper = terminal_helper()?;
     let title = spec.program.file_name().unwrap_or(spec.program.as_os_str()).to_string_lossy().into_owned();
-    let env = environment(&spec.env)?;
-    let cwd = spec.cwd.clone();
+    let (cwd, env) = (spec.cwd.clone(), spec.env.clone());
     let run = move |words: Vec<OsString>| {
-        let args = words.iter().map(|word| text(word)).collect::<Answer<Vec<_>>>().map_err(|error| error.message)?;
-        let command = TerminalCommand { terminal, title, cwd, args, env };
         // Which process the client says it started is of no use: the helper tells itself.
-        events.run_in_terminal(&command).map(|_| ()).map_err(|error| error.message)
+        let command = TerminalCommand::new(terminal, title, cwd, &words, &env);
+        command.and_then(|command| events.run_in_terminal(&command)).map(|_| ()).map_err(|error| error.message)
     };
     Debugger::launch_in_terminal(spec, &helper, run, report).map_err(refused)
-}
-
-fn environment(changes: &[(OsString, Option<OsString>)]) -> Answer<BTreeMap<String, Option<String>>> {
-    changes.iter().map(|(name, value)| Ok((text(name)?, value.as_deref().map(text).transpose()?))).collect()
-}
-
-/// The protocol has no words for what is no UTF-8.
-fn text(word: &OsStr) -> Answer<String> {
-    word.to_str().map(str::to_owned).ok_or_else(|| {
-        let sentence = format!("{} is not UTF-8, so no terminal can be asked to run it", Path::new(word).display());
-        Error::new(ErrorId::LaunchFailed, sentence)
-    })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use weft_debugger::{BreakpointKind, Event, Reason, Stopped, signal_name};
 use weft_runtimes::{Polling, Runtimes};
 use weft_session::EventSender;
-use weft_session::debuggee::{Channel, DebuggeeEvent, Exception, StopReason, Target, Work};
+use weft_session::debuggee::{Channel, DebuggeeEvent, Exception, Forked, StopReason, Target, Work};
 use weft_tasks::TaskKey;
 
 use crate::breakpoints::to_bound;
@@ -50,7 +50,7 @@ impl Reporter {
             Event::BreakpointChanged(bound) => DebuggeeEvent::BreakpointChanged(to_bound(bound)),
             Event::BreakpointRemoved(id, why) => DebuggeeEvent::BreakpointRemoved(id, why),
             Event::Log(text, at) => return self.events.log(text, at.as_ref().and_then(location)),
-            Event::Forked(pid) => DebuggeeEvent::Forked(i64::from(pid)),
+            Event::Forked(pid) => DebuggeeEvent::Forked(Forked::by_number(i64::from(pid))),
             Event::ModulesChanged => DebuggeeEvent::ModulesChanged,
             Event::Note(sentence) => DebuggeeEvent::Console(Channel::Console, format!("{sentence}\n")),
             Event::Working(work) => return self.events.work(Arc::new(Reading(work))),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Ended, LaunchSpec, OutputEnd, Pid, ProcessError,
+    Ended, Helper, LaunchSpec, OutputEnd, Pid, ProcessError, keeper,
     launch::{Streams, image},
     spawn,
 };
@@ -17,6 +17,8 @@ use crate::{
 pub struct Child {
     pid: Pid,
     life: Arc<Life>,
+    /// Who has started it in a terminal, and waits for it there.
+    helper: Option<Arc<Helper>>,
 }
 
 /// A program that was started.
@@ -31,7 +33,7 @@ pub struct StartedChild {
 }
 
 #[derive(Debug, Default)]
-struct Life {
+pub(crate) struct Life {
     ended: Mutex<Option<Ended>>,
     changed: Condvar,
 }
@@ -61,7 +63,19 @@ impl Child {
         let lost = || ProcessError::last("the program cannot be started");
         let pid = told.recv().map_err(|_| lost())??;
         let output = |end: Option<_>| end.map(OutputEnd::new);
-        Ok(StartedChild { child: Self { pid, life }, stdout: output(stdout), stderr: output(stderr) })
+        Ok(StartedChild { child: Self { pid, life, helper: None }, stdout: output(stdout), stderr: output(stderr) })
+    }
+
+    /// One that a helper waits for.
+    pub(crate) fn kept(pid: Pid, life: Arc<Life>, helper: Helper) -> Self {
+        Self { pid, life, helper: Some(Arc::new(helper)) }
+    }
+
+    /// Has it live when we do not any more, as far as that is up to others: it must say `prctl(PR_SET_PDEATHSIG, 0)` itself.
+    pub fn leave(&self) {
+        if let Some(helper) = &self.helper {
+            keeper::leave(helper);
+        }
     }
 
     /// Its number.
@@ -104,15 +118,15 @@ impl Life {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes how the child has ended.
+    pub(crate) fn note(&self, end: Ended) {
+        *self.ended() = Some(end);
+        self.changed.notify_all();
+    }
+
     /// Waits for the child's end and notes it.
     fn collect(&self, pid: Pid) {
-        let Ok(id) = libc::id_t::try_from(pid) else { return };
-        // SAFETY: waitid writes into a siginfo of ours, and leaves the child to be collected below.
-        let wait = || unsafe {
-            let mut info: libc::siginfo_t = std::mem::zeroed();
-            libc::waitid(libc::P_PID, id, &mut info, libc::WEXITED | libc::WNOWAIT)
-        };
-        while wait() != 0 && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted {}
+        await_end(pid);
         let mut ended = self.ended();
         let mut status = 0;
         // SAFETY: waitpid writes a number of ours.
@@ -124,6 +138,30 @@ impl Life {
             false => Ended::Unknown,
         });
         self.changed.notify_all();
+    }
+}
+
+/// Waits until a child of ours has ended, and leaves it to be collected.
+pub(crate) fn await_end(pid: Pid) {
+    while peek(pid).is_none() && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted {}
+}
+
+/// How a child of ours that was not collected yet has ended.
+pub(crate) fn ended(pid: Pid) -> Ended {
+    match peek(pid) {
+        // SAFETY: of a child that has ended, the kernel has filled these in.
+        Some(info) if info.si_code == libc::CLD_EXITED => Ended::Code(unsafe { info.si_status() }),
+        Some(info) => Ended::Signal(unsafe { info.si_status() }),
+        None => Ended::Unknown,
+    }
+}
+
+fn peek(pid: Pid) -> Option<libc::siginfo_t> {
+    let id = libc::id_t::try_from(pid).ok()?;
+    // SAFETY: waitid writes into a siginfo of ours, and leaves the child to be collected.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        (libc::waitid(libc::P_PID, id, &mut info, libc::WEXITED | libc::WNOWAIT) == 0).then_some(info)
     }
 }
 

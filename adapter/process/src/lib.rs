@@ -28,12 +28,14 @@ mod error;
 mod event;
 mod executable;
 mod guardian;
+mod keeper;
 mod launch;
 mod memory;
 mod proc;
 mod ptrace;
 mod pty;
 mod registers;
+mod rendezvous;
 mod slots;
 mod sockets;
 mod spawn;
@@ -49,6 +51,7 @@ pub use cores::Cores;
 pub use error::ProcessError;
 pub use event::{Ended, Trap, Wait, WaitEvent};
 pub use executable::check_executable;
+pub use keeper::keep_program;
 pub use launch::{LaunchSpec, Launched, Output, Stdin};
 pub use memory::{LiveMemory, StoppedMemory};
 pub use proc::{
@@ -56,9 +59,10 @@ pub use proc::{
     threads,
 };
 pub use pty::OutputEnd;
+pub use rendezvous::{Rendezvous, take_over};
 pub use sockets::{Socket, Sockets};
 pub use terminal::{Helper, Meeting, become_program};
-pub use tracee::Tracee;
+pub use tracee::{Gate, Tracee};
 pub use wait::Waker;
 pub use watches::{Watch, WatchAccess};
 

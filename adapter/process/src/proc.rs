@@ -71,6 +71,16 @@ pub struct ProcessState {
     pub user: u32,
     /// How many threads its process has, those included that have ended and were not collected yet.
     pub threads: usize,
+    /// The signals that it has handlers for: bit 0 is signal 1.
+    pub caught: u64,
+}
+
+impl ProcessState {
+    /// Whether it has a handler for a signal.
+    pub fn catches(&self, signal: i32) -> bool {
+        let bit = signal.checked_sub(1).and_then(|bit| u32::try_from(bit).ok());
+        bit.and_then(|bit| self.caught.checked_shr(bit)).is_some_and(|caught| caught & 1 == 1)
+    }
 }
 
 /// Reads a `/proc` file within bounds.
@@ -208,6 +218,7 @@ fn parse_state(text: &str) -> ProcessState {
             "Tgid" => state.group = first.parse().unwrap_or_default(),
             "TracerPid" => state.tracer = first.parse().unwrap_or_default(),
             "Uid" => state.user = first.parse().unwrap_or_default(),
+            "SigCgt" => state.caught = u64::from_str_radix(first, 16).unwrap_or_default(),
             "Threads" => state.threads = first.parse().unwrap_or_default(),
             _ => {}
         }

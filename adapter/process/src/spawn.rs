@@ -136,11 +136,14 @@ unsafe fn become_program(
         {
             fail(failure, Step::Directory);
         }
-        // As a shell would start it: no signal blocked, SIGPIPE (which Rust ignores) deadly, and so are the others.
+        // As a shell would start it: no signal blocked, SIGPIPE (which Rust ignores) deadly, and so are the keys' signals, which
+        // whoever started the debugger in the background has ignored.
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut none);
         libc::pthread_sigmask(libc::SIG_SETMASK, &none, ptr::null_mut());
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        for signal in [libc::SIGPIPE, libc::SIGINT, libc::SIGQUIT] {
+            libc::signal(signal, libc::SIG_DFL);
+        }
         let mut byte = 0u8;
         while libc::read(gate, ptr::from_mut(&mut byte).cast(), 1) != 1 {
             if *libc::__errno_location() != libc::EINTR {

@@ -11,66 +11,37 @@ use std::{
     io::{self, Read, Write},
     os::{
         fd::AsRawFd,
-        unix::{
-            fs::PermissionsExt,
-            net::{UnixListener, UnixStream},
-            process::CommandExt,
-        },
+        unix::{net::UnixStream, process::CommandExt},
     },
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use crate::{Pid, ProcessError, Tracee, check_executable, ptrace, tracee::Origin, wait::Waiter};
+use crate::{
+    Pid, ProcessError, Tracee, check_executable, ptrace,
+    rendezvous::{Met, Rendezvous},
+    tracee::Origin,
+    wait::Waiter,
+};
 
 /// How long the helper waits for us, once it runs, and we for its words, once it has connected.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often a meeting looks whether it was called off.
-const LOOK: Duration = Duration::from_millis(50);
 /// A helper's last words are cut here, in bytes.
 const LONGEST_SENTENCE: u64 = 4096;
 
-/// Where a helper is awaited: a socket in a directory that only this user can enter. Gone when dropped.
+/// Where a helper is awaited.
 #[derive(Debug)]
 pub struct Meeting {
-    directory: PathBuf,
-    listener: UnixListener,
+    place: Rendezvous,
 }
 
 impl Meeting {
     /// A new place.
     pub fn new() -> Result<Self, ProcessError> {
+        let place = Rendezvous::new();
         let failed = ProcessError::system("no socket can be made for the program's terminal");
-        Self::make().map_err(failed)
-    }
-
-    fn make() -> io::Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let own = std::process::id();
-        loop {
-            let name = format!("weft-{own}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-            let directory = std::env::temp_dir().join(name);
-            let mut builder = fs::DirBuilder::new();
-            match std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700).create(&directory) {
-                // Left by an adapter of this number that was killed.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                other => other?,
-            }
-            let listener = UnixListener::bind(directory.join("socket")).and_then(|listener| {
-                fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
-                listener.set_nonblocking(true)?;
-                Ok(listener)
-            });
-            return match listener {
-                Ok(listener) => Ok(Self { directory, listener }),
-                Err(error) => {
-                    let _left = fs::remove_dir_all(&directory);
-                    Err(error)
-                }
-            };
-        }
+        place.map(|place| Self { place }).map_err(failed)
     }
 
     /// What to run in the terminal. `helper` is how weft's helper is started (`["/usr/bin/weft", "launch-in-terminal"]`);
@@ -83,7 +54,7 @@ impl Meeting {
         stdin: Option<&Path>,
     ) -> Vec<OsString> {
         let mut words = helper.to_vec();
-        words.extend(["--socket".into(), self.directory.join("socket").into_os_string()]);
+        words.extend(["--socket".into(), self.place.socket().into_os_string()]);
         if let Some(file) = stdin {
             words.extend(["--stdin".into(), file.as_os_str().to_owned()]);
         }
@@ -93,46 +64,18 @@ impl Meeting {
     }
 
     /// Waits until the helper has come. `called_off` is asked now and then; a sentence ends the wait.
-    pub fn wait(
-        self,
-        patience: Duration,
-        mut called_off: impl FnMut() -> Option<String>,
-    ) -> Result<Helper, ProcessError> {
-        let begun = Instant::now();
-        loop {
-            match self.listener.accept() {
-                Ok((stream, _)) => return Helper::new(stream),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(reason) => return Err(ProcessError::System { what: "the program's terminal is lost", reason }),
-            }
-            if let Some(sentence) = called_off() {
-                return Err(ProcessError::Terminal(sentence));
-            }
-            if begun.elapsed() > patience {
+    pub fn wait(self, patience: Duration, called_off: impl FnMut() -> Option<String>) -> Result<Helper, ProcessError> {
+        let lost = ProcessError::system("the program's terminal is lost");
+        match self.place.meet(patience, called_off).map_err(lost)? {
+            Met::Somebody(stream) => Helper::new(stream),
+            Met::CalledOff(sentence) => Err(ProcessError::Terminal(sentence)),
+            Met::Nobody => {
                 let sentence = "the program did not start in the terminal; look there for a message, or use \
                                 `\"console\": \"internalConsole\"`";
-                return Err(ProcessError::Terminal(sentence.to_owned()));
+                Err(ProcessError::Terminal(sentence.to_owned()))
             }
-            wait_readable(self.listener.as_raw_fd(), LOOK);
         }
     }
-}
-
-impl Drop for Meeting {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.directory) {
-            tracing::debug!(%error, "a socket's directory stays behind");
-        }
-    }
-}
-
-/// Comes back when there is something to read or the time is up.
-fn wait_readable(fd: i32, time: Duration) {
-    let mut asked = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: poll reads and writes one pollfd of ours.
-    let _count = unsafe { libc::poll(&mut asked, 1, millis) };
 }
 
 /// A helper that has come and waits to be taken on.
@@ -145,7 +88,6 @@ pub struct Helper {
 impl Helper {
     fn new(stream: UnixStream) -> Result<Self, ProcessError> {
         let failed = |reason| ProcessError::System { what: "the program's terminal does not answer", reason };
-        stream.set_nonblocking(false).map_err(failed)?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
         let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
         let mut length = libc::socklen_t::try_from(size_of::<libc::ucred>()).unwrap_or(0);
@@ -177,9 +119,20 @@ impl Helper {
         self.pid
     }
 
-    /// What the helper said before it ended, if anything.
-    fn last_words(self) -> String {
-        let mut words = Vec::new();
+    /// Lets it do what it came for.
+    pub(crate) fn go(&self) -> Result<(), ProcessError> {
+        let failed = |reason| ProcessError::System { what: "the program in the terminal cannot be started", reason };
+        (&self.stream).write_all(&[1]).map_err(failed)
+    }
+
+    pub(crate) fn stream(&self) -> &UnixStream {
+        &self.stream
+    }
+
+    /// What the helper said before it ended, if anything; `first` was read already.
+    pub(crate) fn last_words(self, first: &[u8]) -> String {
+        let mut words = first.to_vec();
+        words.retain(|byte| *byte != 0);
         let _cut = (&self.stream).take(LONGEST_SENTENCE).read_to_end(&mut words);
         let words = String::from_utf8_lossy(&words).trim().to_owned();
         if words.is_empty() { "the program ended before it began".to_owned() } else { words }
@@ -189,18 +142,16 @@ impl Helper {
 impl Tracee {
     /// Takes on a program that a helper is about to become, and stops it right after its exec, as a launch does. The
     /// calling thread traces it from now on; it dies with us.
-    pub fn adopt(mut helper: Helper) -> Result<Self, ProcessError> {
+    pub fn adopt(helper: Helper) -> Result<Self, ProcessError> {
         let waiter = Waiter::new()?;
         let pid = helper.pid;
         if let Err(reason) = ptrace::seize(pid, ptrace::OPTIONS | libc::PTRACE_O_EXITKILL) {
             return Err(crate::attach::refusal(pid, reason));
         }
-        if let Err(reason) = helper.stream.write_all(&[1]) {
-            return Err(ProcessError::System { what: "the program in the terminal cannot be started", reason });
-        }
+        helper.go()?;
         match Self::after_exec(waiter, pid, Origin::Launched)? {
             Some(tracee) => Ok(tracee),
-            None => Err(ProcessError::Terminal(helper.last_words())),
+            None => Err(ProcessError::Terminal(helper.last_words(&[]))),
         }
     }
 }
@@ -208,9 +159,9 @@ impl Tracee {
 /// The helper's whole life: it comes back only if the program could not be started, with a sentence, which has been sent to
 /// the debugger too.
 pub fn become_program(socket: &Path, stdin: Option<&Path>, program: &Path, args: &[OsString]) -> String {
-    let mut stream = match UnixStream::connect(socket) {
+    let mut stream = match come(socket) {
         Ok(stream) => stream,
-        Err(error) => return format!("the debugger that wanted to start a program here is gone: {error}"),
+        Err(sentence) => return sentence,
     };
     let sentence = match start(&mut stream, stdin, program, args) {
         Ok(never) => match never {},
@@ -220,19 +171,31 @@ pub fn become_program(socket: &Path, stdin: Option<&Path>, program: &Path, args:
     sentence
 }
 
+/// Connects to the debugger that has the helper run.
+pub(crate) fn come(socket: &Path) -> Result<UnixStream, String> {
+    UnixStream::connect(socket).map_err(lost)
+}
+
+fn lost(error: io::Error) -> String {
+    format!("the debugger that wanted to start a program here is gone: {error}")
+}
+
+/// Says that the helper is there, and waits for the debugger's word.
+pub(crate) fn wait_for_go(stream: &mut UnixStream) -> Result<(), String> {
+    stream.set_read_timeout(Some(PATIENCE)).map_err(lost)?;
+    stream.write_all(b"r").map_err(lost)?;
+    stream.read_exact(&mut [0]).map_err(lost)
+}
+
 fn start(
     stream: &mut UnixStream,
     stdin: Option<&Path>,
     program: &Path,
     args: &[OsString],
 ) -> Result<std::convert::Infallible, String> {
-    let lost = |error: io::Error| format!("the debugger that wanted to start a program here is gone: {error}");
     // SAFETY: a request about ourselves, with a number; without yama it fails, and is not needed.
     unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
-    stream.set_read_timeout(Some(PATIENCE)).map_err(lost)?;
-    stream.write_all(b"r").map_err(lost)?;
-    let mut go = [0];
-    stream.read_exact(&mut go).map_err(lost)?;
+    wait_for_go(stream)?;
     // SAFETY: as above; the program is traced by now and gives nobody else the right.
     unsafe { libc::prctl(libc::PR_SET_PTRACER, 0) };
     let program = std::path::absolute(program).map_err(|error| format!("{}: {error}", program.display()))?;

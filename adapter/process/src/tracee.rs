@@ -4,8 +4,12 @@ mod control;
 mod digest;
 mod errands;
 mod forks;
+mod gates;
 mod passing;
 mod thread;
+
+pub use gates::Gate;
+use gates::Gates;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -64,6 +68,7 @@ pub struct Tracee {
     guardian: Option<Guardian>,
     /// Where instructions under traps are executed from.
     slots: Slots,
+    gates: Gates,
     generation: Generation,
     pub(crate) watches: Watches,
     /// Ptrace knows threads: only the one that attached may ask.
@@ -89,6 +94,7 @@ impl Tracee {
             memory: None,
             guardian: None,
             slots: Slots::default(),
+            gates: Gates::default(),
             generation: Generation::default(),
             watches: Watches::default(),
             not_send: PhantomData,

@@ -56,4 +56,4 @@ pub use polled::{OnePoll, Polled, Polling};
 pub use runtimes::Runtimes;
 pub use spawns::Spawn;
 pub use threads::polls_task;
-pub use tokio::{Births, CurrentTask, Ending, TaskEnd, TaskTraps};
+pub use tokio::{Births, Busy, CurrentTask, Ending, TaskEnd, TaskTable, TaskTraps};

@@ -1,5 +1,6 @@
 //! Which task one stopped thread polls, told by that thread alone: others may be running, so no list of tasks is made.
 
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use weft_memory::{MemAddr, Memory};
@@ -11,7 +12,7 @@ use crate::executors::{AsyncTaskPlan, is_worker};
 use crate::labels::RootName;
 use crate::runtimes::Runtimes;
 use crate::threads::{self, Activation, Driven};
-use crate::tokio::{self, CurrentTask, Entry, HeaderPlan, TaskEnd, TaskTraps};
+use crate::tokio::{self, CurrentTask, Entry, HeaderPlan, TaskEnd, TaskTable, TaskTraps};
 
 /// Innermost frames that are looked at first: as many as a task of everyday depth has, with its executor's.
 const NEAR: usize = 96;
@@ -173,6 +174,15 @@ pub(crate) fn traps(runtimes: &Runtimes, stop: &Stop, task: TaskKey) -> Result<T
                  seen"
             .to_owned(),
     })
+}
+
+/// Where the task of Tokio's names its functions that has these bytes in its own memory. All threads stand.
+pub(crate) fn table(runtimes: &Runtimes, stop: &Stop, inside: &Range<MemAddr>) -> Option<TaskTable> {
+    let listing = runtimes.list(stop);
+    let before = listing.snapshot.tasks.iter().filter(|task| task.key.address <= inside.start.raw());
+    let nearest = before.max_by_key(|task| task.key.address)?.key;
+    let (plan, entry) = tokio_task(runtimes, stop, nearest)?;
+    tokio::table(stop, &plan, &entry, inside)
 }
 
 /// How a task of Tokio's ends.

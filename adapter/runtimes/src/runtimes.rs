@@ -1,5 +1,6 @@
 //! The entry points, and what is kept between stops.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,7 +17,7 @@ use crate::listing::{EntryFuture, Listing, LogicalStack, Stack};
 use crate::polled::{KnownHeaders, OnePoll, Polled, Polling};
 use crate::shape::Shapes;
 use crate::spawns::{Spawn, SpawnSites};
-use crate::tokio::{Cells, KnownEnds, TaskEnd, TaskTraps};
+use crate::tokio::{Cells, KnownEnds, TaskEnd, TaskTable, TaskTraps};
 use crate::waits::Known;
 
 /// Reads the tasks of one debuggee. What it works out about types it keeps for the next stop; so it lives as long as the
@@ -114,6 +115,11 @@ impl Runtimes {
     /// Where a program is to be stopped to see what becomes of one task of Tokio's; else a sentence says why it cannot be.
     pub fn task_traps(&self, stop: &Stop, task: TaskKey) -> Result<TaskTraps, String> {
         crate::polled::traps(self, stop, task)
+    }
+
+    /// By which functions a runtime comes to the task of Tokio's that has these bytes in its own memory. All threads stand.
+    pub fn task_table(&self, stop: &Stop, inside: &Range<MemAddr>) -> Option<TaskTable> {
+        crate::polled::table(self, stop, inside)
     }
 
     /// Whether a thread that stands at [`TaskTraps::poll`] is about to poll this task.

@@ -206,23 +206,23 @@ impl Follower<'_> {
         None
     }
 
-    /// `DW_AT_frame_base` of the concrete function.
+    /// `DW_AT_frame_base` of the concrete function. Where a frame is larger than a page, LLVM says by how much it is below the CFA.
     fn frame_base(&self) -> Option<Route> {
         let function = self.image.concrete_at(self.pc).unwrap_or(self.function);
         let (reader, entry) = DieReader::read(self.image, function).ok()?;
         let value: AttributeValue<_> = entry.attr_value(gimli::DW_AT_frame_base)?;
         let expression = expression_at(&reader, value, self.pc).ok()??;
+        let uses_itself = |operation: &Operation<_>| matches!(operation, Operation::FrameOffset { .. });
         let mut operations = expression.operations(reader.unit().encoding());
-        let first = operations.next().ok()??;
-        if operations.next().ok()?.is_some() {
-            return None;
-        }
-        match first {
-            // A frame base of `DW_OP_reg7` means the register's value (DWARF 5, 2.6.1.1.3).
-            Operation::Register { register } if register.0 <= LAST_REGISTER => {
-                Some(Route::new(Start::Register(DwarfRegister(register.0)), 0))
+        while let Some(operation) = operations.next().ok()? {
+            if uses_itself(&operation) {
+                return None;
             }
-            Operation::CallFrameCFA => self.cfa(),
+        }
+        match self.operations(&reader, expression)? {
+            // A frame base of `DW_OP_reg7` means the register's value (DWARF 5, 2.6.1.1.3).
+            Kept::Register(register) => Some(Route::new(Start::Register(register), 0)),
+            Kept::Memory(route) => Some(route),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use weft_memory::{FileAddr, MemAddr, Registers};
+use weft_memory::{DwarfRegister, FileAddr, MemAddr, Registers};
 use weft_symbols::{CallerFrame, CodeFrame, Found, Image, SourceLine};
 
 use crate::Stop;
@@ -84,9 +84,35 @@ pub struct FrameWalk {
     pub end: WalkEnd,
 }
 
+/// `rax`, `rdx`, `rcx`, `rsi`, `rdi` and `r8` to `r11` (System V ABI for x86-64, 3.2.1 and figure 3.36).
+const CHANGED_BY_CALLS: [u16; 9] = [0, 1, 2, 4, 5, 8, 9, 10, 11];
+
 /// The stack of a thread, innermost first, at most `limit` (and 10,000) frames. An unknown thread has none.
 pub fn frames(stop: &Stop, tid: i32, limit: usize) -> FrameWalk {
     frames_in(stop, tid, 0..limit.min(MAX_FRAMES))
+}
+
+/// What a thread has just done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Called a function that has returned.
+    Call,
+    /// Executed another instruction.
+    Instruction,
+}
+
+/// The stack of a thread as it was in what it has just done: its innermost frames are those of the instruction before, even where the
+/// compiler has let the code behind it belong to something else already. Registers that a call may change have no value behind
+/// one. At most `limit` (and 10,000) frames.
+pub fn frames_before(stop: &Stop, tid: i32, done: Done, limit: usize) -> Vec<Frame> {
+    let Some(mut cursor) = Cursor::innermost(stop, tid) else { return Vec::new() };
+    cursor.is_return_address = true;
+    for register in CHANGED_BY_CALLS.into_iter().filter(|_| done == Done::Call) {
+        cursor.registers.set(DwarfRegister(register), None);
+    }
+    let (wanted, mut frames) = (0..limit.min(MAX_FRAMES), Vec::new());
+    while cursor.index < wanted.end && cursor.step(stop, &wanted, &mut frames).is_none() {}
+    frames
 }
 
 /// The same, but for what every stack begins with in the C library, if its debug information lies packed in a file and

@@ -41,7 +41,7 @@ pub use expression::{
     AskTask, Compiled, EvaluateError, Message, Quick, Scope, TaskValue, TaskVariable, Variables, Within, evaluate,
     typed_name,
 };
-pub use frames::{Frame, FrameWalk, WalkEnd, depth, frames, frames_above_foot, frames_in};
+pub use frames::{Done, Frame, FrameWalk, WalkEnd, depth, frames, frames_above_foot, frames_before, frames_in};
 pub use names::{short_type_name, type_name};
 pub use navigate::{ActiveVariant, FieldPlace};
 pub use place::{At, Meta, Place};

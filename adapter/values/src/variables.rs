@@ -266,7 +266,16 @@ pub(crate) fn is_compiler_made(variable: &Variable, function: Option<&SourceLine
         (Some(variable), Some(function)) => variable.file != function.file,
         _ => false,
     };
-    is_made_up(name) || variable.artificial || is_foreign() || is_format_arguments(variable, name)
+    let is_body = || name == "body" && is_before(variable.declared.as_ref(), function);
+    is_made_up(name) || variable.artificial || is_foreign() || is_body() || is_format_arguments(variable, name)
+}
+
+/// Whether a variable is declared before its function is, as no user can write it: on the line of an attribute, whose macro has
+/// made the function's body another one (`let body = async { .. };` of `#[tokio::main]`).
+fn is_before(variable: Option<&SourceLine>, function: Option<&SourceLine>) -> bool {
+    variable
+        .zip(function)
+        .is_some_and(|(variable, function)| variable.file == function.file && variable.line < function.line)
 }
 
 /// Names that the compiler (`__0`, `__awaitee`, `_task_context`) and attribute macros (`__tracing_attr_span`) make up:

@@ -67,6 +67,7 @@ impl Engine {
                 self.ending.clear();
                 self.entry = None;
                 self.forget_panics(None);
+                self.forget_gate();
                 self.forget_all_spawns();
                 self.end_watches();
                 self.tell_passed();
@@ -149,7 +150,7 @@ impl Engine {
         };
         self.note_spawn(tid, address);
         let counted = self.pass_quickly(tid, address, sp)?;
-        self.tracee.set_pc(tid, address).ok()?;
+        self.tracee.set_pc(tid, self.gates.behind(address)).ok()?;
         Some((address, counted))
     }
 
@@ -164,7 +165,7 @@ impl Engine {
         if own {
             return None;
         }
-        self.tracee.set_pc(tid, address).ok()?;
+        self.tracee.set_pc(tid, self.gates.behind(address)).ok()?;
         Some(address)
     }
 

@@ -6,6 +6,7 @@ mod clock;
 mod deliveries;
 mod events;
 mod forks;
+mod gates;
 mod judging;
 mod long_polls;
 mod motion;
@@ -34,6 +35,7 @@ use weft_tasks::TaskKey;
 use weft_values::Stop;
 
 use background::Stops;
+use gates::Gates;
 use long_polls::LongPolls;
 use panics::Panics;
 use patience::Patience;
@@ -107,6 +109,7 @@ pub(crate) struct Engine {
     /// Traps that the plan wants.
     planned: BTreeSet<MemAddr>,
     watches: Watches,
+    gates: Gates,
     panics: Panics,
     spawns: Option<Spawns>,
     placement: Placement,
@@ -206,6 +209,7 @@ impl Engine {
             closely: BTreeSet::new(),
             planned: BTreeSet::new(),
             watches: Watches::default(),
+            gates: Gates::default(),
             panics: Panics::default(),
             spawns: None,
             placement,
@@ -459,6 +463,7 @@ impl Engine {
             EndKind::Kill => self.tracee.kill().map(|_| ()),
             EndKind::Detach => {
                 self.stop_all();
+                self.close_gate();
                 self.placement.release(&self.tracee);
                 let (tracee, rewound) = (&mut self.tracee, &self.rewound);
                 for event in self.pending.drain(..).rev() {

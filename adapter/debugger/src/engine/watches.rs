@@ -142,6 +142,7 @@ impl Engine {
             }
         }
         self.tell_plan_of_watch();
+        self.grant_gate();
         Ok(self.watches.list.iter().map(Watched::bound).collect())
     }
 

@@ -7,6 +7,7 @@
 
 mod bodies;
 mod call;
+mod gate;
 mod instruction;
 mod makers;
 mod rows;
@@ -15,6 +16,7 @@ mod stepper;
 mod unwinding;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use weft_memory::{DwarfRegister, MemAddr};
@@ -25,6 +27,7 @@ use weft_values::{Place, Stop};
 
 pub(crate) use bodies::polls_of;
 pub(crate) use call::{Reach, call_target, calls_in, calls_method, function_at, is_call_at, is_made_by_macro};
+pub(crate) use gate::{Gate, Inside};
 pub(crate) use makers::{coroutine_in, coroutine_made_by};
 pub(crate) use rows::{code_ahead, first_statement, rows_begin};
 pub(crate) use unwinding::panic_is_caught_at;
@@ -122,6 +125,16 @@ pub(crate) trait Plan: Send {
     fn set_watched(&mut self, is_watched: bool, stop: &Stop) -> Verdict {
         let _ = (is_watched, stop);
         Verdict::Continue
+    }
+
+    /// The memory of whose task it wants to be told of all calls. It has to do without where that cannot be had.
+    fn gated(&self) -> Option<Range<MemAddr>> {
+        None
+    }
+
+    /// Told, while all threads stand, which gate it has got for what it asks for, if any.
+    fn set_gate(&mut self, gate: Option<Gate>) {
+        let _ = gate;
     }
 
     /// Judges an access to what is watched. The thread stands behind the instruction.

@@ -24,9 +24,13 @@ use crate::{
 /// `int3`.
 const TRAP: u8 = 0xcc;
 
+/// Bytes of a word.
+const WORD: usize = 8;
+
 /// A program's memory, readable and writable from any thread, while the program runs or stands.
 ///
-/// **Invariant:** bytes put in by [`LiveMemory::plant`] are never seen by a read: it answers what they replaced.
+/// **Invariant:** bytes put in by [`LiveMemory::plant`] and words put in by [`LiveMemory::replace_word`] are never seen by a read: it
+/// answers what they replaced.
 #[derive(Debug, Clone)]
 pub struct LiveMemory(Arc<Inner>);
 
@@ -42,10 +46,19 @@ struct Inner {
     /// Traps that were taken away and may still be in a copy of this memory that a fork made before. Changed under the
     /// table's lock.
     lifted: Mutex<BTreeMap<u64, u8>>,
+    /// Words that were replaced, by address. As long as the replacement is there, it is never seen by a read.
+    words: RwLock<BTreeMap<u64, Replaced>>,
     /// Traps are in memory, and not only in the table. Changed under the table's lock.
     armed: AtomicBool,
     /// Who takes the traps out if we die.
     guard: Option<Arc<Table>>,
+}
+
+/// A word that was replaced.
+#[derive(Debug, Clone, Copy)]
+struct Replaced {
+    shown: [u8; WORD],
+    actual: [u8; WORD],
 }
 
 impl LiveMemory {
@@ -76,6 +89,7 @@ impl LiveMemory {
             file,
             traps: RwLock::default(),
             lifted: Mutex::default(),
+            words: RwLock::default(),
             armed: AtomicBool::new(true),
             guard,
         }))
@@ -218,6 +232,14 @@ impl LiveMemory {
                 tracing::debug!(child, address, %error, "a trap stays in a forked process");
             }
         }
+        let words = self.0.words.read().unwrap_or_else(PoisonError::into_inner);
+        for (address, word) in words.iter() {
+            let mut found = [0; WORD];
+            let is_there = file.read_exact_at(&mut found, *address).is_ok() && found == word.actual;
+            if is_there && let Err(error) = file.write_all_at(&word.shown, *address) {
+                tracing::debug!(child, address, %error, "a word stays replaced in a forked process");
+            }
+        }
     }
 
     /// Writes `bytes`, whatever the mapping's protection. A trap among them stays planted and hides the new byte.
@@ -239,6 +261,29 @@ impl LiveMemory {
             }
         }
         Ok(())
+    }
+
+    /// Has an aligned word of the program's, which is `shown`, be `actual`; reads show it as it was. Nobody reads it meanwhile.
+    pub(crate) fn replace_word(&self, address: MemAddr, shown: u64, actual: u64) -> Result<(), MemoryError> {
+        let word = Replaced { shown: shown.to_le_bytes(), actual: actual.to_le_bytes() };
+        self.words_mut().insert(address.raw(), word);
+        self.write_raw(address, &word.actual).inspect_err(|_| {
+            self.words_mut().remove(&address.raw());
+        })
+    }
+
+    /// Puts back a word that was replaced, unless something else has come to lie there.
+    pub(crate) fn restore_word(&self, address: MemAddr) -> Result<(), MemoryError> {
+        let Some(word) = self.words_mut().remove(&address.raw()) else { return Ok(()) };
+        let mut found = [0; WORD];
+        match self.read_raw(address, &mut found) {
+            Ok(WORD) if found == word.actual => self.write_raw(address, &word.shown),
+            _ => Ok(()),
+        }
+    }
+
+    fn words_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<u64, Replaced>> {
+        self.0.words.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads what is really there: all of it, or nothing. Without the lock that hiding traps takes.
@@ -294,6 +339,23 @@ impl LiveMemory {
 }
 
 impl LiveMemory {
+    /// Puts the program's own words into `bytes`, which were read at `address`, for those that were replaced.
+    fn hide_words(&self, address: u64, bytes: &mut [u8]) {
+        let words = self.0.words.read().unwrap_or_else(PoisonError::into_inner);
+        let end = address.saturating_add(bytes.len() as u64);
+        for (start, word) in words.range(address.saturating_sub(WORD as u64).saturating_add(1)..end) {
+            let mut found = [0; WORD];
+            if !matches!(self.read_raw(MemAddr::new(*start), &mut found), Ok(WORD)) || found != word.actual {
+                continue;
+            }
+            for (at, shown) in (*start..).zip(word.shown) {
+                if let Some(byte) = offset_in(address, at).and_then(|index| bytes.get_mut(index)) {
+                    *byte = shown;
+                }
+            }
+        }
+    }
+
     /// What is mapped now, by rising address; nothing if it cannot be found out.
     pub(super) fn regions(&self) -> Vec<Region> {
         let mapped = self.0.process.and_then(|process| crate::mappings(process).ok()).unwrap_or_default();
@@ -322,6 +384,7 @@ impl Memory for LiveMemory {
         }
         if let Some(bytes) = buffer.get_mut(..count) {
             self.hide_traps(address.raw(), bytes);
+            self.hide_words(address.raw(), bytes);
         }
         Ok(count)
     }
@@ -373,6 +436,41 @@ mod tests {
         assert_eq!(memory.read_u8(at), Ok(72));
         memory.lift_all();
         assert_eq!(really(&bytes, 9), 72);
+    }
+
+    #[test]
+    fn a_word_that_was_replaced_is_not_seen() {
+        let (memory, bytes, start) = own();
+        let aligned = start.raw().next_multiple_of(8);
+        let (at, index) = (MemAddr::new(aligned), usize::try_from(aligned - start.raw()).unwrap());
+        let shown = memory.read_u64(at).unwrap();
+        memory.replace_word(at, shown, 0x1122_3344_5566_7788).unwrap();
+        assert_eq!((really(&bytes, index), really(&bytes, index + 7)), (0x88, 0x11));
+        let all = |memory: &LiveMemory| {
+            let mut all = vec![0; bytes.len()];
+            memory.read_exact(start, &mut all).unwrap();
+            all
+        };
+        let as_it_was = (0..bytes.len()).map(|index| (index % 251) as u8).collect::<Vec<_>>();
+        assert_eq!(all(&memory), as_it_was);
+        for offset in 0..8 {
+            let byte = memory.read_u8(at.offset(offset)).unwrap();
+            assert_eq!(byte, as_it_was[index + usize::try_from(offset).unwrap()]);
+        }
+        memory.restore_word(at).unwrap();
+        assert_eq!(really(&bytes, index), as_it_was[index]);
+    }
+
+    #[test]
+    fn a_word_that_is_another_one_by_now_stays() {
+        let (memory, bytes, start) = own();
+        let aligned = start.raw().next_multiple_of(8);
+        let (at, index) = (MemAddr::new(aligned), usize::try_from(aligned - start.raw()).unwrap());
+        memory.replace_word(at, memory.read_u64(at).unwrap(), 7).unwrap();
+        memory.write(at, &9_u64.to_le_bytes()).unwrap();
+        assert_eq!(memory.read_u64(at), Ok(9));
+        memory.restore_word(at).unwrap();
+        assert_eq!(really(&bytes, index), 9);
     }
 
     #[test]

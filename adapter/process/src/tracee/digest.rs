@@ -203,6 +203,7 @@ impl Tracee {
         // Killed meanwhile: its end will be reported.
         let _gone = self.open_memory();
         self.slots = Slots::default();
+        self.gates = super::gates::Gates::default();
         self.watches = Watches::default();
         Some(WaitEvent::Exec { tid })
     }

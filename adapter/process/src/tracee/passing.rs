@@ -197,7 +197,7 @@ impl Tracee {
         None
     }
 
-    fn map_area(&mut self, tid: Tid, mapped: &[Mapping], start: MemAddr, size: u64) -> io::Result<MemAddr> {
+    pub(super) fn map_area(&mut self, tid: Tid, mapped: &[Mapping], start: MemAddr, size: u64) -> io::Result<MemAddr> {
         let protection = (libc::PROT_READ | libc::PROT_EXEC).unsigned_abs();
         let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE).unsigned_abs();
         let arguments = [start.raw(), size, u64::from(protection), u64::from(flags), u64::MAX, 0];

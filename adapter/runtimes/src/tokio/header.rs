@@ -15,8 +15,12 @@ pub(crate) struct HeaderPlan {
     pub(crate) vtable: u64,
     /// In the vtable, of `poll`.
     pub(crate) poll: u64,
+    /// Bytes of the vtable.
+    pub(crate) vtable_size: u64,
     /// In the vtable, of `dealloc`, which drops all that the task has.
     pub(crate) dealloc: Option<u64>,
+    /// In the vtable, of `shutdown`, which drops the task's future.
+    pub(crate) shutdown: Option<u64>,
     /// In the vtable, of what a `JoinHandle` calls to take the output (Tokio 1.0 to 1.54).
     pub(crate) try_read_output: Option<u64>,
     /// In the vtable, of what a `JoinHandle` calls when it is dropped, unless the task was never polled (1.0 to 1.54).
@@ -44,12 +48,13 @@ impl HeaderPlan {
         let (poll, _) = find_member(&vtable_type, &["poll"], 1).ok_or_else(|| missing("vtable.poll"))?;
         let method = |name| find_member(&vtable_type, &[name], 1).map(|(offset, _)| offset);
         let (dealloc, try_read_output) = (method("dealloc"), method("try_read_output"));
-        let drop_join_handle_slow = method("drop_join_handle_slow");
+        let (drop_join_handle_slow, shutdown) = (method("drop_join_handle_slow"), method("shutdown"));
+        let vtable_size = vtable_type.size();
         let next = match find_member(header, &["owned"], 1) {
             Some((offset, links)) => Some(Next::Header(offset.saturating_add(next_offset(&links)))),
             None => trailer_link(header, &vtable_type),
         };
-        Ok(Self { state, vtable, poll, dealloc, try_read_output, drop_join_handle_slow, next })
+        Ok(Self { state, vtable, poll, vtable_size, dealloc, shutdown, try_read_output, drop_join_handle_slow, next })
     }
 }
 

@@ -21,6 +21,7 @@ mod recorded;
 mod roster;
 mod scheduler;
 mod state;
+mod tables;
 mod vtables;
 
 pub(crate) use births::current_tasks;
@@ -32,3 +33,5 @@ pub use handles::Ending;
 pub(crate) use handles::{drops_task, is_of_task};
 pub(crate) use header::HeaderPlan;
 pub(crate) use roster::{Tokio, has_code, header_plans};
+pub(crate) use tables::table;
+pub use tables::{Busy, TaskTable};

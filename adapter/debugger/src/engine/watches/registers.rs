@@ -78,9 +78,16 @@ impl Engine {
         })
     }
 
-    /// Has the processor watch what the plan wants, if a debug register is free; the plan is told. A watch that is not
-    /// wanted any more is taken back without stopping anybody: hits of threads that still have it are nobody's.
+    /// Has the processor watch what the plan wants, if a debug register is free, or else a gate tell of it, if there can be one; the
+    /// plan is told.
     pub(in crate::engine) fn grant_watch(&mut self) {
+        self.watch_for_plan();
+        self.grant_gate();
+    }
+
+    /// A watch that is not wanted any more is taken back without stopping anybody: hits of threads that still have it are
+    /// nobody's.
+    fn watch_for_plan(&mut self) {
         let wanted = self.plan.as_ref().and_then(|plan| plan.watch());
         if wanted == self.watches.asked {
             return;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use weft_memory::MemAddr;
+use weft_runtimes::{Edge, edge};
 use weft_symbols::CodeFrame;
 use weft_values::{Frame, Place, Stop, environment, frames};
 
@@ -33,6 +34,8 @@ pub(super) struct Activation {
     awaiter: Option<(CodeFrame, String)>,
     /// The body is a copy whose coroutine is not known: the one around it, which is followed, stands for that.
     pub(super) is_stood_for: bool,
+    /// What returns is the function that has its thread wait for the coroutine: the copy was inlined into that.
+    pub(super) is_blocked_on: bool,
     /// Lines of functions that were inlined into the body, for a step into.
     pub(super) inlined: Rows,
     pub(super) calls: BTreeSet<MemAddr>,
@@ -59,18 +62,19 @@ impl Stepper {
             });
         }
         // Leaving an inlined copy is arriving in the code around it, on a line other than that of the call.
+        let own = coroutine_at(walk);
         let mut lines = Vec::new();
-        if let Some(code) = body.code.clone().filter(|_| body.inlined) {
+        if let Some(code) = body.code.clone().filter(|_| body.inlined && own.is_none_or(|own| own == 0)) {
             lines.push(Lines { code, rows: rows.keys().copied().collect(), of: None });
         }
-        let is_users = |frame: &&Frame| frame.user_code && !frame.code.as_ref().is_some_and(is_made_by_macro);
-        let outers = || walk.get(1..=concrete).unwrap_or_default().iter().filter(is_users);
-        for outer in outers() {
+        let outers = || walk.iter().enumerate().take(concrete.saturating_add(1)).skip(1).filter(|(_, it)| is_users(it));
+        for (at, outer) in outers() {
             let call = outer.source.as_ref().map_or(0, |source| source.line);
             let mut others = rows::statements(stop, outer);
             others.retain(|_, at| at.0 != call);
-            let of = environment(stop, outer).and_then(|place| place.address());
-            if let Some(code) = outer.code.clone().filter(|_| of.is_some()) {
+            let of = environment(stop, outer).and_then(|place| place.address()).filter(|_| own != Some(at));
+            let is_copy = own == Some(at) && outer.inlined;
+            if let Some(code) = outer.code.clone().filter(|_| of.is_some() || is_copy) {
                 lines.push(Lines { code, rows: others.keys().copied().collect(), of });
             }
             rows.extend(others);
@@ -89,19 +93,23 @@ impl Stepper {
             }
         }
         let returns_to = caller.map(|caller| caller.pc);
-        let is_coroutine = body.code.as_ref().is_some_and(|code| code.function.kind.is_coroutine());
-        let coroutines = outers().filter_map(|outer| Some((outer.code.clone()?, outer.name.clone())));
-        let awaiter = coroutines.into_iter().find(|(code, _)| code.function.kind.is_coroutine() && is_coroutine);
-        let is_its = |place: &Place| body.code.as_ref().is_some_and(|code| is_body_of(code, &place.ty));
-        let is_stood_for = is_coroutine && self.instance.as_ref().is_some_and(|place| !is_its(place));
+
+        let around = outers().filter(|(at, outer)| own.is_some_and(|own| *at > own) && is_coroutine(outer));
+        let awaiter = around.filter_map(|(_, outer)| Some((outer.code.clone()?, outer.name.clone()))).next();
+        let own_code = own.and_then(|own| walk.get(own)?.code.as_ref());
+        let is_its = |place: &Place| own_code.is_some_and(|code| is_body_of(code, &place.ty));
+        let is_stood_for = self.instance.as_ref().is_some_and(|place| !is_its(place));
+        let within = walk.get(..=concrete).unwrap_or_default();
+        let is_blocked_on = own.is_some() && within.iter().filter_map(edge).any(|edge| edge != Edge::Task);
         let mut active = Activation {
             tid,
             cfa,
-            is_coroutine,
+            is_coroutine: own.is_some(),
             rows,
             lines,
             awaiter,
             is_stood_for,
+            is_blocked_on,
             inlined,
             calls,
             reach,
@@ -112,6 +120,22 @@ impl Stepper {
         }
         Some(active)
     }
+}
+
+/// Which frame of a stack is the coroutine that the innermost one is a part of: itself; or, if that is a function which was
+/// inlined, the user's coroutine that it was inlined into.
+pub(super) fn coroutine_at(walk: &[Frame]) -> Option<usize> {
+    let concrete = walk.iter().position(|frame| !frame.inlined).unwrap_or(walk.len());
+    let mut within = walk.iter().take(concrete.saturating_add(1)).enumerate();
+    within.find(|(at, frame)| is_coroutine(frame) && (*at == 0 || is_users(frame))).map(|(at, _)| at)
+}
+
+pub(super) fn is_coroutine(frame: &Frame) -> bool {
+    frame.code.as_ref().is_some_and(|code| code.function.kind.is_coroutine())
+}
+
+fn is_users(frame: &Frame) -> bool {
+    frame.user_code && !frame.code.as_ref().is_some_and(is_made_by_macro)
 }
 
 /// The CFA of the frame that the thread executes.

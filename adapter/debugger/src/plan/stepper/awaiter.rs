@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 
 use weft_memory::{DwarfRegister, MemAddr};
 use weft_runtimes::{Edge, Ending, edge, end_of_edge, ending};
-use weft_values::{Frame, Stop, frames, way_to_environment};
+use weft_values::{Done, Frame, Stop, frames, frames_before, way_to_environment};
 
 use super::super::Passerby;
-use super::activation::krate_of;
+use super::activation::{is_coroutine, krate_of};
 use super::coroutines::instance_of;
+use super::detector::writes_before;
 use super::{DEPTH, Hit, Phase, Stepper, Verdict, is_stop};
 use crate::StepKind;
 
@@ -89,15 +90,31 @@ impl Stepper {
             self.phase = Phase::Unwinding { tid: hit.tid, landing, stays: None };
             return Verdict::Continue;
         }
-        let walk = frames(hit.stop, hit.tid, DEPTH).frames;
+        let walk = self.stack(hit);
         // That a call is over is no news.
         let said = (end != End::Completed).then(|| format!("{}; its awaiter goes on here", end.of_future()));
         self.go_on(hit, self.outside(hit, &walk), end, said)
     }
 
+    /// The stack of the thread; of one that has just left the poll function, or a copy of it, as it was in that.
+    pub(super) fn stack(&self, hit: &Hit<'_>) -> Vec<Frame> {
+        let pc = hit.stop.thread(hit.tid).map(|thread| thread.registers.pc());
+        let done = match (&self.phase, pc) {
+            (Phase::Active(active), Some(pc)) if active.returns_to == Some(pc) => Some(Done::Call),
+            (Phase::Active(active), Some(pc)) if active.copy().is_some() && writes_before(hit.stop, pc) => {
+                Some(Done::Instruction)
+            }
+            _ => None,
+        };
+        match done {
+            Some(done) => frames_before(hit.stop, hit.tid, done, DEPTH),
+            None => frames(hit.stop, hit.tid, DEPTH).frames,
+        }
+    }
+
     /// The poll of a copy is over whose coroutine is not known: the one that stands for it goes on.
     pub(super) fn left_behind(&mut self, hit: &Hit<'_>) -> Verdict {
-        let walk = frames(hit.stop, hit.tid, DEPTH).frames;
+        let walk = self.stack(hit);
         let mut within = walk.iter().take_while(|frame| edge(frame).is_none());
         let around = within.position(|frame| self.is_its_body(hit.stop, frame)).and_then(|at| walk.get(at..));
         let said = "where the future lies was not kept, so that its next poll cannot be told; its awaiter goes on here";
@@ -149,6 +166,9 @@ impl Stepper {
             };
         }
         let Some(at) = at else {
+            if matches!(&self.phase, Phase::Active(active) if active.is_blocked_on) {
+                return self.thread_goes_on(hit, walk, end, said);
+            }
             return Verdict::Lost(match end {
                 End::Panicked => "a panic has ended the thread; the program runs on".to_owned(),
                 _ => format!("{}, and nothing of yours polled it; the program runs on", end.of_future()),
@@ -312,10 +332,6 @@ fn is_optimised(frame: &Frame) -> bool {
     let Some(code) = &frame.code else { return false };
     let way = || way_to_environment(code, code.behind_prologue());
     frame.inlined || way().is_some_and(|way| way.steps.len() == 1)
-}
-
-fn is_coroutine(frame: &Frame) -> bool {
-    frame.code.as_ref().is_some_and(|code| code.function.kind.is_coroutine())
 }
 
 /// Where a thread comes to when it leaves the task whose edge is at `edge_at` on its stack.

@@ -6,7 +6,7 @@ use weft_values::{CoroutinePhase, Frame, Place, Stop, coroutine_phase, environme
 
 use super::super::bodies::is_body_of;
 use super::super::rows;
-use super::activation::{DEPTH, walk_past_concrete};
+use super::activation::{DEPTH, coroutine_at, walk_past_concrete};
 use super::around::Around;
 use super::awaiter::End;
 use super::detector::{Coming, Touch, state_of, touch, writes_before};
@@ -40,7 +40,7 @@ impl Stepper {
 
     /// Those who await the coroutine, which a thread has just polled.
     fn awaiters_of(&self, hit: &Hit<'_>, place: &Place) -> Around {
-        let walk = frames(hit.stop, hit.tid, DEPTH).frames;
+        let walk = self.stack(hit);
         Around::of(hit.stop, hit.tid, &place.ty, self.outside(hit, &walk), self.way)
     }
 
@@ -108,6 +108,9 @@ impl Stepper {
 
     /// Somebody comes in where coroutines of the kind that is followed are polled or dropped: is it for this one?
     pub(super) fn came(&mut self, hit: &Hit<'_>) -> Verdict {
+        if self.gate.iter_mut().flatten().any(|gate| gate.passed(hit)) {
+            return Verdict::Continue;
+        }
         let Phase::Idle(detector) = &self.phase else { return Verdict::Continue };
         let Some(ours) = self.instance.as_ref().and_then(Place::address) else { return Verdict::Continue };
         match detector.coming(hit, ours) {
@@ -202,10 +205,11 @@ fn begin_with_body(walk: &mut Vec<Frame>, coroutine: &Type) {
     }
 }
 
-/// The coroutine whose body the innermost frame of thread `tid`'s stack executes. Where the compiler did not keep its
-/// environment, it is the task's own future, or where the coroutine around it has the one that it awaits; or else the
-/// coroutine around an inlined copy has to stand for it.
+/// The coroutine whose body, or what was inlined into that, the innermost frame of thread `tid`'s stack executes. Where the
+/// compiler did not keep its environment, it is the task's own future, or where the coroutine around it has the one that it
+/// awaits; or else the coroutine around an inlined copy has to stand for it.
 pub(super) fn instance_of(stop: &Stop, tid: i32, walk: &[Frame]) -> Option<Place> {
+    let walk = walk.get(coroutine_at(walk).unwrap_or(0)..)?;
     let body = walk.first()?;
     environment(stop, body).or_else(|| {
         let code = body.code.as_ref().filter(|code| code.function.kind.is_coroutine())?;

@@ -16,6 +16,7 @@ mod panics;
 mod spawn;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use weft_values::{Frame, Place, Stop, coroutine};
 
 use super::rows::At;
 use super::unwinding::{Landing, raisers};
-use super::{Hit, Passerby, Plan, Verdict, Watched, Way};
+use super::{Gate, Hit, Passerby, Plan, Verdict, Watched, Way};
 use crate::{Grain, StepKind};
 
 use activation::{Activation, DEPTH, cfa, is_stop, walk_to};
@@ -64,6 +65,8 @@ pub(crate) struct Stepper {
     gone_on_in: Option<String>,
     /// Whether accesses to the state of `instance` are told; none while that has not been answered.
     is_watched: Option<bool>,
+    /// What tells of calls for the task that `instance` lies in; none while that has not been answered.
+    gate: Option<Option<Gate>>,
     /// What has become of the coroutine that the step began in, if that has ended.
     said: Option<String>,
     /// Threads that a panic has leave functions, with where it is caught, while the step waits for others.
@@ -129,6 +132,7 @@ impl Stepper {
             around: None,
             gone_on_in: None,
             is_watched: None,
+            gate: None,
             said: None,
             unwinding: BTreeMap::new(),
             starts_at_call: false,
@@ -171,6 +175,7 @@ impl Stepper {
             around: None,
             gone_on_in: None,
             is_watched: None,
+            gate: None,
             said: None,
             unwinding: BTreeMap::new(),
             starts_at_call: false,
@@ -187,7 +192,7 @@ impl Stepper {
         self.instance = instance;
         self.detector = Detector::default();
         self.around = None;
-        self.is_watched = None;
+        (self.is_watched, self.gate) = (None, None);
     }
 
     /// What is to be said when the program ends while a coroutine is followed.
@@ -322,8 +327,11 @@ impl Plan for Stepper {
             }
             Phase::Starting { .. } => self.beginnings(),
             Phase::Idle(detector) => {
+                let gate = self.gate.iter().flatten().filter(|_| self.is_watched != Some(true));
+                let is_shut = gate.clone().any(Gate::is_shut);
                 let entries = detector.traps().filter(|_| self.is_watched != Some(true));
-                entries.chain(self.around.iter().flat_map(Around::traps)).chain(self.panics()).collect()
+                let inside = entries.chain(self.around.iter().flat_map(Around::traps)).filter(|_| !is_shut);
+                gate.flat_map(Gate::traps).chain(inside).chain(self.panics()).collect()
             }
             Phase::Joining(joining) => joining.traps().into_iter().chain(self.panics()).collect(),
             Phase::Between => BTreeSet::new(),
@@ -370,6 +378,9 @@ impl Plan for Stepper {
             Phase::Leaving { tid, .. } | Phase::Entering { tid, .. } | Phase::Unwinding { tid, .. } => *tid != by.tid,
             Phase::Joining(joining) => !self.is_of_panic(by.pc) && joining.is_anothers(by),
             Phase::Idle(detector) => {
+                if let Some(is_anothers) = self.gate.iter().flatten().find_map(|gate| gate.is_anothers(by)) {
+                    return is_anothers && !self.is_of_panic(by.pc);
+                }
                 let ours = self.instance.as_ref().and_then(Place::address);
                 !self.is_of_panic(by.pc)
                     && self.around.as_ref().is_none_or(|around| around.is_anothers(by))
@@ -398,6 +409,22 @@ impl Plan for Stepper {
     fn set_watched(&mut self, is_watched: bool, stop: &Stop) -> Verdict {
         self.is_watched = Some(is_watched);
         if is_watched { Verdict::Continue } else { self.unwatched(stop) }
+    }
+
+    fn gated(&self) -> Option<Range<MemAddr>> {
+        let wanted = match &self.phase {
+            Phase::Idle(_) => true,
+            // Kept, like a watch.
+            Phase::Active(_) | Phase::Entering { .. } => self.gate.is_some(),
+            _ => false,
+        };
+        let place = self.instance.as_ref().filter(|_| wanted && self.is_watched == Some(false))?;
+        let start = place.address()?;
+        Some(start..start.checked_add(place.ty.size())?)
+    }
+
+    fn set_gate(&mut self, gate: Option<Gate>) {
+        self.gate = Some(gate);
     }
 
     fn on_access(&mut self, hit: &Hit<'_>) -> Verdict {
