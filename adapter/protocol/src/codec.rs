@@ -22,6 +22,9 @@ const MAX_HEADER: usize = 4096;
 /// Bytes of a `Content-Length` line that are looked at when it is searched for inside a body.
 const MAX_LINE: usize = 64;
 
+/// Characters of why a request was not served that are kept.
+const MOST_REASON: usize = 1 << 16;
+
 const NAME: &[u8] = b"content-length";
 
 /// DAP's framing in both directions.
@@ -208,7 +211,7 @@ fn reply(message: &mut Map<String, Value>) -> Result<Value, String> {
     }
     let detailed = message.get("body").and_then(|body| body.get("error")?.get("format")?.as_str());
     let short = message.get("message").and_then(Value::as_str);
-    Err(detailed.or(short).unwrap_or("the client gives no reason").chars().take(500).collect())
+    Err(detailed.or(short).unwrap_or("the client gives no reason").chars().take(MOST_REASON).collect())
 }
 
 /// Where `Content-Length` stands, its colon included or (at the buffer's end) still missing.

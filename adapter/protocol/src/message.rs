@@ -169,7 +169,7 @@ impl Numbered {
                 );
                 match result {
                     Ok(inner) => format!(r#"{head},"success":true{}}}"#, body(inner)),
-                    Err(Failure::Cancelled) => format!(r#"{head},"success":false,"message":"cancelled"}}"#),
+                    Err(Failure::Cancelled) => format!(r#"{head},"success":false,"message":"cancelled","body":{{}}}}"#),
                     Err(Failure::Error(error)) => {
                         let message = ErrorMessage {
                             id: error.id.number(),

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use weft_protocol::ErrorId;
-use weft_session::debuggee::{Answer, Bound, BreakpointSpec, ExceptionFilter, FilterSpec, FunctionSpec, Terms};
+use weft_session::config::TaskExceptions;
+use weft_session::debuggee::{Answer, Bound, BreakpointSpec, ExceptionFilter, FilterSpec, FunctionSpec};
 use weft_tasks::Location;
 
 use crate::face::Face;
 use crate::link::PATIENCE;
 use crate::stack::read;
 use crate::state::fault_as;
+use crate::terms;
 
 /// pydevd counts its breakpoints from 0; what it has no number for is counted from here.
 const FIRST_OF_OURS: i64 = 1 << 32;
@@ -76,7 +78,7 @@ pub(crate) fn lines(face: &Face, file: &Path, wanted: &[BreakpointSpec]) -> Answ
     let breakpoints: Vec<Value> = wanted
         .iter()
         .map(|spec| {
-            let mut asked = terms(&spec.terms);
+            let mut asked = terms::asked(face, &spec.terms, &format!("{}:{}", file.display(), spec.line));
             asked["line"] = json!(spec.line);
             asked
         })
@@ -88,7 +90,7 @@ pub(crate) fn functions(face: &Face, wanted: &[FunctionSpec]) -> Answer<Vec<Boun
     let breakpoints: Vec<Value> = wanted
         .iter()
         .map(|spec| {
-            let mut asked = terms(&spec.terms);
+            let mut asked = terms::asked(face, &spec.terms, &spec.name);
             asked["name"] = json!(spec.name);
             asked
         })
@@ -102,33 +104,63 @@ fn set(face: &Face, command: &'static str, arguments: &Value) -> Answer<Vec<Boun
     Ok(read::<Set>(answer)?.breakpoints.into_iter().map(PydevdBreakpoint::bound).collect())
 }
 
-fn terms(terms: &Terms) -> Value {
-    json!({"condition": terms.condition, "hitCondition": terms.hits, "logMessage": terms.log})
-}
-
 pub(crate) fn exceptions(face: &Face, wanted: &[FilterSpec]) -> Answer<Vec<Bound>> {
-    let asked: Vec<Result<&str, String>> = wanted.iter().map(filter).collect();
-    let filters: Vec<&str> = asked.iter().filter_map(|filter| filter.as_deref().ok()).collect();
+    let asked: Vec<Result<Filter, String>> = wanted.iter().map(filter).collect();
+    let filters: Vec<&str> = asked.iter().flatten().filter_map(|filter| filter.pydevds()).collect();
     let answer = face.link.request("setExceptionBreakpoints", &json!({"filters": filters}), PATIENCE);
     answer.map_err(|fault| fault_as(ErrorId::Control, fault))?;
-    let bound = |asked: Result<&str, String>| Bound {
-        id: face.minted.next(),
-        verified: asked.is_ok(),
-        message: asked.err(),
-        ..Bound::default()
+    let probes: Vec<&str> = asked.iter().flatten().filter_map(|filter| filter.probes()).collect();
+    let refused = match &face.tasks {
+        Some(tasks) => tasks.stop_at(&probes).err(),
+        None => Some("the program's tasks are not seen: the console says why".to_owned()),
+    };
+    let bound = |asked: Result<Filter, String>| {
+        let asked = asked.and_then(|filter| match (filter, &refused) {
+            (Filter::Probe(_), Some(why)) => Err(why.clone()),
+            _ => Ok(()),
+        });
+        Bound { id: face.minted.next(), verified: asked.is_ok(), message: asked.err(), ..Bound::default() }
     };
     Ok(asked.into_iter().map(bound).collect())
 }
 
-/// pydevd's name for a filter, or why it cannot be.
-fn filter(spec: &FilterSpec) -> Result<&'static str, String> {
+/// Who sees to a filter, by its name there.
+#[derive(Clone, Copy)]
+enum Filter {
+    Pydevd(&'static str),
+    Probe(&'static str),
+}
+
+impl Filter {
+    fn pydevds(self) -> Option<&'static str> {
+        if let Self::Pydevd(name) = self { Some(name) } else { None }
+    }
+
+    fn probes(self) -> Option<&'static str> {
+        if let Self::Probe(name) = self { Some(name) } else { None }
+    }
+}
+
+/// The probe's names of the filters that hold until a client says which it wants.
+pub(crate) fn unasked(wanted: TaskExceptions) -> &'static [&'static str] {
+    match wanted {
+        TaskExceptions::NeverRetrieved => &["never-retrieved"],
+        TaskExceptions::Unhandled => &["task-failed"],
+        TaskExceptions::Never => &[],
+    }
+}
+
+/// Who sees to a filter, or why it cannot be.
+fn filter(spec: &FilterSpec) -> Result<Filter, String> {
     if spec.condition.is_some() {
         return Err("exceptions of Python programs cannot have a condition".to_owned());
     }
     match spec.filter {
-        ExceptionFilter::Raised => Ok("raised"),
-        ExceptionFilter::Uncaught => Ok("uncaught"),
-        ExceptionFilter::UserUnhandled => Ok("userUnhandled"),
+        ExceptionFilter::Raised => Ok(Filter::Pydevd("raised")),
+        ExceptionFilter::Uncaught => Ok(Filter::Pydevd("uncaught")),
+        ExceptionFilter::UserUnhandled => Ok(Filter::Pydevd("userUnhandled")),
+        ExceptionFilter::TaskFailed => Ok(Filter::Probe("task-failed")),
+        ExceptionFilter::NeverRetrieved => Ok(Filter::Probe("never-retrieved")),
         ExceptionFilter::Panic | ExceptionFilter::PanicInTask | ExceptionFilter::LongPoll => {
             Err("a Python program has no panics and no polls".to_owned())
         }

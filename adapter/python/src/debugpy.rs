@@ -3,7 +3,7 @@
 //! That one is used for this program only: its folder is what Python is started with (`python <folder>/debugpy …`, a way that
 //! debugpy provides), so neither the environment nor `sys.path` knows of it. It lies in `debugpy-<version>/<tag>/debugpy`
 //! beside the binary (as the extension carries it) or in weft's cache folder, where the tag is that of the interpreter
-//! (`cp313`) or `any`. If it is in neither, the interpreter's own pip fetches it, once.
+//! (`cp313`), or `any` where it is good for all. If it is in neither, the interpreter's own pip fetches it, once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use weft_session::EventSender;
 use weft_session::debuggee::{Answer, Work};
 
 use crate::interpreter::{Installed, Interpreter};
-use crate::patience::{Waiting, output_within};
+use crate::patience::{Output, Waiting, output_within};
 
 /// The version that weft is made for.
 const PINNED: &str = "1.8.22";
@@ -27,6 +27,9 @@ const OLDEST: (u64, u64, u64) = (1, 8, 21);
 
 /// The first that is too new.
 const TOO_NEW: (u64, u64, u64) = (2, 0, 0);
+
+/// What the folder is called while pip works in it.
+const UNFINISHED: &str = ".fetching-";
 
 /// How long pip may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -79,17 +82,31 @@ fn kept(root: &Path, tag: &str) -> Option<PathBuf> {
     folders.into_iter().find(|folder| folder.join("__main__.py").is_file())
 }
 
+/// Why there is none, in words that lead somewhere.
 fn missing(interpreter: &Interpreter, why: &str) -> Error {
     let had = match &interpreter.debugpy {
         Some(own) => format!("has debugpy {}, which is too old or too new", own.version),
         None => "has no debugpy".to_owned(),
     };
     let python = interpreter.path.display();
-    let sentence = format!(
-        "{python} {had}, and debugpy {PINNED} could not be fetched for it: {why}. Install it yourself: `{python} -m pip \
-         install debugpy=={PINNED}`"
-    );
+    let sentence = format!("{python} {had}, and debugpy {PINNED} could not be fetched for it: {why}");
     Error::new(ErrorId::LaunchFailed, sentence)
+}
+
+/// What kept pip from it, and what to do.
+fn complaint(interpreter: &Interpreter, output: &Output) -> String {
+    let python = interpreter.path.display();
+    if output.stderr.contains("No module named pip") {
+        return format!(
+            "it has no pip. Give it one (`{python} -m ensurepip`), or set `python` to an environment that has debugpy"
+        );
+    }
+    let why = if output.stderr.contains("Could not find a version") {
+        "it is in no package index that pip can reach (is this machine offline?)".to_owned()
+    } else {
+        format!("pip says: {}", output.complaint())
+    };
+    format!("{why}. Install it yourself: `{python} -m pip install debugpy=={PINNED}`")
 }
 
 /// Has pip put the package into a folder, which appears whole or not at all.
@@ -103,21 +120,25 @@ fn fetch(interpreter: &Interpreter, place: &Path, events: &EventSender) -> Resul
 }
 
 fn fetch_into(interpreter: &Interpreter, place: &Path, fetching: &Waiting) -> Result<PathBuf, String> {
-    let said = |error: std::io::Error| error.to_string();
+    let unusable = |error: std::io::Error| format!("{} cannot be used: {error}", place.display());
     let parent = place.parent().ok_or("it has nowhere to go")?;
-    fs::create_dir_all(parent).map_err(said)?;
-    let folder = tempfile::Builder::new().prefix(".fetching-").tempdir_in(parent).map_err(said)?;
+    fs::create_dir_all(parent).map_err(unusable)?;
+    let folder = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent).map_err(unusable)?;
     let mut pip = Command::new(&interpreter.path);
-    pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]);
+    // From that folder: where the adapter is, files may lie that are called like Python's own.
+    pip.args(["-m", "pip", "install"]).current_dir(folder.path());
+    pip.args(["--quiet", "--no-input", "--disable-pip-version-check", "--retries", "2", "--no-deps"]);
     pip.args(["--only-binary", ":all:", "--target"]).arg(folder.path()).arg(format!("debugpy=={PINNED}"));
     let output = output_within(pip, PATIENCE, || fetching.is_cancelled())?;
     if !output.success {
-        return Err(format!("pip says: {}", output.complaint()));
+        return Err(complaint(interpreter, &output));
     }
-    // Somebody else may have been faster: theirs is the same.
-    let _theirs = fs::rename(folder.keep(), place);
-    kept(parent, &place.file_name().unwrap_or_default().to_string_lossy())
-        .ok_or_else(|| format!("{} is not what it should be: remove it", place.display()))
+    // Of several sessions the first one's stays; the others' are the same, and go.
+    if let Err(error) = fs::rename(folder.path(), place) {
+        tracing::debug!(%error, "somebody else has fetched debugpy already");
+    }
+    let tag = place.file_name().unwrap_or_default().to_string_lossy();
+    kept(parent, &tag).ok_or_else(|| format!("{} is not what it should be: remove it", place.display()))
 }
 
 #[cfg(test)]
@@ -156,6 +177,20 @@ mod tests {
         assert_eq!(kept(root.path(), "cp313"), Some(any));
         let own = make("cp313");
         assert_eq!(kept(root.path(), "cp313"), Some(own));
+    }
+
+    #[test]
+    fn what_kept_pip_from_it_leads_somewhere() {
+        let interpreter = Interpreter { path: "/p".into(), version: "3.13".into(), debugpy: None };
+        let said = |stderr: &str| {
+            complaint(&interpreter, &Output { stdout: String::new(), stderr: stderr.to_owned(), success: false })
+        };
+        let text = said("/p: No module named pip\n");
+        assert!(text.starts_with("it has no pip. Give it one (`/p -m ensurepip`)"), "{text}");
+        let text = said("ERROR: Could not find a version that satisfies …\nERROR: No matching distribution found");
+        assert!(text.starts_with("it is in no package index that pip can reach (is this machine offline?)"), "{text}");
+        let text = said("ERROR: [Errno 28] No space left on device\n");
+        assert!(text.starts_with("pip says: ERROR: [Errno 28] No space left on device. Install it yourself"), "{text}");
     }
 
     #[test]

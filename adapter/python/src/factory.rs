@@ -1,22 +1,26 @@
 //! Starting and attaching.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use weft_protocol::{Error, ErrorId};
-use weft_session::config::{PythonCode, PythonSettings, PythonWay};
+use weft_session::config::{Console, PythonCode, PythonSettings, PythonWay, StepMode};
 use weft_session::debuggee::Answer;
-use weft_session::{Debuggee, EventSender, PythonAttach, PythonLaunch};
+use weft_session::{Debuggee, EventSender, PythonAttach, PythonLaunch, Terminal};
 
 use crate::breakpoints::Minted;
-use crate::face::{Face, Origin, Python};
-use crate::link::{Greeting, Listener, Shaken, shake};
-use crate::start::{Program, debugged};
+use crate::children::{Children, Taken};
+use crate::face::{Face, Known, Origin, Python};
+use crate::inject::{self, Injected};
+use crate::link::{Greeting, Listener, PATIENCE, Shaken, shake};
+use crate::start::{Program, debugged, meet_in_terminal, undebugged};
 use crate::state::{Standing, fault_as};
+use crate::tasks::Tasks;
 use crate::threads::Threads;
 use crate::undebugged::Undebugged;
-use crate::{attach, debugpy, interpreter, outside, report};
+use crate::{attach, children, debugpy, interpreter, outside, report};
 
 /// Makes Python debuggees.
 #[derive(Debug, Default)]
@@ -33,7 +37,10 @@ impl PythonFactory {
         let interpreter = interpreter::find(&config)?;
         if config.start.no_debug {
             let path = name(&config.code);
+            let helper = Terminal::of(config.start.console)
+                .map(|terminal| meet_in_terminal(terminal, &config, &interpreter.path, &undebugged(&config), &events));
             return Ok(Arc::new(Undebugged {
+                helper: Mutex::new(helper.transpose()?),
                 config,
                 interpreter: interpreter.path,
                 path,
@@ -47,10 +54,19 @@ impl PythonFactory {
         })?;
         let token = token()?;
         let words = debugged(&config, &debugpy, listener.port(), &token);
-        let program = Program::start(&config, &interpreter.path, words, &events)?;
+        let program = match Terminal::of(config.start.console) {
+            Some(terminal) => {
+                Program::in_terminal(meet_in_terminal(terminal, &config, &interpreter.path, &words, &events)?)?
+            }
+            None => Program::start(&config, &interpreter.path, words, &events)?,
+        };
         let child = program.child();
         let begun = program.connection(&listener, &interpreter).and_then(|stream| {
-            let arguments = options(&config.settings, config.start.stop_on_entry);
+            let mut arguments = options(&config.settings, config.start.stop_on_entry);
+            if config.start.console == Console::InternalConsole {
+                // All that the program writes is told already.
+                arguments["redirectOutput"] = false.into();
+            }
             let greeting =
                 Greeting { request: "launch", arguments: &arguments, token: Some(&token), through_adapter: false };
             shake(stream, &greeting).map_err(|fault| fault_as(ErrorId::LaunchFailed, fault))
@@ -58,52 +74,85 @@ impl PythonFactory {
         // Whatever fails, nothing stays behind.
         let begun = begun.and_then(|shaken| {
             let (path, pid) = (name(&config.code), Some(program.pid()));
-            face(shaken, Some(program), &events, Origin::Launched(child.clone()), path, pid)
+            let debugged = config.settings.sub_process;
+            let children = Children::answer(listener, Some(token.clone()), debugged, &events)?;
+            let known = Known { origin: Origin::Launched(child.clone()), path, pid, children: Some(children) };
+            face(shaken, Some(program), &events, (&config.settings, config.step_mode), known)
         });
         begun.inspect_err(|_| child.kill())
     }
 
     /// As [`Factory::attach`](weft_session::Factory::attach).
     pub fn attach(&self, config: PythonAttach, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
-        let shaken = match &config.way {
-            PythonWay::Connect(address) => attach::connect(address, &config.settings)?,
-            PythonWay::Listen(address) => attach::listen(address, &config.settings, &events)?,
+        let settings = &config.settings;
+        let answer = |listener, token| Children::answer(listener, token, settings.sub_process, &events).map(Some);
+        let (shaken, children, origin) = match &config.way {
+            PythonWay::Connect(address, child) => (attach::connect(address, *child, settings)?, None, Origin::Attached),
+            PythonWay::Listen(address) => {
+                let (shaken, listener) = attach::listen(address, settings, &events)?;
+                (shaken, answer(listener, None)?, Origin::Attached)
+            }
+            PythonWay::TakeOver(socket) => {
+                let Taken { stream, listener, pid, token } = children::take(socket)?;
+                let shaken = attach::greet_child(stream, pid, settings)?;
+                (shaken, answer(listener, token)?, Origin::Taken(pid))
+            }
             PythonWay::Outside(pid) => return outside::open(*pid, events),
             PythonWay::Process(pid) => {
-                let sentence = format!(
-                    "`processId` is not supported yet: start the program with `python -m debugpy --listen 5678 …`, and set \
-                     `connect` to that port instead of {pid}"
-                );
-                return Err(Error::new(ErrorId::UnsupportedAttribute, sentence));
+                let Injected { stream, listener, token } = inject::inject(*pid, settings, &events)?;
+                let shaken = attach::greet_injected(stream, &token, settings)?;
+                (shaken, answer(listener, Some(token))?, Origin::Taken(i64::from(*pid)))
             }
         };
-        let (path, pid) = (attach::name(&shaken), shaken.pid);
-        face(shaken, None, &events, Origin::Attached, path, pid)
+        let known = Known { origin, path: attach::name(&shaken), pid: shaken.pid, children };
+        face(shaken, None, &events, (settings, config.step_mode), known)
     }
 }
+
+/// Tells pydevd that somebody reads what the program writes.
+const OUTPUT_IS_READ: &str = "__import__('_pydevd_bundle.pydevd_constants', \
+                              fromlist=['_']).get_global_debugger().is_output_redirected = True";
 
 /// What a connection is made into.
 fn face(
     shaken: Shaken,
     program: Option<Program>,
     events: &EventSender,
-    origin: Origin,
-    path: PathBuf,
-    pid: Option<i64>,
+    (settings, steps): (&PythonSettings, StepMode),
+    known: Known,
 ) -> Answer<Arc<dyn Debuggee>> {
+    if program.as_ref().is_some_and(Program::is_read) {
+        // What the program prints comes through its own output: the console's expressions are not to tell it twice.
+        let said = json!({"expression": OUTPUT_IS_READ, "context": "repl"});
+        shaken.link.request("evaluate", &said, PATIENCE).map_err(|fault| fault_as(ErrorId::LaunchFailed, fault))?;
+    }
+    let tasks = Tasks::start(&shaken.link, settings, steps, events);
     let face = Arc::new(Face {
         link: shaken.link,
+        tasks,
         standing: Standing::default(),
         threads: Threads::default(),
         events: events.clone(),
         minted: Minted::default(),
+        begun: AtomicBool::new(false),
+        paused_at: Mutex::default(),
+        follows_children: settings.sub_process,
+        announced: Mutex::default(),
     });
-    let reporter = report::start(Arc::clone(&face), shaken.early, shaken.events, program)?;
-    Ok(Arc::new(Python::new(face, origin, path, pid, reporter)))
+    let end = match (program, &known.origin) {
+        (Some(program), _) => {
+            program.ends(&face.link);
+            report::Ending::Ours(program)
+        }
+        (None, Origin::Taken(pid)) => report::Ending::Here(i32::try_from(*pid).unwrap_or(0)),
+        (None, _) => report::Ending::Unknown,
+    };
+    let reporter = report::start(Arc::clone(&face), shaken.early, shaken.events, end)?;
+    Ok(Arc::new(Python::new(face, known, reporter)))
 }
 
 /// What a user knows the program by.
-fn name(code: &PythonCode) -> PathBuf {
+pub(crate) fn name(code: &PythonCode) -> PathBuf {
     match code {
         PythonCode::Script(script) => PathBuf::from(script),
         PythonCode::Module(module) => PathBuf::from(module),
@@ -128,7 +177,7 @@ pub(crate) fn options(settings: &PythonSettings, stop_on_entry: bool) -> Value {
 }
 
 /// A word that nobody can guess.
-fn token() -> Answer<String> {
+pub(crate) fn token() -> Answer<String> {
     let mut bytes = [0; 16];
     let random =
         std::fs::File::open("/dev/urandom").and_then(|mut file| std::io::Read::read_exact(&mut file, &mut bytes));

@@ -23,21 +23,31 @@ def debugpy():
     if spec is None or not spec.origin:
         return None
     folder = os.path.dirname(spec.origin)
-    try:
-        from importlib.metadata import version
-
-        return {"version": version("debugpy"), "folder": folder}
-    except Exception:
-        return None
+    return {"version": version_beside(folder), "folder": folder}
 
 
+def version_beside(folder):
+    # pip names a folder by it. `importlib.metadata` takes longer than all the rest here.
+    prefix, end = "debugpy-", ".dist-info"
+    for name in os.listdir(os.path.dirname(folder)):
+        if name.startswith(prefix) and name.endswith(end):
+            return name[len(prefix) : -len(end)]
+    from importlib.metadata import version
+
+    return version("debugpy")
+
+
+try:
+    known = debugpy()
+except Exception:
+    known = None
 module = sys.argv[1].split(".")[0] if len(sys.argv) > 1 else None
 print(
     json.dumps(
         {
             "version": sys.version_info[:2],
             "executable": sys.executable,
-            "debugpy": debugpy(),
+            "debugpy": known,
             "module": None if module is None else found(module) is not None,
         }
     )

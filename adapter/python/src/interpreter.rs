@@ -62,7 +62,7 @@ pub(crate) fn find(config: &PythonLaunch) -> Answer<Interpreter> {
         PythonCode::Module(module) => Some(module.as_str()),
         PythonCode::Script(_) | PythonCode::Text(_) => None,
     };
-    let said = ask(&python, config, module)?;
+    let said = ask(&python, &config.start.cwd, &config.start.env, module)?;
     let (major, minor) = said.version;
     if said.version < OLDEST {
         let (oldest_major, oldest_minor) = OLDEST;
@@ -131,10 +131,18 @@ fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-fn ask(python: &Path, config: &PythonLaunch, module: Option<&str>) -> Answer<Said> {
+/// The interpreter that lies there, and its version. `env`: what it is asked with besides our environment.
+pub(crate) fn at(python: &Path, env: &[(OsString, Option<OsString>)]) -> Answer<(Interpreter, (u32, u32))> {
+    let said = ask(python, Path::new("/"), env, None)?;
+    let (major, minor) = said.version;
+    let found = Interpreter { path: said.executable, version: format!("{major}.{minor}"), debugpy: said.debugpy };
+    Ok((found, said.version))
+}
+
+fn ask(python: &Path, cwd: &Path, env: &[(OsString, Option<OsString>)], module: Option<&str>) -> Answer<Said> {
     let mut command = Command::new(python);
-    command.arg("-c").arg(QUESTION).args(module).current_dir(&config.start.cwd).stdin(Stdio::null());
-    environ(&mut command, &config.start.env);
+    command.arg("-c").arg(QUESTION).args(module).current_dir(cwd).stdin(Stdio::null());
+    environ(&mut command, env);
     let failed = |why: String| {
         let sentence = format!("{} does not work as a Python interpreter: {why}", python.display());
         Error::new(ErrorId::LaunchFailed, sentence)

@@ -9,20 +9,27 @@
 
 mod attach;
 mod breakpoints;
+mod children;
+mod console;
 mod debugpy;
 mod face;
 mod factory;
+mod inject;
 mod interpreter;
 mod link;
 pub mod memory;
 mod outside;
 mod patience;
+mod pause;
 #[allow(dead_code, unused_imports, reason = "the face that asks it comes next")]
 mod probe;
 mod report;
 mod stack;
 mod start;
 mod state;
+mod stepping;
+mod tasks;
+mod terms;
 mod threads;
 mod undebugged;
 mod variables;

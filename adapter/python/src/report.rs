@@ -3,46 +3,83 @@
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use weft_process::process_state;
 use weft_protocol::{Error, ErrorId, News};
 use weft_session::debuggee::{Answer, Channel, DebuggeeEvent, Exception, StopReason, Stopped, Target};
 
 use crate::breakpoints::{PydevdBreakpoint, number};
+use crate::children::{Announced, is_tracker, was_started_as_fork_server};
 use crate::face::Face;
-use crate::link::{LinkEvent, PATIENCE};
+use crate::link::{LinkEvent, PATIENCE, lock};
 use crate::start::Program;
+use crate::tasks::Tasks;
+
+/// How long a process may live after its connection has ended.
+const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reports until the connection is over, then the program's end.
 pub(crate) fn start(
     face: Arc<Face>,
     early: Vec<LinkEvent>,
     events: Receiver<LinkEvent>,
-    program: Option<Program>,
+    ending: Ending,
 ) -> Answer<JoinHandle<()>> {
     let report = move || {
         for event in early.into_iter().chain(events) {
             match event {
+                // debugpy's own adapter keeps the connection when the program is gone.
+                LinkEvent::News(news) if news.event == "terminated" && matches!(ending, Ending::Unknown) => break,
                 LinkEvent::News(news) => told(&face, news),
                 LinkEvent::Gone => break,
             }
         }
-        face.standing.leave();
-        face.events.send(last_word(program));
+        face.standing.end();
+        if matches!(ending, Ending::Unknown) {
+            face.link.close();
+        }
+        face.events.send(last_word(ending));
     };
     let started = thread::Builder::new().name("python-events".to_owned()).spawn(report);
     started.map_err(|error| Error::new(ErrorId::LaunchFailed, format!("no thread for the program's events: {error}")))
 }
 
-fn last_word(program: Option<Program>) -> DebuggeeEvent {
-    match program {
-        Some(program) => match program.ended() {
+/// Who can tell how the program ends.
+pub(crate) enum Ending {
+    /// We: it is a child of ours.
+    Ours(Program),
+    /// It is a process of this machine: only whether it lives.
+    Here(i32),
+    /// Nobody.
+    Unknown,
+}
+
+fn last_word(ending: Ending) -> DebuggeeEvent {
+    match ending {
+        Ending::Ours(program) => match program.ended() {
             Some(status) => DebuggeeEvent::Exited(status),
             None => DebuggeeEvent::Lost("the program runs on, but its debugger is gone from it".to_owned()),
         },
-        None => DebuggeeEvent::Lost("the connection to the program has ended".to_owned()),
+        Ending::Here(pid) if has_ended(pid) => DebuggeeEvent::Lost(format!("process {pid} has ended")),
+        Ending::Here(_) | Ending::Unknown => DebuggeeEvent::Lost("the connection to the program has ended".to_owned()),
     }
+}
+
+/// Whether a process of this machine is gone, or about to be.
+fn has_ended(pid: i32) -> bool {
+    let until = Instant::now() + END_PATIENCE;
+    let lives = || process_state(pid).is_ok_and(|state| !matches!(state.letter, 'Z' | 'X'));
+    // Its connection ends before it does.
+    while lives() {
+        if Instant::now() >= until {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    true
 }
 
 fn told(face: &Face, News { event, body }: News) {
@@ -57,6 +94,7 @@ fn told(face: &Face, News { event, body }: News) {
             }
         }
         "output" => output(face, &body),
+        "debugpyAttach" => child_waits(face, &body),
         // Of modules, process and the rest the session has its own mind.
         _ => {}
     }
@@ -67,6 +105,27 @@ fn went_on(face: &Face) {
     if face.standing.leave().is_some() {
         face.events.send(DebuggeeEvent::Continued);
     }
+}
+
+/// A child of a program whose own adapter answers it.
+fn child_waits(face: &Face, body: &Value) {
+    let Some(announced) = Announced::read(body) else { return };
+    if !face.follows_children || is_tracker(announced.pid()) {
+        return announced.let_go();
+    }
+    if was_started_as_fork_server(announced.pid()) {
+        // That adapter announces only the children of processes that have sessions.
+        let line = format!(
+            "weft: process {} is multiprocessing's fork server; what it forks runs undebugged, since the program was \
+             attached to by `connect`: launch it to have it debugged",
+            announced.pid()
+        );
+        face.events.send(DebuggeeEvent::Console(Channel::Console, line));
+        return announced.let_go();
+    }
+    let forked = announced.forked();
+    lock(&face.announced).push(announced);
+    face.events.send(DebuggeeEvent::Forked(forked));
 }
 
 #[derive(Deserialize)]
@@ -87,13 +146,26 @@ fn stopped(face: &Face, body: Value) {
         Err(error) => return tracing::debug!(%error, "pydevd tells of a stop that cannot be read"),
     };
     face.standing.stop();
-    let at = face.threads.native(&face.link, told.thread_id).map(Target::Thread);
     let reason = reason(&told.reason);
-    let exception = (reason == StopReason::Exception).then(|| exception(face, &told)).flatten();
+    let looked_at = lock(&face.paused_at).take().filter(|_| reason == StopReason::Pause);
+    let at = match looked_at {
+        Some(Target::Task(key)) if face.tasks.as_ref().is_some_and(|tasks| tasks.is_alive(face, key)) => {
+            Some(Target::Task(key))
+        }
+        _ => face.threads.native(&face.link, told.thread_id).map(Target::Thread),
+    };
+    let (over, given_on) = face.tasks.as_ref().and_then(Tasks::step_over).unzip();
+    let at = given_on.flatten().filter(|_| reason == StopReason::Step).or(at);
+    if let Some(passed) = over.as_ref().and_then(|over| over.passed(|task| face.events.task_number(task))) {
+        face.events.send(DebuggeeEvent::Console(Channel::Console, passed));
+    }
+    let mut exception = (reason == StopReason::Exception).then(|| exception(face, &told)).flatten();
+    let of_task = exception.as_mut().and_then(|exception| of_task(face, at, exception));
+    let what = of_task.or_else(|| exception.as_ref().map(|exception| exception.id.clone())).or(told.description);
     face.events.send(DebuggeeEvent::Stopped(Stopped {
         reason,
         at,
-        description: exception.as_ref().map(|exception| exception.id.clone()).or(told.description),
+        description: over.and_then(|over| over.description(what.as_deref().unwrap_or(&told.reason))).or(what),
         text: exception.as_ref().and_then(|exception| exception.message.clone()).or(told.text),
         breakpoints: told.hit_breakpoint_ids.into_iter().map(number).collect(),
         exception,
@@ -139,6 +211,17 @@ fn exception(face: &Face, told: &PydevdStop) -> Option<Exception> {
         id: info.exception_id,
         fatal: info.break_mode.is_some_and(|mode| mode == "unhandled"),
     })
+}
+
+/// What is said instead of the exception's name, if it has ended a task; more is said of the exception then.
+fn of_task(face: &Face, at: Option<Target>, exception: &mut Exception) -> Option<String> {
+    let Some(Target::Thread(native)) = at else { return None };
+    let notice = face.tasks.as_ref()?.stopped_at(face, native)?;
+    let number = |task| face.events.task_number(task);
+    exception.description = notice.text(number);
+    let raised = notice.at.as_ref()?;
+    let file = raised.file.file_name().unwrap_or_default().display();
+    Some(format!("{}; raised at {file}:{}", notice.said(number), raised.line))
 }
 
 fn thread_news(face: &Face, body: &Value) {

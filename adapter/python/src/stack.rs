@@ -11,20 +11,39 @@ use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::{Answer, Frame, FrameBody, Row, Scope, ScopeKind, Stack, Value};
 use weft_tasks::Location;
 
+use crate::console;
 use crate::face::Face;
+use crate::probe::PAUSE;
 use crate::state::Epoch;
 use crate::variables::{Children, evaluate};
 
 /// Rows of a thread's stack; `thread` is pydevd's number.
 pub(crate) fn rows(face: &Arc<Face>, thread: i64, rows: Range<usize>) -> Answer<Stack> {
-    let epoch = face.standing.current()?;
-    let levels = rows.end.saturating_sub(rows.start);
-    // No levels are all levels, for pydevd.
-    let arguments = json!({"threadId": thread, "startFrame": rows.start, "levels": levels.max(1)});
-    let answer = face.standing.ask(epoch, &face.link, "stackTrace", &arguments)?;
-    let read: StackTrace = read(answer)?;
-    let frames = read.stack_frames.into_iter().take(levels);
-    Ok(Stack { rows: frames.map(|frame| Row::Frame(frame.shown(face, epoch))).collect(), total: read.total_frames })
+    // From the top, where the one may be that is not shown. No levels are all levels, for pydevd.
+    let levels = rows.end.saturating_add(1).max(1);
+    let (frames, total) = shown(face, face.standing.current()?, thread, levels)?;
+    Ok(Stack { rows: frames.take(rows.end).skip(rows.start).map(Row::Frame).collect(), total })
+}
+
+/// All frames of a thread's own stack, top first.
+pub(crate) fn frames(face: &Arc<Face>, epoch: Epoch, thread: i64) -> Answer<Vec<Frame>> {
+    Ok(shown(face, epoch, thread, 0)?.0.collect())
+}
+
+/// Frames of a thread's own stack, without the one that a pause made a loop call, and how many there are.
+fn shown(
+    face: &Arc<Face>,
+    epoch: Epoch,
+    thread: i64,
+    levels: usize,
+) -> Answer<(impl Iterator<Item = Frame>, Option<usize>)> {
+    let arguments = json!({"threadId": thread, "startFrame": 0, "levels": levels});
+    let told: StackTrace = read(face.standing.ask(epoch, &face.link, "stackTrace", &arguments)?)?;
+    let ours = usize::from(told.stack_frames.first().is_some_and(|top| top.name == PAUSE));
+    let total = told.total_frames.map(|total| total.saturating_sub(ours));
+    let frames = told.stack_frames.into_iter().skip(ours);
+    let face = Arc::clone(face);
+    Ok((frames.map(move |frame| frame.shown(&face, epoch)), total))
 }
 
 /// pydevd's words for something, or an error that says whose they are.
@@ -108,6 +127,19 @@ impl FrameBody for PythonFrame {
     }
 
     fn evaluate(&self, expression: &str, context: Option<&EvaluateContext>) -> Answer<Value> {
-        evaluate(&self.face, self.epoch, Some(self.id), expression, context)
+        self.evaluate_unless(expression, context, &|| false)
+    }
+
+    fn evaluate_unless(
+        &self,
+        expression: &str,
+        context: Option<&EvaluateContext>,
+        called_off: &dyn Fn() -> bool,
+    ) -> Answer<Value> {
+        let (face, tasks) = (&self.face, self.face.tasks.as_ref());
+        match tasks.filter(|tasks| tasks.awaits(expression)) {
+            Some(tasks) => console::awaited(face, tasks, self.epoch, self.id, expression, context, called_off),
+            None => evaluate(face, self.epoch, Some(self.id), expression, context),
+        }
     }
 }

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use weft_process::{Child, Ended, LaunchSpec, Output, OutputEnd, ProcessError, StartedChild, Stdin};
+use weft_process::{
+    Child, Ended, Helper, LaunchSpec, Meeting, Output, OutputEnd, ProcessError, StartedChild, Stdin, process_state,
+};
 use weft_protocol::{Error, ErrorId};
 use weft_session::config::{PythonCode, PythonLaunch};
 use weft_session::debuggee::{Answer, Channel};
-use weft_session::{EventSender, Pump};
+use weft_session::{EventSender, Pump, Terminal, TerminalCommand, terminal_helper};
 
+use crate::factory::name;
 use crate::interpreter::Interpreter;
-use crate::link::Listener;
+use crate::link::{Link, Listener};
 
 /// How long a program may take to connect: Python itself, and what runs before debugpy (`sitecustomize`).
 const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
@@ -92,7 +95,37 @@ pub(crate) fn environment(config: &PythonLaunch) -> Vec<(OsString, Option<OsStri
     env
 }
 
+/// Has the client run a helper in a terminal, which will start the program there. Blocks until the client has answered.
+pub(crate) fn meet_in_terminal(
+    terminal: Terminal,
+    config: &PythonLaunch,
+    interpreter: &Path,
+    words: &[OsString],
+    events: &EventSender,
+) -> Answer<Helper> {
+    let meeting = Meeting::new().map_err(failed)?;
+    let mut helper = terminal_helper()?;
+    helper.push("--stay".into());
+    let words = meeting.command(&helper, interpreter, words, None);
+    let title = name(&config.code).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let command = TerminalCommand::new(terminal, title, config.start.cwd.clone(), &words, &environment(config))?;
+    events.run_in_terminal(&command)?;
+    meeting.wait(CONNECT_PATIENCE, || None).map_err(failed)
+}
+
+/// Which signal asks a program to end by itself. One that has no handler for SIGTERM would end without cleaning up, so it gets what
+/// Ctrl+C sends: Python raises `KeyboardInterrupt`, and asyncio cancels the main task.
+pub(crate) fn last_signal(child: &Child) -> i32 {
+    let is_handled = |signal| process_state(child.pid()).is_ok_and(|state| state.catches(signal));
+    if !is_handled(libc::SIGTERM) && is_handled(libc::SIGINT) { libc::SIGINT } else { libc::SIGTERM }
+}
+
 impl Program {
+    /// Starts the program that a helper waits to start, in its terminal; what it writes is seen there.
+    pub(crate) fn in_terminal(helper: Helper) -> Answer<Self> {
+        Ok(Self { child: Child::in_terminal(helper).map_err(failed)?, pumps: Vec::new() })
+    }
+
     /// Starts a program whose output is told in events.
     pub(crate) fn start(
         config: &PythonLaunch,
@@ -115,6 +148,11 @@ impl Program {
         Ok(Self { pumps: pumps.collect(), child })
     }
 
+    /// Whether what it writes is told in events.
+    pub(crate) fn is_read(&self) -> bool {
+        !self.pumps.is_empty()
+    }
+
     pub(crate) fn pid(&self) -> i64 {
         i64::from(self.child.pid())
     }
@@ -122,7 +160,7 @@ impl Program {
     /// Waits until the program connects; what kept it from that is told.
     pub(crate) fn connection(&self, listener: &Listener, interpreter: &Interpreter) -> Answer<std::net::TcpStream> {
         let until = Instant::now() + CONNECT_PATIENCE;
-        let stream = listener.accept(until, || self.child.wait(Duration::ZERO).is_some());
+        let stream = listener.accept(Some(until), || self.child.wait(Duration::ZERO).is_some());
         stream.ok_or_else(|| {
             let python = interpreter.path.display();
             let sentence = match self.child.wait(Duration::ZERO) {
@@ -134,6 +172,18 @@ impl Program {
             };
             Error::new(ErrorId::LaunchFailed, sentence)
         })
+    }
+
+    /// Has a connection end with the program: a process that it forked may keep its end open.
+    pub(crate) fn ends(&self, link: &Arc<Link>) {
+        let (child, link) = (self.child.clone(), Arc::clone(link));
+        let wait = move || {
+            while child.wait(Duration::from_secs(3600)).is_none() {}
+            link.close();
+        };
+        if let Err(error) = thread::Builder::new().name("python-end".to_owned()).spawn(wait) {
+            tracing::debug!(%error, "nobody waits for the program's end");
+        }
     }
 
     /// How it ended, with all its output told; none if it lives on although nobody debugs it any more.

@@ -1,7 +1,8 @@
 //! Whether the program stands: what was handed out for a stop is worth nothing after it.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 use weft_protocol::{Error, ErrorId};
@@ -18,6 +19,20 @@ pub(crate) struct Standing {
     /// Counts stops.
     last: AtomicU64,
     now: Mutex<Option<Epoch>>,
+    /// Something was noted: a stop, or the end.
+    noted: Condvar,
+    over: AtomicBool,
+}
+
+/// What came of a wait for a stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// It has stopped since.
+    Stopped,
+    /// It has not, and runs.
+    Runs,
+    /// There is no program any more.
+    Over,
 }
 
 impl Standing {
@@ -25,6 +40,32 @@ impl Standing {
     pub(crate) fn stop(&self) {
         let epoch = self.last.fetch_add(1, Ordering::AcqRel).saturating_add(1);
         *lock(&self.now) = Some(epoch);
+        self.noted.notify_all();
+    }
+
+    /// There will be no stop any more.
+    pub(crate) fn end(&self) {
+        // Under the lock, so that who is about to wait for it does not miss it.
+        let mut now = lock(&self.now);
+        *now = None;
+        self.over.store(true, Ordering::Release);
+        self.noted.notify_all();
+    }
+
+    /// The last stop there was.
+    pub(crate) fn last(&self) -> Epoch {
+        self.last.load(Ordering::Acquire)
+    }
+
+    /// Waits for a stop after `last`, for so long at most.
+    pub(crate) fn wait(&self, last: Epoch, at_most: Duration) -> Awaited {
+        let nothing = |_: &mut Option<Epoch>| !self.over.load(Ordering::Acquire) && self.last() == last;
+        let _now = self.noted.wait_timeout_while(lock(&self.now), at_most, nothing);
+        match self.last() == last {
+            _ if self.over.load(Ordering::Acquire) => Awaited::Over,
+            true => Awaited::Runs,
+            false => Awaited::Stopped,
+        }
     }
 
     /// It goes on. What it was before: so that it can be as before, should it not have gone.

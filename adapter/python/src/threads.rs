@@ -11,7 +11,8 @@ use crate::link::{Fault, Link, PATIENCE, lock};
 use crate::state::fault_as;
 
 /// Evaluated without a frame: `[[pydevd's number, the system's, name], …]` as JSON. Threads that pydevd has not spoken of yet
-/// have no number and are left out, as are its own.
+/// have no number and are left out, as are its own. The main thread of a process that was forked may still have the number of
+/// its parent's, which is no thread here; its own is the process's.
 const LIST: &str = include_str!("threads.py");
 
 /// Which of pydevd's threads is which of the system's.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use weft_process::Child;
+use weft_process::{Child, Helper};
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::{
@@ -17,7 +17,7 @@ use weft_session::{Debuggee, EventSender, PythonLaunch};
 use weft_tasks::{Snapshot, TaskKey};
 
 use crate::link::lock;
-use crate::start::{Program, undebugged};
+use crate::start::{Program, last_signal, undebugged};
 
 /// How long a killed program may take to be gone.
 const END_PATIENCE: Duration = Duration::from_secs(10);
@@ -28,6 +28,8 @@ pub(crate) struct Undebugged {
     pub(crate) interpreter: PathBuf,
     pub(crate) path: PathBuf,
     pub(crate) events: EventSender,
+    /// Who will start it in a terminal.
+    pub(crate) helper: Mutex<Option<Helper>>,
     pub(crate) child: Mutex<Option<Child>>,
 }
 
@@ -41,7 +43,11 @@ impl Debuggee for Undebugged {
     }
 
     fn start(&self) -> Answer<()> {
-        let program = Program::start(&self.config, &self.interpreter, undebugged(&self.config), &self.events)?;
+        let helper = lock(&self.helper).take();
+        let program = match helper {
+            Some(helper) => Program::in_terminal(helper)?,
+            None => Program::start(&self.config, &self.interpreter, undebugged(&self.config), &self.events)?,
+        };
         let child = program.child();
         *lock(&self.child) = Some(child.clone());
         let events = self.events.clone();
@@ -70,7 +76,7 @@ impl Debuggee for Undebugged {
 
     fn terminate(&self) -> Answer<()> {
         if let Some(child) = &*lock(&self.child) {
-            child.signal(libc::SIGTERM);
+            child.signal(last_signal(child));
         }
         Ok(())
     }

@@ -5,18 +5,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use weft_protocol::ErrorId;
 use weft_protocol::spec::{EvaluateContext, VariableHint};
 use weft_session::debuggee::{Answer, Container, Counts, Value, Variable};
 
 use crate::face::Face;
-use crate::link::Fault;
+use crate::link::{Fault, Pending};
 use crate::stack::read;
 use crate::state::{Epoch, fault_as};
 
 /// How long an expression may take: it is the user's code.
-const EVALUATE_PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const EVALUATE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The children of a scope or a value. They are read once, all together: pydevd has no pages, and puts what is too long
 /// into groups itself.
@@ -142,13 +142,27 @@ pub(crate) fn evaluate(
     expression: &str,
     context: Option<&EvaluateContext>,
 ) -> Answer<Value> {
-    let context = context.map_or("watch", word);
-    let mut arguments = json!({"expression": expression, "context": context});
+    face.standing.check(epoch)?;
+    let answer = post(face, frame, expression, context).and_then(|asked| asked.wait(EVALUATE_PATIENCE));
+    value(face, epoch, answer)
+}
+
+/// Asks for the value of an expression.
+pub(crate) fn post(
+    face: &Face,
+    frame: Option<i64>,
+    expression: &str,
+    context: Option<&EvaluateContext>,
+) -> Result<Pending, Fault> {
+    let mut arguments = json!({"expression": expression, "context": context.map_or("watch", word)});
     if let (Some(frame), Some(arguments)) = (frame, arguments.as_object_mut()) {
         arguments.insert("frameId".to_owned(), json!(frame));
     }
-    face.standing.check(epoch)?;
-    let answer = face.link.request("evaluate", &arguments, EVALUATE_PATIENCE);
+    face.link.post("evaluate", &arguments)
+}
+
+/// What an expression came to.
+pub(crate) fn value(face: &Arc<Face>, epoch: Epoch, answer: Result<Json, Fault>) -> Answer<Value> {
     face.standing.check(epoch)?;
     let answer = answer.map_err(|fault| fault_as(ErrorId::Evaluate, only_the_last_line(fault)))?;
     Ok(read::<Evaluated>(answer)?.shown(face, epoch))

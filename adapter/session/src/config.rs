@@ -144,12 +144,14 @@ pub struct PythonAttach {
 /// How to reach a Python process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PythonWay {
-    /// A debugpy listens there.
-    Connect(Address),
+    /// A debugpy listens there; of the processes that it speaks for, the one with this number.
+    Connect(Address, Option<i64>),
     /// A debugpy will connect there.
     Listen(Address),
     /// By its number.
     Process(i32),
+    /// It waits at this socket, for whoever comes first.
+    TakeOver(PathBuf),
     /// By its number, to read its memory and nothing else.
     Outside(i32),
 }

@@ -6,8 +6,8 @@ use weft_protocol::async_dap::{
     AsyncFocusTaskArguments, AsyncRunToArguments, AsyncTaskStopsArguments, AsyncTasksChangedEventBody,
 };
 use weft_protocol::spec::{
-    ContinueArguments, ContinueResponse, ContinuedEventBody, GotoArguments, NextArguments, PauseArguments,
-    RestartFrameArguments, StepInArguments, StepOutArguments, SteppingGranularity, StoppedEventBody,
+    ContinueArguments, ContinueResponse, ContinuedEventBody, GotoArguments, InvalidatedEventBody, NextArguments,
+    PauseArguments, RestartFrameArguments, StepInArguments, StepOutArguments, SteppingGranularity, StoppedEventBody,
     TerminateThreadsArguments, ThreadEventBody, ThreadReason,
 };
 use weft_protocol::{Error, ErrorId};
@@ -214,13 +214,14 @@ impl Lane {
                 self.tell_stop(&stopped, generation);
             }
             DebuggeeEvent::Continued => self.continued(),
+            DebuggeeEvent::Changed => self.changed(),
             DebuggeeEvent::ThreadStarted(id) => thread(ThreadReason::Started, id),
             DebuggeeEvent::ThreadExited(id) => thread(ThreadReason::Exited, id),
             DebuggeeEvent::BreakpointChanged(bound) => self.breakpoint_changed(bound),
             DebuggeeEvent::BreakpointRemoved(id, why) => self.breakpoint_removed(id, why),
             DebuggeeEvent::Log(text, at) => self.shared.log(text, at.as_ref()),
             DebuggeeEvent::ModulesChanged => self.modules_changed(),
-            DebuggeeEvent::Forked(pid) => self.forked(pid),
+            DebuggeeEvent::Forked(forked) => self.forked(forked),
             DebuggeeEvent::Console(channel, line) => out.say(channel, &line),
             DebuggeeEvent::Exited(_) | DebuggeeEvent::Lost(_) => self.ended(Some(&event)),
         }
@@ -231,6 +232,17 @@ impl Lane {
         if let DebuggeeEvent::Log(..) = event {
             self.shared.logs.give_back();
         }
+    }
+
+    fn changed(&self) {
+        if !matches!(self.shared.position(), Position::Stopped(..)) {
+            return;
+        }
+        let generation = self.shared.tasks.begin();
+        if self.shared.client().hears_invalidated {
+            self.shared.out.event("invalidated", &InvalidatedEventBody { areas: vec!["all"] });
+        }
+        self.shared.out.event("asyncTasksChanged", &AsyncTasksChangedEventBody { generation });
     }
 
     fn continued(&self) {

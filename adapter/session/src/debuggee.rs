@@ -112,7 +112,7 @@ pub trait Debuggee: Send + Sync {
         Err(lacking("`writeMemory`"))
     }
 
-    /// Lets a forked process, reported by [`DebuggeeEvent::Forked`], run undebugged.
+    /// Lets a process that was reported by [`DebuggeeEvent::Forked`] run undebugged.
     fn let_go(&self, _pid: i64) {}
 
     /// Asks for a stop, which comes as an event with [`StopReason::Pause`]. `at` is the thread or task that the
@@ -229,6 +229,17 @@ pub trait FrameBody: Send + Sync {
 
     /// The value of an expression in this frame.
     fn evaluate(&self, expression: &str, context: Option<&EvaluateContext>) -> Answer<Value>;
+
+    /// As [`evaluate`](Self::evaluate), for what may take long: `called_off` says whether the client has taken the request
+    /// back meanwhile.
+    fn evaluate_unless(
+        &self,
+        expression: &str,
+        context: Option<&EvaluateContext>,
+        _called_off: &dyn Fn() -> bool,
+    ) -> Answer<Value> {
+        self.evaluate(expression, context)
+    }
 
     /// Which call of a function it is; none for frames that are on no thread's stack.
     fn call(&self) -> Option<Call> {

@@ -118,7 +118,10 @@ fn serve(shared: &Shared, command: Command, ticket: Ticket) {
         Command::StackTrace(asked) => ticket.settle(reads::stack_trace(shared, &asked)),
         Command::Scopes(asked) => ticket.settle(reads::scopes(shared, &asked)),
         Command::Variables(asked) => ticket.settle(reads::variables(shared, &asked)),
-        Command::Evaluate(asked) => ticket.settle(reads::evaluate(shared, &asked)),
+        Command::Evaluate(asked) => {
+            let waiting = ticket.waiting();
+            ticket.settle(reads::evaluate(shared, &asked, &|| waiting.is_answered()));
+        }
         Command::ExceptionInfo(asked) => ticket.settle(reads::exception_info(shared, &asked)),
         Command::StepInTargets(asked) => ticket.settle(targets::step_in(shared, &asked)),
         Command::GotoTargets(asked) => ticket.settle(targets::goto(shared, &asked)),

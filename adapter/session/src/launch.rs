@@ -145,7 +145,8 @@ fn python_attach(given: &PythonTarget, common: &CommonArguments) -> Answer<Pytho
                  `connect` or `listen`",
             ));
         }
-        Some(given::PythonWay::Connect(address)) => PythonWay::Connect(address),
+        Some(given::PythonWay::Connect(address, child)) => PythonWay::Connect(address, child),
+        Some(given::PythonWay::TakeOver(socket)) => PythonWay::TakeOver(PathBuf::from(socket)),
         Some(given::PythonWay::Listen(address)) => PythonWay::Listen(address),
         Some(given::PythonWay::Process(pid)) => PythonWay::Process(process(pid, "processId")?),
     };

@@ -55,5 +55,5 @@ pub use numbering::{FIRST_TASK_THREAD, Numbering};
 pub use output::Pump;
 pub use places::{Places, Style};
 pub use serve::{Runtime, ServeOptions, serve};
-pub use terminal::{Terminal, TerminalCommand, TerminalProcess};
+pub use terminal::{Terminal, TerminalCommand, TerminalProcess, terminal_helper};
 pub use wire::tasks_body;

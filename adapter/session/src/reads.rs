@@ -92,17 +92,23 @@ fn both(container: &dyn Container, counts: Counts, range: Range<usize>) -> Answe
     Ok(children)
 }
 
-/// Serves `evaluate`.
-pub(crate) fn evaluate(shared: &Shared, asked: &EvaluateArguments) -> Answer<EvaluateResponse> {
+/// Serves `evaluate`; `called_off`: whether it was cancelled meanwhile.
+pub(crate) fn evaluate(
+    shared: &Shared,
+    asked: &EvaluateArguments,
+    called_off: &dyn Fn() -> bool,
+) -> Answer<EvaluateResponse> {
     let (epoch, _) = shared.need_stop()?;
     let expression = asked.expression.trim();
     if expression.is_empty() {
         return Err(Error::new(ErrorId::Evaluate, "nothing to evaluate"));
     }
     let context = asked.context.as_ref();
-    let value = match asked.frame_id {
-        Some(id) => match shared.handles().find_frame(id)? {
-            Some(frame) => frame.evaluate(expression, context)?,
+    // Looked up before it is used: what the program runs for it may take long, and others look up theirs meanwhile.
+    let frame = asked.frame_id.map(|id| shared.handles().find_frame(id)).transpose()?;
+    let value = match frame {
+        Some(frame) => match frame {
+            Some(frame) => frame.evaluate_unless(expression, context, called_off)?,
             None => return Err(Error::new(ErrorId::Evaluate, "this frame has no variables")),
         },
         None => shared.need_debuggee()?.evaluate(expression, context)?,

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use weft_protocol::launch::{
-    AttachArguments, CommonArguments, LaunchArguments, NativeSettings, ProgramArguments, RESUME_STOPPED, SignalAction,
-    TargetArguments, TasksAsThreads,
+    AttachArguments, CommonArguments, LaunchArguments, NativeSettings, ProgramArguments, PythonSettings,
+    RESUME_STOPPED, SignalAction, StepMode, TargetArguments, TasksAsThreads,
 };
 use weft_protocol::spec::{RestartArguments, StartDebuggingArguments, ThreadEventBody, ThreadReason};
 use weft_protocol::{Error, ErrorId};
 
 use crate::breakpoints::Moves;
-use crate::debuggee::{Answer, Channel, Debuggee};
+use crate::debuggee::{Answer, Channel, Debuggee, Forked};
 use crate::lane::{Input, Lane};
 use crate::lifecycle::Phase;
 use crate::outbox::Ticket;
@@ -125,8 +125,8 @@ impl Lane {
         self.begin(start);
     }
 
-    /// A forked process stands and waits for a debugger.
-    pub(crate) fn forked(&mut self, pid: i64) {
+    /// A process that the program made waits for a debugger.
+    pub(crate) fn forked(&mut self, Forked { pid, way }: Forked) {
         let refusal = if !self.shared.client().starts_debugging {
             Some("this editor cannot start a session for it (`startDebugging`)")
         } else if self.forks.len() >= MOST_FORKS {
@@ -138,16 +138,20 @@ impl Lane {
             self.let_go(pid);
             // A program may fork all the time.
             if !std::mem::replace(&mut self.forks_told, true) {
+                let switch = match self.runtime() {
+                    Runtime::Native => "followForks",
+                    Runtime::Python => "subProcess",
+                };
                 let sentence = format!(
                     "weft: process {pid} was forked and runs undebugged: {why}; attach to it by hand, or set \
-                     `followForks` to false. Of others like it nothing is said"
+                     `{switch}` to false. Of others like it nothing is said"
                 );
                 self.shared.out.say(Channel::Console, &sentence);
             }
             return;
         }
         let Some(origin) = &self.origin else { return self.let_go(pid) };
-        let arguments = StartDebuggingArguments { configuration: self.for_child(origin, pid), request: "attach" };
+        let arguments = StartDebuggingArguments { configuration: self.for_child(origin, pid, way), request: "attach" };
         let question = Question::ask(&self.shared.out, &self.shared.asked, "startDebugging", &arguments);
         self.forks.push(pid);
         let (lane, load) = (self.sender.clone(), self.loads);
@@ -181,7 +185,7 @@ impl Lane {
     }
 
     /// What attaches to a forked process, as its parent is treated.
-    fn for_child(&self, origin: &Origin, pid: i64) -> Value {
+    fn for_child(&self, origin: &Origin, pid: i64, way: Map<String, Value>) -> Value {
         let name = self.shared.debuggee().map(|debuggee| debuggee.process().path);
         let name = name.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let mut configuration = json!({
@@ -189,22 +193,29 @@ impl Lane {
             "request": "attach",
             "name": format!("{} {pid}", name.unwrap_or_else(|| "process".to_owned())),
         });
-        let settings = match origin {
-            Origin::Launch(LaunchArguments { program: ProgramArguments::Native(program), .. }) => &program.settings,
-            Origin::Attach(AttachArguments { target: TargetArguments::Native(target), .. }) => &target.settings,
-            _ => return configuration,
+        let own = match origin {
+            Origin::Launch(LaunchArguments { program: ProgramArguments::Native(program), .. }) => {
+                native(pid, &program.settings)
+            }
+            Origin::Attach(AttachArguments { target: TargetArguments::Native(target), .. }) => {
+                native(pid, &target.settings)
+            }
+            Origin::Launch(LaunchArguments { program: ProgramArguments::Python(program), .. }) => {
+                python(&program.settings)
+            }
+            Origin::Attach(AttachArguments { target: TargetArguments::Python(target), .. }) => python(&target.settings),
         };
-        let common = origin.common();
         if let Value::Object(members) = &mut configuration {
-            members.extend(shared_by_all(common));
-            members.extend(native(pid, settings));
+            members.extend(shared_by_all(origin.common()));
+            members.extend(own);
+            members.extend(way);
         }
         configuration
     }
 }
 
 /// What a child has of its parent's configuration, whatever it is.
-fn shared_by_all(common: &CommonArguments) -> serde_json::Map<String, Value> {
+fn shared_by_all(common: &CommonArguments) -> Map<String, Value> {
     let tasks = &common.tasks;
     let shared = json!({
         "sourceMap": common.source_map,
@@ -217,13 +228,18 @@ fn shared_by_all(common: &CommonArguments) -> serde_json::Map<String, Value> {
             "maxThreads": tasks.max_threads,
             "showRuntimeFrames": tasks.show_runtime_frames,
             "spawnSites": tasks.spawn_sites,
+            "stepMode": match tasks.step_mode {
+                StepMode::Task => "task",
+                StepMode::Thread => "thread",
+            },
+            "longPollMs": tasks.long_poll_ms,
         },
     });
     members(shared)
 }
 
 /// What attaches to a native process that stands, as its parent is treated.
-fn native(pid: i64, settings: &NativeSettings) -> serde_json::Map<String, Value> {
+fn native(pid: i64, settings: &NativeSettings) -> Map<String, Value> {
     let signals = settings.signals.iter().map(|(name, action)| {
         let word = match action {
             SignalAction::Pass => "pass",
@@ -235,7 +251,7 @@ fn native(pid: i64, settings: &NativeSettings) -> serde_json::Map<String, Value>
     members(json!({
         "pid": pid,
         RESUME_STOPPED: true,
-        "signals": signals.collect::<serde_json::Map<_, _>>(),
+        "signals": signals.collect::<Map<_, _>>(),
         "followForks": settings.follow_forks,
         "stepIntoRuntime": settings.step_into_runtime,
         "pinThreads": settings.pin_threads.unwrap_or(true),
@@ -243,9 +259,25 @@ fn native(pid: i64, settings: &NativeSettings) -> serde_json::Map<String, Value>
     }))
 }
 
-fn members(value: Value) -> serde_json::Map<String, Value> {
+/// How a Python process is treated, as its parent is.
+fn python(settings: &PythonSettings) -> Map<String, Value> {
+    members(json!({
+        "runtime": "python",
+        "justMyCode": settings.just_my_code,
+        "subProcess": settings.sub_process,
+        "redirectOutput": settings.redirect_output,
+        "showReturnValue": settings.show_return_value,
+        "django": settings.django,
+        "jinja": settings.jinja,
+        "gevent": settings.gevent,
+        "autoReload": settings.auto_reload,
+        "asyncio": settings.asyncio,
+    }))
+}
+
+fn members(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(members) => members,
-        _ => serde_json::Map::new(),
+        _ => Map::new(),
     }
 }

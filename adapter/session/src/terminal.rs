@@ -1,7 +1,8 @@
 //! Terminals that the client opens for a program.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use weft_protocol::spec::{RunInTerminalArguments, RunInTerminalResponse};
 use weft_protocol::{Error, ErrorId};
@@ -10,6 +11,9 @@ use crate::config::Console;
 use crate::debuggee::Answer;
 use crate::events::EventSender;
 use crate::questions::Question;
+
+/// What `weft` is called with in a terminal that is to be a program's.
+const HELPER: &str = "launch-in-terminal";
 
 /// Which terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,37 @@ pub struct TerminalCommand {
     pub args: Vec<String>,
     /// Changes to the terminal's environment; `None` removes.
     pub env: BTreeMap<String, Option<String>>,
+}
+
+impl TerminalCommand {
+    /// A command in the words of the operating system. An error: the protocol has no words for what is no UTF-8.
+    pub fn new(
+        terminal: Terminal,
+        title: String,
+        cwd: PathBuf,
+        words: &[OsString],
+        env: &[(OsString, Option<OsString>)],
+    ) -> Answer<Self> {
+        let args = words.iter().map(|word| text(word)).collect::<Answer<Vec<_>>>()?;
+        let change =
+            |(name, value): &(OsString, Option<OsString>)| Ok((text(name)?, value.as_deref().map(text).transpose()?));
+        Ok(Self { terminal, title, cwd, args, env: env.iter().map(change).collect::<Answer<_>>()? })
+    }
+}
+
+fn text(word: &OsStr) -> Answer<String> {
+    word.to_str().map(str::to_owned).ok_or_else(|| {
+        let sentence = format!("{} is not UTF-8, so no terminal can be asked to run it", Path::new(word).display());
+        Error::new(ErrorId::LaunchFailed, sentence)
+    })
+}
+
+/// How weft's helper is started, which a terminal is asked to run: it becomes the program there, or stays with it.
+pub fn terminal_helper() -> Answer<Vec<OsString>> {
+    let weft = std::env::current_exe().map_err(|error| {
+        Error::new(ErrorId::LaunchFailed, format!("weft does not know where it lies itself: {error}"))
+    })?;
+    Ok(vec![weft.into_os_string(), OsString::from(HELPER)])
 }
 
 /// What a client says of a command that it has started; neither has to be known.

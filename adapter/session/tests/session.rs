@@ -372,20 +372,21 @@ async fn what_is_offered_is_for_the_kind_of_program() {
         let offered = capabilities["exceptionBreakpointFilters"].as_array().unwrap().iter();
         offered.map(|filter| filter["filter"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    let (panics, exceptions) = (["panic", "panic-in-task", "long-poll"], ["raised", "uncaught", "userUnhandled"]);
+    let panics = ["panic", "panic-in-task", "long-poll"].map(str::to_owned);
+    let exceptions = ["raised", "uncaught", "userUnhandled", "task-failed", "never-retrieved"].map(str::to_owned);
     let options = ServeOptions { runtime: Some(Runtime::Python), ..ServeOptions::default() };
     let mut client = Client::with(FakeFactory::default(), options);
     assert_eq!(filters(&client.body("initialize", initialize()).await), exceptions);
     // Nobody said beforehand: both, and what the configuration is for afterwards.
     let mut client = Client::with(FakeFactory::default(), ServeOptions::default());
-    assert_eq!(filters(&client.body("initialize", initialize()).await), [panics, exceptions].concat());
+    assert_eq!(filters(&client.body("initialize", initialize()).await), [&panics[..], &exceptions[..]].concat());
     client.send("launch", json!({"module": "m"})).await;
     let corrected = client.until_event("capabilities").await["body"]["capabilities"].clone();
-    assert_eq!((filters(&corrected), &corrected["supportsDisassembleRequest"]), (exceptions.map(str::to_owned).to_vec(), &json!(false)));
+    assert_eq!((filters(&corrected), &corrected["supportsDisassembleRequest"]), (exceptions.to_vec(), &json!(false)));
     client.until_event("initialized").await;
     let set = client.body("setExceptionBreakpoints", json!({"filters": ["panic", "nonsense"]})).await;
     let messages = [0, 1].map(|at| set["breakpoints"][at]["message"].as_str().unwrap().to_owned());
-    assert_eq!(messages[0], "`panic` is for native programs: use `raised`, `uncaught` or `userUnhandled`");
+    assert_eq!(messages[0], "`panic` is for native programs: use `raised`, `uncaught`, `userUnhandled`, `task-failed` or `never-retrieved`");
     assert!(messages[1].starts_with("there is no exception filter `nonsense`: use `raised`"));
 }
 

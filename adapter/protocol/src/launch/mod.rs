@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 pub use native::{NativeArguments, NativeSettings, NativeTarget, RESUME_STOPPED, SignalAction};
 pub use python::{
     Address, AsyncioArguments, LogLevel, PythonArguments, PythonCode, PythonSettings, PythonTarget, PythonWay,
-    TaskExceptions,
+    SUB_PROCESS_ID, TAKE_OVER, TaskExceptions,
 };
 
 /// Attributes of `launch`.

@@ -1,13 +1,19 @@
 //! What a configuration says of a Python program. Names and meanings are debugpy's where it has them.
 
-use serde::Deserialize;
 use serde::de::Error;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{CommonArguments, attribute, process};
 
+/// A process that waits at this socket of weft's for a session of its own (a child that `startDebugging` hands over).
+pub const TAKE_OVER: &str = "takeOver";
+
+/// Which of the programs that one debugpy speaks for is meant (a child that `startDebugging` hands over).
+pub const SUB_PROCESS_ID: &str = "subProcessId";
+
 /// Attributes that make a configuration one for Python.
-pub(super) const DECISIVE: &[&str] = &["module", "code", "connect", "listen", "processId"];
+pub(super) const DECISIVE: &[&str] = &["module", "code", "connect", "listen", "processId", TAKE_OVER];
 
 /// Attributes that a native program cannot have.
 pub(super) const ATTRIBUTES: &[&str] = &[
@@ -29,6 +35,8 @@ pub(super) const ATTRIBUTES: &[&str] = &[
     "pathMappings",
     "asyncOnly",
     "asyncio",
+    TAKE_OVER,
+    SUB_PROCESS_ID,
 ];
 
 /// A Python program to start.
@@ -69,16 +77,18 @@ pub struct PythonTarget {
 /// How to reach a Python process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PythonWay {
-    /// A debugpy listens there.
-    Connect(Address),
+    /// A debugpy listens there; of the processes that it speaks for, the one with this number.
+    Connect(Address, Option<i64>),
     /// A debugpy will connect there.
     Listen(Address),
     /// By the number of the process.
     Process(i64),
+    /// It has connected already, and waits at this socket of weft's.
+    TakeOver(String),
 }
 
 /// Where somebody listens.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Address {
     /// Name or number.
     #[serde(default = "localhost")]
@@ -115,7 +125,7 @@ pub struct PythonSettings {
 }
 
 /// The `asyncio` object.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AsyncioArguments {
     /// asyncio's debug mode (`PYTHONASYNCIODEBUG=1`).
@@ -146,7 +156,7 @@ impl Default for AsyncioArguments {
 }
 
 /// Level of a logger.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[allow(missing_docs, reason = "the words say it")]
 pub enum LogLevel {
@@ -159,7 +169,7 @@ pub enum LogLevel {
 }
 
 /// Which exceptions of tasks stop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TaskExceptions {
     /// Those that nobody has retrieved.
@@ -189,19 +199,22 @@ pub(super) fn program<E: Error>(
     if codes.len() > 1 {
         common.refused.push("`program`, `module` and `code` exclude each other: leave one".to_owned());
     }
+    let mut words = attribute::<Option<Words>, E>(given, "python")?.map(Words::each).unwrap_or_default().into_iter();
     Ok(PythonArguments {
         code: codes.pop(),
-        python: attribute(given, "python")?,
-        python_args: attribute(given, "pythonArgs")?,
+        python: words.next(),
+        python_args: words.chain(attribute::<Vec<String>, E>(given, "pythonArgs")?).collect(),
         settings: settings(given, common)?,
     })
 }
 
 pub(super) fn target<E: Error>(given: &Map<String, Value>, common: &mut CommonArguments) -> Result<PythonTarget, E> {
+    let child = process(given, SUB_PROCESS_ID)?;
     let mut ways: Vec<PythonWay> = [
-        attribute::<Option<Address>, E>(given, "connect")?.map(PythonWay::Connect),
+        attribute::<Option<Address>, E>(given, "connect")?.map(|address| PythonWay::Connect(address, child)),
         attribute::<Option<Address>, E>(given, "listen")?.map(PythonWay::Listen),
         process(given, "processId")?.map(PythonWay::Process),
+        attribute::<Option<String>, E>(given, TAKE_OVER)?.map(PythonWay::TakeOver),
     ]
     .into_iter()
     .flatten()
@@ -229,6 +242,23 @@ fn settings<E: Error>(given: &Map<String, Value>, common: &mut CommonArguments) 
         auto_reload: attribute(given, "autoReload")?,
         asyncio: attribute(given, "asyncio")?,
     })
+}
+
+/// An interpreter, alone or with arguments of its own.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Words {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Words {
+    fn each(self) -> Vec<String> {
+        match self {
+            Self::One(word) => vec![word],
+            Self::Several(words) => words,
+        }
+    }
 }
 
 /// Text, whole or line by line.
@@ -283,6 +313,20 @@ mod tests {
     }
 
     #[test]
+    fn an_interpreter_may_bring_arguments() {
+        let interpreter = |value| {
+            let program = launch(value).0;
+            (program.python, program.python_args)
+        };
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(interpreter(json!({"program": "a.py"})), (None, vec![]));
+        let given = json!({"program": "a.py", "python": "p", "pythonArgs": ["-B"]});
+        assert_eq!(interpreter(given), (Some("p".into()), words(&["-B"])));
+        let given = json!({"program": "a.py", "python": ["p", "-X", "utf8"], "pythonArgs": ["-B"]});
+        assert_eq!(interpreter(given), (Some("p".into()), words(&["-X", "utf8", "-B"])));
+    }
+
+    #[test]
     fn what_is_left_out_is_as_debugpy_has_it() {
         let (program, common) = launch(json!({
             "program": "a.py", "pathMappings": [{"localRoot": "/here", "remoteRoot": "/there"}],
@@ -305,9 +349,12 @@ mod tests {
         };
         let address = Address { host: "127.0.0.1".into(), port: 5678 };
         let (way, refused) = attach(json!({"connect": {"port": 5678}}));
-        assert_eq!((way, refused), (Some(PythonWay::Connect(address.clone())), vec![]));
+        assert_eq!((way, refused), (Some(PythonWay::Connect(address.clone(), None)), vec![]));
         assert_eq!(attach(json!({"listen": {"host": "127.0.0.1", "port": 5678}})).0, Some(PythonWay::Listen(address)));
         assert_eq!(attach(json!({"processId": "7"})).0, Some(PythonWay::Process(7)));
+        let child = attach(json!({"connect": {"port": 5678}, "subProcessId": 8})).0;
+        assert_eq!(child, Some(PythonWay::Connect(Address { host: "127.0.0.1".into(), port: 5678 }, Some(8))));
+        assert_eq!(attach(json!({"takeOver": "/s"})).0, Some(PythonWay::TakeOver("/s".into())));
         assert_eq!(attach(json!({"connect": {"port": 1}, "processId": 7})).1.len(), 1);
         assert_eq!(attach(json!({"runtime": "python"})).0, None);
     }

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use tokio_util::codec::{Decoder, Encoder};
 use weft_protocol::{Codec, Incoming, News, Numbered, Outgoing, ReverseRequest};
 
-pub(crate) use shake::{Greeting, Listener, Shaken, shake};
+pub(crate) use shake::{Greeting, Identity, Listener, Shaken, identify, shake};
 
 /// How long pydevd may take for what it answers by itself.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
@@ -89,7 +89,7 @@ impl Link {
         stream.set_write_timeout(Some(WRITE_PATIENCE))?;
         let reader = stream.try_clone()?;
         let link = Arc::new(Self {
-            writer: Mutex::new(Writer { stream: stream.try_clone()?, seq: 0, buffer: BytesMut::new() }),
+            writer: Mutex::new(Writer::over(&stream)?),
             waiting: Mutex::new(Some(HashMap::new())),
             stream,
         });
@@ -168,6 +168,10 @@ impl Link {
 }
 
 impl Writer {
+    fn over(stream: &TcpStream) -> io::Result<Self> {
+        Ok(Self { stream: stream.try_clone()?, seq: 0, buffer: BytesMut::new() })
+    }
+
     fn send(&mut self, seq: i64, command: &'static str, arguments: &Value) -> io::Result<()> {
         tracing::trace!(target: "pydevd", "<- {seq} {command} {arguments}");
         let request = ReverseRequest { command, arguments: arguments.to_string() };
@@ -179,7 +183,7 @@ impl Writer {
 
 impl Pending {
     /// Waits for the answer.
-    pub(crate) fn wait(self, patience: Duration) -> Result<Value, Fault> {
+    pub(crate) fn wait(&self, patience: Duration) -> Result<Value, Fault> {
         match self.answer.recv_timeout(patience) {
             Ok(answer) => answer.map_err(Fault::Refused),
             Err(RecvTimeoutError::Timeout) => Err(Fault::Late { command: self.command, patience }),

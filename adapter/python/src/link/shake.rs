@@ -1,18 +1,21 @@
 //! How a connection to pydevd begins.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::linux::net::TcpStreamExt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use nix::poll::{PollFd, PollFlags, poll};
 use serde_json::{Value, json};
-use weft_protocol::News;
+use tokio_util::codec::Decoder;
+use weft_protocol::{Codec, Incoming, News};
 
-use super::{Fault, Link, LinkEvent, PATIENCE, nothing};
+use super::{Fault, Link, LinkEvent, PATIENCE, Writer, nothing};
 
 /// How often a wait for a connection looks whether it was called off, in milliseconds.
 const LOOK: u8 = 50;
@@ -50,8 +53,20 @@ impl Listener {
         }
     }
 
+    /// The listening socket, for somebody else who is to accept as well.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.listener.try_clone().map(OwnedFd::from)
+    }
+
+    /// A socket that somebody else listened with.
+    pub(crate) fn from_descriptor(socket: OwnedFd) -> io::Result<Self> {
+        let listener = TcpListener::from(socket);
+        let port = listener.local_addr()?.port();
+        Ok(Self { listener, port })
+    }
+
     /// The next connection, if there is one by then. `called_off` is asked now and then, and ends the wait.
-    pub(crate) fn accept(&self, until: Instant, mut called_off: impl FnMut() -> bool) -> Option<TcpStream> {
+    pub(crate) fn accept(&self, until: Option<Instant>, mut called_off: impl FnMut() -> bool) -> Option<TcpStream> {
         loop {
             match self.listener.accept() {
                 Ok((stream, _)) => return stream.set_nonblocking(false).is_ok().then_some(stream),
@@ -62,10 +77,75 @@ impl Listener {
                     return None;
                 }
             }
-            if called_off() || Instant::now() >= until {
+            if called_off() || until.is_some_and(|until| Instant::now() >= until) {
                 return None;
             }
             self.wait_a_little();
+        }
+    }
+}
+
+/// Asks a pydevd that has just connected who it is. Nothing is read beyond the answers, so that somebody
+/// else can go on with the connection.
+pub(crate) fn identify(stream: &TcpStream, token: Option<&str>) -> Result<Identity, Fault> {
+    let gone = |_: io::Error| Fault::Gone;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(gone)?;
+    let mut asker = Asker { stream, seq: 0 };
+    let authorized = asker.ask("pydevdAuthorize", &json!({"debugServerAccessToken": null}))?;
+    if token.is_some() && authorized.get("clientAccessToken").and_then(Value::as_str) != token {
+        return Err(stranger());
+    }
+    let info = asker.ask("pydevdSystemInfo", &nothing())?;
+    let number = |which| info.pointer(which).and_then(Value::as_i64);
+    let pid = number("/process/pid").ok_or_else(|| Fault::Refused("the program does not say who it is".to_owned()))?;
+    Ok(Identity { pid, parent: number("/process/ppid") })
+}
+
+/// Who has connected.
+#[derive(Clone, Copy)]
+pub(crate) struct Identity {
+    pub(crate) pid: i64,
+    pub(crate) parent: Option<i64>,
+}
+
+fn stranger() -> Fault {
+    Fault::Refused("somebody connected who is not the program".to_owned())
+}
+
+/// Asks one thing after the other and reads no byte too many.
+struct Asker<'a> {
+    stream: &'a TcpStream,
+    seq: i64,
+}
+
+impl Asker<'_> {
+    fn ask(&mut self, command: &'static str, arguments: &Value) -> Result<Value, Fault> {
+        self.seq = self.seq.saturating_add(1);
+        Writer::over(self.stream)
+            .and_then(|mut writer| writer.send(self.seq, command, arguments))
+            .map_err(|_| Fault::Gone)?;
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Incoming::Response(reply) = self.read().map_err(|_| Fault::Gone)?
+                && reply.request_seq == self.seq
+            {
+                return reply.result.map_err(Fault::Refused);
+            }
+        }
+        Err(Fault::Late { command, patience: PATIENCE })
+    }
+
+    fn read(&mut self) -> io::Result<Incoming> {
+        let mut codec = Codec::default();
+        let mut buffer = BytesMut::new();
+        loop {
+            let mut byte = [0];
+            let _not_tcp = self.stream.set_quickack(true);
+            self.stream.read_exact(&mut byte)?;
+            buffer.extend_from_slice(&byte);
+            if let Some(item) = codec.decode(&mut buffer)? {
+                return Ok(item);
+            }
         }
     }
 }
@@ -133,7 +213,7 @@ fn introduce(
         Some((authorized, info)) => {
             let said = authorized.wait(PATIENCE)?;
             if greeting.token.is_some() && said.get("clientAccessToken").and_then(Value::as_str) != greeting.token {
-                return Err(Fault::Refused("somebody connected who is not the program".to_owned()));
+                return Err(stranger());
             }
             info.wait(PATIENCE)?.pointer("/process/pid").and_then(Value::as_i64)
         }

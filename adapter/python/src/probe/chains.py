@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from .objects import CFuture, PyFuture, frame_of, is_future
 
-#: A longer chain is cut. Awaiting oneself is impossible, so one this long is just deep.
-DEEPEST = 300
+#: A longer chain is followed no further. Awaiting oneself is impossible, so one this long is just deep.
+DEEPEST = 10_000
+#: Frames of one chain that are told; of a longer one its two ends.
+MOST_TOLD = 400
 
 _Coroutine = types.CoroutineType
 _Generator = types.GeneratorType
@@ -84,6 +86,14 @@ def chain_of(coroutine: Any) -> Chain:
         if len(links) >= DEEPEST:
             return Chain(links, None, True)
     return Chain(links, at, False)
+
+
+def ends_of(links: list[Any]) -> tuple[list[Any], int]:
+    """The links of a chain that are told, and how many are left out in their middle."""
+    left_out = len(links) - MOST_TOLD
+    if left_out <= 0:
+        return links, 0
+    return links[: MOST_TOLD // 2] + links[-MOST_TOLD // 2 :], left_out
 
 
 def behind(awaitable: Any) -> Any:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from .objects import read
 from .roster import adopt, created, is_asyncio
 
 _Loop = asyncio.base_events.BaseEventLoop
+#: Who else looks at each task that was made.
+on_created: list[Callable[[Any], None]] = []
 
 
 def watch() -> None:
@@ -37,6 +40,8 @@ def _note(task: Any, frame: Any) -> None:
         trace = read(task, "_source_traceback")
         if trace and trace[-1].filename == _note.__code__.co_filename:
             del trace[-1]
+        for look in on_created:
+            look(task)
     except Exception:
         pass
 

@@ -17,6 +17,8 @@ from typing import Any
 _MOST_EVENTS = 1000
 
 _asks: dict[str, Callable[..., Any]] = {}
+#: What is to be given up when weft hangs up.
+at_end: list[Callable[[], None]] = []
 
 
 def answers(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -69,6 +71,8 @@ class Link:
     def hang_up(self) -> None:
         """Ends the connection."""
         self.alive = False
+        for give_up in at_end:
+            give_up()
         self._events.put(None)
         try:
             self._connection.shutdown(socket.SHUT_RDWR)
@@ -107,7 +111,9 @@ class Refused(Exception):
 
 
 def line_of(said: dict[str, Any]) -> bytes:
-    return json.dumps(said, check_circular=False, separators=(",", ":")).encode() + b"\n"
+    """A line. Halves of surrogate pairs, which strings of Python may have and JSON cannot, become question marks."""
+    line = json.dumps(said, check_circular=False, ensure_ascii=False, separators=(",", ":"))
+    return line.encode(errors="replace") + b"\n"
 
 
 def where(problem: BaseException) -> str:
@@ -125,6 +131,8 @@ def thread(name: str, run: Callable[[], None]) -> threading.Thread:
     made = threading.Thread(target=run, name="weft." + name, daemon=True)
     made.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
     made.pydev_do_not_trace = True  # type: ignore[attr-defined]
+    # What ends it is nothing for the program's user to read.
+    made._invoke_excepthook = lambda _: None  # type: ignore[attr-defined]
     made.start()
     return made
 

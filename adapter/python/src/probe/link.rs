@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,11 +15,14 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use weft_tasks::TaskKey;
 
 use super::notice::Notice;
 use super::sources::{BOOT, MODULES};
-use super::wire::{Hello, Knock, Line, Options, Parts};
+use super::wire::{Hello, Knock, Line, NumberAsked, Options, Parts};
+use crate::stepping::StepOver;
 
 /// Bytes of one line: a list of 200,000 tasks is a fraction of it.
 const LONGEST_LINE: u64 = 256 << 20;
@@ -51,7 +55,11 @@ pub(crate) enum ProbeError {
 pub(crate) struct Listener {
     socket: TcpListener,
     token: String,
+    numbering: Numbering,
 }
+
+/// By which number the user knows a task.
+type Numbering = Box<dyn Fn(TaskKey) -> u64 + Send>;
 
 impl Listener {
     /// On a free port of the loopback interface, with a token of its own.
@@ -60,7 +68,13 @@ impl Listener {
         socket.set_nonblocking(true)?;
         let mut random = [0; 16];
         File::open("/dev/urandom")?.read_exact(&mut random)?;
-        Ok(Self { socket, token: random.iter().map(|byte| format!("{byte:02x}")).collect() })
+        let token = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { socket, token, numbering: Box::new(|task| task.id) })
+    }
+
+    /// Says by which numbers the user knows tasks; without it they are the probe's.
+    pub(crate) fn numbering(self, number: impl Fn(TaskKey) -> u64 + Send + 'static) -> Self {
+        Self { numbering: Box::new(number), ..self }
     }
 
     /// The statement that puts the probe into the program that executes it. It returns once the probe answers; it waits for
@@ -101,7 +115,7 @@ impl Listener {
                 return Err(ProbeError::Refused(format!("the probe could not be put into the program: {why}")));
             }
             stream.set_read_timeout(None)?;
-            return Probe::start(stream, lines, hello, on_notice);
+            return Probe::start(stream, lines, hello, self.numbering, on_notice);
         }
     }
 
@@ -119,6 +133,32 @@ impl Listener {
             false => Err(io::ErrorKind::PermissionDenied.into()),
         }
     }
+}
+
+/// The function that loops run for a pause to be noticed; not to be shown.
+pub(crate) const PAUSE: &str = "_weft_pause";
+
+/// What evaluates, in a stopped frame, to the value of an expression with `await` in it: the frame's own loop turns until it is
+/// there, or for so long. The program's other tasks go on meanwhile. `number`: for [`Probe::cancel_await`].
+pub(crate) fn awaiting(expression: &str, patience: Duration, number: u64) -> String {
+    let (source, seconds) = (Value::from(expression), patience.as_secs());
+    // What pydevd has as local variables there are all that the frame sees, and it gives the frame those that change.
+    format!("__import__('sys').modules['_weft'].awaits.evaluate({source}, locals(), {seconds}, {number})")
+}
+
+/// A place in a program: function, file, line.
+pub(crate) type Place = (String, String, u32);
+
+/// What evaluates to whether a breakpoint's terms hold; for those that pydevd has no words for. `place` counts the hits.
+pub(crate) fn holds(condition: &str, hits: &str, in_focus: bool, place: &str) -> String {
+    let (condition, hits, place) = (Value::from(condition), Value::from(hits), Value::from(place));
+    let in_focus = if in_focus { "True" } else { "False" };
+    format!("__import__('_weft').terms.holds({condition},{hits},{in_focus},{place},globals(),locals())")
+}
+
+/// What evaluates to a field of the task that runs, in a log message.
+pub(crate) fn in_message(field: &str) -> String {
+    format!("__import__('_weft').terms.in_message('{field}',globals(),locals())")
 }
 
 /// How many bytes differ; takes the same time wherever they do.
@@ -151,6 +191,7 @@ impl Probe {
         stream: TcpStream,
         lines: BufReader<TcpStream>,
         hello: Hello,
+        numbering: Numbering,
         on_notice: impl FnMut(Notice) + Send + 'static,
     ) -> Result<Self, ProbeError> {
         let (stream, asked) = (Mutex::new(stream), Mutex::default());
@@ -161,8 +202,14 @@ impl Probe {
             let mut lines = lines;
             while let Ok(Some(line)) = read_line(&mut lines, LONGEST_LINE) {
                 let Some(shared) = reader.upgrade() else { return };
-                if let Some(notice) = shared.deliver(line).and_then(|line| Notice::parse(&line)) {
-                    on_notice(notice);
+                let Some(line) = shared.deliver(line) else { continue };
+                match serde_json::from_slice::<NumberAsked<'_>>(&line).ok().filter(|asked| asked.event == "number") {
+                    Some(NumberAsked { task: (address, id), .. }) => {
+                        let told = json!({"task": id, "number": numbering(TaskKey { address, id })});
+                        // Nobody waits for the answer to an answer.
+                        let _gone = shared.say(0, "numbered", told);
+                    }
+                    None => Notice::parse(&line).into_iter().for_each(&mut on_notice),
                 }
             }
             if let Some(shared) = reader.upgrade() {
@@ -215,9 +262,111 @@ impl Probe {
         self.ask("going", json!({}), Duration::from_secs(2))
     }
 
-    /// Tells the probe something that needs no answer.
-    pub(crate) fn tell(&self, ask: &str, arguments: Value) -> Result<(), ProbeError> {
-        self.shared.say(0, ask, arguments)
+    /// Has the program step a task that waits when it goes on; `kind`: `over` or `out`.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn prepare_step(&self, task: TaskKey, kind: &str) -> Result<(), ProbeError> {
+        let arguments = json!({"address": task.address, "number": task.id, "kind": kind});
+        self.ask("step-task", arguments, Duration::from_secs(2))
+    }
+
+    /// The calls on the line of a thread (the system's number) that a step can go into: text, file, line.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn step_targets(&self, thread: i64) -> Result<Vec<(String, PathBuf, u32)>, ProbeError> {
+        self.ask("step-targets", json!({"thread": thread}), Duration::from_secs(5))
+    }
+
+    /// Has the next step over a line of a thread go into one of those calls.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn step_into(&self, thread: i64, target: u64) -> Result<(), ProbeError> {
+        self.ask("step-into", json!({"thread": thread, "target": target}), Duration::from_secs(5))
+    }
+
+    /// What there is to say of the step that the current stop has ended.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn step_over(&self) -> Result<Option<StepOver>, ProbeError> {
+        self.ask("step-over", json!({}), Duration::from_secs(2))
+    }
+
+    /// At which exceptions of tasks the program stops from now on: `task-failed`, `never-retrieved`.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn stop_at(&self, filters: &[&str]) -> Result<(), ProbeError> {
+        self.ask("stop-at", json!({ "filters": filters }), Duration::from_secs(2))
+    }
+
+    /// What there is to say of a thread (the system's number) that stands at an exception of a task's.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn stopped_at(&self, thread: i64) -> Result<Option<Notice>, ProbeError> {
+        let told: Option<Box<RawValue>> =
+            self.ask("stopped-at", json!({ "thread": thread }), Duration::from_secs(2))?;
+        Ok(told.and_then(|told| Notice::parse(told.get().as_bytes())))
+    }
+
+    /// The user looks at a task.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn focus(&self, task: TaskKey) -> Result<(), ProbeError> {
+        self.ask("focus", json!({"address": task.address, "number": task.id}), Duration::from_secs(2))
+    }
+
+    /// To be called after breakpoints were set: coroutines that had begun before are to have them, too.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn retrace(&self) -> Result<(), ProbeError> {
+        self.ask::<u64>("retrace", json!({}), Duration::from_secs(5)).map(drop)
+    }
+
+    /// To be called after a pause was asked for: has loops that wait run a function named [`PAUSE`], in which pydevd stops.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn wake(&self) -> Result<(), ProbeError> {
+        self.ask::<u64>("wake", json!({}), Duration::from_secs(2)).map(drop)
+    }
+
+    /// Sends the program's main thread what Ctrl+C sends, where the program and not pydevd gets it.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn interrupt(&self) -> Result<(), ProbeError> {
+        self.ask::<()>("interrupt", json!({}), Duration::from_secs(2))
+    }
+
+    /// The threads' names, each with its frames, the innermost first: function, file and line.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn held(&self) -> Result<Vec<(String, Vec<Place>)>, ProbeError> {
+        self.ask("held", json!({}), Duration::from_secs(2))
+    }
+
+    /// Whether something to evaluate awaits anything itself.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn awaits(&self, source: &str) -> Result<bool, ProbeError> {
+        self.ask("awaits", json!({ "source": source }), Duration::from_secs(2))
+    }
+
+    /// Gives up what [`awaiting`] awaits under a number.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn cancel_await(&self, number: u64) -> Result<(), ProbeError> {
+        self.ask("cancel-await", json!({ "number": number }), Duration::from_secs(2))
     }
 }
 

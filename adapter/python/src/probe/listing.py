@@ -9,7 +9,7 @@ import time
 import types
 from typing import Any
 
-from .chains import chain_of, code_of, has_begun, is_running
+from .chains import chain_of, code_of, ends_of, has_begun, is_running
 from .holds import Codes, held_by
 from .link import answers
 from .objects import (
@@ -131,7 +131,11 @@ class Listing:
         #: The loops by identity: each with its number and what is told of it.
         self.loops: dict[int, tuple[Any, int, list[Any]]] = {}
         self.rows: list[Any] = []
+        #: Of tasks that run: their rows, the frames of their outermost coroutines, and the threads.
+        self.running: list[tuple[list[Any], types.FrameType, int | None]] = []
         self.notes: list[str] = []
+        #: How many more members of waits are told.
+        self.edges = MOST
         for loop in all_loops(self.threads):
             self._loop(loop)
 
@@ -153,6 +157,19 @@ class Listing:
                 self.rows.append(self._task(record, task))
             except Exception as problem:
                 self.rows.append(self._unreadable(record, task, problem))
+        self._look_at_threads()
+
+    def _look_at_threads(self) -> None:
+        """The frames of tasks that run are those on their threads' stacks, each to where the next task's begin."""
+        outermost = {id(frame) for _, frame, _ in self.running}
+        for row, begin, ident in self.running:
+            places: list[int] = []
+            for frame in _inward(self.threads.frames.get(ident), begin):
+                if id(frame) in outermost and frame is not begin:
+                    break
+                places.append(self.frames.number(frame.f_code, frame.f_lasti, frame))
+            if places:
+                row[5] = self._places(places, row[6])
 
     def answer(self) -> dict[str, Any]:
         """What weft is sent."""
@@ -199,7 +216,12 @@ class Listing:
             doing, chain = self._pending(task, coroutine, loop, more)
         else:
             doing, chain = self._ended(task, state, more), -1
-        return [id(task), record.number, name_of(task), doing, number, chain, more]
+        row = [id(task), record.number, name_of(task), doing, number, chain, more]
+        if doing == RUNNING:
+            frame = frame_of(coroutine)
+            if frame is not None:
+                self.running.append((row, frame, self._thread(frame, loop)))
+        return row
 
     def _pending(self, task: Any, coroutine: Any, loop: Any, more: dict[str, Any]) -> tuple[int, int]:
         links, end, cut = chain_of(coroutine)
@@ -211,16 +233,17 @@ class Listing:
         if not links:
             more["opaque"] = type_name(coroutine)
         elif is_running(links[0]):
-            more["thread"] = self._thread(links[0], loop)
-            return RUNNING, self._chain(links)
+            frame = frame_of(links[0])
+            more["thread"] = self.threads.native(self._thread(frame, loop)) or 0
+            return RUNNING, self._chain(links, more)
         elif not has_begun(links[0]):
-            return CANCELLED if cancels_requested(task) else CREATED, self._chain(links)
+            return CANCELLED if cancels_requested(task) else CREATED, self._chain(links, more)
         waiter = task._fut_waiter if type(task) is CTask else read(task, "_fut_waiter")
-        chain = self._chain(links)
+        chain = self._chain(links, more)
         waits = waiter is not None and (not is_future(waiter) or read(waiter, "_state") == "PENDING")
         held, limits = held_by(links, self.codes)
         if held:
-            more["holds"] = [[id(lock), type_name(lock), how, links.index(link)] for lock, how, link in held]
+            more["holds"] = [[id(lock), type_name(lock), how, self._place(link)] for lock, how, link in held]
         if waits:
             wait = wait_of(links, waiter, loop)
             wait.limited([limit.until for limit in limits])
@@ -255,25 +278,34 @@ class Listing:
                 return id(parent) if is_task(parent) else None
         return None
 
-    def _thread(self, link: Any, loop: Any) -> int:
+    def _thread(self, frame: types.FrameType | None, loop: Any) -> int | None:
+        """The thread that runs a loop, and on it a frame."""
         ident = thread_of(loop)
-        if ident is None:
-            frame = frame_of(link)
-            ident = self.threads.running(frame) if frame is not None else None
-        return self.threads.native(ident) or 0
+        return self.threads.running(frame) if ident is None and frame is not None else ident
 
-    def _chain(self, links: list[Any]) -> int:
+    def _chain(self, links: list[Any], more: dict[str, Any]) -> int:
         """The number of a chain of frames."""
         places = []
         for link in links:
-            frame = link.cr_frame if type(link) is _Coroutine else frame_of(link)
-            if frame is not None:
-                places.append(self.frames.number(frame.f_code, frame.f_lasti, frame))
-            else:
-                code = code_of(link)
-                if code is not None:
-                    places.append(self.frames.declared(code))
-        return self.chains.number(tuple(places))
+            place = self._place(link)
+            if place is not None:
+                places.append(place)
+        return self._places(places, more)
+
+    def _place(self, link: Any) -> int | None:
+        """The number of where a coroutine is."""
+        frame = link.cr_frame if type(link) is _Coroutine else frame_of(link)
+        if frame is not None:
+            return self.frames.number(frame.f_code, frame.f_lasti, frame)
+        code = code_of(link)
+        return self.frames.declared(code) if code is not None else None
+
+    def _places(self, places: list[int], more: dict[str, Any]) -> int:
+        """The number of a chain, of which only the ends are told if it is long."""
+        told, left_out = ends_of(places)
+        if left_out:
+            more["left_out"] = left_out
+        return self.chains.number(tuple(told))
 
     def _wait(self, wait: Wait) -> dict[str, Any]:
         said: dict[str, Any] = {"kind": wait.kind, "text": self.strings.number(wait.text)}
@@ -289,11 +321,38 @@ class Listing:
         if wait.cancels:
             said["cancels"] = True
         if wait.on:
-            said["on"] = [id(task) for task in wait.on[:MOST_TASKS]]
+            said["on"] = [id(task) for task in wait.on[: min(MOST_TASKS, self.edges)]]
             said["via"] = wait.via
-            if wait.whole:
+            left_out = len(wait.on) - len(said["on"])
+            self.edges -= len(said["on"])
+            if wait.whole and not left_out:
                 said["whole"] = True
         return said
+
+
+def _inward(innermost: types.FrameType | None, begin: types.FrameType) -> list[types.FrameType]:
+    """The frames on a thread's stack from one inward, as far as the debugger's own; none if it is not there."""
+    found = []
+    frame = innermost
+    while frame is not None and frame is not begin:
+        found.append(frame)
+        frame = frame.f_back
+    if frame is None:
+        return []
+    own = [begin]
+    for frame in reversed(found):
+        file = frame.f_code.co_filename
+        if file.startswith(_debugger()):
+            break
+        if not file.startswith("<frozen _weft"):
+            own.append(frame)
+    return own
+
+
+def _debugger() -> str:
+    """The folder of pydevd's files."""
+    file = getattr(sys.modules.get("pydevd"), "__file__", None)
+    return os.path.dirname(file) + os.sep if type(file) is str and file else "<none>"
 
 
 def _number(numbered: tuple[Record, Any]) -> int:

@@ -182,9 +182,9 @@ impl<'a> Reader<'a> {
             spawned_by: more.by.and_then(|number| self.numbers.get(&number).copied()),
             os_thread: more.thread.filter(|thread| *thread > 0),
             waiting_on: more.wait.as_ref().map(|wait| self.wait(wait)),
-            holds: self.holds(more, &chain),
+            holds: self.holds(more),
             awaited_by: Vec::new(),
-            frames: chain.len(),
+            frames: chain.len().saturating_add(more.left_out),
             error: self.error(more),
         }
     }
@@ -208,15 +208,15 @@ impl<'a> Reader<'a> {
         chain.into_iter().flatten().filter_map(|place| self.places.get(*place)).collect()
     }
 
-    fn holds(&self, more: &More, chain: &[&Place]) -> Vec<Held> {
-        let held = |(id, type_name, how, link): &(u64, String, String, usize)| {
+    fn holds(&self, more: &More) -> Vec<Held> {
+        let held = |(id, type_name, how, place): &(u64, String, String, Option<u32>)| {
             let how = match how.as_str() {
                 "lock" => Hold::Lock,
                 "permit" => Hold::Permits(1),
                 "blocking-lock" => Hold::BlockingLock,
                 _ => return None,
             };
-            let place = chain.get(*link)?;
+            let place = self.places.get((*place)?)?;
             Some(Held {
                 resource: Resource { id: *id, type_name: type_name.as_str().into() },
                 how,

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use weft_tasks::{Location, TaskKey, duration};
 
+use crate::stepping::StepOver;
+
 /// What kind of thing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoticeKind {
@@ -15,6 +17,8 @@ pub(crate) enum NoticeKind {
     NeverAwaited,
     /// A task or future failed, and nobody asked why before it was deleted.
     NeverRetrieved,
+    /// A task failed, and the program stands where.
+    TaskFailed,
     /// A callback raised.
     CallbackError,
     /// A task was deleted while it waited.
@@ -23,6 +27,10 @@ pub(crate) enum NoticeKind {
     LoopError,
     /// A record of the logger `asyncio`.
     Log,
+    /// A step is over, and nothing stops.
+    StepLost,
+    /// A breakpoint's terms cannot be evaluated.
+    Terms,
 }
 
 /// Something that happened, with the place to look at.
@@ -47,6 +55,8 @@ pub(crate) struct Notice {
     pub(crate) message: String,
     /// How long a slow callback took.
     pub(crate) milliseconds: u64,
+    /// The step that is over.
+    pub(crate) step: Option<StepOver>,
     /// How many notices were left out before this one.
     pub(crate) dropped: u64,
 }
@@ -68,6 +78,7 @@ struct Line {
     level: Option<String>,
     message: String,
     seconds: f64,
+    step: Option<StepOver>,
     dropped: u64,
 }
 
@@ -85,10 +96,13 @@ impl Notice {
             "slow-callback" => NoticeKind::SlowCallback,
             "never-awaited" => NoticeKind::NeverAwaited,
             "never-retrieved" => NoticeKind::NeverRetrieved,
+            "task-failed" => NoticeKind::TaskFailed,
             "callback-error" => NoticeKind::CallbackError,
             "destroyed-pending" => NoticeKind::DestroyedPending,
             "loop-error" => NoticeKind::LoopError,
             "log" => NoticeKind::Log,
+            "step-lost" => NoticeKind::StepLost,
+            "terms" => NoticeKind::Terms,
             event => {
                 tracing::warn!(event, message = line.message, "the probe says");
                 return None;
@@ -108,32 +122,14 @@ impl Notice {
             message: line.message,
             milliseconds: std::time::Duration::try_from_secs_f64(line.seconds)
                 .map_or(0, |took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+            step: line.step,
             dropped: line.dropped,
         })
     }
 
     /// In a user's words, without the place. `number`: the number by which the client knows a task.
     pub(crate) fn text(&self, number: impl Fn(TaskKey) -> u64) -> String {
-        let who = match (self.task, self.kind) {
-            (Some(task), _) => format!("task {} {}", number(task), self.name),
-            (None, NoticeKind::SlowCallback) => format!("callback {}", self.name),
-            (None, _) => self.name.clone(),
-        };
-        let failure = self.exception.as_deref().unwrap_or("an exception");
-        let mut text = match self.kind {
-            NoticeKind::SlowCallback => format!("{who} held up its loop for {}", duration(self.milliseconds)),
-            NoticeKind::NeverAwaited => format!("coroutine {who} was never awaited"),
-            NoticeKind::NeverRetrieved if who.is_empty() => {
-                format!("a future failed with {failure}, and nobody looked")
-            }
-            NoticeKind::NeverRetrieved => format!("{who} ended with {failure}, and nobody looked"),
-            NoticeKind::DestroyedPending => format!("{who} was deleted while it waited"),
-            NoticeKind::CallbackError | NoticeKind::LoopError => match &self.exception {
-                Some(failure) => format!("{}: {failure}", self.message),
-                None => self.message.clone(),
-            },
-            NoticeKind::Log => format!("asyncio {}: {}", self.level.as_deref().unwrap_or_default(), self.message),
-        };
+        let mut text = self.said(number);
         if let Some(created) = &self.created {
             let _ = write!(text, "; created at {}:{}", created.file.display(), created.line);
         }
@@ -141,6 +137,36 @@ impl Notice {
             let _ = write!(text, " ({} notices before this one were left out)", self.dropped);
         }
         text
+    }
+
+    /// What has happened, and nothing about it.
+    pub(crate) fn said(&self, number: impl Fn(TaskKey) -> u64) -> String {
+        let who = match (self.task, self.kind) {
+            (Some(task), _) => format!("task {} {}", number(task), self.name),
+            (None, NoticeKind::SlowCallback) => format!("callback {}", self.name),
+            (None, _) => self.name.clone(),
+        };
+        let failure = self.exception.as_deref().unwrap_or("an exception");
+        match self.kind {
+            NoticeKind::SlowCallback => format!("{who} held up its loop for {}", duration(self.milliseconds)),
+            NoticeKind::NeverAwaited => format!("coroutine {who} was never awaited"),
+            NoticeKind::NeverRetrieved if who.is_empty() => {
+                format!("a future failed with {failure}, and nobody looked")
+            }
+            NoticeKind::NeverRetrieved => format!("{who} ended with {failure}, and nobody looked"),
+            NoticeKind::TaskFailed => format!("{who} failed with {failure}"),
+            NoticeKind::DestroyedPending => format!("{who} was deleted while it waited"),
+            NoticeKind::CallbackError | NoticeKind::LoopError => match &self.exception {
+                Some(failure) => format!("{}: {failure}", self.message),
+                None => self.message.clone(),
+            },
+            NoticeKind::Terms => self.message.clone(),
+            NoticeKind::StepLost => {
+                let passed = self.step.as_ref().and_then(|step| step.passed(&number));
+                passed.into_iter().fold(self.message.clone(), |said, passed| format!("{said}; {passed}"))
+            }
+            NoticeKind::Log => format!("asyncio {}: {}", self.level.as_deref().unwrap_or_default(), self.message),
+        }
     }
 }
 
@@ -163,5 +189,7 @@ mod tests {
         let notice = Notice::parse(line).unwrap();
         let text = notice.text(|task| task.id + 9);
         assert_eq!(text, "task 12 worker ended with ValueError: no, and nobody looked; created at /app.py:7");
+        let failed = Notice { kind: NoticeKind::TaskFailed, ..notice };
+        assert_eq!(failed.said(|task| task.id + 9), "task 12 worker failed with ValueError: no");
     }
 }

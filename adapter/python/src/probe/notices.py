@@ -16,7 +16,7 @@ import types
 import warnings
 from typing import Any
 
-from . import stacks
+from . import awaits, stacks
 from .chains import chain_of, code_of
 from .link import answers, tell
 from .objects import (
@@ -36,7 +36,7 @@ from .roster import is_plumbing, known_record, last_record, line_of
 
 _Loop = asyncio.base_events.BaseEventLoop
 _Handle = asyncio.events.Handle
-_handle_callback: Any = _Handle._callback.__get__  # type: ignore[attr-defined]
+handle_callback: Any = _Handle._callback.__get__  # type: ignore[attr-defined]
 _RUN = _Handle._run.__code__
 #: Frames of one traceback that are told.
 _MOST_FRAMES = 30
@@ -51,24 +51,25 @@ def going() -> None:
     """The program is about to go on."""
     global _went_on
     stacks.forget()
+    awaits.give_up()
     _went_on = time.perf_counter()
 
 
 # Places and tasks, as weft is told of them.
 
 
-def _place(code: types.CodeType, line: int) -> list[Any]:
+def place_of(code: types.CodeType, line: int) -> list[Any]:
     return [text(getattr(code, "co_qualname", code.co_name)), code.co_filename[:4096], line]
 
 
-def _of_task(task: Any) -> dict[str, Any]:
+def of_task(task: Any) -> dict[str, Any]:
     """Which task, where it was created."""
     record = known_record(task) or last_record(task)
     told: dict[str, Any] = {"name": name_of(task)}
     if record is not None:
         told["task"] = [id(task), record.number]
         if record.site is not None:
-            told["created"] = _place(record.site[0], line_of(*record.site))
+            told["created"] = place_of(record.site[0], line_of(*record.site))
     return told
 
 
@@ -78,17 +79,17 @@ def _inside(task: Any) -> list[Any] | None:
     for link in reversed(chain_of(coroutine).links):
         frame = frame_of(link)
         if frame is not None and not is_plumbing(frame.f_code):
-            return _place(frame.f_code, frame.f_lineno or 0)
+            return place_of(frame.f_code, frame.f_lineno or 0)
     code = code_of(coroutine)
-    return _place(code, code.co_firstlineno) if code is not None else None
+    return place_of(code, code.co_firstlineno) if code is not None else None
 
 
-def _trace(failure: BaseException) -> list[list[Any]]:
+def trace_of(failure: BaseException) -> list[list[Any]]:
     """The places that an exception came through, the innermost last."""
     places = []
     trace = BaseException.__traceback__.__get__(failure)  # type: ignore[attr-defined]
     while trace is not None and len(places) < 1000:
-        places.append(_place(trace.tb_frame.f_code, trace.tb_lineno))
+        places.append(place_of(trace.tb_frame.f_code, trace.tb_lineno))
         trace = trace.tb_next
     return places[-_MOST_FRAMES:]
 
@@ -107,26 +108,26 @@ def watch_callbacks(threshold: float) -> None:
         run(self)
         took = clock() - began
         if took >= threshold and began >= _went_on:
-            _quietly(_slow, self, took)
+            quietly(_slow, self, took)
 
     _Handle._run = timed  # type: ignore[method-assign]
 
 
 def _slow(handle: Any, took: float) -> None:
-    callback = _handle_callback(handle)
+    callback = handle_callback(handle)
     told: dict[str, Any] = {"event": "slow-callback", "seconds": took}
-    task = _stepped(callback)
+    task = task_stepped(callback)
     if task is not None:
-        told.update(_of_task(task))
+        told.update(of_task(task))
         told["at"] = _inside(task)
     else:
         code = function_of(callback)
         told["name"] = text(getattr(code, "co_qualname", code.co_name)) if code is not None else type_name(callback)
-        told["at"] = _place(code, code.co_firstlineno) if code is not None else None
+        told["at"] = place_of(code, code.co_firstlineno) if code is not None else None
     tell(told)
 
 
-def _stepped(callback: Any) -> Any:
+def task_stepped(callback: Any) -> Any:
     """The task of which a callback is a step."""
     getter = in_class(callback, "__self__")
     # A method of the accelerator's, or its wrapper for a first step.
@@ -152,7 +153,7 @@ def watch_exceptions() -> None:
         outer = getattr(_reporting, "loop", False)
         _reporting.loop = True
         try:
-            _quietly(loop_exception, context)
+            quietly(loop_exception, context)
             return handle(self, context)
         finally:
             _reporting.loop = outer
@@ -169,12 +170,12 @@ def loop_exception(context: Any) -> None:
     told: dict[str, Any] = {"event": _KINDS.get(message, kind), "message": message}
     about = next((context[key] for key in ("task", "future") if is_task(context.get(key))), None)
     if about is not None:
-        told.update(_of_task(about))
+        told.update(of_task(about))
         told["at"] = _inside(about)
     failure = context.get("exception")
     if is_a(failure, BaseException):
         told["exception"] = exception_text(failure)
-        told["trace"] = _trace(failure)
+        told["trace"] = trace_of(failure)
         own = [place for place in told["trace"] if not place[1].startswith(_OWN)]
         told["at"] = (own or told["trace"] or [told.get("at")])[-1]
     tell(told)
@@ -194,7 +195,7 @@ def watch_coroutines() -> None:
 
     @functools.wraps(warn)
     def told(coro: Any) -> Any:
-        _quietly(_never_awaited, coro, sys._getframe(1))
+        quietly(_never_awaited, coro, sys._getframe(1))
         return warn(coro)
 
     # The warning is to name who dropped the coroutine: `warnings` skips frames of the importer, and no others, on the
@@ -208,14 +209,14 @@ def _never_awaited(coroutine: Any, frame: types.FrameType | None) -> None:
     if code is None:
         return
     told: dict[str, Any] = {"event": "never-awaited", "name": text(getattr(code, "co_qualname", code.co_name))}
-    told["declared"] = _place(code, code.co_firstlineno)
+    told["declared"] = place_of(code, code.co_firstlineno)
     told["at"] = told["declared"]
     # It is deleted by whoever had it last. That one has called it if it knows its name; else it may be anybody.
     if (
         frame is not None
         and code.co_name in frame.f_code.co_names + frame.f_code.co_varnames + frame.f_code.co_freevars
     ):
-        told["at"] = _place(frame.f_code, frame.f_lineno or 0)
+        told["at"] = place_of(frame.f_code, frame.f_lineno or 0)
     tell(told)
 
 
@@ -228,7 +229,7 @@ class Log(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """A record; what asyncio's loops say of exceptions was told already."""
         if not getattr(_reporting, "loop", False):
-            _quietly(_logged, record)
+            quietly(_logged, record)
         last = logging.lastResort
         if last is not None and record.levelno >= last.level and not _is_handled(self):
             last.handle(record)
@@ -253,7 +254,7 @@ def _logged(record: logging.LogRecord) -> None:
             break
         frame = frame.f_back
     if frame is not None:
-        told["at"] = _place(frame.f_code, frame.f_lineno or 0)
+        told["at"] = place_of(frame.f_code, frame.f_lineno or 0)
     tell(told)
 
 
@@ -266,7 +267,7 @@ def watch_log(level: str) -> None:
     logger.addHandler(Log())
 
 
-def _quietly(function: Any, *arguments: Any) -> None:
+def quietly(function: Any, *arguments: Any) -> None:
     """What goes wrong in the probe stays in it."""
     try:
         function(*arguments)

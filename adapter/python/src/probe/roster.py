@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import sys
 import threading
 import types
@@ -96,10 +97,12 @@ def known(address: int, number: int) -> Any:
 
 
 def created(task: Any, frame: types.FrameType | None, by: Any) -> None:
-    """Notes where a task was created: in the innermost of the calling frames that is not asyncio's own."""
+    """Notes where a task was created: in the innermost of the calling frames that is not asyncio's own. A loop may
+    create it by itself, for a connection that comes; what lies below the loop that runs has nothing to do with it."""
     record = record_of(task)
+    runs = asyncio._get_running_loop() is not None
     while frame is not None and is_plumbing(frame.f_code):
-        frame = frame.f_back
+        frame = None if runs and id(frame.f_code) in _TURNS else frame.f_back
     if frame is not None:
         record.site = (frame.f_code, frame.f_lasti)
     if by is not None and by is not task:
@@ -111,6 +114,17 @@ def is_plumbing(code: types.CodeType) -> bool:
     return code.co_filename.startswith(_PLUMBING)
 
 
+#: What runs loops, and has them call callbacks; of a loop that is not written in Python, the runner alone is seen.
+_TURNS = {
+    id(code): code
+    for code in (
+        asyncio.events.Handle._run.__code__,
+        asyncio.base_events.BaseEventLoop.run_forever.__code__,
+        asyncio.base_events.BaseEventLoop.run_until_complete.__code__,
+        getattr(getattr(getattr(asyncio, "Runner", None), "run", None), "__code__", None),
+    )
+    if code is not None
+}
 _PLUMBING = (asyncio.__file__.rpartition("__init__")[0], "<frozen ")
 
 
@@ -181,7 +195,11 @@ class Threads:
         if ident is None or ident not in self.frames:
             return None
         number = self._known.get(ident, {}).get("_native_id")
-        return number if type(number) is int else None
+        if type(number) is not int:
+            return None
+        if ident == threading.main_thread().ident and not os.path.exists(f"/proc/self/task/{number}"):
+            return os.getpid()  # it was forked, and has the number of its parent's thread
+        return number
 
     def name(self, ident: int | None) -> str:
         """What the program calls a thread."""

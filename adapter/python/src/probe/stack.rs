@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use weft_session::debuggee::{AsyncStack, Frame as StackFrame, FrameBody, Row};
-use weft_tasks::{Frame, FrameKind, Task, TaskKey, Wait, WaitKind};
+use weft_tasks::{Frame, FrameKind, State, Task, TaskKey, Wait, WaitKind};
 
 use super::listing::{Place, Places};
 use super::values::SuspendedFrame;
@@ -27,6 +27,8 @@ pub(crate) struct Stacks<'a> {
 /// A suspended coroutine of a task.
 struct Link {
     place: Place,
+    /// That others are left out behind it.
+    gap: Option<String>,
     body: Arc<dyn FrameBody>,
 }
 
@@ -104,7 +106,13 @@ impl Stacks<'_> {
     pub(crate) fn tree(&self, key: TaskKey, running: Vec<StackFrame>) -> Result<AsyncStack, ProbeError> {
         let mut tree =
             Tree { stacks: self, chains: self.chains(key)?, seen: HashSet::new(), stack: AsyncStack::default() };
-        let own = self.edge(&running, key).map(|edge| running.into_iter().take(edge.saturating_add(1)).collect());
+        let own = self.edge(&running, key).map(|edge| {
+            // A task that was started eagerly stands on the stack of the one that did so.
+            let edges = self.listing.snapshot.tasks.iter().filter(|task| task.state == State::Running);
+            let inner = edges.filter_map(|task| self.edge(&running, task.key)).filter(|other| *other < edge).max();
+            let begin = inner.map_or(0, |inner| inner.saturating_add(1));
+            running.into_iter().take(edge.saturating_add(1)).skip(begin).collect()
+        });
         let mut frames = tree.task(key, own);
         frames.extend(self.creation(key));
         tree.stack.frames = frames;
@@ -139,15 +147,22 @@ impl Stacks<'_> {
         let places = Places::new(&told.strings, &told.frames, self.user_code);
         let link = |(place, frame): &(u32, u64)| {
             let body = SuspendedFrame::new(self.probe.clone(), *frame);
-            Some(Link { place: places.get(*place)?.clone(), body: Arc::new(body) })
+            Some(Link { place: places.get(*place)?.clone(), gap: None, body: Arc::new(body) })
         };
-        let chains = told.tasks.iter().map(|frames| frames.iter().filter_map(link).collect());
+        let chain = |(frames, left_out): &(Vec<_>, usize)| {
+            let mut links: Vec<Link> = frames.iter().filter_map(link).collect();
+            let gap = (links.len() / 2).checked_sub(1).filter(|_| *left_out > 0).and_then(|at| links.get_mut(at));
+            gap.into_iter().for_each(|link| link.gap = Some(format!("{left_out} frames further in are left out")));
+            links
+        };
+        let chains = told.tasks.iter().map(chain);
         Ok(keys.into_iter().zip(chains).collect())
     }
 }
 
 fn push_links(chains: &Chains, key: TaskKey, rows: &mut Vec<Row>) {
     for link in chains.get(&key).into_iter().flatten().rev() {
+        rows.extend(link.gap.clone().map(Row::Cut));
         rows.push(Row::Frame(StackFrame {
             name: link.place.name.to_string(),
             location: link.place.location.clone(),
@@ -201,10 +216,11 @@ impl Tree<'_> {
 
     fn suspended(&mut self, key: TaskKey, end: Vec<Frame>) -> Vec<Frame> {
         let links = self.chains.remove(&key).unwrap_or_default();
-        links.into_iter().rev().fold(end, |children, Link { place, body }| {
+        links.into_iter().rev().fold(end, |children, Link { place, gap, body }| {
             let body = Some(self.body(body));
             let (location, user_code) = (place.location, place.user);
-            vec![Frame { location, user_code, body, children, ..node(FrameKind::Await, place.name.to_string()) }]
+            let frame = node(FrameKind::Await, place.name.to_string());
+            vec![Frame { location, user_code, body, note: gap, children, ..frame }]
         })
     }
 

@@ -11,8 +11,8 @@ import sys
 import types
 from typing import Any
 
-from . import values, workers
-from .chains import chain_of
+from . import awaits, values, workers
+from .chains import chain_of, ends_of
 from .link import Refused, answers
 from .listing import Frames, Table
 from .objects import exception_text, frame_of, read
@@ -48,19 +48,20 @@ def _get(number: int) -> Any:
 
 @answers("stack")
 def stack(tasks: list[list[int]]) -> dict[str, Any]:
-    """The frames of tasks, outermost first: of each its place and a number for it."""
+    """The frames of tasks, outermost first: of each its place and a number for it. Behind them how many are left out in
+    their middle."""
     strings = Table()
     frames = Frames(strings)
     told = []
     for address, number in tasks:
         task = known(address, number)
-        links = chain_of(read(task, "_coro")).links if task is not None else []
+        links, left_out = ends_of(chain_of(read(task, "_coro")).links if task is not None else [])
         rows = []
         for link in links:
             frame = frame_of(link)
             if frame is not None:
                 rows.append([frames.number(frame.f_code, frame.f_lasti, frame), _keep(frame)])
-        told.append(rows)
+        told.append([rows, left_out])
     return {"strings": strings.rows, "frames": frames.rows, "tasks": told}
 
 
@@ -112,13 +113,21 @@ def _locals(frame: types.FrameType) -> dict[str, Any]:
 def evaluate(of: int, expression: str) -> dict[str, Any]:
     """The value of an expression in a frame, or what a statement does there."""
     frame = _get(of)
+    if awaits.awaits(expression):
+        raise Refused("`await` works in the frames of a thread that has stopped, not in suspended ones")
     try:
         value = workers.run(lambda: _evaluate(frame, expression), _PATIENCE)
     except workers.Expired:
         raise Refused(f"this takes longer than {_PATIENCE:.0f} s") from None
     except BaseException as failure:
         raise Refused(exception_text(failure)) from None
+    if value is _STATEMENT:
+        return {"name": "", "text": "", "type": ""}
     return _variable("", expression, value, values.render_all([value])[0])
+
+
+#: What a statement comes to.
+_STATEMENT = object()
 
 
 def _evaluate(frame: types.FrameType, expression: str) -> Any:
@@ -138,7 +147,7 @@ def _evaluate(frame: types.FrameType, expression: str) -> Any:
     foreign = sorted(name for name in changed if name not in own and name != "__builtins__")
     if foreign:
         raise NameError(f"no variables of this function, so nothing was assigned: {', '.join(foreign)[:200]}")
-    return None
+    return _STATEMENT
 
 
 def _assign(frame: types.FrameType, changed: dict[str, Any]) -> None:

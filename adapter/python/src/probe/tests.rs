@@ -1,7 +1,9 @@
 //! The probe in real interpreters, without pydevd.
 
+mod awaits;
 mod frames;
 mod hostile;
 mod notices;
+mod on_uvloop;
 mod program;
 mod zoo;

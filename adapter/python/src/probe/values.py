@@ -80,7 +80,9 @@ def _ask(value: Any) -> str:
     """What the program says of its own object."""
     try:
         said = repr(value)
-    except Exception as failure:
+    except workers.Expired:
+        raise
+    except BaseException as failure:
         return f"{_plain(value)} (its repr raises {type_name(failure)})"
     return str.__str__(said)
 

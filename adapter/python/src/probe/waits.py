@@ -39,7 +39,7 @@ from .objects import (
 from .roster import is_asyncio
 
 #: More tasks are not told of one wait.
-MOST_TASKS = 1000
+MOST_TASKS = 10_000
 
 _PENDING = "PENDING"
 _Gathering: Any = asyncio.tasks._GatheringFuture

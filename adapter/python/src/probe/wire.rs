@@ -16,11 +16,15 @@ pub(crate) struct Options {
     pub(crate) slow_callback: f64,
     /// From which level on what asyncio logs is told: `WARNING`.
     pub(crate) log_level: String,
+    /// Whose breakpoints stop while a step is under way: `task`, or `thread`.
+    pub(crate) step_mode: &'static str,
+    /// At which exceptions of tasks the program stops until something else is asked for: `task-failed`, `never-retrieved`.
+    pub(crate) stop_at: &'static [&'static str],
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { creation_sites: true, slow_callback: 0.1, log_level: "WARNING".into() }
+        Self { creation_sites: true, slow_callback: 0.1, log_level: "WARNING".into(), step_mode: "task", stop_at: &[] }
     }
 }
 
@@ -67,6 +71,14 @@ pub(super) struct Line<'a> {
     pub(super) trace: Option<String>,
 }
 
+/// A question of the probe's: by which number the user knows a task.
+#[derive(Debug, Deserialize)]
+pub(super) struct NumberAsked<'a> {
+    pub(super) event: &'a str,
+    /// Its address, and the probe's number.
+    pub(super) task: (u64, u64),
+}
+
 /// The answer to `tasks`.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Tasks {
@@ -99,8 +111,8 @@ pub(super) struct More {
     /// The thread that runs it (zero: unknown).
     pub(super) thread: Option<i32>,
     pub(super) wait: Option<Wait>,
-    /// Resource, its type, how, and which link of the chain has it.
-    pub(super) holds: Vec<(u64, String, String, usize)>,
+    /// Resource, its type, how, and the place of the coroutine that has it.
+    pub(super) holds: Vec<(u64, String, String, Option<u32>)>,
     /// The address of the task in whose task group it is.
     pub(super) group: Option<u64>,
     pub(super) ended: bool,
@@ -109,8 +121,10 @@ pub(super) struct More {
     pub(super) retrieved: Option<bool>,
     /// Where it was raised.
     pub(super) failed: Option<u32>,
-    /// Its chain is longer than what is told.
+    /// Its chain is longer than what was followed.
     pub(super) cut: bool,
+    /// How many frames are left out in the middle of its chain.
+    pub(super) left_out: usize,
     /// It was made of something that is no coroutine of Python's: of which class.
     pub(super) opaque: Option<String>,
 }
@@ -145,8 +159,9 @@ pub(super) struct Wait {
 pub(super) struct Stack {
     pub(super) strings: Vec<String>,
     pub(super) frames: Vec<(u32, u32, u32, u32)>,
-    /// Of each task its frames, outermost first: the place, and a number by which the probe knows the frame.
-    pub(super) tasks: Vec<Vec<(u32, u64)>>,
+    /// Of each task its frames, outermost first: the place, and a number by which the probe knows the frame. Then, how many are left out
+    /// in their middle.
+    pub(super) tasks: Vec<(Vec<(u32, u64)>, usize)>,
 }
 
 /// A variable, or a child of a value.

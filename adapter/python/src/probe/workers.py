@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -59,6 +60,26 @@ class Worker:
                 pass
 
 
+def _interrupt(stuck: threading.Thread, by: type[BaseException] | None) -> None:
+    """Has an exception raised in a thread, or takes it back."""
+    if ctypes is not None and stuck.ident is not None:
+        exception = ctypes.py_object(by) if by is not None else None
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(stuck.ident), exception)
+
+
+def _take_back(stuck: threading.Thread) -> None:
+    """Takes back an exception that a thread does not heed. In CPython 3.11 no traced thread would get on while it is
+    pending: each call looks whether one is, again and again. What says so is reset by whoever is raised one, so this
+    thread is."""
+    _interrupt(stuck, None)
+    try:
+        _interrupt(threading.current_thread(), Expired)
+        for _ in range(1_000_000):  # it is raised at the end of a round
+            pass
+    except Expired:
+        pass
+
+
 _worker: Worker | None = None
 _abandoned = 0
 
@@ -77,9 +98,10 @@ def run(what: Callable[[], Any], seconds: float) -> Any:
     worker, job = _worker, Job(what)
     worker.jobs.put(job)
     if not job.over.wait(seconds):
-        if ctypes is not None and worker.thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(worker.thread.ident), ctypes.py_object(Expired))
+        _interrupt(worker.thread, Expired)
         if not job.over.wait(0.2):
+            if sys.version_info[:2] == (3, 11):
+                _take_back(worker.thread)
             worker.jobs.put(None)
             _worker, _abandoned = None, _abandoned + 1
             raise Expired

@@ -15,6 +15,8 @@ const PYTHON: &[(&str, ExceptionFilter)] = &[
     ("raised", ExceptionFilter::Raised),
     ("uncaught", ExceptionFilter::Uncaught),
     ("userUnhandled", ExceptionFilter::UserUnhandled),
+    ("task-failed", ExceptionFilter::TaskFailed),
+    ("never-retrieved", ExceptionFilter::NeverRetrieved),
 ];
 
 /// What is offered for a kind of program; for both when it is not known yet.
@@ -57,8 +59,8 @@ fn native() -> [Offered; 3] {
     ]
 }
 
-/// debugpy's own, by its names.
-fn python() -> [Offered; 3] {
+/// debugpy's own, by its names, and those of tasks. What is switched on is what most need: what would be lost.
+fn python() -> [Offered; 5] {
     [
         Offered {
             filter: "raised",
@@ -79,6 +81,20 @@ fn python() -> [Offered; 3] {
             label: "User Uncaught Exceptions",
             description: "Stops when an exception leaves your code for a library's, such as one that ends a task.",
             default: false,
+            supports_condition: false,
+        },
+        Offered {
+            filter: "task-failed",
+            label: "Failed Tasks",
+            description: "Stops where an exception was raised that has ended an asyncio task, once for each exception.",
+            default: false,
+            supports_condition: false,
+        },
+        Offered {
+            filter: "never-retrieved",
+            label: "Exceptions Never Retrieved",
+            description: "Stops where an exception was raised that has ended an asyncio task and that nobody has looked at, when asyncio says so.",
+            default: true,
             supports_condition: false,
         },
     ]

@@ -112,6 +112,10 @@ pub enum ExceptionFilter {
     Uncaught,
     /// Exceptions that leave the user's code for a library's.
     UserUnhandled,
+    /// Exceptions that end a task of a Python program.
+    TaskFailed,
+    /// Exceptions of tasks and futures that nobody has looked at.
+    NeverRetrieved,
 }
 
 /// An exception filter asked for.

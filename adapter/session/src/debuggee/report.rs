@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use weft_tasks::Location;
 
 use super::{Bound, Channel, Target};
@@ -29,6 +30,8 @@ pub enum DebuggeeEvent {
     Stopped(Stopped),
     /// It goes on although the session did not ask.
     Continued,
+    /// It stands where it stood, but something ran in it: tasks and variables may not be what they were.
+    Changed,
     /// A thread began.
     ThreadStarted(i64),
     /// A thread ended.
@@ -41,14 +44,30 @@ pub enum DebuggeeEvent {
     Log(String, Option<Location>),
     /// Files came or went.
     ModulesChanged,
-    /// A forked process that waits for a debugger of its own, or for [`super::Debuggee::let_go`].
-    Forked(i64),
+    /// A process that it made waits for a debugger of its own, or for [`super::Debuggee::let_go`].
+    Forked(Forked),
     /// Text for the user. (What the program writes goes through [`crate::EventSender::output`].)
     Console(Channel, String),
     /// The program ended: its exit status, or 128 + the signal that killed it. The last event, after all output.
     Exited(i32),
     /// There is nothing more to debug although the program may live (it was lost or detached). The last event.
     Lost(String),
+}
+
+/// A process that waits for a debugger of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forked {
+    /// The process.
+    pub pid: i64,
+    /// How an `attach` finds it, in the words of a configuration, where its number does not do.
+    pub way: Map<String, Value>,
+}
+
+impl Forked {
+    /// A process whose number says enough.
+    pub fn by_number(pid: i64) -> Self {
+        Self { pid, way: Map::new() }
+    }
 }
 
 /// Why and where a program stopped.

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 use weft_session::ServeOptions;
-use weft_session::debuggee::{DebuggeeEvent, StopReason, Stopped};
+use weft_session::debuggee::{DebuggeeEvent, Forked, StopReason, Stopped};
 
 use crate::harness::fake::{FakeFactory, stopped};
 use crate::harness::{Client, initialize};
@@ -406,7 +406,7 @@ async fn without_terminals_the_console_is_used() {
 async fn forked_processes_are_handed_over_or_let_go() {
     let mut client = Client::launched_with(json!({"program": "/bin/true", "followForks": true})).await;
     client.fake().log();
-    client.fake().events.send(DebuggeeEvent::Forked(4711));
+    client.fake().events.send(DebuggeeEvent::Forked(Forked::by_number(4711)));
     let output = client.until_event("output").await["body"]["output"].as_str().unwrap().to_owned();
     assert!(output.starts_with("weft: process 4711 was forked and runs undebugged: this editor cannot"), "{output}");
     assert_eq!(client.fake().log(), ["let go 4711"]);
@@ -422,7 +422,7 @@ async fn forked_processes_are_handed_over_or_let_go() {
     client.response(launch).await;
     let fake = client.fake();
     fake.log();
-    fake.events.send(DebuggeeEvent::Forked(1));
+    fake.events.send(DebuggeeEvent::Forked(Forked::by_number(1)));
     let request = client.until_request("startDebugging").await;
     let configuration = &request["arguments"]["configuration"];
     assert_eq!((&request["arguments"]["request"], &configuration["pid"]), (&json!("attach"), &json!(1)));
@@ -434,13 +434,13 @@ async fn forked_processes_are_handed_over_or_let_go() {
     let weft_protocol::launch::TargetArguments::Native(target) = attach.target else { panic!("{attach:?}") };
     assert_eq!((target.pid, target.resume_stopped), (Some(1), true));
     client.reply(&request, Ok(json!({}))).await;
-    fake.events.send(DebuggeeEvent::Forked(2));
+    fake.events.send(DebuggeeEvent::Forked(Forked::by_number(2)));
     let request = client.until_request("startDebugging").await;
     client.reply(&request, Err("not now")).await;
     let output = client.until_event("output").await["body"]["output"].as_str().unwrap().to_owned();
     assert!(output.contains("process 2 was forked and runs undebugged: `startDebugging`: the editor refused: not now"));
     client.body("threads", json!({})).await;
-    fake.events.send(DebuggeeEvent::Forked(3));
+    fake.events.send(DebuggeeEvent::Forked(Forked::by_number(3)));
     client.until_request("startDebugging").await;
     client.body("disconnect", json!({})).await;
     // The one that was handed over is not touched; the one that nobody answered for does not stand forever.

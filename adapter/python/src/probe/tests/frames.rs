@@ -164,7 +164,7 @@ fn expressions_are_evaluated_in_suspended_frames() {
         let value = |expression: &str| body.evaluate(expression, None).map(|value| value.text);
         assert_eq!(value("first + counter + sum(n for n in numbers if n < first + 5)").unwrap(), "16");
         assert_eq!(value("point.x").unwrap(), "1");
-        assert_eq!(value("first = 7").unwrap(), "None");
+        assert_eq!(value("first = 7").unwrap(), "");
         assert_eq!(value("first").unwrap(), "7");
         let error = |expression: &str| body.evaluate(expression, None).err().unwrap();
         assert_eq!(error("nothing").id, ErrorId::Evaluate);

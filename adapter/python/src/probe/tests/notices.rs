@@ -60,7 +60,8 @@ fn every_notice_comes_once_with_its_place() {
 #[test]
 fn what_is_turned_off_is_not_told() {
     in_each(|python| {
-        let options = Options { creation_sites: false, slow_callback: 0.0, log_level: "ERROR".into() };
+        let options =
+            Options { creation_sites: false, slow_callback: 0.0, log_level: "ERROR".into(), ..Options::default() };
         let program = Program::start(python, "notices.py", &options);
         let notices: Vec<Notice> = std::iter::from_fn(|| {
             let _: Result<serde_json::Value, _> = program.probe.ask("tasks", serde_json::json!({}), PATIENCE);
