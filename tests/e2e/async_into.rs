@@ -356,6 +356,23 @@ fn optimised_coroutines_of_the_same_task() {
     }
 }
 
+/// A function that makes the future was inlined into the one that awaits it: behind it comes the await, and then a line of that.
+#[test]
+fn out_of_an_optimised_function_that_makes_a_future() {
+    let mut walker = Walker::launch(Profile::Release, "made", "maker first");
+    let before = walker.listed();
+    let mut top = walker.client.top(walker.stop.thread);
+    while top.name == "into_zoo::awaited::maker" {
+        walker.stop = walker.client.step("next", walker.stop.thread);
+        top = walker.client.top(walker.stop.thread);
+    }
+    let (_, made) = place("made");
+    assert!(top.name == "into_zoo::awaited::made" && top.line > made, "{top:?}: {:?}", walker.stop);
+    let after = walker.listed();
+    assert_eq!((walker.stop.reason.as_str(), after), ("step", before));
+    walker.client.disconnect();
+}
+
 #[test]
 fn optimised_tasks_of_choice() {
     for role in ["spawn", "join_set", "spawn_local"] {

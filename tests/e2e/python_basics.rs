@@ -18,7 +18,13 @@ on_each_python! {
         assert_eq!((stop.reason.as_str(), &stop.hit[..]), ("breakpoint", &[set[0].id][..]));
         assert_eq!(stop.thread, i64::from(client.debuggee()), "the main thread has the process's number");
         let at = |marker| line("chain.py", marker);
-        let expected = [("leaf", at("leaf")), ("middle", at("middle")), ("main", at("main")), ("<module>", at("script"))];
+        let expected = [
+            ("leaf", at("leaf")),
+            ("middle", at("middle")),
+            ("main", at("main")),
+            ("task 1 Task-1", 0),
+            ("<module>", at("script")),
+        ];
         assert_eq!(names(&mut client, stop.thread), expected.map(|(name, line)| (name.to_owned(), line)));
         let frames = client.stack(stop.thread);
         assert_eq!(frames[0].path.as_deref(), Some(source("chain.py").as_path()));

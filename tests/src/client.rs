@@ -38,6 +38,8 @@ pub struct Client {
     answers: HashMap<i64, Value>,
     events: VecDeque<Value>,
     output: HashMap<String, String>,
+    /// Bodies of those output events that name a place.
+    placed: Vec<Value>,
     launched: Vec<i32>,
     transcript: Transcript,
     /// What `initialize` says besides the usual (`{"supportsRunInTerminalRequest": true}`).
@@ -83,6 +85,7 @@ impl Client {
             answers: HashMap::new(),
             events: VecDeque::new(),
             output: HashMap::new(),
+            placed: Vec::new(),
             launched: Vec::new(),
             transcript,
             abilities: Value::Null,
@@ -194,6 +197,20 @@ impl Client {
         });
     }
 
+    /// Waits for what an answerer of the adapter's requests sends.
+    pub fn asked<T>(&mut self, sent: &Receiver<T>) -> T {
+        self.until("a request of the adapter's", |_| sent.try_recv().ok())
+    }
+
+    /// Waits for an event of this name or the answer to a request, whichever comes first, and leaves it to be taken; whether it is the
+    /// event.
+    pub fn event_before_answer(&mut self, name: &str, seq: i64) -> bool {
+        self.until(&format!("the event {name} or the answer to request {seq}"), |client| {
+            let came = client.events.iter().any(|event| event["event"] == name);
+            (came || client.answers.contains_key(&seq)).then_some(came)
+        })
+    }
+
     /// Waits for an event of this name, and leaves it to be taken; whether it came in time.
     pub fn comes_within(&mut self, name: &str, longest: Duration) -> bool {
         let deadline = Instant::now() + longest;
@@ -229,6 +246,15 @@ impl Client {
     pub fn output(&mut self, category: &str) -> String {
         self.catch_up();
         self.output.get(category).cloned().unwrap_or_default()
+    }
+
+    /// The output that names a place, so far: text, file name and line.
+    pub fn placed_output(&mut self) -> Vec<(String, String, i64)> {
+        self.catch_up();
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let row =
+            |body: &Value| (word(&body["output"]), word(&body["source"]["name"]), body["line"].as_i64().unwrap_or(0));
+        self.placed.iter().map(row).collect()
     }
 
     /// Waits until the output of a category contains a text, and gives that output.
@@ -344,6 +370,9 @@ impl Client {
         match event["event"].as_str() {
             Some("output") => {
                 let category = body["category"].as_str().unwrap_or("console").to_owned();
+                if body["source"].is_object() {
+                    self.placed.push(body.clone());
+                }
                 self.output.entry(category).or_default().push_str(body["output"].as_str().unwrap_or_default());
             }
             Some("process") => {

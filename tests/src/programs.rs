@@ -17,14 +17,14 @@ pub enum Profile {
 }
 
 impl Profile {
-    fn cargo(self) -> &'static str {
+    pub(crate) fn cargo(self) -> &'static str {
         match self {
             Self::Debug => "dev",
             Self::Release => "release-debug",
         }
     }
 
-    fn folder(self) -> &'static str {
+    pub(crate) fn folder(self) -> &'static str {
         match self {
             Self::Debug => "debug",
             Self::Release => "release-debug",

@@ -1,7 +1,7 @@
 //! Pythons to debug with, and the scripts in `tests/debuggees/python`.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -160,8 +160,10 @@ fn debugpy(interpreter: &Interpreter) -> Option<PathBuf> {
     let lock = File::create(root.join(format!("debugpy-{}.lock", interpreter.version))).expect("a lock file");
     lock.lock().expect("a lock");
     if !folder.join("debugpy/__main__.py").is_file() {
-        let mut pip = Command::new(&interpreter.path);
+        // A virtual environment need not have a pip; that of another Python installs for it as well.
+        let mut pip = Command::new(if interpreter.has("pip") { &interpreter.path } else { Path::new("python3") });
         pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]);
+        pip.args(["--python-version", interpreter.version, "--only-binary=:all:"]);
         pip.arg("--target").arg(&folder).arg(format!("debugpy=={DEBUGPY}"));
         let output = pip.output().expect("pip runs");
         assert!(output.status.success(), "{pip:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -10,6 +10,9 @@ use crate::programs::{Profile, folder, lock, program};
 /// The program's name.
 const NAME: &str = "matrix";
 
+/// What else is built with fat LTO.
+const WALKS: &str = "walks";
+
 /// A way of building it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
@@ -50,6 +53,13 @@ pub fn build_all() {
     for variant in ALL {
         variant.program();
     }
+    linked_as_one(WALKS);
+}
+
+/// A program of the debuggees' workspace, optimised over all its crates (fat LTO).
+pub fn linked_as_one(name: &str) -> PathBuf {
+    let _lock = lock(".lock");
+    cargo(name, "lto-fat", "")
 }
 
 impl Variant {
@@ -59,8 +69,8 @@ impl Variant {
         match self {
             Self::Profile("debug") => program(NAME, Profile::Debug),
             Self::Profile("release-debug") => program(NAME, Profile::Release),
-            Self::Profile(profile) => cargo(profile, ""),
-            Self::Dwarf5(profile) => cargo(profile, "-Cdwarf-version=5"),
+            Self::Profile(profile) => cargo(NAME, profile, ""),
+            Self::Dwarf5(profile) => cargo(NAME, profile, "-Cdwarf-version=5"),
             Self::Compressed(_) | Self::Separate | Self::SeparateByBuildId | Self::Stripped => self.derived(),
         }
     }
@@ -121,17 +131,17 @@ impl Variant {
     }
 }
 
-fn cargo(profile: &str, flags: &str) -> PathBuf {
+fn cargo(name: &str, profile: &str, flags: &str) -> PathBuf {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--package", NAME, "--profile", profile])
+        .args(["build", "--quiet", "--locked", "--package", name, "--profile", profile])
         .current_dir(workspace().join("tests/debuggees"))
         .env("CARGO_TARGET_DIR", folder())
         .env("RUSTFLAGS", flags)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .status()
         .expect("cargo runs");
-    assert!(status.success(), "{NAME} could not be built with the profile {profile}");
-    folder().join(profile).join(NAME)
+    assert!(status.success(), "{name} could not be built with the profile {profile}");
+    folder().join(profile).join(name)
 }
 
 fn objcopy(arguments: &[&str], from: &Path, into: &Path) {

@@ -101,7 +101,11 @@ async def bare():
     await asyncio.get_running_loop().create_future()  # BP: future
 
 
+started = []
+
+
 def blocks():
+    started.append(True)
     release.wait()
 
 
@@ -110,7 +114,7 @@ async def threads():
 
 
 async def executes():
-    await asyncio.get_running_loop().run_in_executor(None, functools.partial(release.wait))  # BP: executor
+    await asyncio.get_running_loop().run_in_executor(None, functools.partial(blocks))  # BP: executor
 
 
 async def barriers(barrier):
@@ -282,13 +286,13 @@ async def main():
     stubborn_one = spawn(stubborn(), "stubborn")
     await asyncio.sleep(0)
     stubborn_one.cancel()
-    while not (processes := [one for one in tasks if type(one).__name__ == "Process"]):
+    while not (processes := [one for one in tasks if type(one).__name__ == "Process"]) or len(started) < 2:
         await asyncio.sleep(0.01)
     for _ in range(5):
         await asyncio.sleep(0)
     spawn(forever(), "created")
-    print("ready", flush=True)
-    sys.stdin.readline()  # BP: running
+    # On one line: whoever has read that looks at once.
+    print("ready", flush=True) or sys.stdin.readline()  # BP: running
     release.set()
     processes[0].kill()
 

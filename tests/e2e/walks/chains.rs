@@ -202,7 +202,7 @@ pub(super) const MAIN: Walk = Walk {
     table: "
         at   2 id=2
         over 3 id=2 one=3
-        over 4 body=async_block_in_tokio_main_(not_started) (the future has completed; who blocked on it goes on here)
+        over 4 (the future has completed; who blocked on it goes on here)
     ",
 };
 

@@ -68,6 +68,22 @@ pub(super) const LARGE: Walk = Walk {
     ",
 };
 
+/// LLVM describes a frame that is larger than a page in another way.
+pub(super) const ROOMY: Walk = Walk {
+    file: "shapes",
+    marks: "roomy",
+    name: "roomy",
+    table: "
+        at   1  id=2
+        over 2  id=2 page
+        over 3  id=2 page last=2
+        over 4  id=- page=- last=- one=3
+        over 5  id=- page=- last=- one=3 two=4
+        over 6  id=2
+        over awaiter_2 (the task has ended; its awaiter goes on here)
+    ",
+};
+
 /// A synchronous call before an await, on one line.
 pub(super) const CALLING: Walk = Walk {
     file: "shapes",

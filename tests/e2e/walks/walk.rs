@@ -9,9 +9,6 @@ use weft_tests::{Client, Frame, Launch, Stop};
 /// The walked task's, of all that run the same code.
 pub(super) const WALKED: &str = "id == 2";
 
-/// More steps than any of these walks takes.
-const MOST_LINES: usize = 60;
-
 #[derive(Clone, Copy)]
 pub(super) struct Walk {
     /// Where it is, below `walks/src`.
@@ -26,11 +23,17 @@ pub(super) struct Walk {
 
 /// Takes walks one after the other, in one session.
 pub(super) fn take(walks: &[Walk]) {
+    take_prepared(walks, |_, _| {});
+}
+
+/// The same, with something to be done at the first stop.
+pub(super) fn take_prepared(walks: &[Walk], prepare: impl FnOnce(&mut Client, &Stop)) {
     let mut client = Client::weft();
     let names: Vec<&str> = walks.iter().map(|walk| walk.name).collect();
     let program = program("walks", Profile::Debug);
     client.launch_configured(&program, &names, &Launch::default(), |client| walks[0].begin(client));
     let mut stop = client.stopped();
+    prepare(&mut client, &stop);
     for (number, walk) in walks.iter().enumerate() {
         if number > 0 {
             walk.begin(&mut client);
@@ -52,50 +55,23 @@ impl Walk {
         source(&format!("walks/src/{}.rs", self.file))
     }
 
-    fn rows(&self) -> Vec<String> {
+    pub(super) fn rows(&self) -> Vec<String> {
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         self.table.lines().map(words).filter(|row| !row.is_empty()).collect()
     }
 
     /// Breaks where the walk begins.
     pub(super) fn begin(&self, client: &mut Client) {
+        self.begin_if(client, WALKED);
+    }
+
+    /// The same, on a condition.
+    pub(super) fn begin_if(&self, client: &mut Client, condition: &str) {
         let marker = self.table.split_whitespace().nth(1).expect("a table begins with a marker");
         let is_own = marker.starts_with(|first: char| first.is_ascii_digit());
         let marker = if is_own { format!("{} {marker}", self.marks) } else { marker.replace('_', " ") };
         let at = line(&format!("walks/src/{}.rs", self.file), &marker);
-        client.set_source_breakpoints(&self.path(), &[json!({"line": at, "condition": WALKED})]);
-    }
-
-    /// Steps over lines to the end of the task, in optimised code.
-    pub(super) fn keeps_to_the_task(&self) -> Result<(), String> {
-        let mut client = Client::weft();
-        let program = program("walks", Profile::Release);
-        client.launch_configured(&program, &[self.name], &Launch::default(), |client| self.begin(client));
-        let mut stop = client.stopped();
-        client.set_breakpoints(&self.path(), &[]);
-        let mut lines = vec![self.marker(&client.top(stop.thread))];
-        let task = task(&client.stack(stop.thread));
-        loop {
-            let said = |what: String| Err(format!("{}: {lines:?}: {what}", self.name));
-            if lines.len() > MOST_LINES {
-                return said("does not end".to_owned());
-            }
-            stop = match stepped(&mut client, stop.thread, "over") {
-                Ok(stop) => stop,
-                Err(why) => return said(why),
-            };
-            let frames = client.stack(stop.thread);
-            if stop.body["description"].is_string() {
-                break;
-            }
-            if frames[0].path != Some(self.path()) || stop.reason != "step" || self::task(&frames) != task {
-                return said(format!("left the task: {} {stop:?}", frames[0].name));
-            }
-            lines.push(self.marker(&frames[0]));
-        }
-        client.resume(stop.thread);
-        assert_eq!(client.exited(), 0);
-        Ok(())
+        client.set_source_breakpoints(&self.path(), &[json!({"line": at, "condition": condition})]);
     }
 
     /// Takes the steps, and says in the table's words where each ended.
@@ -152,7 +128,7 @@ impl Walk {
 }
 
 /// A step, and the stop that ends it, or why there is none.
-fn stepped(client: &mut Client, thread: i64, how: &str) -> Result<Stop, String> {
+pub(super) fn stepped(client: &mut Client, thread: i64, how: &str) -> Result<Stop, String> {
     let request = match how {
         "over" => "next",
         "into" => "stepIn",

@@ -1,5 +1,5 @@
 //! The project's chores: `cargo xtask test`, `cargo xtask bench`, `cargo xtask compatibility`, `cargo xtask soak`, `cargo xtask
-//! fuzz`, `cargo xtask python`.
+//! walks`, `cargo xtask fuzz`, `cargo xtask python`.
 
 mod compatibility;
 mod debian;
@@ -20,11 +20,15 @@ cargo xtask test [NAME..]    everything that must hold, or only the stages of th
 cargo xtask bench [NAME]     weft beside other debuggers: symbols (time and memory to a first stop, showing it; builds
                              a program of more than 500 MB once), run_control (false conditions, steps, attaching);
                              task_list (`weft tasks`), spawn_sites (what recording them costs), steps (over awaits),
-                             python_tasks (beside CPython's own look); all, or the one named
+                             python (debugging, beside debugpy's own adapter), python_tasks (beside CPython's own look); all, or
+                             the one named
 cargo xtask compatibility    the table of Tokio's versions in docs/compatibility.md, by a look at programs that use them, built
                              by this and other compilers (some sixty of them, once; Debian's are fetched)
 cargo xtask soak [STEPS [SEED]]
                              random steps (10,000) through a server under load: none may end in another task, none may hang
+cargo xtask walks [PROGRAMS [SEED]]
+                             random steps through random programs (30), each compared with what the program itself has written
+                             down; in optimised code none may leave its task or be lost
 cargo xtask fuzz [SECONDS]   torn files and streams for everything that reads them, for so long in all (120)
 cargo xtask python [VERSION [PACKAGE..]]
                              a virtual environment target/pythons/VERSION (3.14) with these packages of PyPI; where the machine
@@ -39,7 +43,7 @@ fn main() -> ExitCode {
         Some((chore, [])) if chore == "compatibility" => compatibility::run(),
         Some((chore, rest)) if chore == "fuzz" => fuzz::run(rest),
         Some((chore, rest)) if chore == "python" => python::run(rest),
-        Some((chore, rest)) if chore == "soak" => soak(rest),
+        Some((chore, rest)) if chore == "soak" || chore == "walks" => drive(chore, rest),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -48,9 +52,10 @@ fn main() -> ExitCode {
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn soak(rest: &[String]) -> bool {
-    let walks = ["run", "--locked", "--package", "weft-tests", "--bin", "soak", "--"];
-    adapter().runs() && Command::cargo(&walks).args(rest).env("WEFT_BIN", &optimised()).runs()
+/// Has a program of the tests' own drive the adapter.
+fn drive(name: &str, rest: &[String]) -> bool {
+    let run = ["run", "--locked", "--package", "weft-tests", "--bin", name, "--"];
+    adapter().runs() && Command::cargo(&run).args(rest).env("WEFT_BIN", &optimised()).runs()
 }
 
 /// Builds the adapter as users run it.
@@ -62,7 +67,7 @@ fn optimised() -> PathBuf {
     workspace().join("target/release/weft")
 }
 
-const BENCHES: [&str; 6] = ["symbols", "run_control", "task_list", "spawn_sites", "steps", "python_tasks"];
+const BENCHES: [&str; 7] = ["symbols", "run_control", "task_list", "spawn_sites", "steps", "python", "python_tasks"];
 
 fn bench(rest: &[String]) -> bool {
     let (named, rest) = match rest.split_first() {

@@ -7,9 +7,12 @@ use std::process::Command;
 
 use crate::stage::target;
 
-/// The suite that has the newest Pythons.
-const SUITE: &str = "sid";
+/// The suites that are asked for a Python, one after the other: each has another.
+const SUITES: [&str; 3] = ["sid", "trixie", "bookworm"];
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
+
+/// The loop that is not asyncio's own, for the tests that are about it.
+const UVLOOP: &str = "uvloop==0.23.0";
 
 /// Makes a virtual environment `target/pythons/VERSION` with an interpreter of this version (`3.14`) and these packages,
 /// unless it is there, and prints where its interpreter lies.
@@ -30,6 +33,15 @@ pub(crate) fn run(arguments: &[String]) -> bool {
     }
 }
 
+/// Sees to it that tests find the Pythons that they are run on; of those that cannot be had, why.
+pub(crate) fn provide() -> Vec<String> {
+    let there = |version: &str| on_this_machine(version).map_or_else(|| environment(version, &[]), Ok).map(drop);
+    let newest = || environment("3.14", &[UVLOOP.to_owned()]).map(drop);
+    let made = [("3.11", there("3.11")), ("3.13", there("3.13")), ("3.14", newest())];
+    let missing = made.into_iter().filter_map(|(version, made)| Some((version, made.err()?)));
+    missing.map(|(version, why)| format!("Python {version} ({why})")).collect()
+}
+
 fn environment(version: &str, packages: &[String]) -> Result<PathBuf, String> {
     let folder = target().join("pythons").join(version);
     let python = folder.join("bin/python");
@@ -42,9 +54,12 @@ fn environment(version: &str, packages: &[String]) -> Result<PathBuf, String> {
         run_quietly(Command::new(base).args(["-m", "venv", "--clear", "--without-pip"]).arg(&folder))?;
     }
     if !packages.is_empty() {
-        // Of the machine's own Python, whose pip installs for others.
-        let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "--python"];
-        run_quietly(Command::new("python3").args(pip).arg(&python).arg("install").args(packages))?;
+        // Of the machine's own Python: an old pip does not run in a new one, but can install for it.
+        let pip =
+            ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--only-binary=:all:"];
+        let site = folder.join(format!("lib/python{version}/site-packages"));
+        let into = ["--python-version", version, "--target"];
+        run_quietly(Command::new("python3").args(pip).args(into).arg(site).args(packages))?;
     }
     Ok(python)
 }
@@ -70,10 +85,10 @@ fn debians(version: &str) -> Result<PathBuf, String> {
     let root = target().join("pythons").join(format!("debian-{version}"));
     let python = format!("usr/bin/python{version}");
     if !root.is_dir() {
-        let apt = Apt::prepare()?;
-        apt.run(&["update"])?;
-        let [interpreter, venv] = ["", "-venv"].map(|part| format!("python{version}{part}"));
-        apt.run(&["install", "--yes", "--no-install-recommends", "--download-only", &interpreter, &venv, "patchelf"])?;
+        let mut refused = String::new();
+        let apt =
+            SUITES.iter().find_map(|suite| fetched(suite, version).inspect_err(|why| refused.clone_from(why)).ok());
+        let apt = apt.ok_or(refused)?;
         let unpacked = apt.unpack()?;
         use_own_libraries(&unpacked, &root, &unpacked.join(&python))?;
         fs::rename(&unpacked, &root).map_err(|error| error.to_string())?;
@@ -82,18 +97,27 @@ fn debians(version: &str) -> Result<PathBuf, String> {
     Ok(root.join(python))
 }
 
+/// Fetches the packages of an interpreter of this version from a suite.
+fn fetched(suite: &str, version: &str) -> Result<Apt, String> {
+    let apt = Apt::prepare(suite)?;
+    apt.run(&["update"])?;
+    let [interpreter, venv] = ["", "-venv"].map(|part| format!("python{version}{part}"));
+    apt.run(&["install", "--yes", "--no-install-recommends", "--download-only", &interpreter, &venv, "patchelf"])?;
+    Ok(apt)
+}
+
 /// An apt that knows of nothing that is installed here, and asks the mirror that this machine's apt asks.
 struct Apt {
     folder: PathBuf,
 }
 
 impl Apt {
-    fn prepare() -> Result<Self, String> {
-        let folder = target().join("pythons/apt");
+    fn prepare(suite: &str) -> Result<Self, String> {
+        let folder = target().join("pythons").join(format!("apt-{suite}"));
         for part in ["state/lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(folder.join(part)).map_err(|error| error.to_string())?;
         }
-        let text = format!("deb {} {SUITE} main\n", mirror()?);
+        let text = format!("deb {} {suite} main\n", mirror()?);
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(|error| error.to_string());
         write("sources.list", &text)?;
         write("status", "")?;

@@ -53,7 +53,8 @@ fn lint() -> Outcome {
 /// that lack one leave out what it is for.
 const TOOLS: &[(&str, &str, &str)] = &[("dwz", "-v", "dwz"), ("musl-gcc", "--version", "musl-tools")];
 
-/// Looks for what tests run; on the build machine what is missing is installed.
+/// Looks for what tests run; on the build machine what is missing is installed, and Pythons are fetched everywhere: a build without those
+/// that count has failed.
 fn tools() -> Outcome {
     let missing = || TOOLS.iter().filter(|(tool, asked, _)| !Command::new(tool, &[asked]).exists());
     let packages: Vec<String> = missing().map(|(_, _, package)| (*package).to_owned()).collect();
@@ -64,11 +65,17 @@ fn tools() -> Outcome {
             println!("{} cannot be installed", packages.join(", "));
         }
     }
-    let left: Vec<&str> = missing().map(|(tool, _, _)| *tool).collect();
-    if left.is_empty() {
+    let pythons = crate::python::provide();
+    if ci() && pythons.iter().any(|missing| !missing.starts_with("Python 3.14")) {
+        println!("there is no {}", pythons.join(", no "));
+        return Outcome::Failed;
+    }
+    let tools: Vec<String> =
+        missing().map(|(tool, _, package)| format!("{tool} (Debian: {package})")).chain(pythons).collect();
+    if tools.is_empty() {
         return Outcome::Passed;
     }
-    Outcome::Skipped(format!("without {} (Debian: {}) some cases are left out", left.join(", "), packages.join(" ")))
+    Outcome::Skipped(format!("without {} some cases are left out", tools.join(", ")))
 }
 
 /// The tests beside the code. Some look at the debuggees, so those are built before.

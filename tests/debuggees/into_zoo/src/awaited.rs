@@ -112,6 +112,18 @@ pub(crate) async fn boxed(id: u64) -> u64 {
     Box::pin(leaf(id)).await // BP: boxed
 }
 
+/// Returns before what it has made is polled.
+#[inline(always)]
+fn maker(id: u64) -> Boxed {
+    let twice = black_box(id * 2); // BP: maker first
+    Box::pin(leaf(twice))
+}
+
+pub(crate) async fn made(id: u64) -> u64 {
+    let sum = maker(id).await + 1; // BP: made
+    black_box(sum) // BP: made last
+}
+
 pub(crate) async fn dynamic(id: u64) -> u64 {
     let future: Boxed = Box::pin(leaf(id));
     future.await // BP: dynamic

@@ -34,6 +34,7 @@ async fn work(role: &'static str, id: u64) -> u64 {
         "closure" => awaited::closure(id).await,
         "one_line" => awaited::one_line(id).await,
         "boxed" => awaited::boxed(id).await,
+        "made" => awaited::made(id).await,
         "dynamic" => awaited::dynamic(id).await,
         "recursion" => awaited::recursion(id, 2).await,
         "block" => awaited::block(id).await,

@@ -51,6 +51,7 @@ async fn walk(name: &str) {
         "nested" => among(4, name, shapes::nested).await,
         "dynamic" => among(4, name, shapes::dynamic).await,
         "kinds" => among(4, name, shapes::kinds).await,
+        "roomy" => among(4, name, shapes::roomy).await,
         "large" => among(4, name, shapes::large).await,
         "calling" => among(4, name, shapes::calling).await,
         "lost" => among(4, name, ends::lost).await,

@@ -1,5 +1,6 @@
 //! What can be awaited.
 
+use std::hint::black_box;
 use std::pin::Pin;
 
 use async_trait::async_trait;
@@ -101,6 +102,15 @@ pub async fn large(id: u64) -> u64 {
     let two = leaf(numbers[4095]).await; // BP: large 3
     one + two // BP: large 4
 } // BP: large 5
+
+/// The frame of its poll function is larger than a page.
+pub async fn roomy(id: u64) -> u64 {
+    let page = black_box([id; 1024]); // BP: roomy 1
+    let last = page[1023]; // BP: roomy 2
+    let one = leaf(last).await; // BP: roomy 3
+    let two = leaf(one).await; // BP: roomy 4
+    one + two // BP: roomy 5
+} // BP: roomy 6
 
 pub async fn calling(id: u64) -> u64 {
     let one = callee(id); // BP: calling 1
