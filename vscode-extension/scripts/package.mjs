@@ -1,7 +1,9 @@
-// Writes one .vsix into this folder, with the release build of the adapter inside it at bin/weft.
+// Writes one .vsix into this folder, with the release build of the adapter inside it at bin/weft, and beside it the debugpy
+// that Python programs are debugged with where their environment has none.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { carryDebugpy } from './debugpy.mjs';
 
 const root = path.dirname(import.meta.dirname);
 const workspace = path.dirname(root);
@@ -18,6 +20,8 @@ try {
 } catch {
   console.warn('strip is not installed: the adapter is packaged with its debug information');
 }
+
+carryDebugpy(path.join(root, 'bin'));
 
 run(process.execPath, ['scripts/build.mjs'], root);
 
