@@ -33,6 +33,7 @@ mod python_console;
 mod python_consoles;
 mod python_control;
 mod python_debugpy;
+mod python_edits;
 mod python_failures;
 mod python_notices;
 mod python_options;

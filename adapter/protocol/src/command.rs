@@ -8,13 +8,14 @@ use crate::async_dap::{
 };
 use crate::launch::{AttachArguments, LaunchArguments};
 use crate::spec::{
-    BreakpointLocationsArguments, CancelArguments, ContinueArguments, DataBreakpointInfoArguments,
-    DisassembleArguments, DisconnectArguments, EvaluateArguments, ExceptionInfoArguments, GotoArguments,
-    GotoTargetsArguments, InitializeArguments, ModulesArguments, NextArguments, PauseArguments, ReadMemoryArguments,
-    RestartArguments, RestartFrameArguments, ScopesArguments, SetBreakpointsArguments, SetDataBreakpointsArguments,
-    SetExceptionBreakpointsArguments, SetFunctionBreakpointsArguments, SetInstructionBreakpointsArguments,
-    SourceArguments, StackTraceArguments, StepInArguments, StepInTargetsArguments, StepOutArguments,
-    TerminateArguments, TerminateThreadsArguments, VariablesArguments, WriteMemoryArguments,
+    BreakpointLocationsArguments, CancelArguments, CompletionsArguments, ContinueArguments,
+    DataBreakpointInfoArguments, DisassembleArguments, DisconnectArguments, EvaluateArguments, ExceptionInfoArguments,
+    GotoArguments, GotoTargetsArguments, InitializeArguments, ModulesArguments, NextArguments, PauseArguments,
+    ReadMemoryArguments, RestartArguments, RestartFrameArguments, ScopesArguments, SetBreakpointsArguments,
+    SetDataBreakpointsArguments, SetExceptionBreakpointsArguments, SetExpressionArguments,
+    SetFunctionBreakpointsArguments, SetInstructionBreakpointsArguments, SetVariableArguments, SourceArguments,
+    StackTraceArguments, StepInArguments, StepInTargetsArguments, StepOutArguments, TerminateArguments,
+    TerminateThreadsArguments, VariablesArguments, WriteMemoryArguments,
 };
 use crate::{Error, ErrorId, Request};
 
@@ -110,6 +111,12 @@ commands! {
     "variables" => Variables(VariablesArguments),
     /// The value of an expression.
     "evaluate" => Evaluate(EvaluateArguments),
+    /// Give a variable another value.
+    "setVariable" => SetVariable(SetVariableArguments),
+    /// Give what an expression stands for another value.
+    "setExpression" => SetExpression(SetExpressionArguments),
+    /// What something that is being typed may go on with.
+    "completions" => Completions(CompletionsArguments),
     /// What the exception was that stopped the program.
     "exceptionInfo" => ExceptionInfo(ExceptionInfoArguments),
     /// Machine code.
@@ -137,7 +144,7 @@ commands! {
 }
 
 /// Commands of the specification and of weft's own interface that this version lacks.
-const NOT_YET: &[&str] = &["completions", "locations", "reverseContinue", "setExpression", "setVariable", "stepBack"];
+const NOT_YET: &[&str] = &["locations", "reverseContinue", "stepBack"];
 
 fn refuse(command: &str) -> Error {
     if NOT_YET.contains(&command) {
@@ -180,7 +187,7 @@ mod tests {
     #[test]
     fn unknown_missing_and_wrong_are_told_apart() {
         assert_eq!(parse("frobnicate", Value::Null).unwrap_err().id, ErrorId::UnknownCommand);
-        assert_eq!(parse("setVariable", json!({})).unwrap_err().id, ErrorId::NotSupported);
+        assert_eq!(parse("stepBack", json!({})).unwrap_err().id, ErrorId::NotSupported);
         let error = parse("continue", json!({"threadId": "one"})).unwrap_err();
         assert_eq!(error.id, ErrorId::InvalidArguments);
         assert!(error.message.starts_with("`continue`: the arguments are wrong: "), "{}", error.message);

@@ -19,18 +19,20 @@ pub use terminal::*;
 
 pub use dap::events::{ExitedEventBody, ThreadEventBody};
 pub use dap::requests::{
-    CancelArguments, ContinueArguments, DisconnectArguments, ExceptionInfoArguments, GotoArguments,
-    InitializeArguments, ModulesArguments, NextArguments, PathFormat, PauseArguments, RestartFrameArguments,
-    ScopesArguments, StackTraceArguments, StepInArguments, StepInTargetsArguments, StepOutArguments,
-    TerminateArguments, TerminateThreadsArguments, VariablesArguments,
+    CancelArguments, CompletionsArguments, ContinueArguments, DisconnectArguments, ExceptionInfoArguments,
+    GotoArguments, InitializeArguments, ModulesArguments, NextArguments, PathFormat, PauseArguments,
+    RestartFrameArguments, ScopesArguments, SetExpressionArguments, SetVariableArguments, StackTraceArguments,
+    StepInArguments, StepInTargetsArguments, StepOutArguments, TerminateArguments, TerminateThreadsArguments,
+    VariablesArguments,
 };
-pub use dap::responses::{EvaluateResponse, ScopesResponse, ThreadsResponse, VariablesResponse};
+pub use dap::responses::{CompletionsResponse, EvaluateResponse, ScopesResponse, ThreadsResponse, VariablesResponse};
 pub use dap::types::{
-    Capabilities as StandardCapabilities, EvaluateArgumentsContext as EvaluateContext,
-    OutputEventCategory as OutputCategory, Scope, ScopePresentationhint as ScopeHint,
-    StackFramePresentationhint as FrameHint, SteppingGranularity, Thread, ThreadEventReason as ThreadReason, Variable,
-    VariablePresentationHint as VariableHint, VariablePresentationHintAttributes as VariableAttribute,
-    VariablePresentationHintKind as VariableKind, VariablesArgumentsFilter as VariablesFilter,
+    Capabilities as StandardCapabilities, CompletionItem, CompletionItemType,
+    EvaluateArgumentsContext as EvaluateContext, OutputEventCategory as OutputCategory, Scope,
+    ScopePresentationhint as ScopeHint, StackFramePresentationhint as FrameHint, SteppingGranularity, Thread,
+    ThreadEventReason as ThreadReason, Variable, VariablePresentationHint as VariableHint,
+    VariablePresentationHintAttributes as VariableAttribute, VariablePresentationHintKind as VariableKind,
+    VariablesArgumentsFilter as VariablesFilter,
 };
 
 /// A source file. (`dap`'s spells `sourceReference` and `adapterData` in snake case.)
@@ -118,6 +120,28 @@ pub struct EvaluateArguments {
     pub column: Option<i64>,
     /// File of the same.
     pub source: Option<Source>,
+}
+
+/// Answer to `setVariable` and to `setExpression`. (`dap`'s lack `memoryReference`.)
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssignedResponse {
+    /// What is there now, as a user reads it.
+    pub value: String,
+    /// Its type.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub type_field: Option<String>,
+    /// Number for its children; 0 without any.
+    pub variables_reference: i64,
+    /// How many of them have names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub named_variables: Option<i64>,
+    /// How many of them have indices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub indexed_variables: Option<i64>,
+    /// Its address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_reference: Option<String>,
 }
 
 /// What the adapter can do: the specification's fields, and ours.

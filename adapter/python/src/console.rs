@@ -60,5 +60,6 @@ pub(crate) fn awaited(
         tasks.look_again();
         face.events.send(DebuggeeEvent::Changed);
     }
-    value(face, epoch, answer)
+    face.standing.change();
+    value(face, epoch, Some(frame), answer)
 }

@@ -12,8 +12,8 @@ use weft_process::Child;
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::{
-    Answer, AsyncStack, Bound, BreakpointSpec, End, FilterSpec, FunctionSpec, Granularity, ProcessInfo, Resume, Stack,
-    StepInTarget, StepKind, Target, ThreadInfo, Value,
+    Answer, AsyncStack, Bound, BreakpointSpec, Completions, End, FilterSpec, FunctionSpec, Granularity, ProcessInfo,
+    Resume, Stack, StepInTarget, StepKind, Target, ThreadInfo, Value,
 };
 use weft_session::{Debuggee, EventSender};
 use weft_tasks::{Snapshot, TaskKey};
@@ -338,6 +338,14 @@ impl Debuggee for Python {
     fn evaluate(&self, expression: &str, context: Option<&EvaluateContext>) -> Answer<Value> {
         let epoch = self.face.standing.current()?;
         variables::evaluate_in_main(&self.face, epoch, expression, context)
+    }
+
+    fn assign(&self, target: &str, value: &str) -> Answer<Value> {
+        variables::assign(&self.face, self.face.standing.current()?, None, target, value)
+    }
+
+    fn complete(&self, text: &str) -> Answer<Completions> {
+        variables::complete(&self.face, self.face.standing.current()?, text, None)
     }
 }
 

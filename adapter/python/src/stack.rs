@@ -8,14 +8,14 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
-use weft_session::debuggee::{Answer, Frame, FrameBody, Row, Scope, ScopeKind, Stack, Value};
+use weft_session::debuggee::{Answer, Completions, Frame, FrameBody, Row, Scope, ScopeKind, Stack, Value};
 use weft_tasks::Location;
 
 use crate::console;
 use crate::face::Face;
 use crate::probe::PAUSE;
 use crate::state::Epoch;
-use crate::variables::{Children, evaluate};
+use crate::variables::{Children, assign, complete, evaluate};
 
 /// Rows of a thread's stack; `thread` is pydevd's number.
 pub(crate) fn rows(face: &Arc<Face>, thread: i64, rows: Range<usize>) -> Answer<Stack> {
@@ -121,13 +121,21 @@ impl FrameBody for PythonFrame {
         Ok(scopes
             .map(|scope| Scope {
                 kind: if scope.name == "Globals" { ScopeKind::Globals } else { ScopeKind::Locals },
-                variables: Children::of(face, self.epoch, scope.variables_reference),
+                variables: Children::of(face, self.epoch, Some(self.id), scope.variables_reference),
             })
             .collect())
     }
 
     fn evaluate(&self, expression: &str, context: Option<&EvaluateContext>) -> Answer<Value> {
         self.evaluate_unless(expression, context, &|| false)
+    }
+
+    fn assign(&self, target: &str, value: &str) -> Answer<Value> {
+        assign(&self.face, self.epoch, Some(self.id), target, value)
+    }
+
+    fn complete(&self, text: &str) -> Answer<Completions> {
+        complete(&self.face, self.epoch, text, Some(self.id))
     }
 
     fn evaluate_unless(

@@ -22,6 +22,8 @@ pub(crate) struct Standing {
     /// Something was noted: a stop, or the end.
     noted: Condvar,
     over: AtomicBool,
+    /// Counts what may have changed the program while it stood.
+    changes: AtomicU64,
 }
 
 /// What came of a wait for a stop.
@@ -50,6 +52,16 @@ impl Standing {
         *now = None;
         self.over.store(true, Ordering::Release);
         self.noted.notify_all();
+    }
+
+    /// How often something may have changed the program while it stood: what was read before is to be read again.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Something may have changed it.
+    pub(crate) fn change(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
     }
 
     /// The last stop there was.

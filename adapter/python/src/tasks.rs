@@ -11,7 +11,7 @@ use weft_protocol::{Error, ErrorId};
 use weft_session::EventSender;
 use weft_session::config::{LogLevel, PythonSettings, StepMode};
 use weft_session::debuggee::{
-    Answer, AsyncStack, Channel, DebuggeeEvent, Frame, Stack, StepInTarget, StepKind, Target, TargetId,
+    Answer, AsyncStack, Channel, Completions, DebuggeeEvent, Frame, Stack, StepInTarget, StepKind, Target, TargetId,
 };
 use weft_tasks::{Location, Snapshot, State, TaskKey};
 
@@ -103,6 +103,11 @@ impl Tasks {
     pub(crate) fn awaits(&self, source: &str) -> bool {
         let may = source.contains("await") || source.contains("async");
         may && self.probe.awaits(source).unwrap_or(false)
+    }
+
+    /// What may follow a text in a frame of pydevd's number, or in the main module.
+    pub(crate) fn complete(&self, text: &str, frame: Option<i64>) -> Answer<Completions> {
+        self.probe.complete(json!({ "text": text, "frame": frame }))
     }
 
     /// Gives up what is awaited under a number.

@@ -1,41 +1,53 @@
 //! Variables and what expressions come to, in pydevd's words.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use weft_protocol::ErrorId;
 use weft_protocol::spec::{EvaluateContext, VariableHint};
-use weft_session::debuggee::{Answer, Container, Counts, Value, Variable};
+use weft_protocol::{Error, ErrorId};
+use weft_session::debuggee::{Answer, Completions, Container, Counts, Value, Variable};
 
 use crate::face::Face;
-use crate::link::{Fault, Pending};
+use crate::link::{Fault, Pending, lock};
+use crate::probe::{in_container, in_frame};
 use crate::stack::read;
 use crate::state::{Epoch, fault_as};
 
 /// How long an expression may take: it is the user's code.
 pub(crate) const EVALUATE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// The children of a scope or a value. They are read once, all together: pydevd has no pages, and puts what is too long
-/// into groups itself.
+/// The children of a scope or a value. They are read once between two changes, all together: pydevd has no pages, and puts
+/// what is too long into groups itself.
 pub(crate) struct Children {
     face: Arc<Face>,
     epoch: Epoch,
+    /// The frame that it was come by from, by pydevd's number.
+    frame: Option<i64>,
     reference: i64,
-    read: OnceLock<Answer<Vec<Variable>>>,
+    /// As they were after so many changes.
+    read: Mutex<Option<(u64, Known)>>,
 }
 
+type Known = Answer<Arc<[Variable]>>;
+
 impl Children {
-    pub(crate) fn of(face: &Arc<Face>, epoch: Epoch, reference: i64) -> Arc<dyn Container> {
-        Arc::new(Self { face: Arc::clone(face), epoch, reference, read: OnceLock::new() })
+    pub(crate) fn of(face: &Arc<Face>, epoch: Epoch, frame: Option<i64>, reference: i64) -> Arc<dyn Container> {
+        Arc::new(Self { face: Arc::clone(face), epoch, frame, reference, read: Mutex::default() })
     }
 
-    fn all(&self) -> Answer<&[Variable]> {
-        let read = self.read.get_or_init(|| self.ask());
+    fn all(&self) -> Known {
+        let changes = self.face.standing.changes();
+        let mut read = lock(&self.read);
+        let known = match read.take().filter(|(at, _)| *at == changes) {
+            Some((_, known)) => known,
+            None => self.ask().map(Arc::from),
+        };
+        *read = Some((changes, known.clone()));
         self.face.standing.check(self.epoch)?;
-        read.as_deref().map_err(Clone::clone)
+        known
     }
 
     fn ask(&self) -> Answer<Vec<Variable>> {
@@ -43,7 +55,7 @@ impl Children {
         let arguments = json!({"variablesReference": self.reference});
         let answer = face.standing.ask(self.epoch, &face.link, "variables", &arguments)?;
         let variables = read::<Variables>(answer)?.variables.into_iter();
-        Ok(variables.map(|variable| variable.shown(face, self.epoch)).collect())
+        Ok(variables.map(|variable| variable.shown(face, self.epoch, self.frame)).collect())
     }
 }
 
@@ -62,6 +74,14 @@ impl Container for Children {
 
     fn indexed(&self, _range: Range<usize>) -> Answer<Vec<Variable>> {
         Ok(Vec::new())
+    }
+
+    fn assign(&self, name: &str, value: &str) -> Answer<Value> {
+        change(&self.face, self.epoch, self.frame, &in_container(self.frame, self.reference, name, value))?;
+        let now = self.all()?.iter().find(|variable| variable.name == name).map(|variable| variable.value.clone());
+        now.ok_or_else(|| {
+            Error::new(ErrorId::Evaluate, format!("`{name}` is not there any more, now that it was assigned"))
+        })
     }
 }
 
@@ -97,20 +117,21 @@ struct Evaluated {
 }
 
 impl PydevdVariable {
-    fn shown(self, face: &Arc<Face>, epoch: Epoch) -> Variable {
+    fn shown(self, face: &Arc<Face>, epoch: Epoch, frame: Option<i64>) -> Variable {
         let value = Evaluated {
             result: self.value,
             type_name: self.type_name,
             variables_reference: self.variables_reference,
             presentation_hint: self.presentation_hint,
         };
-        Variable { name: self.name, evaluate_name: self.evaluate_name, value: value.shown(face, epoch) }
+        Variable { name: self.name, evaluate_name: self.evaluate_name, value: value.shown(face, epoch, frame) }
     }
 }
 
 impl Evaluated {
-    fn shown(self, face: &Arc<Face>, epoch: Epoch) -> Value {
-        let children = (self.variables_reference > 0).then(|| Children::of(face, epoch, self.variables_reference));
+    fn shown(self, face: &Arc<Face>, epoch: Epoch, frame: Option<i64>) -> Value {
+        let children =
+            (self.variables_reference > 0).then(|| Children::of(face, epoch, frame, self.variables_reference));
         Value {
             text: self.result,
             type_name: self.type_name.filter(|name| !name.is_empty()),
@@ -144,7 +165,41 @@ pub(crate) fn evaluate(
 ) -> Answer<Value> {
     face.standing.check(epoch)?;
     let answer = post(face, frame, expression, context).and_then(|asked| asked.wait(EVALUATE_PATIENCE));
-    value(face, epoch, answer)
+    if matches!(context, Some(EvaluateContext::Repl)) {
+        // It may have been a statement.
+        face.standing.change();
+    }
+    value(face, epoch, frame, answer)
+}
+
+/// Gives what one expression stands for the value of another, in a frame or in the main module. What is there then.
+pub(crate) fn assign(face: &Arc<Face>, epoch: Epoch, frame: Option<i64>, target: &str, value: &str) -> Answer<Value> {
+    change(face, epoch, frame, &in_frame(frame, target, value))?;
+    match frame {
+        Some(_) => evaluate(face, epoch, frame, target, Some(&EvaluateContext::Variables)),
+        None => evaluate_in_main(face, epoch, target, Some(&EvaluateContext::Variables)),
+    }
+}
+
+/// What may follow a text in a frame, or in the main module.
+pub(crate) fn complete(face: &Arc<Face>, epoch: Epoch, text: &str, frame: Option<i64>) -> Answer<Completions> {
+    face.standing.check(epoch)?;
+    let lacking = || Error::new(ErrorId::NotSupported, "nothing is completed without the probe: the console says why");
+    let found = face.tasks.as_ref().ok_or_else(lacking)?.complete(text, frame)?;
+    face.standing.check(epoch)?;
+    Ok(found)
+}
+
+/// Has the probe change something, on the thread of a frame.
+fn change(face: &Arc<Face>, epoch: Epoch, frame: Option<i64>, call: &str) -> Answer<()> {
+    if face.tasks.is_none() {
+        let sentence = "nothing can be assigned without the probe: the console says why it is not there";
+        return Err(Error::new(ErrorId::NotSupported, sentence));
+    }
+    let changed = evaluate(face, epoch, frame, call, Some(&EvaluateContext::Watch));
+    // A failed one may have run code of the program's.
+    face.standing.change();
+    changed.map(drop)
 }
 
 /// Asks for the value of an expression.
@@ -162,21 +217,21 @@ pub(crate) fn post(
 }
 
 /// What an expression came to.
-pub(crate) fn value(face: &Arc<Face>, epoch: Epoch, answer: Result<Json, Fault>) -> Answer<Value> {
+pub(crate) fn value(face: &Arc<Face>, epoch: Epoch, frame: Option<i64>, answer: Result<Json, Fault>) -> Answer<Value> {
     face.standing.check(epoch)?;
     let answer = answer.map_err(|fault| fault_as(ErrorId::Evaluate, only_the_last_line(fault)))?;
-    Ok(read::<Evaluated>(answer)?.shown(face, epoch))
+    Ok(read::<Evaluated>(answer)?.shown(face, epoch, frame))
 }
 
-/// Of a traceback, what it comes to: the frames are pydevd's own.
+/// Of a traceback, what it comes to: the frames are pydevd's own. Of a sentence of the probe's, only that.
 fn only_the_last_line(fault: Fault) -> Fault {
-    match fault {
-        Fault::Refused(text) if text.starts_with("Traceback ") => {
-            let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or(&text);
-            Fault::Refused(last.trim().to_owned())
-        }
-        other => other,
-    }
+    let Fault::Refused(text) = fault else { return fault };
+    let last = match text.starts_with("Traceback ") {
+        true => text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or(&text).trim(),
+        false => &text,
+    };
+    let last = ["_weft.link.Refused: ", "Refused: "].iter().find_map(|ours| last.strip_prefix(ours)).unwrap_or(last);
+    Fault::Refused(last.to_owned())
 }
 
 fn word(context: &EvaluateContext) -> &'static str {

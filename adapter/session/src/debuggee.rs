@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weft_protocol::async_dap::TaskStop;
-use weft_protocol::spec::{EvaluateContext, VariableHint};
+use weft_protocol::spec::{CompletionItemType, EvaluateContext, VariableHint};
 use weft_protocol::{Error, ErrorId};
 use weft_tasks::{Location, Snapshot, TaskKey};
 
@@ -166,6 +166,16 @@ pub trait Debuggee: Send + Sync {
     /// Evaluates where no frame is given: statics and constants.
     fn evaluate(&self, expression: &str, context: Option<&EvaluateContext>) -> Answer<Value>;
 
+    /// As [`FrameBody::assign`], where no frame is given.
+    fn assign(&self, _target: &str, _value: &str) -> Answer<Value> {
+        Err(lacking("`setExpression`"))
+    }
+
+    /// As [`FrameBody::complete`], where no frame is given.
+    fn complete(&self, _text: &str) -> Answer<Completions> {
+        Err(lacking("`completions`"))
+    }
+
     /// Lines and columns of these lines of a file where a breakpoint can be, in order. Works while running.
     fn breakpoint_locations(&self, _file: &Path, _lines: RangeInclusive<u32>) -> Answer<Vec<(u32, u32)>> {
         Err(lacking("`breakpointLocations`"))
@@ -241,6 +251,16 @@ pub trait FrameBody: Send + Sync {
         self.evaluate(expression, context)
     }
 
+    /// Gives what one expression stands for in this frame the value of another. Answers what is there then.
+    fn assign(&self, _target: &str, _value: &str) -> Answer<Value> {
+        Err(lacking("`setExpression`"))
+    }
+
+    /// What may follow a text that is being typed, if it is to be evaluated in this frame.
+    fn complete(&self, _text: &str) -> Answer<Completions> {
+        Err(lacking("`completions`"))
+    }
+
     /// Which call of a function it is; none for frames that are on no thread's stack.
     fn call(&self) -> Option<Call> {
         None
@@ -269,10 +289,24 @@ pub trait Container: Send + Sync {
     /// The indexed children of that range; what lies beyond the end is left out.
     fn indexed(&self, range: Range<usize>) -> Answer<Vec<Variable>>;
 
+    /// Gives the child of that name the value of an expression. Answers what is there then.
+    fn assign(&self, _name: &str, _value: &str) -> Answer<Value> {
+        Err(lacking("`setVariable`"))
+    }
+
     /// The child of that name as something to watch.
     fn watch(&self, _name: &str) -> Answer<Watchable> {
         Ok(Watchable::No("this is not in memory".to_owned()))
     }
+}
+
+/// What may follow a text.
+#[derive(Clone, Debug, Default)]
+pub struct Completions {
+    /// The end of the text that is the begin of all of them.
+    pub begin: String,
+    /// Names in their order, each with what it is.
+    pub names: Vec<(String, Option<CompletionItemType>)>,
 }
 
 /// How many children there are.

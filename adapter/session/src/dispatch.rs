@@ -11,7 +11,7 @@ use weft_protocol::{Command, Request};
 use crate::lane::Input;
 use crate::outbox::Ticket;
 use crate::shared::{Shared, lock};
-use crate::{async_tasks, breakpoints, machine, modules, reads, sources, targets, threads};
+use crate::{assign, async_tasks, breakpoints, machine, modules, reads, sources, targets, threads};
 
 /// Reads that run at the same time; more wait, and can be cancelled meanwhile.
 const WORKERS: usize = 16;
@@ -97,6 +97,9 @@ fn is_read(command: &Command) -> bool {
             | Command::Scopes(_)
             | Command::Variables(_)
             | Command::Evaluate(_)
+            | Command::SetVariable(_)
+            | Command::SetExpression(_)
+            | Command::Completions(_)
             | Command::ExceptionInfo(_)
             | Command::StepInTargets(_)
             | Command::GotoTargets(_)
@@ -122,6 +125,9 @@ fn serve(shared: &Shared, command: Command, ticket: Ticket) {
             let waiting = ticket.waiting();
             ticket.settle(reads::evaluate(shared, &asked, &|| waiting.is_answered()));
         }
+        Command::SetVariable(asked) => assign::tell(shared, ticket, assign::variable(shared, &asked)),
+        Command::SetExpression(asked) => assign::tell(shared, ticket, assign::expression(shared, &asked)),
+        Command::Completions(asked) => ticket.settle(assign::completions(shared, &asked)),
         Command::ExceptionInfo(asked) => ticket.settle(reads::exception_info(shared, &asked)),
         Command::StepInTargets(asked) => ticket.settle(targets::step_in(shared, &asked)),
         Command::GotoTargets(asked) => ticket.settle(targets::goto(shared, &asked)),

@@ -16,6 +16,7 @@
 //! **Invariant:** the loop that reads the client's requests never blocks.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod assign;
 mod async_tasks;
 mod breakpoints;
 pub mod config;

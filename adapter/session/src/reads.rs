@@ -163,20 +163,20 @@ fn stack_text(shared: &Shared, of: Target) -> Answer<String> {
 }
 
 /// Puts what was read at one stop into DAP's words.
-struct Reader<'a> {
-    shared: &'a Shared,
-    epoch: Epoch,
+pub(crate) struct Reader<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) epoch: Epoch,
 }
 
 /// A value in DAP's words.
-struct Shown {
-    text: String,
-    type_name: Option<String>,
+pub(crate) struct Shown {
+    pub(crate) text: String,
+    pub(crate) type_name: Option<String>,
     hint: Option<weft_protocol::spec::VariableHint>,
-    reference: i64,
-    named: Option<i64>,
-    indexed: Option<i64>,
-    memory: Option<String>,
+    pub(crate) reference: i64,
+    pub(crate) named: Option<i64>,
+    pub(crate) indexed: Option<i64>,
+    pub(crate) memory: Option<String>,
 }
 
 impl Reader<'_> {
@@ -264,7 +264,7 @@ impl Reader<'_> {
         })
     }
 
-    fn value(&self, value: Value) -> Answer<Shown> {
+    pub(crate) fn value(&self, value: Value) -> Answer<Shown> {
         let client = self.shared.client();
         let (mut reference, mut named, mut indexed) = (0, None, None);
         if let Some(children) = value.children {

@@ -265,7 +265,7 @@ async fn malformed_input_is_answered_and_the_session_lives() {
     assert_eq!(output["body"]["output"], "weft: Content-Length is \"x\", not a number\n");
     client.raw(&frame(r#"{"seq": 502, "type": "request", "command": "frobnicate"}"#)).await;
     assert_eq!(client.response(502).await["body"]["error"]["id"], 1002);
-    client.raw(&frame(r#"{"seq": 503, "type": "request", "command": "setVariable", "arguments": {}}"#)).await;
+    client.raw(&frame(r#"{"seq": 503, "type": "request", "command": "stepBack", "arguments": {}}"#)).await;
     assert_eq!(client.response(503).await["body"]["error"]["id"], 1004);
     client.raw(&frame(r#"{"seq": 504, "type": "request", "command": "next", "arguments": {"threadId": []}}"#)).await;
     assert_eq!(client.response(504).await["body"]["error"]["id"], 1003);
@@ -352,7 +352,8 @@ async fn what_cannot_be_launched_leaves_a_living_session() {
     assert_eq!(client.body("threads", json!({})).await["threads"], json!([]));
     let capabilities = client.body("initialize", initialize()).await;
     assert_eq!(capabilities["supportsAsyncTasks"], true);
-    assert_eq!(capabilities.get("supportsSetVariable"), None);
+    assert_eq!(capabilities["supportsSetVariable"], true);
+    assert_eq!(capabilities.get("supportsStepBack"), None);
     assert_eq!(capabilities["exceptionBreakpointFilters"][0]["filter"], "panic");
     assert_eq!(capabilities["exceptionBreakpointFilters"][1]["default"], false);
     assert_eq!(client.error("initialize", initialize()).await.0, 1005);

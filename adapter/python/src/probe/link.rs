@@ -146,6 +146,22 @@ pub(crate) fn awaiting(expression: &str, patience: Duration, number: u64) -> Str
     format!("__import__('sys').modules['_weft'].awaits.evaluate({source}, locals(), {seconds}, {number})")
 }
 
+/// What gives what one expression stands for in a frame of pydevd's (in the main module, without) the value of another.
+pub(crate) fn in_frame(frame: Option<i64>, target: &str, value: &str) -> String {
+    let (frame, target, value) = (python(frame), Value::from(target), Value::from(value));
+    format!("__import__('sys').modules['_weft'].changes.in_frame({frame},{target},{value})")
+}
+
+/// What gives what a container of pydevd's shows by a name the value of an expression, which is evaluated in a frame.
+pub(crate) fn in_container(frame: Option<i64>, container: i64, name: &str, value: &str) -> String {
+    let (frame, name, value) = (python(frame), Value::from(name), Value::from(value));
+    format!("__import__('sys').modules['_weft'].changes.in_container({frame},{container},{name},{value})")
+}
+
+fn python(number: Option<i64>) -> String {
+    number.map_or_else(|| "None".to_owned(), |number| number.to_string())
+}
+
 /// A place in a program: function, file, line.
 pub(crate) type Place = (String, String, u32);
 

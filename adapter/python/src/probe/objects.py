@@ -67,6 +67,8 @@ def text(value: object) -> str:
 def exception_text(failure: BaseException) -> str:
     """An exception as users read it, as far as no code of theirs is needed: its class, and what it was made with."""
     said = BaseException.args.__get__(failure)  # type: ignore[attr-defined]
+    if type(failure) is SyntaxError and len(said) == 2 and type(said[0]) is str:
+        return text(f"SyntaxError: {said[0]}")
     plain = said if type(said) is tuple and all(type(value) in _PLAIN for value in said[:8]) else ()
     if len(plain) == 1:
         return text(f"{type_name(failure)}: {plain[0]}")

@@ -9,6 +9,7 @@ import builtins
 import itertools
 import sys
 import types
+from collections.abc import Callable
 from typing import Any
 
 from . import awaits, values, workers
@@ -40,7 +41,8 @@ def _keep(thing: Any) -> int:
     return number
 
 
-def _get(number: int) -> Any:
+def kept(number: int) -> Any:
+    """What was handed out by a number."""
     if number not in _kept:
         raise Refused("the program went on meanwhile")
     return _kept[number]
@@ -68,9 +70,9 @@ def stack(tasks: list[list[int]]) -> dict[str, Any]:
 @answers("variables")
 def variables(of: int, kind: str, start: int, count: int) -> list[dict[str, Any]]:
     """Variables of a frame (`locals`, `globals`), or children of a value (`named`, `indexed`)."""
-    thing = _get(of)
+    thing = kept(of)
     if kind == "locals":
-        found = [(name, name, value) for name, value in _locals(thing).items()]
+        found = [(name, name, value) for name, value in locals_of(thing).items()]
     elif kind == "globals":
         found = [(name, name, value) for name, value in list(thing.f_globals.items()) if not _is_hidden(name)]
     else:
@@ -78,30 +80,36 @@ def variables(of: int, kind: str, start: int, count: int) -> list[dict[str, Any]
         start = 0
     found = found[start : start + count]
     rendered = values.render_all([value for _, _, value in found])
-    return [_variable(*entry, shown) for entry, shown in zip(found, rendered, strict=True)]
+    return [shown_as(*entry, value) for entry, value in zip(found, rendered, strict=True)]
 
 
 @answers("count")
 def count(of: int) -> list[int]:
     """How many variables a frame has, and its module."""
-    frame = _get(of)
-    return [len(_locals(frame)), sum(1 for name in list(frame.f_globals) if not _is_hidden(name))]
+    frame = kept(of)
+    return [len(locals_of(frame)), sum(1 for name in list(frame.f_globals) if not _is_hidden(name))]
 
 
 def _is_hidden(name: Any) -> bool:
     return type(name) is not str or name.startswith("__")
 
 
-def _variable(name: str, expression: str, value: Any, shown: values.Rendered) -> dict[str, Any]:
-    told = {"name": name[:400], "text": shown.text, "type": shown.type}
+def shown(name: str, expression: str, value: Any) -> dict[str, Any]:
+    """A value by its name, and how that is written."""
+    return shown_as(name, expression, value, values.render_all([value])[0])
+
+
+def shown_as(name: str, expression: str, value: Any, rendered: values.Rendered) -> dict[str, Any]:
+    """The same for a value that is rendered already."""
+    told = {"name": name[:400], "text": rendered.text, "type": rendered.type}
     if expression:
         told["expression"] = expression
-    if shown.named or shown.indexed:
-        told.update(of=_keep(value), named=shown.named, indexed=shown.indexed)
+    if rendered.named or rendered.indexed:
+        told.update(of=_keep(value), named=rendered.named, indexed=rendered.indexed)
     return told
 
 
-def _locals(frame: types.FrameType) -> dict[str, Any]:
+def locals_of(frame: types.FrameType) -> dict[str, Any]:
     """A frame's variables, in the order in which the function has them."""
     found = frame.f_locals
     if sys.version_info < (3, 13) and frame.f_code.co_flags & 1 and found is not frame.f_globals:
@@ -112,18 +120,25 @@ def _locals(frame: types.FrameType) -> dict[str, Any]:
 @answers("evaluate")
 def evaluate(of: int, expression: str) -> dict[str, Any]:
     """The value of an expression in a frame, or what a statement does there."""
-    frame = _get(of)
+    frame = kept(of)
     if awaits.awaits(expression):
         raise Refused("`await` works in the frames of a thread that has stopped, not in suspended ones")
-    try:
-        value = workers.run(lambda: _evaluate(frame, expression), _PATIENCE)
-    except workers.Expired:
-        raise Refused(f"this takes longer than {_PATIENCE:.0f} s") from None
-    except BaseException as failure:
-        raise Refused(exception_text(failure)) from None
+    value = run(lambda: _evaluate(frame, expression))
     if value is _STATEMENT:
         return {"name": "", "text": "", "type": ""}
-    return _variable("", expression, value, values.render_all([value])[0])
+    return shown("", expression, value)
+
+
+def run(what: Callable[[], Any]) -> Any:
+    """What something of the user's comes to; what goes wrong is a sentence."""
+    try:
+        return workers.run(what, _PATIENCE)
+    except workers.Expired:
+        raise Refused(f"this takes longer than {_PATIENCE:.0f} s") from None
+    except Refused:
+        raise
+    except BaseException as failure:
+        raise Refused(exception_text(failure)) from None
 
 
 #: What a statement comes to.
@@ -131,7 +146,7 @@ _STATEMENT = object()
 
 
 def _evaluate(frame: types.FrameType, expression: str) -> Any:
-    own = _locals(frame)
+    own = locals_of(frame)
     scope = {**frame.f_globals, **own}
     scope.setdefault("__builtins__", builtins)
     try:

@@ -24,7 +24,8 @@ _MOST_MEMBERS = 12
 _DEEPEST = 3
 #: Seconds for the program's own code in one answer.
 _BUDGET = 1.0
-_MOST_CHILDREN = 10_000
+#: Children of a value that are looked at.
+MOST_CHILDREN = 10_000
 
 
 class Rendered:
@@ -147,7 +148,7 @@ def counts(value: Any) -> tuple[int, int]:
     named = dict.__len__(value) if is_a(value, dict) else 0
     if id(type(value)) not in _CLOSED:
         named += sum(1 for _ in attributes(value))
-    return min(named, _MOST_CHILDREN), sequence.__len__(value) if sequence is not None else 0
+    return min(named, MOST_CHILDREN), sequence.__len__(value) if sequence is not None else 0
 
 
 _CLOSED = frozenset(_BRACKETS) | frozenset(map(id, (str, bytes, bytearray, int, float, complex, bool, type(None))))

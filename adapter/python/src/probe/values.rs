@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-use weft_protocol::spec::EvaluateContext;
+use serde_json::{Value as Json, json};
+use weft_protocol::spec::{CompletionItemType, EvaluateContext};
 use weft_protocol::{Error, ErrorId};
-use weft_session::debuggee::{Answer, Container, Counts, FrameBody, Scope, ScopeKind, Value, Variable};
+use weft_session::debuggee::{Answer, Completions, Container, Counts, FrameBody, Scope, ScopeKind, Value, Variable};
 
 use super::{Probe, ProbeError, wire};
 
@@ -38,25 +38,65 @@ impl FrameBody for SuspendedFrame {
         let scope = |kind, which, count| {
             let counts = Counts { named: most(count), indexed: 0 };
             let (probe, number) = (self.probe.clone(), self.number);
-            Scope { kind, variables: Arc::new(Children { probe, number, named: which, counts, expression: None }) }
+            let variables = Children { probe, frame: number, number, named: which, counts, expression: None };
+            Scope { kind, variables: Arc::new(variables) }
         };
         let all = [scope(ScopeKind::Locals, "locals", locals), scope(ScopeKind::Statics, "globals", globals)];
         Ok(all.into())
     }
 
     fn evaluate(&self, expression: &str, _context: Option<&EvaluateContext>) -> Answer<Value> {
-        let asked = json!({ "of": self.number, "expression": expression });
-        let told: wire::Variable = self.probe.ask("evaluate", asked, EVALUATION).map_err(|error| match error {
-            ProbeError::Refused(why) => Error::new(ErrorId::Evaluate, why),
-            error => refused(&error),
-        })?;
-        Ok(variable(&self.probe, told, None).value)
+        value(&self.probe, self.number, "evaluate", json!({ "of": self.number, "expression": expression }))
     }
+
+    fn assign(&self, target: &str, value: &str) -> Answer<Value> {
+        let asked = json!({ "of": self.number, "target": target, "value": value });
+        self::value(&self.probe, self.number, "assign", asked)
+    }
+
+    fn complete(&self, text: &str) -> Answer<Completions> {
+        self.probe.complete(json!({ "text": text, "of": self.number }))
+    }
+}
+
+impl Probe {
+    /// What may follow a text.
+    pub(crate) fn complete(&self, asked: Json) -> Answer<Completions> {
+        let told: wire::Completions = self.ask("complete", asked, PATIENCE).map_err(|error| refused(&error))?;
+        let names = told.names.into_iter().map(|(name, kind)| (name, self::kind(&kind))).collect();
+        Ok(Completions { begin: told.begin, names })
+    }
+}
+
+/// What a name is, in DAP's words.
+fn kind(told: &str) -> Option<CompletionItemType> {
+    match told {
+        "class" => Some(CompletionItemType::Class),
+        "field" => Some(CompletionItemType::Field),
+        "function" => Some(CompletionItemType::Function),
+        "keyword" => Some(CompletionItemType::Keyword),
+        "method" => Some(CompletionItemType::Method),
+        "module" => Some(CompletionItemType::Module),
+        "property" => Some(CompletionItemType::Property),
+        "variable" => Some(CompletionItemType::Variable),
+        _ => None,
+    }
+}
+
+/// Asks for a value in a frame.
+fn value(probe: &Probe, frame: u64, ask: &str, asked: Json) -> Answer<Value> {
+    let told: wire::Variable = probe.ask(ask, asked, EVALUATION).map_err(|error| match error {
+        ProbeError::Refused(why) => Error::new(ErrorId::Evaluate, why),
+        error => refused(&error),
+    })?;
+    Ok(variable(probe, frame, told, None).value)
 }
 
 /// The variables of a scope, or the children of a value.
 struct Children {
     probe: Probe,
+    /// The frame that it was come by from.
+    frame: u64,
     number: u64,
     /// What the probe calls those with a name.
     named: &'static str,
@@ -71,7 +111,8 @@ impl Children {
         let asked = json!({ "of": self.number, "kind": kind, "start": range.start, "count": count });
         let told: Vec<wire::Variable> =
             self.probe.ask("variables", asked, PATIENCE).map_err(|error| refused(&error))?;
-        Ok(told.into_iter().take(count).map(|told| variable(&self.probe, told, self.expression.as_deref())).collect())
+        let parent = self.expression.as_deref();
+        Ok(told.into_iter().take(count).map(|told| variable(&self.probe, self.frame, told, parent)).collect())
     }
 }
 
@@ -87,14 +128,21 @@ impl Container for Children {
     fn indexed(&self, range: Range<usize>) -> Answer<Vec<Variable>> {
         self.list("indexed", range)
     }
+
+    fn assign(&self, name: &str, value: &str) -> Answer<Value> {
+        let (of, container, kind) = (self.frame, self.number, self.named);
+        let asked = json!({ "of": of, "container": container, "kind": kind, "name": name, "value": value });
+        self::value(&self.probe, self.frame, "assign-child", asked)
+    }
 }
 
-fn variable(probe: &Probe, told: wire::Variable, parent: Option<&str>) -> Variable {
+fn variable(probe: &Probe, frame: u64, told: wire::Variable, parent: Option<&str>) -> Variable {
     let expression = told.expression.map(|own| format!("{}{own}", parent.unwrap_or_default()));
     let counts = Counts { named: most(told.named), indexed: most(told.indexed) };
     let children = told.of.filter(|_| counts != Counts::default()).map(|number| {
         let expression = expression.clone();
-        Arc::new(Children { probe: probe.clone(), number, named: "named", counts, expression }) as Arc<dyn Container>
+        Arc::new(Children { probe: probe.clone(), frame, number, named: "named", counts, expression })
+            as Arc<dyn Container>
     });
     Variable {
         name: told.name,

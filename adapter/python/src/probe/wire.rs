@@ -179,3 +179,13 @@ pub(super) struct Variable {
     pub(super) named: u64,
     pub(super) indexed: u64,
 }
+
+/// The answer to `complete`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Completions {
+    /// What all of the names begin with: the end of the text.
+    pub(super) begin: String,
+    /// And what they are, in DAP's words.
+    pub(super) names: Vec<(String, String)>,
+}

@@ -177,6 +177,70 @@ fn expressions_are_evaluated_in_suspended_frames() {
 }
 
 #[test]
+fn what_suspended_frames_have_is_changed() {
+    in_each(|python| {
+        let (program, listing) = start(python);
+        let body = body(&program, &listing, "held", "inner");
+        let assigned = |target: &str, value: &str| body.assign(target, value).map(|value| value.text);
+        assert_eq!(assigned("first", "first + 1").unwrap(), "2");
+        assert_eq!(assigned("counter", "first * 10").unwrap(), "20");
+        assert_eq!(assigned("point.y", "[3]").unwrap(), "[3]");
+        assert_eq!(assigned("nested['a']['b']", "counter").unwrap(), "20");
+        assert_eq!(assigned("raises.name", "1").unwrap(), "1");
+        assert_eq!(
+            assigned("rest[0]", "1").err().unwrap().message,
+            "TypeError: 'tuple' object does not support item assignment"
+        );
+        assert_eq!(assigned("first + 1", "1").err().unwrap().id, ErrorId::Evaluate);
+        let variables = locals(&*body);
+        let children = |name: &str| {
+            let found = variables.iter().find(|variable| variable.name == name).unwrap();
+            found.value.children.clone().unwrap()
+        };
+        assert_eq!(children("point").assign("x", "'left'").unwrap().text, "'left'");
+        assert_eq!(children("nested").assign("'a'", "first").unwrap().text, "2");
+        assert_eq!(children("numbers").assign("[99]", "0").unwrap().text, "0");
+        let refusal = "this has no name in the program, so it cannot be given another value";
+        assert_eq!(children("numbers").assign("[100]", "0").err().unwrap().message, refusal);
+        assert_eq!(children("liar").assign("name", "0").err().unwrap().message, refusal);
+        let told = [("first", "2"), ("nested", "{'a': 2}"), ("point", "Point(left, [3])")];
+        let now = locals(&*body);
+        for (name, text) in told {
+            assert_eq!(
+                now.iter().find(|variable| variable.name == name).unwrap().value.text,
+                text,
+                "{}",
+                python.version
+            );
+        }
+    });
+}
+
+#[test]
+fn names_are_completed_without_running_anything() {
+    in_each(|python| {
+        let (program, listing) = start(python);
+        let body = body(&program, &listing, "held", "inner");
+        let names = |text: &str| {
+            let found = body.complete(text).unwrap();
+            (found.begin, found.names.into_iter().map(|(name, _)| name).collect::<Vec<_>>())
+        };
+        let these =
+            |begin: &str, names: &[&str]| (begin.to_owned(), names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(names("first + numb"), these("numb", &["number", "numbers"]));
+        assert_eq!(names("plain."), these("", &["inner", "name"]));
+        assert_eq!(names("plain.inner['key'][1].real"), these("real", &["real"]));
+        assert_eq!(names("point.x.numer"), these("numer", &["numerator"]));
+        assert_eq!(names("raises.__re"), these("__re", &["__repr__", "__reduce__", "__reduce_ex__"]));
+        assert_eq!(names("liar."), these("", &[]));
+        assert_eq!(names("Liar.__d"), these("__d", &["__dict__", "__doc__", "__delattr__", "__dir__"]));
+        assert_eq!(names("collections.deq"), these("deq", &["deque"]));
+        assert_eq!(names(&"(".repeat(200_000)).0, "");
+        assert_eq!(names(&format!("{}.x", "a.".repeat(100_000))).1, Vec::<String>::new());
+    });
+}
+
+#[test]
 fn a_threads_rows_go_on_below_the_task() {
     in_each(|python| {
         let (program, listing) = start(python);
