@@ -35,6 +35,7 @@ mod python_control;
 mod python_debugpy;
 mod python_edits;
 mod python_failures;
+mod python_filters;
 mod python_notices;
 mod python_options;
 mod python_outside;

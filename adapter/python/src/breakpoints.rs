@@ -1,5 +1,6 @@
 //! Breakpoints, in pydevd's words and back.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -105,23 +106,54 @@ fn set(face: &Face, command: &'static str, arguments: &Value) -> Answer<Vec<Boun
 }
 
 pub(crate) fn exceptions(face: &Face, wanted: &[FilterSpec]) -> Answer<Vec<Bound>> {
-    let asked: Vec<Result<Filter, String>> = wanted.iter().map(filter).collect();
+    let asked: Vec<Result<Filter, String>> = wanted.iter().map(|spec| checked(face, spec)).collect();
     let filters: Vec<&str> = asked.iter().flatten().filter_map(|filter| filter.pydevds()).collect();
     let answer = face.link.request("setExceptionBreakpoints", &json!({"filters": filters}), PATIENCE);
     answer.map_err(|fault| fault_as(ErrorId::Control, fault))?;
     let probes: Vec<&str> = asked.iter().flatten().filter_map(|filter| filter.probes()).collect();
-    let refused = match &face.tasks {
-        Some(tasks) => tasks.stop_at(&probes).err(),
-        None => Some("the program's tasks are not seen: the console says why".to_owned()),
+    let named = |name: fn(Filter) -> Option<&'static str>| {
+        conditions(wanted.iter().zip(&asked).filter_map(|(spec, filter)| Some((name(*filter.as_ref().ok()?)?, spec))))
     };
-    let bound = |asked: Result<Filter, String>| {
+    let (pydevds, own) = (named(Filter::pydevds), named(Filter::probes));
+    let refused = match &face.tasks {
+        Some(tasks) => (tasks.set_conditions(&pydevds, &own).err(), tasks.stop_at(&probes).err()),
+        None => (None, Some("the program's tasks are not seen: the console says why".to_owned())),
+    };
+    let bound = |(spec, asked): (&FilterSpec, Result<Filter, String>)| {
         let asked = asked.and_then(|filter| match (filter, &refused) {
-            (Filter::Probe(_), Some(why)) => Err(why.clone()),
+            (Filter::Probe(_), (_, Some(why))) => Err(why.clone()),
+            (_, (Some(why), _)) if spec.condition.is_some() => Err(why.clone()),
             _ => Ok(()),
         });
         Bound { id: face.minted.next(), verified: asked.is_ok(), message: asked.err(), ..Bound::default() }
     };
-    Ok(asked.into_iter().map(bound).collect())
+    Ok(wanted.iter().zip(asked).map(bound).collect())
+}
+
+/// The conditions of filters by their names: who is asked for more than once stops for each of them, or always.
+fn conditions<'a>(wanted: impl Iterator<Item = (&'static str, &'a FilterSpec)>) -> Value {
+    let mut found: BTreeMap<&str, Option<String>> = BTreeMap::new();
+    for (name, spec) in wanted {
+        let own = spec.condition.clone();
+        let now = match found.remove(name) {
+            // Each may end in a comment.
+            Some(before) => before.zip(own).map(|(before, own)| format!("({before}\n) or ({own}\n)")),
+            None => own,
+        };
+        found.insert(name, now);
+    }
+    found.into_iter().filter_map(|(name, condition)| Some((name.to_owned(), Value::from(condition?)))).collect()
+}
+
+/// Who sees to a filter, or why it cannot be, also because of its condition.
+fn checked(face: &Face, spec: &FilterSpec) -> Result<Filter, String> {
+    let found = filter(spec)?;
+    if let Some(condition) = &spec.condition {
+        let without = "conditions of exceptions need the probe: the console says why it is not there";
+        let said = face.tasks.as_ref().ok_or(without)?.check_condition(condition);
+        said.map_err(|why| format!("the condition cannot be evaluated: {why}"))?;
+    }
+    Ok(found)
 }
 
 /// Who sees to a filter, by its name there.
@@ -152,9 +184,6 @@ pub(crate) fn unasked(wanted: TaskExceptions) -> &'static [&'static str] {
 
 /// Who sees to a filter, or why it cannot be.
 fn filter(spec: &FilterSpec) -> Result<Filter, String> {
-    if spec.condition.is_some() {
-        return Err("exceptions of Python programs cannot have a condition".to_owned());
-    }
     match spec.filter {
         ExceptionFilter::Raised => Ok(Filter::Pydevd("raised")),
         ExceptionFilter::Uncaught => Ok(Filter::Pydevd("uncaught")),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use weft_protocol::{Error, ErrorId};
 use weft_session::EventSender;
 use weft_session::config::{LogLevel, PythonSettings, StepMode};
@@ -130,6 +130,16 @@ impl Tasks {
     /// At which exceptions of tasks the program stops, by the probe's names; an error is a sentence.
     pub(crate) fn stop_at(&self, filters: &[&str]) -> Result<(), String> {
         self.probe.stop_at(filters).map_err(|error| error.to_string())
+    }
+
+    /// The conditions of filters, by name: of pydevd's, and of the probe's; an error is a sentence.
+    pub(crate) fn set_conditions(&self, pydevds: &Value, own: &Value) -> Result<(), String> {
+        self.probe.set_conditions(pydevds, own).map_err(|error| error.to_string())
+    }
+
+    /// Whether something can be a condition; an error is a sentence.
+    pub(crate) fn check_condition(&self, source: &str) -> Result<(), String> {
+        self.probe.check_condition(source).map_err(|error| error.to_string())
     }
 
     /// The exception of a task's at which the program has stopped, if it is one, on this thread.

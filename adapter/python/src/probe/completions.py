@@ -19,7 +19,7 @@ from .objects import fields, is_a, mro, namespace
 #: Names that are told.
 _MOST = 1000
 #: Characters of a line that are looked at.
-_LONGEST = 10_000
+_LONGEST = 1000
 _NAME = r"[^\W\d]\w*"
 #: A name with attributes and simple items, and the begin of a further attribute.
 _BEHIND = re.compile(rf"""({_NAME}(?:\.{_NAME}|\[(?:-?\d+|'[^'\\]*'|"[^"\\]*")\])*)\.({_NAME})?$""")

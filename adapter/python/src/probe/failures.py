@@ -16,7 +16,7 @@ import threading
 import types
 from typing import Any
 
-from . import creation, steps
+from . import creation, filters, steps
 from .link import Refused, answers, at_end, tell
 from .notices import handle_callback, of_task, place_of, quietly, task_stepped
 from .objects import CTask, exception_text, fields, is_a, is_task, read
@@ -140,7 +140,7 @@ def _stop(kind: str, failure: BaseException, task: Any) -> None:
         return
     trace = BaseException.__traceback__.__get__(failure)  # type: ignore[attr-defined]
     raised = _raised(pydevd, trace)
-    if raised is None:
+    if raised is None or not filters.holds_for_task(kind, failure, task, raised.tb_frame):
         return
     told: dict[str, Any] = {"event": kind, "exception": exception_text(failure)}
     if task is not None:

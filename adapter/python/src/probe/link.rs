@@ -319,6 +319,22 @@ impl Probe {
         self.ask("stop-at", json!({ "filters": filters }), Duration::from_secs(2))
     }
 
+    /// The conditions of exception filters, by name: of those that pydevd sees to, and of the probe's own.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn set_conditions(&self, pydevds: &Value, own: &Value) -> Result<(), ProbeError> {
+        self.ask("filter-conditions", json!({"pydevds": pydevds, "own": own}), Duration::from_secs(2))
+    }
+
+    /// Refuses what cannot be a condition.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn check_condition(&self, source: &str) -> Result<(), ProbeError> {
+        self.ask("check-condition", json!({ "source": source }), Duration::from_secs(2))
+    }
+
     /// What there is to say of a thread (the system's number) that stands at an exception of a task's.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ pub(super) const MODULES: &[(&str, &str)] = &[
     ("exits", include_str!("exits.py")),
     ("awaiters", include_str!("awaiters.py")),
     ("steps", include_str!("steps.py")),
+    ("filters", include_str!("filters.py")),
     ("failures", include_str!("failures.py")),
     ("start", include_str!("start.py")),
 ];

@@ -34,7 +34,7 @@ def holds(source: str, hits: str, in_focus: bool, place: str, scope: dict[str, A
     if in_focus and (_focus is None or current_task() is not _focus()):
         return False
     try:
-        if source and not eval(_compiled(source), scope, {**variables, "__weft_task__": Field(scope, variables)}):
+        if source and not eval(compiled(source), scope, {**variables, "__weft_task__": Field(scope, variables)}):
             return False
         if not hits:
             return True
@@ -75,11 +75,12 @@ class NoTask(Exception):
 class Field:
     """What stands for `task.id`, `task.name` and `task.runtime_id`: a variable of the program's own comes first."""
 
-    __slots__ = ("scope", "variables")
+    __slots__ = ("scope", "variables", "task")
 
-    def __init__(self, scope: dict[str, Any], variables: dict[str, Any]) -> None:
+    def __init__(self, scope: dict[str, Any], variables: dict[str, Any], task: Any = None) -> None:
         self.scope = scope
         self.variables = variables
+        self.task = task
 
     def __call__(self, field: str) -> Any:
         for names in (self.variables, self.scope):
@@ -87,12 +88,11 @@ class Field:
                 if hasattr(names["task"], field):
                     return getattr(names["task"], field)
                 break
-        return of_task(field)
+        return of_task(field, self.task if self.task is not None else current_task())
 
 
-def of_task(field: str) -> Any:
-    """A field of the task that this thread runs."""
-    task = current_task()
+def of_task(field: str, task: Any) -> Any:
+    """A field of a task, as a rule of the one that this thread runs."""
     if task is None:
         raise NoTask("no task runs here")
     if field == "id":
@@ -112,7 +112,20 @@ def in_message(field: str, scope: dict[str, Any], variables: dict[str, Any]) -> 
         return "no task"
 
 
-def _compiled(source: str) -> types.CodeType:
+def holds_for(source: str, scope: dict[str, Any], variables: dict[str, Any], task: Any) -> bool:
+    """Whether a condition holds for an exception; `task`: the one that has ended with it, if it is none that runs."""
+    try:
+        return bool(eval(compiled(source), scope, {**variables, "__weft_task__": Field(scope, variables, task)}))
+    except NoTask:
+        return False
+    except Exception as failure:
+        message = f"the condition `{source}` cannot be evaluated, so the program stops: {exception_text(failure)}"
+        tell({"event": "terms", "message": message})
+        return True
+
+
+def compiled(source: str) -> types.CodeType:
+    """What a condition is made of."""
     code = _codes.get(source)
     if code is None:
         tree = _Names().visit(ast.parse(source.strip(), "<condition>", "eval"))

@@ -202,7 +202,7 @@ fn what_suspended_frames_have_is_changed() {
         assert_eq!(children("numbers").assign("[99]", "0").unwrap().text, "0");
         let refusal = "this has no name in the program, so it cannot be given another value";
         assert_eq!(children("numbers").assign("[100]", "0").err().unwrap().message, refusal);
-        assert_eq!(children("liar").assign("name", "0").err().unwrap().message, refusal);
+        assert_eq!(children("point").assign("z", "0").err().unwrap().message, refusal);
         let told = [("first", "2"), ("nested", "{'a': 2}"), ("point", "Point(left, [3])")];
         let now = locals(&*body);
         for (name, text) in told {
