@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use weft_process::Child;
+use weft_protocol::async_dap::TaskStop;
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::{
@@ -104,9 +105,9 @@ impl Python {
     }
 
     /// A thread that runs a task, if the task's frames can be seen.
-    fn in_sight(&self, native: i64) -> Answer<i64> {
+    fn in_sight(&self, native: i64, task: TaskKey) -> Answer<i64> {
         let epoch = self.face.standing.current()?;
-        if Python::tasks(self)?.is_aside(epoch, native) {
+        if Python::tasks(self)?.is_anothers(epoch, native, task) {
             let sentence = "the program stands at another task's exception, in the midst of this one: its frames are seen at its \
                 next stop";
             return Err(Error::new(ErrorId::Unreadable, sentence));
@@ -251,6 +252,15 @@ impl Debuggee for Python {
         pause::pause(&self.face, at)
     }
 
+    fn run_to(&self, task: TaskKey, file: &Path, line: u32) -> Answer<()> {
+        Python::tasks(self)?.run_to(&self.face, task, file, line)?;
+        self.go("continue", &json!({"threadId": "*"}), Some(Target::Task(task)))
+    }
+
+    fn set_task_stops(&self, task: TaskKey, on: &[TaskStop]) -> Answer<()> {
+        Python::tasks(self)?.watch(task, on)
+    }
+
     fn focus(&self, task: TaskKey) -> Answer<()> {
         self.face.tasks.as_ref().map_or(Ok(()), |tasks| tasks.focus(task))
     }
@@ -299,7 +309,7 @@ impl Debuggee for Python {
         let native = match of {
             Target::Thread(native) => native,
             Target::Task(key) => match Python::tasks(self)?.thread_of(face, key)? {
-                Some(native) => self.in_sight(native)?,
+                Some(native) => self.in_sight(native, key)?,
                 None => return Python::tasks(self)?.task_rows(face, key, rows),
             },
         };
@@ -318,7 +328,7 @@ impl Debuggee for Python {
         let (face, tasks) = (&self.face, Python::tasks(self)?);
         let running = match tasks.thread_of(face, task)? {
             Some(native) => {
-                self.in_sight(native)?;
+                self.in_sight(native, task)?;
                 let pydevd = face.threads.pydevd(&face.link, native)?;
                 stack::frames(face, face.standing.current()?, pydevd)?
             }

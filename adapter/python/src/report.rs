@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use weft_process::process_state;
 use weft_protocol::{Error, ErrorId, News};
 use weft_session::debuggee::{Answer, Channel, DebuggeeEvent, Exception, StopReason, Stopped, Target};
+use weft_tasks::TaskKey;
 
 use crate::breakpoints::{PydevdBreakpoint, number};
 use crate::children::{Announced, is_tracker, was_started_as_fork_server};
 use crate::face::Face;
 use crate::link::{LinkEvent, PATIENCE, lock};
+use crate::probe::Notice;
 use crate::start::Program;
 use crate::tasks::Tasks;
 
@@ -154,6 +156,7 @@ fn stopped(face: &Face, body: Value) {
         }
         _ => face.threads.native(&face.link, told.thread_id).map(Target::Thread),
     };
+    let watched = at.and_then(|at| watched(face, at));
     let (over, given_on) = face.tasks.as_ref().and_then(Tasks::step_over).unzip();
     let at = given_on.flatten().filter(|_| reason == StopReason::Step).or(at);
     if let Some(passed) = over.as_ref().and_then(|over| over.passed(|task| face.events.task_number(task))) {
@@ -162,6 +165,13 @@ fn stopped(face: &Face, body: Value) {
     let mut exception = (reason == StopReason::Exception).then(|| exception(face, &told)).flatten();
     let of_task = exception.as_mut().and_then(|exception| of_task(face, at, exception));
     let what = of_task.or_else(|| exception.as_ref().map(|exception| exception.id.clone())).or(told.description);
+    if let Some((task, said, notice)) = watched {
+        let reason = if notice.run { StopReason::Step } else { StopReason::Task };
+        let interrupted = over.filter(|_| !notice.run).and_then(|over| over.description(&said));
+        let (at, description) = (Some(Target::Task(task)), Some(interrupted.unwrap_or(said)));
+        let stopped = Stopped { description, text: notice.exception, ..Stopped::new(reason, at) };
+        return face.events.send(DebuggeeEvent::Stopped(stopped));
+    }
     face.events.send(DebuggeeEvent::Stopped(Stopped {
         reason,
         at,
@@ -211,6 +221,14 @@ fn exception(face: &Face, told: &PydevdStop) -> Option<Exception> {
         id: info.exception_id,
         fatal: info.break_mode.is_some_and(|mode| mode == "unhandled"),
     })
+}
+
+/// The task for which it has stopped, if it is watched, and what is said of it.
+fn watched(face: &Face, at: Target) -> Option<(TaskKey, String, Notice)> {
+    let Target::Thread(native) = at else { return None };
+    let (task, notice) = face.tasks.as_ref()?.watched_at(face, native)?;
+    let said = notice.said(|task| face.events.task_number(task));
+    Some((task, said, notice))
 }
 
 /// What is said instead of the exception's name, if it has ended a task; more is said of the exception then.

@@ -1,12 +1,14 @@
 //! Tasks, as the probe in the program tells of them.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use weft_protocol::async_dap::TaskStop;
 use weft_protocol::{Error, ErrorId};
 use weft_session::EventSender;
 use weft_session::config::{LogLevel, PythonSettings, StepMode};
@@ -18,7 +20,7 @@ use weft_tasks::{Location, Snapshot, State, TaskKey};
 use crate::breakpoints::unasked;
 use crate::face::Face;
 use crate::link::{Link, PATIENCE, lock};
-use crate::probe::{Listener, Listing, Notice, Options, Probe, Stacks, UserCode, refused};
+use crate::probe::{Listener, Listing, Notice, Options, Probe, ProbeError, Stacks, UserCode, refused};
 use crate::stack::frames;
 use crate::state::Epoch;
 use crate::stepping::StepOver;
@@ -36,8 +38,19 @@ pub(crate) struct Tasks {
     seen: Mutex<Option<(Epoch, Arc<Listing>)>>,
     /// A step is under way.
     stepping: Mutex<Option<Target>>,
-    /// The thread that stands at an exception of a task's, and at which stop.
-    aside: Mutex<Option<(Epoch, i64)>>,
+    /// A thread that stands where nothing runs any more.
+    aside: Mutex<Option<Aside>>,
+    /// Some task was watched.
+    watches: AtomicBool,
+}
+
+/// A thread that stands at an exception of a task's, or at a task's end.
+#[derive(Clone, Copy)]
+struct Aside {
+    epoch: Epoch,
+    native: i64,
+    /// The task that has ended, where the stop is said to be that one's.
+    of: Option<TaskKey>,
 }
 
 impl Tasks {
@@ -56,6 +69,7 @@ impl Tasks {
                     seen: Mutex::default(),
                     stepping: Mutex::default(),
                     aside: Mutex::default(),
+                    watches: AtomicBool::default(),
                 })
             }
             Err(why) => {
@@ -147,14 +161,67 @@ impl Tasks {
         let told = self.probe.stopped_at(native);
         let told =
             told.inspect_err(|error| tracing::debug!(%error, "the probe says nothing of the exception")).ok()??;
-        *lock(&self.aside) = face.standing.current().ok().map(|epoch| (epoch, native));
+        *lock(&self.aside) = face.standing.current().ok().map(|epoch| Aside { epoch, native, of: None });
         Some(told)
+    }
+
+    /// The task for which the program has stopped on this thread, because it is watched, and what is said of it.
+    pub(crate) fn watched_at(&self, face: &Face, native: i64) -> Option<(TaskKey, Notice)> {
+        if !self.watches.load(Ordering::Acquire) {
+            return None;
+        }
+        let told = self.probe.watched_at(native);
+        let told = told.inspect_err(|error| tracing::debug!(%error, "the probe says nothing of the task")).ok()??;
+        let of = told.task?;
+        if told.aside {
+            *lock(&self.aside) = face.standing.current().ok().map(|epoch| Aside { epoch, native, of: Some(of) });
+        }
+        Some((of, told))
+    }
+
+    /// Has the program run until a task comes to a line when it goes on.
+    pub(crate) fn run_to(&self, face: &Face, task: TaskKey, file: &Path, line: u32) -> Answer<()> {
+        self.watches.store(true, Ordering::Release);
+        let said = self.probe.run_to(task, file, line).map_err(|error| match error {
+            ProbeError::Refused(why) => Error::new(ErrorId::NotSupported, why),
+            error => refused(&error),
+        })?;
+        if let Some(line) = said {
+            face.events.send(DebuggeeEvent::Console(Channel::Console, format!("weft: {line}")));
+        }
+        Ok(())
+    }
+
+    /// What a task stops for from now on.
+    pub(crate) fn watch(&self, task: TaskKey, on: &[TaskStop]) -> Answer<()> {
+        let word = |stop: &TaskStop| match stop {
+            TaskStop::Polled => "polled",
+            TaskStop::Completed => "completed",
+            TaskStop::Cancelled => "cancelled",
+            TaskStop::Panicked => "panicked",
+        };
+        self.watches.store(true, Ordering::Release);
+        let words: Vec<&str> = on.iter().map(word).collect();
+        self.probe.watch_task(task, &words).map_err(|error| match error {
+            ProbeError::Refused(why) => Error::new(ErrorId::NotSupported, why),
+            error => refused(&error),
+        })
     }
 
     /// Whether a thread stands at an exception of a task's: its stack is what the exception came through, and nothing of what
     /// runs on it.
     pub(crate) fn is_aside(&self, epoch: Epoch, native: i64) -> bool {
-        *lock(&self.aside) == Some((epoch, native))
+        lock(&self.aside).is_some_and(|aside| (aside.epoch, aside.native) == (epoch, native))
+    }
+
+    /// The thread that stands where this task has ended.
+    fn stands_at(&self, epoch: Epoch, task: TaskKey) -> Option<i64> {
+        lock(&self.aside).filter(|aside| aside.epoch == epoch && aside.of == Some(task)).map(|aside| aside.native)
+    }
+
+    /// Whether a thread stands where some other task than this one has ended.
+    pub(crate) fn is_anothers(&self, epoch: Epoch, native: i64, task: TaskKey) -> bool {
+        self.is_aside(epoch, native) && self.stands_at(epoch, task) != Some(native)
     }
 
     /// The user looks at a task.
@@ -226,7 +293,11 @@ impl Tasks {
 
     /// The thread that runs a task, by the system's number; none if it waits.
     pub(crate) fn thread_of(&self, face: &Face, key: TaskKey) -> Answer<Option<i64>> {
-        let listing = self.listing(face.standing.current()?)?;
+        let epoch = face.standing.current()?;
+        if let Some(native) = self.stands_at(epoch, key) {
+            return Ok(Some(native));
+        }
+        let listing = self.listing(epoch)?;
         let task = listing.task(key).ok_or_else(|| Error::new(ErrorId::UnknownTask, "this task has ended"))?;
         Ok(task.os_thread.filter(|_| task.state == State::Running).map(i64::from))
     }

@@ -64,12 +64,57 @@ class Begins:
         self.begun = begun
 
 
+class _Wanted:
+    """What is watched, by who wants it."""
+
+    def __init__(self) -> None:
+        self._by: dict[str, tuple[list[Watched], Begins | None]] = {}
+        self.watched: dict[types.FrameType, list[Watched]] = {}
+        self.begins: list[Begins] = []
+
+    def change(self, owner: str, wanted: list[Watched], begins: Begins | None) -> bool:
+        """Somebody wants these and no others; whether that is a change."""
+        if not wanted and begins is None:
+            if self._by.pop(owner, None) is None:
+                return False
+        else:
+            self._by[owner] = wanted, begins
+        self.watched, self.begins = {}, []
+        for frames, begin in self._by.values():
+            for each in frames:
+                self.watched.setdefault(each.frame, []).append(each)
+            if begin is not None:
+                self.begins.append(begin)
+        return True
+
+    def __bool__(self) -> bool:
+        return bool(self._by)
+
+    def left(self, frame: types.FrameType, by_exception: bool) -> None:
+        """A frame is left for good."""
+        for each in self.watched.get(frame, ()):
+            if each.left is not None:
+                each.left(frame, frame.f_back, by_exception)
+
+    def entered(self, frame: types.FrameType) -> None:
+        """A frame goes on."""
+        for each in self.watched.get(frame, ()):
+            if each.entered is not None:
+                each.entered(frame)
+
+    def begun(self, frame: types.FrameType) -> bool:
+        """A function begins to run; whether anybody was told."""
+        told = [begin for begin in self.begins if begin.code is frame.f_code]
+        for begin in told:
+            begin.begun(frame)
+        return bool(told)
+
+
 class _ByMonitoring:
     """Python 3.12 and later."""
 
     def __init__(self) -> None:
-        self._watched: dict[types.FrameType, Watched] = {}
-        self._begins: Begins | None = None
+        self._wanted = _Wanted()
         self._codes: list[types.CodeType] = []
         self._tool: int | None = None
 
@@ -95,83 +140,68 @@ class _ByMonitoring:
                 sys.monitoring.register_callback(self._tool, event, callback)
         return self._tool
 
-    def watch(self, wanted: list[Watched], begins: Begins | None) -> bool:
-        """Watches these and no others; whether that can be."""
+    def watch(self, owner: str, wanted: list[Watched], begins: Begins | None) -> bool:
+        """Watches these and no others for somebody; whether that can be."""
+        if not self._wanted.change(owner, wanted, begins):
+            return True
         tool = self._use()
         if tool is None:
             return False
-        self._forget(tool)
-        if not wanted and begins is None:
-            return True
-        events = sys.monitoring.events
-        self._watched = {each.frame: each for each in wanted}
-        sys.monitoring.set_events(tool, events.PY_UNWIND | events.PY_THROW)
-        for each in wanted:
-            code = each.frame.f_code
-            self._codes.append(code)
-            sys.monitoring.set_local_events(tool, code, events.PY_RETURN | events.PY_YIELD | events.PY_RESUME)
-        self._begins = begins
-        if begins is not None:
-            self._codes.append(begins.code)
-            known = sys.monitoring.get_local_events(tool, begins.code)
-            sys.monitoring.set_local_events(tool, begins.code, known | events.PY_START)
-        return True
-
-    def _forget(self, tool: int) -> None:
-        self._watched, self._begins = {}, None
         if self._codes:
             sys.monitoring.set_events(tool, 0)
         while self._codes:
             sys.monitoring.set_local_events(tool, self._codes.pop(), 0)
+        if not self._wanted:
+            return True
+        events = sys.monitoring.events
+        sys.monitoring.set_events(tool, events.PY_UNWIND | events.PY_THROW)
+        for frame in self._wanted.watched:
+            self._add(tool, frame.f_code, events.PY_RETURN | events.PY_YIELD | events.PY_RESUME)
+        for begin in self._wanted.begins:
+            self._add(tool, begin.code, events.PY_START)
+        return True
 
-    def _tell_left(self, frame: types.FrameType, by_exception: bool) -> None:
-        watched = self._watched.get(frame)
-        if watched is not None and watched.left is not None:
-            watched.left(frame, frame.f_back, by_exception)
+    def _add(self, tool: int, code: types.CodeType, events: int) -> None:
+        self._codes.append(code)
+        known = sys.monitoring.get_local_events(tool, code)
+        sys.monitoring.set_local_events(tool, code, known | events)
 
-    def _started(self, code: types.CodeType, _offset: int) -> None:
-        if self._begins is not None and self._begins.code is code:
-            self._begins.begun(sys._getframe(1))
+    def _started(self, _code: types.CodeType, _offset: int) -> None:
+        self._wanted.begun(sys._getframe(1))
 
     def _returned(self, _code: Any, _offset: int, _value: Any) -> None:
-        self._tell_left(sys._getframe(1), False)
+        self._wanted.left(sys._getframe(1), False)
 
     def _yielded(self, _code: Any, _offset: int, value: Any) -> None:
         frame = sys._getframe(1)
         if _is_value_of(frame, value):
-            self._tell_left(frame, False)
+            self._wanted.left(frame, False)
 
     def _unwound(self, _code: Any, _offset: int, _exception: Any) -> None:
-        self._tell_left(sys._getframe(1), True)
+        self._wanted.left(sys._getframe(1), True)
 
     def _resumed(self, _code: Any, _offset: int) -> None:
-        frame = sys._getframe(1)
-        watched = self._watched.get(frame)
-        if watched is not None and watched.entered is not None:
-            watched.entered(frame)
+        self._wanted.entered(sys._getframe(1))
 
-    def _thrown(self, code: Any, offset: int, _exception: Any) -> None:
-        frame = sys._getframe(1)
-        watched = self._watched.get(frame)
-        if watched is not None and watched.entered is not None:
-            watched.entered(frame)
+    def _thrown(self, _code: Any, _offset: int, _exception: Any) -> None:
+        self._wanted.entered(sys._getframe(1))
 
 
 class _ByProfiling:
     """Up to Python 3.11: of this thread only."""
 
     def __init__(self) -> None:
-        self._watched: dict[types.FrameType, Watched] = {}
-        self._begins: Begins | None = None
-        #: One that was left by what may be a suspension; it is looked at as soon as anything else happens.
-        self._unsure: Watched | None = None
+        self._wanted = _Wanted()
+        #: Those of a frame that was left by what may be a suspension; they are looked at as soon as anything else happens.
+        self._unsure: list[Watched] = []
 
-    def watch(self, wanted: list[Watched], begins: Begins | None) -> bool:
-        """Watches these and no others, on this thread; whether that can be."""
-        self._unsure, self._begins = None, begins
-        self._watched = {each.frame: each for each in wanted}
+    def watch(self, owner: str, wanted: list[Watched], begins: Begins | None) -> bool:
+        """Watches these and no others for somebody, on this thread; whether that can be."""
+        if not self._wanted.change(owner, wanted, begins):
+            return True
+        self._unsure = []
         current = sys.getprofile()
-        if not wanted and begins is None:
+        if not self._wanted:
             if current == self._profile:
                 sys.setprofile(None)
             return True
@@ -180,31 +210,34 @@ class _ByProfiling:
         return current is None or current == self._profile
 
     def _profile(self, frame: types.FrameType, event: str, value: Any) -> None:
-        unsure, self._unsure = self._unsure, None
-        if unsure is not None and unsure.left is not None and _was_thrown_out(unsure, frame, event):
-            unsure.left(unsure.frame, unsure.around, True)
-        if not self._watched and self._begins is None:
+        unsure, self._unsure = self._unsure, []
+        for each in unsure:
+            if each.left is not None and _was_thrown_out(each, frame, event):
+                each.left(each.frame, each.around, True)
+        if not self._wanted:
             sys.setprofile(None)
             return
-        begins = self._begins
-        if begins is not None and event == "call" and frame.f_code is begins.code and _runs(frame):
-            begins.begun(frame)
+        if event == "call" and self._wanted.begins and _runs(frame) and self._wanted.begun(frame):
             return
-        watched = self._watched.get(frame)
+        watched = self._wanted.watched.get(frame)
         if watched is None:
             return
-        if event == "call" and watched.entered is not None:
-            watched.entered(frame)
-        elif event == "return" and watched.left is not None:
-            if not _may_wait(frame):
-                watched.left(frame, frame.f_back, frame.f_code.co_code[frame.f_lasti] != _RETURN)
-            elif _is_value_of(frame, value):
-                watched.left(frame, frame.f_back, False)
-            else:
-                if watched.suspended is not None:
-                    watched.suspended()
-                # A bare `yield` far below, or an exception that was thrown into it where it waits.
-                self._unsure = watched if value is None else None
+        if event == "call":
+            self._wanted.entered(frame)
+        elif event == "return":
+            self._returned(frame, value, watched)
+
+    def _returned(self, frame: types.FrameType, value: Any, watched: list[Watched]) -> None:
+        if not _may_wait(frame):
+            self._wanted.left(frame, frame.f_code.co_code[frame.f_lasti] != _RETURN)
+        elif _is_value_of(frame, value):
+            self._wanted.left(frame, False)
+        else:
+            for each in watched:
+                if each.left is not None and each.suspended is not None:
+                    each.suspended()
+            # A bare `yield` far below, or an exception that was thrown into it where it waits.
+            self._unsure = [each for each in watched if each.left is not None] if value is None else []
 
 
 def _runs(frame: types.FrameType) -> bool:
@@ -238,6 +271,6 @@ _RETURN = dis.opmap["RETURN_VALUE"]
 _watcher: Any = _ByMonitoring() if sys.version_info >= (3, 12) else _ByProfiling()
 
 
-def watch(wanted: list[Watched], begins: Begins | None = None) -> bool:
-    """Watches these, and what was watched before no more; whether that can be."""
-    return _watcher.watch(wanted, begins)
+def watch(wanted: list[Watched], begins: Begins | None = None, owner: str = "steps") -> bool:
+    """Watches these for somebody, and what was watched for them before no more; whether that can be."""
+    return _watcher.watch(owner, wanted, begins)

@@ -131,7 +131,6 @@ def _reported(context: dict[str, Any]) -> None:
 
 def _stop(kind: str, failure: BaseException, task: Any) -> None:
     """Has pydevd stop where an exception was raised, with the frames that it came through."""
-    from _pydevd_bundle.pydevd_comm_constants import CMD_ADD_EXCEPTION_BREAK
     from _pydevd_bundle.pydevd_constants import get_global_debugger
 
     pydevd = get_global_debugger()
@@ -148,17 +147,50 @@ def _stop(kind: str, failure: BaseException, task: Any) -> None:
     told["at"] = place_of(raised.tb_frame.f_code, raised.tb_lineno)
     fields(failure)[_TOLD] = True
     _standing[thread.ident or 0] = told
+    try:
+        _suspend(pydevd, thread, raised.tb_frame, failure)
+    finally:
+        _standing.pop(thread.ident or 0, None)
+    if steps.drop(thread):
+        tell({"event": "step-lost", "message": "what raised the exception has ended; the program runs on"})
+
+
+def stand(failure: BaseException | None, frame: types.FrameType | None) -> None:
+    """Has pydevd stop this thread where an exception was raised, or else in a frame, if the program may be stopped."""
+    from _pydevd_bundle.pydevd_constants import get_global_debugger
+
+    pydevd = get_global_debugger()
+    thread = threading.current_thread()
+    if pydevd is None or pydevd.pydb_disposed or sys.is_finalizing() or not _may_stop(thread):
+        return
+    raised = None
+    if failure is not None:
+        raised = _raised(pydevd, BaseException.__traceback__.__get__(failure))  # type: ignore[attr-defined]
+    at = raised.tb_frame if raised is not None else frame
+    if at is None:
+        return
+    _suspend(pydevd, thread, at, failure if raised is not None else None)
+    if steps.drop(thread):
+        tell({"event": "step-lost", "message": "the task has ended; the program runs on"})
+
+
+def _suspend(pydevd: Any, thread: Any, frame: types.FrameType, failure: BaseException | None) -> None:
+    """Has pydevd stop a thread in a frame that is on no stack any more."""
+    from _pydevd_bundle.pydevd_comm_constants import CMD_ADD_EXCEPTION_BREAK, CMD_SET_BREAK
+
     monitor = _unmonitored() if sys.version_info >= (3, 12) else None
     traced = monitor is not None and monitor.suspend_current_thread_tracing()
     try:
-        pydevd.set_suspend(thread, CMD_ADD_EXCEPTION_BREAK)
-        pydevd.do_wait_suspend(thread, raised.tb_frame, "exception", (type(failure), failure, trace))
+        if failure is None:
+            steps.suspend(pydevd, thread, CMD_SET_BREAK)
+            pydevd.do_wait_suspend(thread, frame, "line", None)
+        else:
+            trace = BaseException.__traceback__.__get__(failure)  # type: ignore[attr-defined]
+            steps.suspend(pydevd, thread, CMD_ADD_EXCEPTION_BREAK)
+            pydevd.do_wait_suspend(thread, frame, "exception", (type(failure), failure, trace))
     finally:
-        _standing.pop(thread.ident or 0, None)
         if traced:
             monitor.resume_current_thread_tracing()
-    if steps.drop(thread):
-        tell({"event": "step-lost", "message": "what raised the exception has ended; the program runs on"})
 
 
 def _unmonitored() -> Any:

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -342,6 +342,33 @@ impl Probe {
     pub(crate) fn stopped_at(&self, thread: i64) -> Result<Option<Notice>, ProbeError> {
         let told: Option<Box<RawValue>> =
             self.ask("stopped-at", json!({ "thread": thread }), Duration::from_secs(2))?;
+        Ok(told.and_then(|told| Notice::parse(told.get().as_bytes())))
+    }
+
+    /// Has the program run until a task comes to a line when it goes on; gives back what there is to say of it.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn run_to(&self, task: TaskKey, file: &Path, line: u32) -> Result<Option<String>, ProbeError> {
+        let asked = json!({"address": task.address, "number": task.id, "file": file, "line": line});
+        self.ask("run-to", asked, Duration::from_secs(5))
+    }
+
+    /// What a task stops for from now on: `polled`, `completed`, `cancelled`, `panicked`.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn watch_task(&self, task: TaskKey, on: &[&str]) -> Result<(), ProbeError> {
+        self.ask("watch-task", json!({"address": task.address, "number": task.id, "on": on}), Duration::from_secs(2))
+    }
+
+    /// What there is to say of a thread (the system's number) that stands for a task that is watched.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn watched_at(&self, thread: i64) -> Result<Option<Notice>, ProbeError> {
+        let told: Option<Box<RawValue>> =
+            self.ask("watched-at", json!({ "thread": thread }), Duration::from_secs(2))?;
         Ok(told.and_then(|told| Notice::parse(told.get().as_bytes())))
     }
 

@@ -31,6 +31,10 @@ pub(crate) enum NoticeKind {
     StepLost,
     /// A breakpoint's terms cannot be evaluated.
     Terms,
+    /// A task that is watched goes on, or has ended.
+    Watched,
+    /// A task has ended, and nobody watches it any more.
+    WatchOver,
 }
 
 /// Something that happened, with the place to look at.
@@ -57,6 +61,10 @@ pub(crate) struct Notice {
     pub(crate) milliseconds: u64,
     /// The step that is over.
     pub(crate) step: Option<StepOver>,
+    /// What stands there has ended.
+    pub(crate) aside: bool,
+    /// It is the end of a run to a line.
+    pub(crate) run: bool,
     /// How many notices were left out before this one.
     pub(crate) dropped: u64,
 }
@@ -79,6 +87,8 @@ struct Line {
     message: String,
     seconds: f64,
     step: Option<StepOver>,
+    aside: bool,
+    run: bool,
     dropped: u64,
 }
 
@@ -103,6 +113,8 @@ impl Notice {
             "log" => NoticeKind::Log,
             "step-lost" => NoticeKind::StepLost,
             "terms" => NoticeKind::Terms,
+            "watched" => NoticeKind::Watched,
+            "watch-over" => NoticeKind::WatchOver,
             event => {
                 tracing::warn!(event, message = line.message, "the probe says");
                 return None;
@@ -123,6 +135,8 @@ impl Notice {
             milliseconds: std::time::Duration::try_from_secs_f64(line.seconds)
                 .map_or(0, |took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
             step: line.step,
+            aside: line.aside,
+            run: line.run,
             dropped: line.dropped,
         })
     }
@@ -161,6 +175,7 @@ impl Notice {
                 None => self.message.clone(),
             },
             NoticeKind::Terms => self.message.clone(),
+            NoticeKind::Watched | NoticeKind::WatchOver => format!("{who} {}", self.message),
             NoticeKind::StepLost => {
                 let passed = self.step.as_ref().and_then(|step| step.passed(&number));
                 passed.into_iter().fold(self.message.clone(), |said, passed| format!("{said}; {passed}"))

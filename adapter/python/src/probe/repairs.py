@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import types
+from collections.abc import Callable
 from typing import Any
 
 from .link import Refused, answers
@@ -18,8 +19,18 @@ from .roster import Threads, all_loops
 
 # Breakpoints in functions whose coroutines have begun.
 
+#: What is to be done when breakpoints were set.
+on_set: list[Callable[[], None]] = []
+
 
 @answers("retrace")
+def breakpoints_set() -> int:
+    """Breakpoints were set: they are to hold for calls that have begun."""
+    for again in on_set:
+        again()
+    return retrace()
+
+
 def retrace() -> int:
     """Has pydevd look for breakpoints in every function of which a call has begun; in how many it did.
 

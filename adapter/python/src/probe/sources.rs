@@ -29,5 +29,7 @@ pub(super) const MODULES: &[(&str, &str)] = &[
     ("steps", include_str!("steps.py")),
     ("filters", include_str!("filters.py")),
     ("failures", include_str!("failures.py")),
+    ("watches", include_str!("watches.py")),
+    ("runs", include_str!("runs.py")),
     ("start", include_str!("start.py")),
 ];

@@ -74,6 +74,11 @@ class Step:
         self.function = target.f_code.co_name
         #: The task that has ended, once it goes on elsewhere.
         self.ended: Any = None
+        #: Of a run to a line: what is to be done when it is over, the thread that has come there, and the user's breakpoint that
+        #: another one has hit there.
+        self.give_up: Callable[[], None] | None = None
+        self.arrived: int | None = None
+        self.hit: tuple[int, int] | None = None
         #: How often which siblings hit breakpoints, by their numbers.
         self.passed: dict[int, list[Any]] = {}
 
@@ -85,13 +90,17 @@ class Step:
         #: Its outermost frame.
         self.root = frame_of(coroutine)
 
+    def name(self) -> str:
+        """What a user reads."""
+        if self.kind == "out":
+            return f"the step out of {self.function}"
+        return f"the run to line {self.line}" if self.give_up is not None else f"the step {self.kind} line {self.line}"
+
     def told(self, stop_reason: int, frame: types.FrameType | None) -> dict[str, Any]:
         """What weft is to know of it when it is over, by a stop in a frame."""
         return {
             "interrupted": frame is not None and stop_reason not in _STEPS and frame is not self.target,
-            "name": f"the step out of {self.function}"
-            if self.kind == "out"
-            else f"the step {self.kind} line {self.line}",
+            "name": self.name(),
             "of": name_of(self.task),
             "task": [id(self.task), record_of(self.task).number],
             "said": f"{outcome(self.ended)}; its awaiter goes on here" if self.ended is not None else None,
@@ -106,7 +115,8 @@ class Stepping:
         self._pydevd = pydevd
         self._files = os.path.dirname(sys.modules["pydevd"].__file__ or "") + os.sep
         self._only_own = only_own
-        self._set_suspend: Callable[..., None] = pydevd.set_suspend
+        #: pydevd's own word for that a thread is to be suspended.
+        self.mark: Callable[..., None] = pydevd.set_suspend
         self._wait: Callable[..., None] = pydevd.do_wait_suspend
         self.step: Step | None = None
         #: The threads that wait and in which frame, the step of a waiting task that one of them is to begin, and the
@@ -124,16 +134,18 @@ class Stepping:
     def _on_suspend(self, thread: Any, stop_reason: int, *arguments: Any, **named: Any) -> None:
         """A thread is to be suspended: by itself, at a breakpoint or because a step is over, or by somebody else."""
         step = self.step
+        if step is not None and step.give_up is not None and thread.ident == threading.get_ident():
+            stop_reason = self._of_run(step, thread, stop_reason, named)
         if step is not None and thread.ident == threading.get_ident():
             if stop_reason in _BREAKPOINTS and self._passes(step):
                 thread.additional_info.hit_breakpoint_ids = None
                 return
-            if stop_reason in _STEPS and not self._is_in(step, thread):
+            if stop_reason in _STEPS and step.give_up is None and not self._is_in(step, thread):
                 return
         if step is not None and named.get("is_pause"):
             # Whatever line comes next is to stop, not the step's.
             _rest(step.thread)
-        self._set_suspend(thread, stop_reason, *arguments, **named)
+        self.mark(thread, stop_reason, *arguments, **named)
 
     def _on_wait(self, thread: Any, frame: types.FrameType, *arguments: Any, **named: Any) -> None:
         """A thread waits for what the user wants."""
@@ -158,6 +170,17 @@ class Stepping:
             self._begin_waiting()
         elif info.pydev_step_cmd in _STEPS:
             self._begin(thread, frame, info.pydev_step_cmd)
+
+    @staticmethod
+    def _of_run(step: Step, thread: Any, stop_reason: int, named: dict[str, Any]) -> int:
+        """Why a thread really stops, of which pydevd says that it has hit the breakpoint of a run to a line."""
+        if stop_reason == _BREAKPOINT and step.arrived == thread.ident:
+            thread.additional_info.hit_breakpoint_ids = None
+            named["original_step_cmd"] = _OVER
+            return _OVER
+        if stop_reason == _BREAKPOINT and step.hit is not None and step.hit[0] == thread.ident:
+            thread.additional_info.hit_breakpoint_ids = [step.hit[1]]
+        return stop_reason
 
     # Whose stop it is.
 
@@ -270,7 +293,7 @@ class Stepping:
         """Has the thread that runs a task's loop begin a step of the task, which waits, when the program goes on."""
         frames = self._frames_of(task)
         ident = thread_of(read(task, "_loop"))
-        at = self._innermost(frames)
+        at = self.innermost(frames)
         if at is None or ident is None:
             raise Refused("nothing of yours is in this task's stack, so it cannot be stepped")
         if ident not in self._waiting:
@@ -279,6 +302,17 @@ class Stepping:
         step = Step(active[ident], task, frames[at], _OUT if kind == "out" else _OVER)
         step.around = frames[at - 1] if at > 0 else None
         self._next = step
+
+    def run(self, task: Any, line: int, give_up: Callable[[], None]) -> None:
+        """Has everything pass what a step of a task passes, until it comes to a line or something else stops."""
+        ident = thread_of(read(task, "_loop"))
+        active: dict[int, Any] = threading._active  # type: ignore[attr-defined]
+        frame = frame_of(read(task, "_coro"))
+        if frame is None or ident not in active:
+            raise Refused("the loop of this task does not run")
+        step = Step(active[ident], task, frame, _OVER)
+        step.line, step.give_up = line, give_up
+        self.step = step
 
     def _begin_waiting(self) -> None:
         step, self._next = self._next, None
@@ -292,10 +326,6 @@ class Stepping:
     def _frames_of(task: Any) -> list[types.FrameType]:
         """The frames of a task that waits, outermost first."""
         return [frame for frame in map(frame_of, chain_of(read(task, "_coro")).links) if frame is not None]
-
-    def _innermost(self, frames: list[types.FrameType]) -> int | None:
-        """The innermost of some frames that is the user's."""
-        return next((at for at in reversed(range(len(frames))) if self._is_users(frames[at])), None)
 
     def _aim(self, step: Step, frame: types.FrameType, around: types.FrameType | None = None) -> bool:
         """Makes a frame the target; whether it can be. `around`: where one that waits returns to."""
@@ -316,6 +346,8 @@ class Stepping:
     def _end(self, stop_reason: int = _NOTHING, frame: types.FrameType | None = None) -> None:
         """Whatever step was under way is over, by a stop in a frame."""
         step, self.step = self.step, None
+        if step is not None and step.give_up is not None:
+            step.give_up()
         if step is not None:
             self.over = step.told(stop_reason, frame)
             exits.watch([])
@@ -365,11 +397,18 @@ class Stepping:
 
     def _stop(self, step: Step, frame: types.FrameType) -> None:
         """The step is over, in this frame."""
-        info = step.thread.additional_info
+        self.stop(step.thread, frame, step.command, original_step_cmd=step.command)
+
+    def stop(self, thread: Any, frame: types.FrameType, reason: int, **named: Any) -> None:
+        """Has this thread stop here, whatever is under way."""
         if sys.version_info >= (3, 12):
-            info.trace_suspend_type = "sys_monitor"
-        self._set_suspend(step.thread, step.command, original_step_cmd=step.command)
-        self._on_wait(step.thread, frame, "line", None)
+            thread.additional_info.trace_suspend_type = "sys_monitor"
+        self.mark(thread, reason, **named)
+        self._on_wait(thread, frame, "line", None)
+
+    def innermost(self, frames: list[types.FrameType]) -> int | None:
+        """The innermost of some frames that is the user's."""
+        return next((at for at in reversed(range(len(frames))) if self._is_users(frames[at])), None)
 
     # Where it goes on behind the end of a task.
 
@@ -403,7 +442,7 @@ class Stepping:
                 continue
             seen.add(id(task))
             frames = self._frames_of(task)
-            at = self._innermost(frames)
+            at = self.innermost(frames)
             if at is None:
                 # Nothing of the user's: whoever awaits that.
                 tasks.extend(awaiters(task))
@@ -466,6 +505,50 @@ def watch(mode: str) -> None:
             raise Refused("pydevd debugs nothing")
         _stepping = Stepping(pydevd, mode != "thread")
         at_end.append(_stepping.give_up)
+
+
+def begin_run(task: Any, line: int, give_up: Callable[[], None]) -> None:
+    """Begins a run of a task to a line; `give_up`: is called when it is over."""
+    if _stepping is None:
+        raise Refused("nothing follows steps in this program")
+    _stepping.run(task, line, give_up)
+
+
+def arrive() -> bool:
+    """This thread has come to the line of the run that is under way; whether one is."""
+    step = _stepping.step if _stepping is not None else None
+    if step is None or step.give_up is None:
+        return False
+    step.arrived = threading.get_ident()
+    return True
+
+
+def hits(thread: Any, number: int) -> None:
+    """This thread has hit a breakpoint of the user's, of pydevd's number, on the line of the run."""
+    step = _stepping.step if _stepping is not None else None
+    if step is not None:
+        step.hit = thread.ident, number
+
+
+def can_stop() -> bool:
+    """Whether anything can have a thread stop."""
+    return _stepping is not None
+
+
+def stop(thread: Any, frame: types.FrameType) -> None:
+    """Has this thread stop in a frame of its stack, as at a breakpoint that no step passes."""
+    if _stepping is not None:
+        _stepping.stop(thread, frame, _BREAKPOINT)
+
+
+def suspend(pydevd: Any, thread: Any, reason: int) -> None:
+    """Marks a thread to be suspended, whatever step is under way."""
+    (_stepping.mark if _stepping is not None else pydevd.set_suspend)(thread, reason)
+
+
+def innermost(frames: list[types.FrameType]) -> int | None:
+    """The innermost of some frames that is the user's."""
+    return _stepping.innermost(frames) if _stepping is not None else None
 
 
 def drop(thread: Any) -> bool:
