@@ -5,6 +5,7 @@
 //! argument of both.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use weft_memory::MemAddr;
 use weft_values::{Frame, Place, Stop};
@@ -26,6 +27,7 @@ const MOST_STACK: u64 = 16 << 10;
 #[derive(Clone, Debug)]
 pub struct Ending {
     header: MemAddr,
+    cell: Arc<Cell>,
     future: Option<Place>,
     vtable: MemAddr,
     /// Offsets in the header.
@@ -61,6 +63,12 @@ impl Ending {
     /// Whether the task is over, with its output stored. So it is, if it is gone.
     pub fn is_complete(&self, stop: &Stop) -> bool {
         self.state(stop).is_none_or(TaskState::is_complete)
+    }
+
+    /// Whether the task is over, and its output was taken out of it: by whoever has awaited its handle.
+    pub fn is_taken(&self, stop: &Stop) -> bool {
+        let stage = || Some(self.cell.layout.as_ref()?.stage(stop, self.header));
+        self.state(stop).is_some_and(TaskState::is_complete) && matches!(stage(), Some(Ok(Stage::Consumed)))
     }
 
     /// Whether a call with this first argument, at one of the [`Ending::traps`], is about this task.
@@ -146,7 +154,7 @@ impl Search<'_> {
                 Some(Ok(Stage::Running(future))) => Some(future),
                 _ => None,
             };
-            Some((Ending { header, future, vtable, offsets, reads_output, drops_handle }, id))
+            Some((Ending { header, cell: Arc::clone(&cell), future, vtable, offsets, reads_output, drops_handle }, id))
         })
     }
 

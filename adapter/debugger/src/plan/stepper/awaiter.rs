@@ -272,7 +272,8 @@ impl Stepper {
             return Verdict::Continue;
         }
         let walk = frames(hit.stop, hit.tid, DEPTH).frames;
-        if reads {
+        // A poll of the handle that was under way when the task ended has passed the trap before there was an output to take.
+        if reads || joining.task.is_taken(hit.stop) {
             let said = format!("{}; its awaiter goes on here", end.of_task());
             return self.go_on(hit, &walk, End::Completed, Some(said));
         }
