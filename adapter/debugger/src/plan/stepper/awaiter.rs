@@ -266,14 +266,15 @@ impl Stepper {
         if reads && !joining.task.is_complete(hit.stop) {
             return Verdict::Continue;
         }
+        // A poll of the handle that was under way when the task ended has passed the trap before there was an output to take.
+        let has_read = reads || joining.task.is_taken(hit.stop);
         self.has_left_task = true;
         if let Some(landing) = self.unwinds(hit) {
             self.phase = Phase::Unwinding { tid: hit.tid, landing, stays: None };
             return Verdict::Continue;
         }
         let walk = frames(hit.stop, hit.tid, DEPTH).frames;
-        // A poll of the handle that was under way when the task ended has passed the trap before there was an output to take.
-        if reads || joining.task.is_taken(hit.stop) {
+        if has_read {
             let said = format!("{}; its awaiter goes on here", end.of_task());
             return self.go_on(hit, &walk, End::Completed, Some(said));
         }
