@@ -15,6 +15,7 @@ use weft_protocol::{Error, ErrorId};
 use weft_session::EventSender;
 use weft_session::debuggee::{Answer, Work};
 
+use crate::cache;
 use crate::interpreter::{Installed, Interpreter};
 use crate::patience::{Output, Waiting, output_within};
 
@@ -40,7 +41,7 @@ pub(crate) fn find(interpreter: &Interpreter, events: &EventSender) -> Answer<Pa
         return Ok(own.folder.clone());
     }
     let tag = format!("cp{}", interpreter.version.replace('.', ""));
-    let cache = cache_folder(|name| std::env::var_os(name).map(PathBuf::from));
+    let cache = cache::ours().map(|weft| weft.join(format!("debugpy-{PINNED}")));
     let roots = [beside_us(), cache.clone()];
     if let Some(found) = roots.iter().flatten().find_map(|root| kept(root, &tag)) {
         return Ok(found);
@@ -68,13 +69,6 @@ fn parse(version: &str) -> Option<(u64, u64, u64)> {
 fn beside_us() -> Option<PathBuf> {
     let weft = std::env::current_exe().ok()?;
     Some(weft.parent()?.join(format!("debugpy-{PINNED}")))
-}
-
-fn cache_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
-    let absolute = |name| variable(name).filter(|path| path.is_absolute());
-    let cache = || absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
-    let weft = absolute("WEFT_CACHE_DIR").or_else(|| Some(cache()?.join("weft")))?;
-    Some(weft.join(format!("debugpy-{PINNED}")))
 }
 
 fn kept(root: &Path, tag: &str) -> Option<PathBuf> {
@@ -191,15 +185,5 @@ mod tests {
         assert!(text.starts_with("it is in no package index that pip can reach (is this machine offline?)"), "{text}");
         let text = said("ERROR: [Errno 28] No space left on device\n");
         assert!(text.starts_with("pip says: ERROR: [Errno 28] No space left on device. Install it yourself"), "{text}");
-    }
-
-    #[test]
-    fn the_cache_is_the_users() {
-        let of = |set: &[(&str, &str)]| {
-            cache_folder(|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| PathBuf::from(value)))
-        };
-        assert_eq!(of(&[("HOME", "/h")]), Some("/h/.cache/weft/debugpy-1.8.22".into()));
-        assert_eq!(of(&[("WEFT_CACHE_DIR", "/w"), ("HOME", "/h")]), Some("/w/debugpy-1.8.22".into()));
-        assert_eq!(of(&[]), None);
     }
 }

@@ -9,6 +9,7 @@
 
 mod attach;
 mod breakpoints;
+mod cache;
 mod children;
 mod console;
 mod debugpy;

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .objects import read
+from .objects import CTask, read
 from .roster import adopt, created, is_asyncio
 
 _Loop = asyncio.base_events.BaseEventLoop
@@ -34,10 +34,10 @@ def watch() -> None:
 
 def _note(task: Any, frame: Any) -> None:
     try:
-        loop = asyncio._get_running_loop()
-        created(task, frame, asyncio.tasks.current_task(loop) if loop is not None else None)
-        # In debug mode asyncio says where a task was created by the last of these.
-        trace = read(task, "_source_traceback")
+        created(task, frame)
+        # In debug mode asyncio says where a task was created by the last of these. Asked of asyncio's own tasks directly:
+        # every task that a program makes comes by here.
+        trace = task._source_traceback if type(task) is CTask else read(task, "_source_traceback")
         if trace and trace[-1].filename == _note.__code__.co_filename:
             del trace[-1]
         for look in on_created:

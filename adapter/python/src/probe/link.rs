@@ -22,6 +22,7 @@ use weft_tasks::TaskKey;
 use super::notice::Notice;
 use super::sources::{BOOT, MODULES};
 use super::wire::{Hello, Knock, Line, NumberAsked, Options, Parts};
+use crate::cache;
 use crate::stepping::StepOver;
 
 /// Bytes of one line: a list of 200,000 tasks is a fraction of it.
@@ -106,7 +107,7 @@ impl Listener {
             // Whoever else connects here is sent away, and the wait goes on.
             let Ok(mut lines) = self.welcome(&stream) else { continue };
             stream.set_read_timeout(Some(patience))?;
-            let parts = Parts { modules: MODULES, options };
+            let parts = Parts { modules: MODULES, compiled: cache::compiled(MODULES), options };
             send(&stream, &parts)?;
             let hello = read_line(&mut lines, LONGEST_LINE)?.ok_or(ProbeError::Gone)?;
             let hello: Hello =

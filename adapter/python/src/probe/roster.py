@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from .objects import fields, is_a, module_of, read, text
+from .objects import CTask, fields, is_a, module_of, read, text
 
 _numbers = itertools.count(1)
 _records: dict[int, Record] = {}
@@ -77,7 +77,7 @@ def record_of(task: Any) -> Record:
 def _new_record(task: Any) -> Record:
     record = Record(task)
     record.number = next(_numbers)
-    record.coroutine = id(read(task, "_coro"))
+    record.coroutine = id(task.get_coro() if type(task) is CTask else read(task, "_coro"))
     record.site = record.by = None
     _records[id(task)] = record
     return record
@@ -96,15 +96,18 @@ def known(address: int, number: int) -> Any:
     return record() if record is not None and record.number == number else None
 
 
-def created(task: Any, frame: types.FrameType | None, by: Any) -> None:
+def created(task: Any, frame: types.FrameType | None) -> None:
     """Notes where a task was created: in the innermost of the calling frames that is not asyncio's own. A loop may
     create it by itself, for a connection that comes; what lies below the loop that runs has nothing to do with it."""
-    record = record_of(task)
-    runs = asyncio._get_running_loop() is not None
-    while frame is not None and is_plumbing(frame.f_code):
-        frame = None if runs and id(frame.f_code) in _TURNS else frame.f_back
+    record = _records.get(id(task))
+    if record is None or record() is not task:
+        record = _new_record(task)
+    loop = asyncio._get_running_loop()
+    while frame is not None and frame.f_code.co_filename.startswith(_PLUMBING):
+        frame = None if id(frame.f_code) in _TURNS and loop is not None else frame.f_back
     if frame is not None:
         record.site = (frame.f_code, frame.f_lasti)
+    by = asyncio.tasks.current_task(loop) if loop is not None else None
     if by is not None and by is not task:
         record.by = record_of(by).number
 

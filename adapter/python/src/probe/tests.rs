@@ -3,6 +3,7 @@
 mod awaits;
 mod frames;
 mod hostile;
+mod kept;
 mod notices;
 mod on_uvloop;
 mod program;

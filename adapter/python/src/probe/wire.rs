@@ -38,6 +38,8 @@ pub(super) struct Knock {
 #[derive(Serialize)]
 pub(super) struct Parts<'a> {
     pub(super) modules: &'a [(&'a str, &'a str)],
+    /// Where their code may be kept: the beginning of a file's name.
+    pub(super) compiled: Option<String>,
     pub(super) options: &'a Options,
 }
 
