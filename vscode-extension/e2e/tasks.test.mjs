@@ -23,8 +23,12 @@ const out = path.join(here, 'out');
 const folder = path.join(here, 'fixture');
 const program = path.join(folder, 'target/debug/workshop');
 const trace = path.join(out, 'dap.log');
-const source = readFileSync(path.join(folder, 'src/main.rs'), 'utf8').split('\n');
-const lineOf = (text) => source.findIndex((line) => line.includes(text)) + 1;
+const lineIn = (file) => {
+  const source = readFileSync(path.join(folder, file), 'utf8').split('\n');
+  return (text) => source.findIndex((line) => line.includes(text)) + 1;
+};
+const lineOf = lineIn('src/main.rs');
+const lineOfService = lineIn('service.py');
 
 let server;
 let browser;
@@ -40,15 +44,15 @@ after(async () => {
   server?.stop();
 });
 
-/** A test in a fresh workbench with main.rs open and a breakpoint in it. A failure leaves a screenshot. */
-function scenario(name, act) {
+/** A test in a fresh workbench with a file open and a breakpoint in it. A failure leaves a screenshot. */
+function scenario(name, act, [file, line] = ['main.rs', lineOf('unit * order')]) {
   test(name, { timeout: 10 * patience }, async () => {
     const page = await openFolder(browser, server, folder);
     const rows = page.locator('.pane:has(.pane-header[aria-label="Async Tasks Section"]) .monaco-list-row');
     const stack = page.locator('.debug-call-stack .monaco-list-row');
     try {
-      await openFile(page, 'main.rs');
-      await setBreakpoint(page, lineOf('unit * order'));
+      await openFile(page, file);
+      await setBreakpoint(page, line);
       await act(page, rows, stack);
     } catch (error) {
       await page.screenshot({ path: path.join(out, `${name}.png`) });
@@ -125,6 +129,49 @@ scenario('a breakpoint shows every task, its frames and its stack', async (page,
   await stopAndLook(page);
 });
 
+const inQuote = ['service.py', lineOfService('BP: quote')];
+
+scenario('a Python file has the same views', async (page, rows, stack) => {
+  const frames = () => stack.locator('.stack-frame > .label').allInnerTexts();
+
+  await step('a start stops in the coroutine, with its awaiters', async () => {
+    await startDebugging(page, 'Debug service');
+    await until(() => isStoppedAt(page, inQuote[1]), 'the stopped line is highlighted');
+    await until(async () => (await frames()).includes('main'), 'Call Stack is filled');
+    const expected = ['quote', 'clerk', 'task N clerk', 'awaited by task N Task-1', 'main'];
+    assert.deepEqual((await frames()).slice(0, 5).map((frame) => frame.replace(/task \d+/, 'task N')), expected);
+  });
+
+  const napping = rows.filter({ hasText: 'sleeper-0' }).first();
+  await step('the view lists the tasks by their names, and a frame opens its line', async () => {
+    await until(async () => (await rows.count()) >= 5, 'the view lists the tasks');
+    const names = (await rows.locator('.label-name').allInnerTexts()).sort();
+    assert.deepEqual(names, ['Task-1', 'clerk', 'sleeper-0', 'sleeper-1', 'sleeper-2']);
+    assert.match(await napping.innerText(), /waiting/);
+    await napping.click();
+    const nap = rows.filter({ hasText: `service.py:${lineOfService('BP: nap')}` }).first();
+    await nap.click();
+    await until(() => isCursorAt(page, lineOfService('BP: nap')), 'the editor shows where the task sleeps');
+  });
+
+  await step('a step over an await stays in the task', async () => {
+    await debugButton(page, 'Step Over').click();
+    await until(() => isStoppedAt(page, inQuote[1] + 1), 'the step ends on the await');
+    await debugButton(page, 'Step Over').click();
+    await until(() => isStoppedAt(page, inQuote[1] + 2), 'the step ends behind the await');
+    assert.equal((await frames())[0], 'quote');
+  });
+
+  await step('stopping leaves no process behind', async () => {
+    const script = path.join(folder, 'service.py');
+    assert.equal(started(script).length, 1);
+    await debugButton(page, 'Stop').click();
+    await debugButton(page, 'Stop').waitFor({ state: 'detached' });
+    await until(() => started(script).length === 0, 'the program has ended');
+    await until(() => running(isAdapter).length === 0, 'the adapter has ended');
+  });
+}, inQuote);
+
 scenario('200 tasks are 200 rows, and a running program shows its tasks when asked', async (page, rows) => {
   const sleepers = Array.from({ length: 198 }, () => 'workshop::sleeper');
   await step('every task has a row without a click', async () => {
@@ -179,6 +226,17 @@ function running(such) {
   return readdirSync('/proc').filter((name) => {
     try {
       return such(readlinkSync(`/proc/${name}/exe`));
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Ids of the processes that were started with such an argument. */
+function started(argument) {
+  return readdirSync('/proc').filter((name) => {
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes(argument);
     } catch {
       return false;
     }
