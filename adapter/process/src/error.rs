@@ -106,6 +106,15 @@ pub enum ProcessError {
     /// The thread is not there (any more) or is not stopped.
     #[error("thread {0} is gone or running")]
     ThreadGone(Pid),
+    /// A thread sleeps in the kernel in a way that nothing interrupts.
+    #[error("thread {0} cannot be stopped: it waits in the kernel for a device or a child and takes no notice")]
+    Unstoppable(Pid),
+    /// The process was stopped by a signal.
+    #[error("process {0} is stopped: let it go on with `kill -CONT {0}`, and try again")]
+    JobControl(Pid),
+    /// The processor lacks what calls in a running program need.
+    #[error("this processor, or its kernel, cannot save a thread's registers (XSAVE)")]
+    Processor,
     /// The processor has four debug registers.
     #[error("the processor can watch four places at a time")]
     TooManyWatches,

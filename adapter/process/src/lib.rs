@@ -21,6 +21,7 @@ compile_error!("weft's native engine is for x86-64 Linux");
 
 mod allocator;
 mod attach;
+mod calls;
 mod child;
 mod core;
 mod cores;
@@ -46,6 +47,7 @@ mod watches;
 
 pub use crate::core::{Core, CoreError, CoreMemory, CoreThread};
 pub use allocator::give_memory_back_soon;
+pub use calls::{Borrowed, By, Calls, Placed, Rest, Text, Word};
 pub use child::{Child, StartedChild};
 pub use cores::Cores;
 pub use error::ProcessError;

@@ -73,6 +73,8 @@ pub struct ProcessState {
     pub threads: usize,
     /// The signals that it has handlers for: bit 0 is signal 1.
     pub caught: u64,
+    /// How often it has gone to sleep.
+    pub switches: u64,
 }
 
 impl ProcessState {
@@ -219,6 +221,7 @@ fn parse_state(text: &str) -> ProcessState {
             "TracerPid" => state.tracer = first.parse().unwrap_or_default(),
             "Uid" => state.user = first.parse().unwrap_or_default(),
             "SigCgt" => state.caught = u64::from_str_radix(first, 16).unwrap_or_default(),
+            "voluntary_ctxt_switches" => state.switches = first.parse().unwrap_or_default(),
             "Threads" => state.threads = first.parse().unwrap_or_default(),
             _ => {}
         }

@@ -99,6 +99,24 @@ pub(crate) fn set_signal_mask(tid: Tid, mask: u64) -> io::Result<()> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Where a stopped thread and the kernel share what they know of restartable sequences (`struct rseq`); none if they do not.
+pub(crate) fn rseq(tid: Tid) -> Option<u64> {
+    /// Not named by libc (Linux, include/uapi/linux/ptrace.h), as is what it fills in: an address, and three numbers.
+    const PTRACE_GET_RSEQ_CONFIGURATION: libc::c_uint = 0x420f;
+    let mut configuration = [0_u64; 3];
+    // SAFETY: the request writes at most as many bytes at `data` as `address` says, which are ours.
+    let result = unsafe {
+        libc::ptrace(
+            PTRACE_GET_RSEQ_CONFIGURATION,
+            tid,
+            size_of_val(&configuration) as *mut c_void,
+            configuration.as_mut_ptr().cast::<c_void>(),
+        )
+    };
+    let [address, ..] = configuration;
+    (result != -1 && address != 0).then_some(address)
+}
+
 /// Waits for one tracee of the calling thread, whose status nobody else takes; none when there is nothing to wait for.
 pub(crate) fn wait_for(tid: Tid) -> Option<i32> {
     loop {
@@ -111,6 +129,26 @@ pub(crate) fn wait_for(tid: Tid) -> Option<i32> {
             _ => return Some(status),
         }
     }
+}
+
+/// What one tracee of the calling thread has to tell now.
+pub(crate) fn poll(tid: Tid) -> Option<i32> {
+    let mut status = 0;
+    // SAFETY: waitpid writes one int of ours.
+    let result = unsafe { libc::waitpid(tid, &mut status, libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG) };
+    (result == tid).then_some(status)
+}
+
+/// All signals but those of an instruction's own making, which must get through: the kernel resets the handler of one that is
+/// blocked.
+pub(crate) fn all_but_faults() -> u64 {
+    let own = [libc::SIGTRAP, libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGSYS];
+    own.into_iter().fold(u64::MAX, |mask, signal| mask & !signal_bit(signal))
+}
+
+fn signal_bit(signal: i32) -> u64 {
+    let place = u32::try_from(signal).unwrap_or(1).saturating_sub(1);
+    1_u64.checked_shl(place).unwrap_or(0)
 }
 
 /// Whether a tracee of the calling thread that is on its way out has ended; it is collected then.

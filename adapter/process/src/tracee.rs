@@ -8,6 +8,7 @@ mod gates;
 mod passing;
 mod thread;
 
+pub(crate) use errands::{seccomp_is_strict, syscall_instruction};
 pub use gates::Gate;
 use gates::Gates;
 

@@ -532,6 +532,10 @@ pub(crate) fn refused(error: ProcessError) -> Refused {
         | ProcessError::ZeroByte { .. }
         | ProcessError::Terminal(_)
         | ProcessError::Exec { .. } => Refused::Start(sentence),
-        ProcessError::TooManyWatches | ProcessError::System { .. } => Refused::Failed(sentence),
+        ProcessError::TooManyWatches
+        | ProcessError::Unstoppable(_)
+        | ProcessError::JobControl(_)
+        | ProcessError::Processor
+        | ProcessError::System { .. } => Refused::Failed(sentence),
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use weft_memory::{MemAddr, Memory};
 
 use super::Pace;
-use crate::{Mapping, Tid, Tracee, process_state, ptrace};
+use crate::{LiveMemory, Mapping, Tid, Tracee, process_state, ptrace};
 
 /// The instruction `syscall`.
 const SYSCALL: [u8; 2] = [0x0f, 0x05];
@@ -35,7 +35,11 @@ impl Tracee {
         if process_state(tid).is_err() || seccomp_is_strict(tid) {
             return Err(io::Error::from_raw_os_error(libc::EPERM));
         }
-        let site = self.syscall_instruction(mapped).ok_or(io::Error::from(io::ErrorKind::NotFound))?;
+        let site = self
+            .memory
+            .as_ref()
+            .and_then(|memory| syscall_instruction(memory, mapped))
+            .ok_or(io::Error::from(io::ErrorKind::NotFound))?;
         let before = ptrace::registers(tid)?;
         let mut registers = before;
         registers.rip = site.raw();
@@ -58,31 +62,10 @@ impl Tracee {
         }
     }
 
-    /// A `syscall` instruction: the kernel's own library of every process has one, else the program's files do.
-    fn syscall_instruction(&mut self, mapped: &[Mapping]) -> Option<MemAddr> {
-        let memory = self.memory.clone()?;
-        let mut code: Vec<&Mapping> = mapped.iter().filter(|mapping| mapping.executable && mapping.readable).collect();
-        code.sort_by_key(|mapping| mapping.label != "[vdso]");
-        code.into_iter().filter(|mapping| mapping.label != "[vsyscall]").find_map(|mapping| {
-            let length = usize::try_from(mapping.end.since(mapping.start)?).ok()?.min(LONGEST_SEARCH);
-            let bytes = memory.read_bytes(mapping.start, length).ok()?;
-            let mut places = bytes.windows(SYSCALL.len()).enumerate().filter(|(_, bytes)| *bytes == SYSCALL);
-            places.find_map(|(at, _)| {
-                let at = mapping.start.checked_add(at as u64)?;
-                // What is read is not what is there if a trap lies in it.
-                let trapped = memory.is_planted(at) || memory.is_planted(at.offset(1));
-                (!trapped).then_some(at)
-            })
-        })
-    }
-
     /// Has a stopped thread execute one instruction, and nothing else: signals that can wait do.
     pub(super) fn run_one(&mut self, tid: Tid) -> Ran {
         let Ok(mask) = ptrace::signal_mask(tid) else { return Ran::Gone };
-        // Signals of the instruction's own making must get through: the kernel resets the handler of one that is blocked.
-        let own = [libc::SIGTRAP, libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGSYS];
-        let blocked = own.into_iter().fold(u64::MAX, |mask, signal| mask & !signal_bit(signal));
-        if ptrace::set_signal_mask(tid, blocked).is_err() {
+        if ptrace::set_signal_mask(tid, ptrace::all_but_faults()).is_err() {
             return Ran::Gone;
         }
         let mut stop_again = false;
@@ -122,13 +105,25 @@ impl Tracee {
     }
 }
 
-fn signal_bit(signal: i32) -> u64 {
-    let place = u32::try_from(signal).unwrap_or(1).saturating_sub(1);
-    1_u64.checked_shl(place).unwrap_or(0)
+/// A `syscall` instruction: the kernel's own library of every process has one, else the program's files do.
+pub(crate) fn syscall_instruction(memory: &LiveMemory, mapped: &[Mapping]) -> Option<MemAddr> {
+    let mut code: Vec<&Mapping> = mapped.iter().filter(|mapping| mapping.executable && mapping.readable).collect();
+    code.sort_by_key(|mapping| mapping.label != "[vdso]");
+    code.into_iter().filter(|mapping| mapping.label != "[vsyscall]").find_map(|mapping| {
+        let length = usize::try_from(mapping.end.since(mapping.start)?).ok()?.min(LONGEST_SEARCH);
+        let bytes = memory.read_bytes(mapping.start, length).ok()?;
+        let mut places = bytes.windows(SYSCALL.len()).enumerate().filter(|(_, bytes)| *bytes == SYSCALL);
+        places.find_map(|(at, _)| {
+            let at = mapping.start.checked_add(at as u64)?;
+            // What is read is not what is there if a trap lies in it.
+            let trapped = memory.is_planted(at) || memory.is_planted(at.offset(1));
+            (!trapped).then_some(at)
+        })
+    })
 }
 
 /// Whether the kernel kills the thread for any call but the most ordinary ones (`Seccomp: 1`).
-fn seccomp_is_strict(tid: Tid) -> bool {
+pub(crate) fn seccomp_is_strict(tid: Tid) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
     status.lines().any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() == "1"))
 }

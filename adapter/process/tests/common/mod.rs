@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its share")]
 
+#[path = "kept.rs"]
+pub(crate) mod kept;
 #[path = "kinds.rs"]
 pub(crate) mod kinds;
 
@@ -55,6 +57,9 @@ extern "C" fn play() {
         "kinds" => kinds::play(argument, false),
         "kinds-signals" => kinds::play(argument, true),
         "kinds-forever" => kinds::play_on(),
+        "keeps" => kept::keeps(),
+        "takes" => kept::takes(),
+        "awaits" => kept::awaits(),
         "storm" => kinds::storm(argument),
         "spin" => spin(),
         "debugger" => debugger(),
