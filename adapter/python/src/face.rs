@@ -21,6 +21,7 @@ use weft_tasks::{Snapshot, TaskKey};
 
 use crate::breakpoints::{self, Minted};
 use crate::children::{Announced, Children, LEAVE_CHILDREN};
+use crate::inject::Starting;
 use crate::link::{Link, PATIENCE, lock, nothing};
 use crate::start::last_signal;
 use crate::state::{Standing, fault_as};
@@ -67,6 +68,8 @@ pub(crate) struct Known {
     pub(crate) pid: Option<i64>,
     /// Who answers its children; none where its own adapter does.
     pub(crate) children: Option<Children>,
+    /// The debugger is being started in it.
+    pub(crate) starting: Option<Starting>,
 }
 
 /// How the program came to be debugged.
@@ -183,6 +186,9 @@ impl Debuggee for Python {
 
     fn start(&self) -> Answer<()> {
         self.ask("configurationDone", &nothing())?;
+        if let Some(starting) = &self.known.starting {
+            starting.settle()?;
+        }
         self.face.begun.store(true, Ordering::Release);
         if !matches!(self.known.origin, Origin::Launched(_)) {
             // It has been running.

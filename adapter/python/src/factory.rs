@@ -76,7 +76,8 @@ impl PythonFactory {
             let (path, pid) = (name(&config.code), Some(program.pid()));
             let debugged = config.settings.sub_process;
             let children = Children::answer(listener, Some(token.clone()), debugged, &events)?;
-            let known = Known { origin: Origin::Launched(child.clone()), path, pid, children: Some(children) };
+            let known =
+                Known { origin: Origin::Launched(child.clone()), path, pid, children: Some(children), starting: None };
             face(shaken, Some(program), &events, (&config.settings, config.step_mode), known)
         });
         begun.inspect_err(|_| child.kill())
@@ -86,6 +87,7 @@ impl PythonFactory {
     pub fn attach(&self, config: PythonAttach, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
         let settings = &config.settings;
         let answer = |listener, token| Children::answer(listener, token, settings.sub_process, &events).map(Some);
+        let mut starting = None;
         let (shaken, children, origin) = match &config.way {
             PythonWay::Connect(address, child) => (attach::connect(address, *child, settings)?, None, Origin::Attached),
             PythonWay::Listen(address) => {
@@ -99,12 +101,13 @@ impl PythonFactory {
             }
             PythonWay::Outside(pid) => return outside::open(*pid, events),
             PythonWay::Process(pid) => {
-                let Injected { stream, listener, token } = inject::inject(*pid, settings, &events)?;
+                let Injected { stream, listener, token, starting: begun } = inject::inject(*pid, settings, &events)?;
                 let shaken = attach::greet_injected(stream, &token, settings)?;
+                starting = Some(begun);
                 (shaken, answer(listener, Some(token))?, Origin::Taken(i64::from(*pid)))
             }
         };
-        let known = Known { origin, path: attach::name(&shaken), pid: shaken.pid, children };
+        let known = Known { origin, path: attach::name(&shaken), pid: shaken.pid, children, starting };
         face(shaken, None, &events, (settings, config.step_mode), known)
     }
 }

@@ -14,7 +14,7 @@ use weft_session::debuggee::Answer;
 use crate::patience::output_within;
 
 /// The oldest version that debugpy 1.8 runs on.
-const OLDEST: (u32, u32) = (3, 10);
+pub(crate) const OLDEST: (u32, u32) = (3, 10);
 
 /// How long an interpreter may take to say what it is.
 const PATIENCE: Duration = Duration::from_secs(30);

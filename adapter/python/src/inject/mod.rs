@@ -1,53 +1,71 @@
-//! Putting debugpy into a program that runs already: CPython 3.14 and later execute a file that a debugger names
-//! (`sys.remote_exec`, PEP 768), in the main thread, as soon as that comes to it. A loop that is idle does not: its wait is
-//! interrupted, as by any debugger that attaches.
+//! Putting debugpy into a program that runs already: it executes a file that attaches it. CPython 3.14 and later do so when a
+//! debugger names one ([`named`]); in an older one a thread of the program calls what does it ([`called`]).
+
+mod called;
+mod functions;
+mod named;
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tempfile::NamedTempFile;
 use weft_process::{Pid, ProcessError, Tracee, command_line, executable_path};
 use weft_protocol::{Error, ErrorId};
 use weft_session::EventSender;
 use weft_session::config::PythonSettings;
 use weft_session::debuggee::{Answer, Work};
 
-use crate::interpreter::{self, Interpreter};
+use crate::interpreter::{self, Interpreter, OLDEST};
 use crate::link::Listener;
-use crate::patience::{Waiting, output_within};
+use crate::patience::Waiting;
 use crate::{debugpy, factory};
+use called::Called;
 
 /// The first version that executes what a debugger names.
-const FIRST: (u32, u32) = (3, 14);
+const NAMES: (u32, u32) = (3, 14);
 
-/// How long the main thread may take to come to it.
+/// How long the program may take to come to it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often an idle program is woken meanwhile.
-const WAKE: Duration = Duration::from_secs(1);
+/// How long it may take in all to start debugpy: in a busy program that has a small share of the interpreter.
+const LONGEST: Duration = Duration::from_secs(90);
 
-/// How long the helper may take that names the file.
-const HELPER_PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is looked after meanwhile.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether a program that has connected is ready.
+const SOON: Duration = Duration::from_millis(5);
+
+/// What the file tells when every thread is debugged.
+const ATTACHED: &str = "attached";
+
+/// Bytes that are read of what the program tells.
+const MOST_TOLD: u64 = 1 << 16;
 
 /// Defines what the file calls.
 const ATTACH: &str = include_str!("inject.py");
-
-/// The helper: the same interpreter, since both must agree on how the file is named.
-const HELPER: &str = "import sys; sys.remote_exec(int(sys.argv[1]), sys.argv[2])";
 
 /// A program that has connected.
 pub(crate) struct Injected {
     pub(crate) stream: TcpStream,
     pub(crate) listener: Listener,
     pub(crate) token: String,
+    pub(crate) starting: Starting,
+}
+
+/// A program in which debugpy is being started.
+pub(crate) struct Starting {
+    pid: Pid,
+    files: Files,
 }
 
 /// Has a running process connect to us.
@@ -60,18 +78,29 @@ pub(crate) fn inject(pid: Pid, settings: &PythonSettings, events: &EventSender) 
              --listen 0.0.0.0:5678 …`, and attach with `connect`"
         )));
     }
-    let interpreter = of_process(pid)?;
+    let (interpreter, version) = of_process(pid)?;
     let debugpy = debugpy::find(&interpreter, events)?;
     let listener =
         Listener::new().map_err(|error| failed(format!("no port for the program to connect to: {error}")))?;
     let token = factory::token()?;
-    let file = script(pid, &debugpy, listener.port(), &token, settings)
+    let files = Files::new(pid, &debugpy, listener.port(), &token, settings)
         .map_err(|error| failed(format!("the file that process {pid} is to execute cannot be written: {error}")))?;
     let waiting = Arc::new(Waiting::new(format!("Attaching to process {pid}")));
     events.work(Arc::clone(&waiting) as Arc<dyn Work>);
-    let stream = name(pid, &interpreter, file.path()).and_then(|()| connection(pid, &listener, &waiting));
+    let way = if version >= NAMES {
+        named::name(pid, &interpreter, files.script.path()).map(|()| Way::Named)
+    } else {
+        Called::new(pid, files.script.path(), &waiting).map(Way::Called)
+    };
+    let stream = way.and_then(|way| connection(pid, &listener, way, &files, &waiting));
     waiting.end();
-    Ok(Injected { stream: stream?, listener, token })
+    Ok(Injected { stream: stream?, listener, token, starting: Starting { pid, files } })
+}
+
+/// How the program is had to execute the file.
+enum Way<'a> {
+    Named,
+    Called(Called<'a>),
 }
 
 fn failed(sentence: String) -> Error {
@@ -98,7 +127,7 @@ fn elsewhere(pid: Pid) -> Option<&'static str> {
 }
 
 /// The interpreter that a process runs.
-fn of_process(pid: Pid) -> Answer<Interpreter> {
+fn of_process(pid: Pid) -> Answer<(Interpreter, (u32, u32))> {
     let file = executable_path(pid).map_err(refused)?;
     // As it was called: in a virtual environment that is a link, and what is installed there depends on it.
     let called = command_line(pid).ok().and_then(|words| words.into_iter().next()).map(PathBuf::from);
@@ -117,15 +146,13 @@ fn of_process(pid: Pid) -> Answer<Interpreter> {
         return Err(no_python());
     }
     let (interpreter, version) = interpreter::at(&python, &search_path(pid))?;
-    if version < FIRST {
+    if version < OLDEST {
         return Err(failed(format!(
-            "process {pid} runs Python {}, and a debugger can be put into a running program from Python 3.14 on \
-             (`sys.remote_exec`): start the program with `python -m debugpy --listen 5678 …` and attach with `connect`, launch \
-             it with weft, or use Python 3.14",
-            interpreter.version
+            "process {pid} runs Python {}, and weft debugs {}.{} and later",
+            interpreter.version, OLDEST.0, OLDEST.1
         )));
     }
-    Ok(interpreter)
+    Ok((interpreter, version))
 }
 
 /// The variables of a process that say where its modules are.
@@ -139,20 +166,56 @@ fn search_path(pid: Pid) -> Vec<(OsString, Option<OsString>)> {
     ["PYTHONPATH", "PYTHONHOME"].into_iter().map(|name| (name.into(), value(name))).collect()
 }
 
-/// Writes what the process is to execute, for it and nobody else to read.
-fn script(
-    pid: Pid,
-    debugpy: &Path,
-    port: u16,
-    token: &str,
-    settings: &PythonSettings,
-) -> std::io::Result<tempfile::NamedTempFile> {
-    let folder = debugpy.parent().unwrap_or(debugpy).to_string_lossy();
-    let mut file = tempfile::Builder::new().prefix("weft-attach-").suffix(".py").tempfile()?;
-    let follow = if settings.sub_process { "True" } else { "False" };
-    // Strings of JSON's are Python's as well.
-    writeln!(file, "{ATTACH}attach({}, {port}, {}, {follow})", json!(folder), json!(token))?;
-    file.flush()?;
+/// What the process is to execute, and where it tells that it has begun and what went wrong; for it and nobody else to read.
+struct Files {
+    script: NamedTempFile,
+    told: NamedTempFile,
+}
+
+impl Files {
+    fn new(pid: Pid, debugpy: &Path, port: u16, token: &str, settings: &PythonSettings) -> io::Result<Self> {
+        let folder = debugpy.parent().unwrap_or(debugpy).to_string_lossy();
+        let told = theirs(pid, ".txt")?;
+        let mut script = theirs(pid, ".py")?;
+        let follow = if settings.sub_process { "True" } else { "False" };
+        // Strings of JSON's are Python's as well.
+        let (place, folder, token) = (json!(told.path().to_string_lossy()), json!(folder), json!(token));
+        writeln!(script, "{ATTACH}begin({place}, {folder}, {port}, {token}, {follow})")?;
+        script.flush()?;
+        Ok(Self { script, told })
+    }
+
+    /// How far the program has come.
+    fn progress(&self) -> Progress {
+        let mut told = Vec::new();
+        let read = File::open(self.told.path()).and_then(|file| file.take(MOST_TOLD).read_to_end(&mut told));
+        if read.is_err() || told.is_empty() {
+            return Progress::Nothing;
+        }
+        let told = String::from_utf8_lossy(&told);
+        // The last line of a traceback says what it is about.
+        match told.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
+            None => Progress::Begun,
+            Some(ATTACHED) => Progress::Attached,
+            Some(line) => Progress::Failed(line.chars().take(400).collect()),
+        }
+    }
+}
+
+/// How far a program has come.
+#[derive(Debug, PartialEq, Eq)]
+enum Progress {
+    Nothing,
+    Begun,
+    /// Every thread of it is debugged.
+    Attached,
+    /// What went wrong.
+    Failed(String),
+}
+
+/// A file that belongs to a process's owner.
+fn theirs(pid: Pid, suffix: &str) -> io::Result<NamedTempFile> {
+    let file = tempfile::Builder::new().prefix("weft-attach-").suffix(suffix).tempfile()?;
     let owner = fs::metadata(format!("/proc/{pid}"))?;
     let own = file.as_file().metadata()?;
     if own.uid() != owner.uid() {
@@ -161,38 +224,73 @@ fn script(
     Ok(file)
 }
 
-/// Names the file to the process.
-fn name(pid: Pid, interpreter: &Interpreter, file: &Path) -> Answer<()> {
-    let mut helper = Command::new(&interpreter.path);
-    helper.args(["-I", "-S", "-c", HELPER]).arg(pid.to_string()).arg(file).current_dir("/");
-    let output = output_within(helper, HELPER_PATIENCE, || false)
-        .map_err(|why| failed(format!("{} does not work: {why}", interpreter.path.display())))?;
-    if output.success {
-        return Ok(());
-    }
-    let advice = if output.stderr.contains("Remote debugging is not enabled") || output.stderr.contains("not enabled") {
-        " (it was started with PYTHON_DISABLE_REMOTE_DEBUG or `-X disable-remote-debug`: start it without)"
-    } else {
-        ""
-    };
-    Err(failed(format!("nothing can be put into process {pid}: {}{advice}", output.complaint())))
-}
-
-/// Waits until the program has connected, and wakes it now and then.
-fn connection(pid: Pid, listener: &Listener, waiting: &Waiting) -> Answer<TcpStream> {
-    let until = Instant::now() + PATIENCE;
-    while !waiting.is_cancelled() && Instant::now() < until {
-        wake(pid).map_err(refused)?;
-        if let Some(stream) = listener.accept(Some(Instant::now() + WAKE), || waiting.is_cancelled()) {
+/// Waits until the program has connected, and looks after it now and then.
+fn connection(pid: Pid, listener: &Listener, mut way: Way<'_>, files: &Files, waiting: &Waiting) -> Answer<TcpStream> {
+    let begun = Instant::now();
+    let mut patience = PATIENCE;
+    while !waiting.is_cancelled() && begun.elapsed() < patience {
+        match files.progress() {
+            Progress::Nothing => match &mut way {
+                // An idle loop does not come to it by itself.
+                Way::Named => wake(pid).map_err(refused)?,
+                Way::Called(called) => called.look(waiting)?,
+            },
+            Progress::Begun | Progress::Attached => patience = LONGEST,
+            Progress::Failed(why) => {
+                return Err(failed(format!("debugpy could not be started in process {pid}: {why}")));
+            }
+        }
+        if let Some(stream) = listener.accept(Some(Instant::now() + LOOK), || waiting.is_cancelled()) {
             return Ok(stream);
         }
     }
     if waiting.is_cancelled() {
         return Err(Error::new(ErrorId::Cancelled, "attaching was called off"));
     }
-    Err(failed(format!(
-        "process {pid} did not come to its debugger within {} s: its main thread is in a call that does not return to Python \
-         (`asyncOnly` shows its tasks from outside), or its standard error says why",
-        PATIENCE.as_secs()
-    )))
+    let why = match &way {
+        Way::Named => named::LATENESS,
+        Way::Called(called) => called.lateness(),
+    };
+    Err(failed(format!("process {pid} did not come to its debugger within {} s: {why}", patience.as_secs())))
+}
+
+impl Starting {
+    /// Waits until every thread of the program is debugged, which is so some time after it has been told to begin: what one of
+    /// them did before would be missed.
+    pub(crate) fn settle(&self) -> Answer<()> {
+        let begun = Instant::now();
+        loop {
+            match self.files.progress() {
+                Progress::Attached => return Ok(()),
+                Progress::Failed(why) => {
+                    return Err(failed(format!("debugpy could not be started in process {}: {why}", self.pid)));
+                }
+                Progress::Nothing | Progress::Begun if begun.elapsed() > PATIENCE => {
+                    tracing::debug!(self.pid, "some threads may not be debugged yet");
+                    return Ok(());
+                }
+                Progress::Nothing | Progress::Begun => thread::sleep(SOON),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_tells() {
+        let file = |text: &str| {
+            let mut file = NamedTempFile::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            file
+        };
+        let progress = |text| Files { script: file(""), told: file(text) }.progress();
+        assert_eq!(progress(""), Progress::Nothing);
+        assert_eq!(progress("\n"), Progress::Begun);
+        assert_eq!(progress("attached\n"), Progress::Attached);
+        let trace = "Traceback (most recent call last):\n  File \"x\", line 1\nImportError: no such thing\n\n";
+        assert_eq!(progress(trace), Progress::Failed("ImportError: no such thing".to_owned()));
+    }
 }
