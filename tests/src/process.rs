@@ -28,8 +28,13 @@ pub fn wait_gone(pid: i32, longest: Duration) -> bool {
 
 /// Ends a process at once.
 pub fn kill(pid: i32) {
+    signal(pid, libc::SIGKILL);
+}
+
+/// Sends a process a signal.
+pub fn signal(pid: i32, signal: i32) {
     // SAFETY: kill takes two numbers.
-    unsafe { libc::kill(pid, libc::SIGKILL) };
+    unsafe { libc::kill(pid, signal) };
 }
 
 /// Whether a process is there and has not ended.
