@@ -248,10 +248,10 @@ on_each_python! {
         load.go_on();
         let stop = stop_at(&mut client, "mail.py", "kept", None);
         let frames = client.stack(stop.thread);
-        assert_eq!((frames[0].name.as_str(), frames[0].line), ("handle_DATA", line("mail.py", "kept")));
+        assert_eq!((frames[0].name.as_str(), frames[0].line), ("Mailbox.handle_DATA", line("mail.py", "kept")));
         let through: Vec<&str> =
             frames.iter().filter(|frame| frame.file() == "smtp.py").map(|frame| frame.name.as_str()).collect();
-        assert_eq!(through, ["_call_handler_hook", "smtp_DATA", "_handle_client"]);
+        assert_eq!(through, ["SMTP._call_handler_hook", "SMTP.smtp_DATA", "SMTP._handle_client"]);
         let text = variable(&mut client, frames[0].id, "text");
         let sender = client.evaluate("envelope.mail_from", frames[0].id).value;
         assert_eq!(text, format!("'from {}\\r\\n'", sender.trim_matches('\'').trim_end_matches("@example.org")));

@@ -127,6 +127,26 @@ on_each_python! {
         assert_eq!(client.exited(), 0);
     }
 
+    /// A name that would break a line, or turn it around, is shown with escapes; conditions know it as it is.
+    fn a_name_stays_on_its_line(python: &Python) {
+        let (mut client, main) = stopped_at(python, "made");
+        let (id, thread) = task(&mut client, "finishes");
+        let top = client.top(main);
+        let rename = json!({"expression": r"members[0].set_name('two\n\u202elines')", "frameId": top.id, "context": "repl"});
+        client.ask("evaluate", rename);
+        watch(&mut client, id, &["completed"]);
+        let body = json!({"source": {"path": source(SCRIPT)}, "breakpoints": [
+            {"line": line(SCRIPT, "finished"), "condition": r"task.name == 'two\n\u202elines'"}]});
+        client.ask("setBreakpoints", body);
+        let stop = client.resume_to_stop(main);
+        assert_eq!((stop.reason.as_str(), client.top(stop.thread).line), ("breakpoint", line(SCRIPT, "finished")));
+        let stop = client.resume_to_stop(stop.thread);
+        assert_eq!((stop.thread, said(&stop, id, r"two\n\u202elines").0.as_str()), (thread, "has completed"));
+        client.resume(thread);
+        client.output_with("console", &format!(r"task {id} two\n\u202elines has completed: the stops that were set for it are gone"));
+        assert_eq!(client.exited(), 0);
+    }
+
     /// A stop for a task is one like others: steps go on from it.
     fn a_step_goes_on_from_where_it_stops(python: &Python) {
         let (mut client, main) = stopped_at(python, "made");

@@ -1,5 +1,6 @@
 //! Stacks, frames and their scopes.
 
+use std::iter;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,9 +42,12 @@ fn shown(
     let told: StackTrace = read(face.standing.ask(epoch, &face.link, "stackTrace", &arguments)?)?;
     let ours = usize::from(told.stack_frames.first().is_some_and(|top| top.name == PAUSE));
     let total = told.total_frames.map(|total| total.saturating_sub(ours));
-    let frames = told.stack_frames.into_iter().skip(ours);
+    let frames: Vec<StackFrame> = told.stack_frames.into_iter().skip(ours).collect();
+    let ids: Vec<i64> = frames.iter().map(|frame| frame.id).collect();
+    let names = face.tasks.as_ref().map(|tasks| tasks.frame_names(&ids)).unwrap_or_default();
+    let names = names.into_iter().map(Some).chain(iter::repeat(None));
     let face = Arc::clone(face);
-    Ok((frames.map(move |frame| frame.shown(&face, epoch)), total))
+    Ok((frames.into_iter().zip(names).map(move |(frame, name)| frame.named(name).shown(&face, epoch)), total))
 }
 
 /// pydevd's words for something, or an error that says whose they are.
@@ -75,6 +79,14 @@ struct Source {
 }
 
 impl StackFrame {
+    /// By the name that the function has in suspended frames, unless pydevd has a name of its own for it.
+    fn named(self, name: Option<(String, String)>) -> Self {
+        match name {
+            Some((pydevds, ours)) if pydevds == self.name => Self { name: ours, ..self },
+            _ => self,
+        }
+    }
+
     fn shown(self, face: &Arc<Face>, epoch: Epoch) -> Frame {
         let file = self.source.and_then(|source| source.path);
         // pydevd calls subtle what `justMyCode` would leave out.

@@ -192,6 +192,12 @@ impl Tasks {
         Ok(())
     }
 
+    /// What the functions of frames are called, as [`Probe::frame_names`] says; nothing where it cannot be said.
+    pub(crate) fn frame_names(&self, frames: &[i64]) -> Vec<(String, String)> {
+        let told = self.probe.frame_names(frames);
+        told.inspect_err(|error| tracing::debug!(%error, "frames keep pydevd's names")).unwrap_or_default()
+    }
+
     /// What a task stops for from now on.
     pub(crate) fn watch(&self, task: TaskKey, on: &[TaskStop]) -> Answer<()> {
         let word = |stop: &TaskStop| match stop {

@@ -13,7 +13,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from . import stacks, values
+from . import physical, stacks, values
 from .link import Refused, answers
 from .objects import exception_text
 
@@ -101,7 +101,7 @@ def _told(change: Callable[[], None]) -> None:
 
 def in_frame(frame: int | None, target: str, value: str) -> None:
     """Assigns in a frame of pydevd's number, or in the main module."""
-    found = physical(frame) if frame is not None else None
+    found = physical.frame(frame) if frame is not None else None
     tree = _parsed(target)
 
     def change() -> None:
@@ -114,19 +114,19 @@ def in_frame(frame: int | None, target: str, value: str) -> None:
 
 def in_container(frame: int | None, container: int, name: str, value: str) -> None:
     """Assigns to what pydevd shows by a name in a container of its number: a scope, or a value."""
-    scope = _Scope(physical(frame) if frame is not None else None)
+    scope = _Scope(physical.frame(frame) if frame is not None else None)
     _told(lambda: _in_container(scope, container, name, value))
 
 
 def _in_container(scope: _Scope, container: int, name: str, value: str) -> None:
     from _pydevd_bundle.pydevd_utils import DAPGrouper, ScopeRequest
 
-    reference = _numbered(container)
+    reference = physical.numbered(container)
     scoped = isinstance(reference, ScopeRequest)
     is_module = scoped and reference.scope == "globals"
     reference = reference.variable_reference if scoped else reference
     try:
-        parent = _pydevd().suspended_frames_manager.get_variable(reference).value
+        parent = physical.debugger().suspended_frames_manager.get_variable(reference).value
     except KeyError:
         raise Refused("the program went on meanwhile") from None
     if type(parent) is DAPGrouper:
@@ -154,30 +154,6 @@ def _child(parent: Any, name: str) -> ast.expr:
         if str(shown) == name and behind is not None:
             return _parsed(behind(_PARENT) if callable(behind) else _PARENT + behind)
     raise Refused("this has no name in the program, so it cannot be given another value")
-
-
-def physical(number: int) -> types.FrameType:
-    """The frame of a number of pydevd's."""
-    pydevd = _pydevd()
-    reference = _numbered(number)
-    thread = pydevd.suspended_frames_manager.get_thread_id_for_variable_reference(reference)
-    frame = pydevd.find_frame(thread, reference) if thread is not None else None
-    if type(frame) is not types.FrameType:
-        raise Refused("the program went on meanwhile")
-    return frame
-
-
-def _pydevd() -> Any:
-    from _pydevd_bundle.pydevd_constants import get_global_debugger
-
-    return get_global_debugger()
-
-
-def _numbered(number: int) -> Any:
-    """What pydevd has given a number."""
-    from _pydevd_bundle._debug_adapter.pydevd_base_schema import BaseSchema
-
-    return BaseSchema._translate_id_from_dap(number)
 
 
 def _need_alive(frame: types.FrameType) -> None:

@@ -12,7 +12,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from . import changes, stacks
+from . import physical, stacks
 from .link import answers
 from .objects import fields, is_a, mro, namespace
 
@@ -33,7 +33,7 @@ _UNKNOWN = object()
 def complete(text: str, of: int | None = None, frame: int | None = None) -> dict[str, Any]:
     """What may follow a text, in a suspended frame (`of`), in one on a thread (`frame`: pydevd's number), or else in
     the main module: the begin of the name that is there, and names with what they are, in their order."""
-    where = changes.physical(frame) if frame is not None else None
+    where = physical.frame(frame) if frame is not None else None
     if of is not None:
         where = stacks.kept(of)
         stacks.locals_of(where)

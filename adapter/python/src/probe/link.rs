@@ -346,6 +346,14 @@ impl Probe {
         Ok(told.and_then(|told| Notice::parse(told.get().as_bytes())))
     }
 
+    /// What the functions of frames are called, by pydevd's numbers: as pydevd says it, and as in suspended frames.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn frame_names(&self, frames: &[i64]) -> Result<Vec<(String, String)>, ProbeError> {
+        self.ask("frame-names", json!({ "frames": frames }), Duration::from_secs(2))
+    }
+
     /// Has the program run until a task comes to a line when it goes on; gives back what there is to say of it.
     ///
     /// # Errors

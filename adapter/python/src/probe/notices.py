@@ -27,8 +27,8 @@ from .objects import (
     in_class,
     is_a,
     is_task,
-    name_of,
     read,
+    shown_name,
     text,
     type_name,
 )
@@ -65,7 +65,7 @@ def place_of(code: types.CodeType, line: int) -> list[Any]:
 def of_task(task: Any) -> dict[str, Any]:
     """Which task, where it was created."""
     record = known_record(task) or last_record(task)
-    told: dict[str, Any] = {"name": name_of(task)}
+    told: dict[str, Any] = {"name": shown_name(task)}
     if record is not None:
         told["task"] = [id(task), record.number]
         if record.site is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
@@ -156,6 +157,14 @@ def cancels_requested(task: Any) -> int:
 
 
 _cancelling = getattr(CTask, "cancelling", None)
+
+
+def shown_name(task: Any) -> str:
+    """A task's name on one line: what would break it, or turn it around, is escaped."""
+    return _BREAKING.sub(lambda found: found[0].encode("unicode_escape").decode(), name_of(task))
+
+
+_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def name_of(task: Any) -> str:

@@ -16,6 +16,7 @@ pub(super) const MODULES: &[(&str, &str)] = &[
     ("values", include_str!("values.py")),
     ("awaits", include_str!("awaits.py")),
     ("stacks", include_str!("stacks.py")),
+    ("physical", include_str!("physical.py")),
     ("changes", include_str!("changes.py")),
     ("completions", include_str!("completions.py")),
     ("creation", include_str!("creation.py")),

@@ -26,7 +26,7 @@ from .awaiters import awaiters, is_run_to_its_end, outcome
 from .chains import chain_of, code_of
 from .exits import Begins, Watched
 from .link import Refused, answers, at_end, tell
-from .objects import frame_of, name_of, read
+from .objects import frame_of, read, shown_name
 from .roster import current_task, is_plumbing, known, known_record, record_of, thread_of
 
 #: Frames of one stack.
@@ -101,7 +101,7 @@ class Step:
         return {
             "interrupted": frame is not None and stop_reason not in _STEPS and frame is not self.target,
             "name": self.name(),
-            "of": name_of(self.task),
+            "of": shown_name(self.task),
             "task": [id(self.task), record_of(self.task).number],
             "said": f"{outcome(self.ended)}; its awaiter goes on here" if self.ended is not None else None,
             "passed": list(self.passed.values()),
