@@ -149,7 +149,9 @@ scenario('a Python file has the same views', async (page, rows, stack) => {
     assert.deepEqual(names, ['Task-1', 'clerk', 'sleeper-0', 'sleeper-1', 'sleeper-2']);
     assert.match(await napping.innerText(), /waiting/);
     await napping.click();
-    const nap = rows.filter({ hasText: `service.py:${lineOfService('BP: nap')}` }).first();
+    const nap = rows.filter({ has: page.locator('.label-name', { hasText: /^nap$/ }) }).first();
+    await nap.waitFor();
+    assert.match(await nap.innerText(), new RegExp(`service\\.py:${lineOfService('BP: nap')}`));
     await nap.click();
     await until(() => isCursorAt(page, lineOfService('BP: nap')), 'the editor shows where the task sleeps');
   });
