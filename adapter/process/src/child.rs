@@ -1,6 +1,7 @@
 //! A program that is started and waited for, not traced.
 
 use std::{
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
@@ -141,9 +142,37 @@ impl Life {
     }
 }
 
-/// Waits until a child of ours has ended, and leaves it to be collected.
+/// How often a child is looked at where the kernel does not tell of its end.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Waits until a child of ours has ended, and leaves it to be collected. `waitid` would not do: while another thread of ours traces the
+/// child, it tells of the child's stops, whatever it is asked for.
 pub(crate) fn await_end(pid: Pid) {
-    while peek(pid).is_none() && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted {}
+    // SAFETY: pidfd_open takes two numbers and gives a descriptor of our own, or a negative number.
+    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let descriptor = i32::try_from(descriptor).ok().filter(|descriptor| *descriptor >= 0);
+    // SAFETY: it is open, and nobody else's.
+    let descriptor = descriptor.map(|descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) });
+    while let Some(descriptor) = &descriptor {
+        let mut asked = libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one pollfd of ours.
+        if unsafe { libc::poll(&raw mut asked, 1, -1) } == 1 {
+            return;
+        }
+    }
+    // It blocks while there is nothing to tell of.
+    while peek(pid).map_or_else(is_interrupted, |info| !has_ended(&info)) {
+        thread::sleep(LOOK);
+    }
+}
+
+fn is_interrupted() -> bool {
+    std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
+}
+
+/// Whether what is told of a child is its end.
+fn has_ended(info: &libc::siginfo_t) -> bool {
+    matches!(info.si_code, libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED)
 }
 
 /// How a child of ours that was not collected yet has ended.
