@@ -36,6 +36,8 @@ mod python_debugpy;
 mod python_edits;
 mod python_failures;
 mod python_filters;
+mod python_held;
+mod python_modes;
 mod python_notices;
 mod python_options;
 mod python_outside;

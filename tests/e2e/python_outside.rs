@@ -1,8 +1,10 @@
 //! Sessions with Python programs that are only looked at (`asyncOnly`).
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 use weft_tests::python::{Interpreter, interpreter, line, source};
-use weft_tests::{Client, list, process};
+use weft_tests::{Adapter, Client, list, process, weft_command};
 
 fn start(python: &Interpreter, script: &str, arguments: &[&str]) -> process::Guarded {
     let file = source(script);
@@ -109,4 +111,34 @@ fn what_cannot_be_looked_at_is_told() {
     sleeps.say("x");
     cannot(json!({"processId": sleeps.pid(), "asyncOnly": true}), "is no CPython");
     cannot(json!({"connect": {"host": "127.0.0.1", "port": 1}, "asyncOnly": true}), "give its number as `processId`");
+}
+
+/// What is forbidden is told with what helps: to look from the command line, in a session, and to debug.
+#[test]
+fn what_may_not_be_traced_is_told_with_the_remedy() {
+    let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "cat"];
+    let without_rights = ["--bounding-set=-all", "--inh-caps=-all"];
+    // Only root can become somebody else.
+    let able = Command::new("setpriv").args(&nobody[..5]).arg("true").output();
+    if !able.is_ok_and(|output| output.status.success()) {
+        return eprintln!("skipped: setpriv cannot be used here");
+    }
+    let program = process::Guarded::start("setpriv".as_ref(), &nobody, &[]);
+    let pid = program.pid();
+    let is_told = |said: &str| {
+        assert!(said.contains(&format!("process {pid} may not be traced: ")) && said.contains("SYS_PTRACE"), "{said}");
+    };
+    let weft = weft_command(&[]).get_program().to_str().expect("UTF-8").to_owned();
+    let looked =
+        Command::new("setpriv").args(without_rights).args([&weft, "tasks", "--pid", &pid.to_string()]).output();
+    let looked = looked.expect("setpriv runs");
+    assert_eq!(looked.status.code(), Some(1));
+    is_told(&String::from_utf8_lossy(&looked.stderr));
+    for only in [true, false] {
+        let arguments = without_rights.iter().map(ToString::to_string).chain([weft.clone(), "dap".to_owned()]);
+        let mut client = Client::start(&Adapter::Other("setpriv".into(), arguments.collect()), true);
+        client.initialize();
+        let asked = json!({"runtime": "python", "processId": pid, "asyncOnly": only});
+        is_told(&client.cannot_start("attach", asked).message);
+    }
 }

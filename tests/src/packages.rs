@@ -9,6 +9,15 @@ use crate::adapter::target;
 /// A folder for `PYTHONPATH` with exactly these packages (`h11==0.16.0`), all of them pure Python, which pip has filled once. Where pip
 /// cannot fetch them there is none, and a line says so; on the build machine that is an error.
 pub fn folder(name: &str, packages: &[&str]) -> Option<PathBuf> {
+    filled(name, packages, &[])
+}
+
+/// The same for one version of Python (`3.13`), with packages that have code compiled for it.
+pub fn compiled(version: &str, name: &str, packages: &[&str]) -> Option<PathBuf> {
+    filled(&format!("{name}-{version}"), packages, &["--python-version", version, "--only-binary=:all:"])
+}
+
+fn filled(name: &str, packages: &[&str], options: &[&str]) -> Option<PathBuf> {
     let root = target().join("pythons");
     fs::create_dir_all(&root).expect("a folder in target");
     let folder = root.join(name);
@@ -35,6 +44,7 @@ pub fn folder(name: &str, packages: &[&str]) -> Option<PathBuf> {
         "--no-deps",
         "--no-compile",
     ]);
+    pip.args(options);
     pip.arg("--target").arg(&unfinished).args(packages);
     let output = pip.output().expect("pip runs");
     if !output.status.success() {

@@ -133,11 +133,17 @@ impl Python {
         }
         // Before it is asked: the next stop may come before the answer.
         let before = standing.leave();
-        self.ask(command, arguments).map(|_| ()).inspect_err(|error| {
-            if error.id == ErrorId::Control {
-                standing.stay(before);
+        match self.ask(command, arguments) {
+            // It went on, and has ended before it could say so.
+            Err(error) if error.id == ErrorId::NoDebuggee => Ok(()),
+            Err(error) => {
+                if error.id == ErrorId::Control {
+                    standing.stay(before);
+                }
+                Err(error)
             }
-        })
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Has breakpoints hold for calls that have begun.

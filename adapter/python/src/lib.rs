@@ -32,6 +32,7 @@ mod stepping;
 mod tasks;
 mod terms;
 mod threads;
+mod unanswered;
 mod undebugged;
 mod variables;
 

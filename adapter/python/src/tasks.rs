@@ -24,6 +24,7 @@ use crate::probe::{Listener, Listing, Notice, Options, Probe, ProbeError, Stacks
 use crate::stack::frames;
 use crate::state::Epoch;
 use crate::stepping::StepOver;
+use crate::unanswered::Unanswered;
 
 /// How long the probe may take to be there.
 const START_PATIENCE: Duration = Duration::from_secs(10);
@@ -31,10 +32,15 @@ const START_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a list may take: all tasks of a large program, on a busy machine.
 const LIST_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a program may take to answer anything.
+const LIFE_PATIENCE: Duration = Duration::from_secs(3);
+
 /// The probe, and what it said at the current stop.
 pub(crate) struct Tasks {
     probe: Probe,
     user_code: UserCode,
+    /// Who looks where the probe does not answer; none where nobody can.
+    unanswered: Option<Unanswered>,
     seen: Mutex<Option<(Epoch, Arc<Listing>)>>,
     /// A step is under way.
     stepping: Mutex<Option<Target>>,
@@ -64,6 +70,7 @@ impl Tasks {
                     events.send(DebuggeeEvent::Console(Channel::Console, format!("weft: {note}")));
                 }
                 Some(Self {
+                    unanswered: Unanswered::of(probe.hello()),
                     probe,
                     user_code,
                     seen: Mutex::default(),
@@ -274,18 +281,31 @@ impl Tasks {
 
     /// Every task, at the current stop or of the running program.
     pub(crate) fn snapshot(&self, face: &Face) -> Answer<Arc<Snapshot>> {
-        match face.standing.current() {
+        let told = match face.standing.current() {
             Ok(epoch) => self.listing(epoch).map(|listing| Arc::clone(&listing.snapshot)),
             Err(_) => self.take().map(|listing| listing.snapshot),
+        };
+        match (told, &self.unanswered) {
+            (Err(busy @ ProbeError::Busy(_)), Some(unanswered)) => unanswered.look(&busy).map(Arc::new),
+            (told, _) => told.map_err(|error| refused(&error)),
         }
     }
 
-    fn take(&self) -> Answer<Listing> {
-        Listing::take(&self.probe, &self.user_code, LIST_PATIENCE).map_err(|error| refused(&error))
+    fn take(&self) -> Result<Listing, ProbeError> {
+        // Who cannot say that it is there is not waited for as long as who has much to say.
+        self.probe.is_alive(LIFE_PATIENCE)?;
+        if let Some(unanswered) = &self.unanswered {
+            unanswered.introduce(|tasks| self.probe.has_met(tasks))?;
+        }
+        let listing = Listing::take(&self.probe, &self.user_code, LIST_PATIENCE)?;
+        if let Some(unanswered) = &self.unanswered {
+            unanswered.told(&listing.snapshot);
+        }
+        Ok(listing)
     }
 
     /// The list at a stop, asked for once.
-    fn listing(&self, epoch: Epoch) -> Answer<Arc<Listing>> {
+    fn listing(&self, epoch: Epoch) -> Result<Arc<Listing>, ProbeError> {
         let mut seen = lock(&self.seen);
         if let Some((of, listing)) = &*seen
             && *of == epoch
@@ -303,7 +323,7 @@ impl Tasks {
         if let Some(native) = self.stands_at(epoch, key) {
             return Ok(Some(native));
         }
-        let listing = self.listing(epoch)?;
+        let listing = self.listing(epoch).map_err(|error| refused(&error))?;
         let task = listing.task(key).ok_or_else(|| Error::new(ErrorId::UnknownTask, "this task has ended"))?;
         Ok(task.os_thread.filter(|_| task.state == State::Running).map(i64::from))
     }
@@ -316,7 +336,7 @@ impl Tasks {
     /// Rows of a thread's logical stack; `pydevd` is pydevd's number of it.
     pub(crate) fn thread_rows(&self, face: &Arc<Face>, native: i64, pydevd: i64, rows: Range<usize>) -> Answer<Stack> {
         let epoch = face.standing.current()?;
-        let listing = self.listing(epoch)?;
+        let listing = self.listing(epoch).map_err(|error| refused(&error))?;
         if self.is_aside(epoch, native) || listing.running_on(native).next().is_none() {
             return crate::stack::rows(face, pydevd, rows);
         }
@@ -329,7 +349,7 @@ impl Tasks {
     /// Rows of the stack of a task that no thread runs.
     pub(crate) fn task_rows(&self, face: &Face, key: TaskKey, rows: Range<usize>) -> Answer<Stack> {
         let epoch = face.standing.current()?;
-        let listing = self.listing(epoch)?;
+        let listing = self.listing(epoch).map_err(|error| refused(&error))?;
         let all = self.stacks(&listing).task_rows(key).map_err(|error| refused(&error))?;
         face.standing.check(epoch)?;
         Ok(page(all, rows))
@@ -338,7 +358,7 @@ impl Tasks {
     /// A task's tree; `running`: its thread's frames, if one runs it.
     pub(crate) fn tree(&self, face: &Face, key: TaskKey, running: Vec<Frame>) -> Answer<AsyncStack> {
         let epoch = face.standing.current()?;
-        let listing = self.listing(epoch)?;
+        let listing = self.listing(epoch).map_err(|error| refused(&error))?;
         let tree = self.stacks(&listing).tree(key, running).map_err(|error| refused(&error))?;
         face.standing.check(epoch)?;
         Ok(tree)

@@ -1,8 +1,9 @@
 //! All tasks of a program at one moment.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::{Held, Location, Problem, Wait};
+use crate::{Held, Location, Problem, Wait, check};
 
 /// What a task is, across snapshots: where its header lies and the runtime's own number for it, which tells
 /// two tasks apart that lived at one address one after the other.
@@ -223,4 +224,63 @@ pub struct Snapshot {
     pub problems: Vec<Problem>,
     /// What could not be seen and why, in plain words.
     pub notes: Vec<String>,
+}
+
+impl Snapshot {
+    /// Gives tasks other keys wherever they are named, and concludes anew.
+    pub fn rename(&mut self, keys: &HashMap<TaskKey, TaskKey>) {
+        let rename = |key: &mut TaskKey| *key = keys.get(key).copied().unwrap_or(*key);
+        for task in &mut self.tasks {
+            rename(&mut task.key);
+            task.spawned_by.iter_mut().for_each(rename);
+            task.awaited_by.iter_mut().for_each(|awaiter| rename(&mut awaiter.task));
+            if let Some(wait) = &mut task.waiting_on {
+                wait.each_task(&rename);
+            }
+        }
+        self.problems = check(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ProblemKind, WaitKind};
+
+    fn task(id: u64, awaits: u64) -> Task {
+        let key = |id| TaskKey { address: id, id };
+        Task {
+            key: key(id),
+            runtime_task_id: Some(id),
+            name: "t".into(),
+            kind: TaskKind::Task,
+            runtime: RuntimeKey(1),
+            state: State::Waiting,
+            ended: false,
+            location: None,
+            entry: None,
+            spawned_at: None,
+            spawned_by: Some(key(awaits)),
+            os_thread: None,
+            waiting_on: Some(Wait { tasks: vec![key(awaits)], ..Wait::new(WaitKind::Join, "a task") }),
+            holds: Vec::new(),
+            awaited_by: vec![Awaiter { task: key(awaits), via: Via::Await }],
+            frames: 1,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn a_new_key_is_everywhere() {
+        let mut snapshot = Snapshot { tasks: vec![task(1, 2), task(2, 1)], ..Snapshot::default() };
+        let (old, new) = (TaskKey { address: 1, id: 1 }, TaskKey { address: 1, id: 7 });
+        snapshot.rename(&HashMap::from([(old, new)]));
+        assert_eq!(snapshot.tasks[0].key, new);
+        let other = &snapshot.tasks[1];
+        assert_eq!((other.spawned_by, other.awaited_by[0].task), (Some(new), new));
+        assert_eq!(other.waiting_on.as_ref().map(|wait| wait.tasks.clone()), Some(vec![new]));
+        let [deadlock] = &snapshot.problems[..] else { panic!("{:?}", snapshot.problems) };
+        assert_eq!((deadlock.kind, deadlock.tasks.contains(&new)), (ProblemKind::Deadlock, true));
+        assert!(deadlock.text.contains("{task:1:7}") && !deadlock.text.contains("{task:1:1}"), "{}", deadlock.text);
+    }
 }

@@ -122,6 +122,12 @@ impl Wait {
             branches: Vec::new(),
         }
     }
+
+    /// Every task that it names.
+    pub(crate) fn each_task(&mut self, see: &impl Fn(&mut TaskKey)) {
+        self.holders.iter_mut().chain(&mut self.tasks).for_each(see);
+        self.branches.iter_mut().for_each(|branch| branch.each_task(see));
+    }
 }
 
 /// How something is held.

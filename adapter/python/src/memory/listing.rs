@@ -18,8 +18,8 @@ use super::waits;
 
 /// Frames of one task that are shown.
 const MOST_FRAMES: usize = 400;
-/// Tasks that one tree shows.
-const MOST_AWAITERS: usize = 64;
+/// Tasks that one tree shows. They are nested, and some clients read no more than 128 levels of JSON.
+const MOST_AWAITERS: usize = 48;
 
 /// What was found in a program: its tasks, and the stack of each, which can be asked for when the program runs again.
 #[derive(Default)]

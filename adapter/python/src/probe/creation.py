@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from . import tracers
 from .objects import CTask, read
-from .roster import adopt, created, is_asyncio
+from .roster import adopt, created, is_asyncio, is_ours
 
 _Loop = asyncio.base_events.BaseEventLoop
 #: Who else looks at each task that was made.
 on_created: list[Callable[[Any], None]] = []
+#: Who looks at the class of each loop that begins to run.
+on_adopted: list[Callable[[type], None]] = []
 
 
 def watch() -> None:
@@ -21,7 +24,12 @@ def watch() -> None:
 
     It is the class's method that is replaced, not the loops' task factories, which are the program's.
     """
-    create_task = _Loop.create_task
+    _watch_class(_Loop)
+
+
+def _watch_class(of: type) -> None:
+    """Notes the tasks that a class of loops makes."""
+    create_task = of.create_task  # type: ignore[attr-defined]
 
     @functools.wraps(create_task)
     def watched(self: Any, coro: Any, **arguments: Any) -> Any:
@@ -29,7 +37,13 @@ def watch() -> None:
         _note(task, sys._getframe(1))
         return task
 
-    _Loop.create_task = watched  # type: ignore[method-assign]
+    of.create_task = watched  # type: ignore[attr-defined]
+
+
+def _watch_overriding(of: type) -> None:
+    """The same for a class of the program's that makes tasks in a way of its own."""
+    if not is_ours(of.create_task):  # type: ignore[attr-defined]
+        _watch_class(of)
 
 
 def _note(task: Any, frame: Any) -> None:
@@ -56,13 +70,26 @@ def watch_loops(watch_tasks: bool) -> None:
         set_running_loop(loop)
         if loop is not None:
             try:
-                if adopt(loop) and watch_tasks and not is_asyncio(loop) and loop.get_task_factory() is None:
-                    loop.set_task_factory(_factory)
+                if adopt(loop):
+                    _adopted(loop, watch_tasks)
+                tracers.look()
             except Exception:
                 pass
 
     # uvloop takes it from the package when it is imported.
     asyncio.events._set_running_loop = asyncio._set_running_loop = watched  # type: ignore[attr-defined]
+
+
+def _adopted(loop: Any, watch_tasks: bool) -> None:
+    """A loop runs for the first time."""
+    for look in on_adopted:
+        look(type(loop))
+    if not watch_tasks:
+        return
+    if is_asyncio(loop):
+        _watch_overriding(type(loop))
+    elif loop.get_task_factory() is None:
+        loop.set_task_factory(_factory)
 
 
 def _factory(loop: Any, coro: Any, **arguments: Any) -> Any:

@@ -18,11 +18,10 @@ from typing import Any
 
 from . import creation, filters, steps
 from .link import Refused, answers, at_end, tell
-from .notices import handle_callback, of_task, place_of, quietly, task_stepped
+from .notices import after_exception, handle_callback, of_task, place_of, quietly, task_stepped
 from .objects import CTask, exception_text, fields, is_a, is_task, read
 from .roster import is_asyncio
 
-_Loop = asyncio.base_events.BaseEventLoop
 _Handle = asyncio.events.Handle
 _Group: Any = getattr(builtins, "BaseExceptionGroup", None)
 #: What an exception has among its attributes once it was told: builtin ones can be kept in mind in no other way.
@@ -106,19 +105,12 @@ def _is_told(failure: Any, depth: int) -> bool:
 
 def _watch_loops() -> None:
     """Looks at what loops are told of."""
-    handle = _Loop.call_exception_handler
-
-    @functools.wraps(handle)
-    def watched(self: Any, context: Any) -> Any:
-        result = handle(self, context)
-        if "never-retrieved" in _wanted and type(context) is dict:
-            quietly(_reported, context)
-        return result
-
-    _Loop.call_exception_handler = watched  # type: ignore[method-assign]
+    after_exception.append(_reported)
 
 
-def _reported(context: dict[str, Any]) -> None:
+def _reported(context: Any) -> None:
+    if "never-retrieved" not in _wanted or type(context) is not dict:
+        return
     failure = context.get("exception")
     message = context.get("message")
     if type(message) is str and message.endswith("exception was never retrieved") and is_a(failure, BaseException):

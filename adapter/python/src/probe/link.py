@@ -175,8 +175,23 @@ def hello() -> dict[str, Any]:
     installed = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *packages, user]
     return {
         "pid": os.getpid(),
+        "machine": machine(),
         "python": list(sys.version_info[:3]),
         "implementation": sys.implementation.name,
         "standard": sorted({path for path in map(sysconfig.get_path, ("stdlib", "platstdlib")) if path}),
         "packages": sorted({path for path in installed if path}),
     }
+
+
+def machine() -> str:
+    """Where the process's number means this process: a boot of a kernel, and a space of numbers there."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+@answers("alive")
+def alive() -> None:
+    """That there is an answer says all."""

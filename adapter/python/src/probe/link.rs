@@ -39,7 +39,10 @@ pub(crate) enum ProbeError {
     #[error("the program's probe is gone")]
     Gone,
     /// It has not answered in time.
-    #[error("the program does not answer: it has been busy for {0:?} (a call that holds the interpreter's lock?)")]
+    #[error(
+        "the program has not answered for {0:?}: a call that is not Python's holds the interpreter's lock, or the process was \
+         stopped; ask again when it goes on"
+    )]
     Busy(Duration),
     /// It cannot do what it was asked; the text is for the user.
     #[error("{0}")]
@@ -268,6 +271,22 @@ impl Probe {
         });
         lock(&self.shared.asked).waiting.remove(&id);
         read_answer(&answer?)
+    }
+
+    /// Whether anything is answered at all.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn is_alive(&self, patience: Duration) -> Result<(), ProbeError> {
+        self.ask("alive", json!({}), patience)
+    }
+
+    /// Has tasks that were first seen from outside keep the numbers that they were given there: address, name and number of each.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn has_met(&self, tasks: &[(u64, String, u64)]) -> Result<(), ProbeError> {
+        self.ask("met", json!({ "tasks": tasks }), Duration::from_secs(5))
     }
 
     /// To be called before the program goes on, whatever makes it do so: what was handed out for this stop is over, and the time

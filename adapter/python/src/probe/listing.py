@@ -40,6 +40,7 @@ from .roster import (
     record_of,
     thread_of,
 )
+from .tracers import other_interpreters
 from .waits import MOST_TASKS, Wait, wait_of
 
 try:
@@ -158,6 +159,15 @@ class Listing:
             except Exception as problem:
                 self.rows.append(self._unreadable(record, task, problem))
         self._look_at_threads()
+        self.look_around()
+
+    def look_around(self) -> None:
+        """Says what is there besides, and is not seen."""
+        if other_interpreters():
+            self.notes.append("other interpreters run in this process: their tasks are not seen")
+        for name, module in _OTHERS.items():
+            if module in sys.modules and any(_runs(frame, module) for frame in self.threads.frames.values()):
+                self.notes.append(f"{name} runs in this process: its tasks are not seen, only those of asyncio")
 
     def _look_at_threads(self) -> None:
         """The frames of tasks that run are those on their threads' stacks, each to where the next task's begin."""
@@ -328,6 +338,25 @@ class Listing:
             if wait.whole and not left_out:
                 said["whole"] = True
         return said
+
+
+#: Who has tasks of their own, with the module that runs them.
+_OTHERS = {"trio": "trio._core._run", "curio": "curio.kernel"}
+
+
+def _runs(frame: types.FrameType | None, module: str) -> bool:
+    """Whether a thread executes something of a module."""
+    for _ in range(_DEEPEST):
+        if frame is None:
+            return False
+        if frame.f_globals.get("__name__") == module:
+            return True
+        frame = frame.f_back
+    return False
+
+
+#: Frames of a thread that are looked at.
+_DEEPEST = 2000
 
 
 def _inward(innermost: types.FrameType | None, begin: types.FrameType) -> list[types.FrameType]:

@@ -35,6 +35,8 @@ pub(crate) enum NoticeKind {
     Watched,
     /// A task has ended, and nobody watches it any more.
     WatchOver,
+    /// Somebody else traces a thread, which cannot be debugged meanwhile.
+    Traced,
 }
 
 /// Something that happened, with the place to look at.
@@ -115,6 +117,7 @@ impl Notice {
             "terms" => NoticeKind::Terms,
             "watched" => NoticeKind::Watched,
             "watch-over" => NoticeKind::WatchOver,
+            "traced" => NoticeKind::Traced,
             event => {
                 tracing::warn!(event, message = line.message, "the probe says");
                 return None;
@@ -174,7 +177,7 @@ impl Notice {
                 Some(failure) => format!("{}: {failure}", self.message),
                 None => self.message.clone(),
             },
-            NoticeKind::Terms => self.message.clone(),
+            NoticeKind::Terms | NoticeKind::Traced => self.message.clone(),
             NoticeKind::Watched | NoticeKind::WatchOver => format!("{who} {}", self.message),
             NoticeKind::StepLost => {
                 let passed = self.step.as_ref().and_then(|step| step.passed(&number));

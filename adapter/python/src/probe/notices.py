@@ -14,9 +14,10 @@ import threading
 import time
 import types
 import warnings
+from collections.abc import Callable
 from typing import Any
 
-from . import awaits, stacks
+from . import awaits, creation, stacks
 from .chains import chain_of, code_of
 from .link import answers, tell
 from .objects import (
@@ -32,7 +33,7 @@ from .objects import (
     text,
     type_name,
 )
-from .roster import is_plumbing, known_record, last_record, line_of
+from .roster import Threads, all_loops, is_ours, is_plumbing, known_record, last_record, line_of
 
 _Loop = asyncio.base_events.BaseEventLoop
 _Handle = asyncio.events.Handle
@@ -144,21 +145,43 @@ _KINDS = {
 }
 
 
+#: Who else looks at what a loop was told, once its handler has.
+after_exception: list[Callable[[Any], None]] = []
+
+
 def watch_exceptions() -> None:
-    """Tells what asyncio's loops are told; their handlers are called as before."""
-    handle = _Loop.call_exception_handler
+    """Tells what loops are told; their handlers are called as before."""
+    _watch_class(_Loop)
+    creation.on_adopted.append(_watch_overriding)
+    for loop in all_loops(Threads()):
+        _watch_overriding(type(loop))
+
+
+def _watch_class(of: Any) -> None:
+    handle = of.call_exception_handler
 
     @functools.wraps(handle)
     def told(self: Any, context: Any) -> Any:
-        outer = getattr(_reporting, "loop", False)
-        _reporting.loop = True
+        outer = getattr(_reporting, "loop", None)
+        if outer is context:  # a method that overrides this one has called it
+            return handle(self, context)
+        _reporting.loop = context
         try:
             quietly(loop_exception, context)
-            return handle(self, context)
+            result = handle(self, context)
+            for look in after_exception:
+                quietly(look, context)
+            return result
         finally:
             _reporting.loop = outer
 
-    _Loop.call_exception_handler = told  # type: ignore[method-assign]
+    of.call_exception_handler = told
+
+
+def _watch_overriding(of: Any) -> None:
+    """A class of loops that does it in a way of its own; what it then calls of asyncio's is told no second time."""
+    if not is_ours(of.call_exception_handler):
+        _watch_class(of)
 
 
 def loop_exception(context: Any) -> None:
@@ -228,7 +251,7 @@ class Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """A record; what asyncio's loops say of exceptions was told already."""
-        if not getattr(_reporting, "loop", False):
+        if getattr(_reporting, "loop", None) is None:
             quietly(_logged, record)
         last = logging.lastResort
         if last is not None and record.levelno >= last.level and not _is_handled(self):

@@ -16,7 +16,8 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from .objects import CTask, fields, is_a, module_of, read, text
+from .link import answers
+from .objects import CTask, fields, is_a, is_task, module_of, name_of, read, text
 
 _numbers = itertools.count(1)
 _records: dict[int, Record] = {}
@@ -115,6 +116,12 @@ def created(task: Any, frame: types.FrameType | None) -> None:
 def is_plumbing(code: types.CodeType) -> bool:
     """Whether code is asyncio's own, the probe's or the importer's."""
     return code.co_filename.startswith(_PLUMBING)
+
+
+def is_ours(function: Any) -> bool:
+    """Whether a function is one of the probe's, which calls the one in whose place it is."""
+    code = getattr(function, "__code__", None)
+    return code is not None and code.co_filename.startswith("<frozen _weft")
 
 
 #: What runs loops, and has them call callbacks; of a loop that is not written in Python, the runner alone is seen.
@@ -247,6 +254,21 @@ def _driven(frame: types.FrameType | None) -> Iterator[Any]:
             if loop is not None:
                 yield loop
         frame = frame.f_back
+
+
+@answers("met")
+def met(tasks: list[tuple[int, str, int]]) -> None:
+    """weft has seen tasks from outside that it has never been told of: by the address and the name of each, the number
+    that it has been given there and that it is to keep."""
+    wanted = {address: (name, number) for address, name, number in tasks}
+    renumbered: dict[int | None, int] = {}
+    for task in all_tasks(all_loops(Threads()), []):
+        name, number = wanted.get(id(task), (None, 0))
+        if is_task(task) and name_of(task) == name:
+            record = record_of(task)
+            renumbered[record.number] = record.number = number
+    for record in list(_records.values()):
+        record.by = renumbered.get(record.by, record.by)
 
 
 def is_asyncio(loop: Any) -> bool:

@@ -8,6 +8,7 @@ pub(super) const MODULES: &[(&str, &str)] = &[
     ("link", include_str!("link.py")),
     ("objects", include_str!("objects.py")),
     ("roster", include_str!("roster.py")),
+    ("tracers", include_str!("tracers.py")),
     ("chains", include_str!("chains.py")),
     ("waits", include_str!("waits.py")),
     ("holds", include_str!("holds.py")),

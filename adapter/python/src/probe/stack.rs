@@ -12,8 +12,8 @@ use super::listing::{Place, Places};
 use super::values::SuspendedFrame;
 use super::{Listing, Probe, ProbeError, UserCode, wire};
 
-/// How many awaiters one stack shows.
-const MAX_AWAITERS: usize = 64;
+/// How many awaiters one stack shows. In a tree they are nested, and some clients read no more than 128 levels of JSON.
+const MAX_AWAITERS: usize = 48;
 /// How long the frames of a stopped program may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 

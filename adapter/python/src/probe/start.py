@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import awaits, breaks, creation, failures, notices, steps
+from . import awaits, breaks, creation, failures, notices, steps, tracers
 from .link import Refused, open_link
 
 _watching = False
@@ -20,6 +20,7 @@ def start(connection: socket.socket, stream: Any, options: dict[str, Any]) -> No
     if not _watching:
         _watching = True
         awaits.quiet()
+        _try(notes, "other interpreters in the process may crash it", tracers.keep_to_ourselves)
         _try(notes, "loops are found only while they run", creation.watch_loops, options["creation_sites"])
         if options["creation_sites"]:
             _try(notes, "it is not known where tasks are created", creation.watch)
@@ -30,6 +31,7 @@ def start(connection: socket.socket, stream: Any, options: dict[str, Any]) -> No
         _try(notes, "coroutines that are never awaited are not noticed", notices.watch_coroutines)
         _try(notes, "what asyncio logs is not told", notices.watch_log, options["log_level"])
         if "pydevd" in sys.modules:
+            _try(notes, "it is not told who else traces the program", tracers.watch)
             _try(notes, "steps may end in other tasks", steps.watch, options["step_mode"])
             _try(notes, "exceptions that end tasks do not stop the program", failures.stop_at, options["stop_at"])
     open_link(connection, stream, notes)

@@ -49,6 +49,8 @@ pub(super) struct Parts<'a> {
 pub(crate) struct Hello {
     /// The process.
     pub(crate) pid: i64,
+    /// Where the process has that number.
+    pub(crate) machine: String,
     /// The interpreter's version.
     pub(crate) python: [u32; 3],
     /// Which interpreter: `cpython`.
