@@ -92,6 +92,12 @@ impl Python {
         self.face.link.request(command, arguments, PATIENCE).map_err(|fault| fault_as(ErrorId::Control, fault))
     }
 
+    /// Asks for what lets the program run, to its end perhaps, before which it may have no time to answer.
+    fn set_going(&self, command: &'static str, arguments: &Json) -> Answer<()> {
+        let asked = self.face.link.post(command, arguments).and_then(|asked| asked.wait_or_end(PATIENCE));
+        asked.map_err(|fault| fault_as(ErrorId::Control, fault))
+    }
+
     /// pydevd's number of a thread, or of the thread that runs a task.
     fn thread(&self, of: Target) -> Answer<i64> {
         self.face.threads.pydevd(&self.face.link, self.native(of)?)
@@ -133,17 +139,11 @@ impl Python {
         }
         // Before it is asked: the next stop may come before the answer.
         let before = standing.leave();
-        match self.ask(command, arguments) {
-            // It went on, and has ended before it could say so.
-            Err(error) if error.id == ErrorId::NoDebuggee => Ok(()),
-            Err(error) => {
-                if error.id == ErrorId::Control {
-                    standing.stay(before);
-                }
-                Err(error)
+        self.set_going(command, arguments).inspect_err(|error| {
+            if error.id == ErrorId::Control {
+                standing.stay(before);
             }
-            Ok(_) => Ok(()),
-        }
+        })
     }
 
     /// Has breakpoints hold for calls that have begun.
@@ -191,7 +191,7 @@ impl Debuggee for Python {
     }
 
     fn start(&self) -> Answer<()> {
-        self.ask("configurationDone", &nothing())?;
+        self.set_going("configurationDone", &nothing())?;
         if let Some(starting) = &self.known.starting {
             starting.settle()?;
         }
@@ -291,7 +291,7 @@ impl Debuggee for Python {
                 }
                 Ok(())
             }
-            Origin::Attached | Origin::Taken(_) => self.ask("terminate", &nothing()).map(|_| ()),
+            Origin::Attached | Origin::Taken(_) => self.set_going("terminate", &nothing()),
         }
     }
 

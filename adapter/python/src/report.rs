@@ -256,6 +256,9 @@ fn thread_news(face: &Face, body: &Value) {
 
 fn output(face: &Face, body: &Value) {
     let Some(text) = body.get("output").and_then(Value::as_str).filter(|text| !text.is_empty()) else { return };
+    if is_of_slow_evaluation(text) {
+        return tracing::debug!("pydevd tells of a slow evaluation: {text}");
+    }
     let channel = match body.get("category").and_then(Value::as_str) {
         Some("stdout") => Channel::Stdout,
         Some("stderr") => Channel::Stderr,
@@ -270,5 +273,26 @@ fn output(face: &Face, body: &Value) {
         Channel::Console | Channel::Important => {
             face.events.send(DebuggeeEvent::Console(channel, text.trim_end().to_owned()));
         }
+    }
+}
+
+/// Whether pydevd tells that something takes long to evaluate. It quotes that, which is weft's own as often as the user's (a busy
+/// machine may take seconds to put the probe in), and its advice is for who starts pydevd.
+fn is_of_slow_evaluation(text: &str) -> bool {
+    text.starts_with("Evaluating: ") && text.contains(" did not finish after ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_evaluations_of_wefts_own_are_not_told() {
+        let told = "Evaluating: exec(compile(\"x\", 'y', 'exec')) did not finish after 3.00 seconds.\nThis may mean a number of \
+                    things:\n- This evaluation is really slow and this is expected.\n";
+        assert!(is_of_slow_evaluation(told));
+        assert!(
+            !is_of_slow_evaluation("Evaluating: all of it\n") && !is_of_slow_evaluation("it did not finish after 3 s")
+        );
     }
 }

@@ -190,6 +190,14 @@ impl Pending {
             Err(RecvTimeoutError::Disconnected) => Err(Fault::Gone),
         }
     }
+
+    /// Waits for the answer to what lets the program run, or until that has run to its end: it may have had no time left to answer.
+    pub(crate) fn wait_or_end(&self, patience: Duration) -> Result<(), Fault> {
+        match self.wait(patience) {
+            Ok(_) | Err(Fault::Gone) => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
 }
 
 /// A lock that a panic elsewhere does not take away.
@@ -260,6 +268,19 @@ mod tests {
         assert_eq!(waiting.wait(PATIENCE), Err(Fault::Gone));
         assert_eq!(event(&events), LinkEvent::Gone);
         assert_eq!(link.request("threads", &nothing(), PATIENCE), Err(Fault::Gone));
+    }
+
+    #[test]
+    fn a_program_that_goes_on_and_ends_need_not_answer() {
+        let (link, events, mut pydevd) = linked();
+        let refused = link.post("continue", &nothing()).unwrap();
+        write(&mut pydevd, r#"{"type":"response","request_seq":1,"success":false,"message":"no"}"#);
+        assert_eq!(refused.wait_or_end(PATIENCE), Err(Fault::Refused("no".to_owned())));
+        let ended = link.post("continue", &nothing()).unwrap();
+        drop(pydevd);
+        assert_eq!(ended.wait_or_end(PATIENCE), Ok(()));
+        assert_eq!(event(&events), LinkEvent::Gone);
+        assert!(matches!(link.post("continue", &nothing()).map(drop), Err(Fault::Gone)));
     }
 
     #[test]
