@@ -8,7 +8,7 @@ mod looks;
 mod page_cache;
 mod peers;
 
-use weft_tests::{Adapter, Installed, mini_redis};
+use weft_tests::{Adapter, Installed, Port, mini_redis};
 
 use looks::{Debugger, Looks, Shown, Target};
 use peers::median;
@@ -48,7 +48,7 @@ fn small() -> Target {
     let line = mini_redis::line("src/server.rs", "limit_connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),");
     Target {
         program: mini_redis::server(),
-        arguments: vec!["--port".to_owned(), mini_redis::free_port().to_string()],
+        arguments: vec!["--port".to_owned(), Port::claim().number().to_string()],
         file: mini_redis::source("src/server.rs"),
         line,
         deep: true,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use weft_tests::mini_redis::{self, Redis};
-use weft_tests::{Breakpoint, Client, Frame, Launch, list, process};
+use weft_tests::{Breakpoint, Client, Frame, Launch, Port, list, process};
 
 const HANDLER: &str = "mini_redis::server::Handler::run";
 const CONNECTION: &str = "mini_redis::server::Listener::run {async block}";
@@ -13,23 +13,23 @@ const ROOT: &str = "mini_redis_server::main";
 
 struct Server {
     client: Client,
-    port: u16,
+    port: Port,
     breakpoints: Vec<Breakpoint>,
 }
 
 /// Launches the server.
 fn serve(mut client: Client, lines: &[i64]) -> Server {
-    let port = mini_redis::free_port();
+    let port = Port::claim();
     let launch = Launch {
         breakpoints: lines.iter().map(|&line| (mini_redis::source("src/server.rs"), line)).collect(),
         more: Value::Null,
     };
-    let breakpoints = client.launch(&mini_redis::server(), &["--port", &port.to_string()], &launch);
+    let breakpoints = client.launch(&mini_redis::server(), &["--port", &port.number().to_string()], &launch);
     Server { client, port, breakpoints }
 }
 
 /// A client of the server that has been served once, so that its task exists and waits.
-fn connected(port: u16) -> Redis {
+fn connected(port: &Port) -> Redis {
     let mut redis = Redis::connect(port);
     redis.send(&["GET", "nothing"]);
     assert_eq!(redis.receive(), "$-1");
@@ -75,7 +75,7 @@ fn task(name: &str, kind: &str, state: &str) -> (String, String, String) {
 fn a_clients_command_stops_in_its_handler() {
     let at = line("let cmd = Command::from_frame(frame)?;");
     let Server { mut client, port, .. } = serve(Client::weft(), &[]);
-    let mut redis = connected(port);
+    let mut redis = connected(&port);
     process::wait_asleep(client.debuggee());
     let breakpoints = client.set_breakpoints(&mini_redis::source("src/server.rs"), &[at]);
     assert_eq!((breakpoints[0].verified, breakpoints[0].line), (true, Some(at)));
@@ -103,19 +103,19 @@ fn a_clients_command_stops_in_its_handler() {
     assert_eq!(frames[label].name, format!("task {} {CONNECTION}", running["id"]));
 
     client.disconnect();
-    assert!(redis_is_gone(port));
+    assert!(redis_is_gone(&port));
 }
 
 /// Whether nothing listens on that port any more.
-fn redis_is_gone(port: u16) -> bool {
-    std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+fn redis_is_gone(port: &Port) -> bool {
+    std::net::TcpStream::connect(("127.0.0.1", port.number())).is_err()
 }
 
 #[test]
 fn what_self_holds_can_be_read() {
     let at = line("let cmd = Command::from_frame(frame)?;");
     let Server { mut client, port, .. } = serve(Client::weft(), &[at]);
-    let mut redis = Redis::connect(port);
+    let mut redis = Redis::connect(&port);
     redis.send(&["GET", "color"]);
     let stop = client.stopped();
     let top = client.top(stop.thread).id;
@@ -141,7 +141,7 @@ fn what_self_holds_can_be_read() {
 fn lines_are_stepped_over_and_an_await_is_one_statement() {
     let at = line("let cmd = Command::from_frame(frame)?;");
     let Server { mut client, port, breakpoints } = serve(Client::weft(), &[at]);
-    let mut redis = Redis::connect(port);
+    let mut redis = Redis::connect(&port);
     redis.send(&["SET", "color", "green"]);
     let mut stop = client.stopped();
     let apply = line("cmd.apply(&self.db, &mut self.connection, &mut self.shutdown)");
@@ -168,7 +168,7 @@ fn lines_are_stepped_over_and_an_await_is_one_statement() {
 #[test]
 fn a_step_into_goes_through_what_wraps_a_function() {
     let Server { mut client, port, .. } = serve(Client::weft(), &[line("if let Err(err) = handler.run().await {")]);
-    let mut redis = Redis::connect(port);
+    let mut redis = Redis::connect(&port);
     let stop = client.stopped();
     client.set_breakpoints(&mini_redis::source("src/server.rs"), &[]);
     let stop = client.step("stepIn", stop.thread);
@@ -186,7 +186,7 @@ fn a_step_into_goes_through_what_wraps_a_function() {
 fn the_listener_is_reached_from_the_root() {
     let at = line("Ok((socket, _)) => return Ok(socket),");
     let Server { mut client, port, .. } = serve(Client::weft(), &[at]);
-    let _redis = Redis::connect(port);
+    let _redis = Redis::connect(&port);
     let stop = client.stopped();
     let frames = client.stack(stop.thread);
     assert_readable(&frames);
@@ -215,7 +215,7 @@ fn the_listener_is_reached_from_the_root() {
 #[test]
 fn tasks_are_what_the_server_spawned() {
     let Server { mut client, port, .. } = serve(Client::weft(), &[]);
-    let mut connections: Vec<Redis> = (0..3).map(|_| connected(port)).collect();
+    let mut connections: Vec<Redis> = (0..3).map(|_| connected(&port)).collect();
     process::wait_asleep(client.debuggee());
     client.pause();
     let tasks = client.async_tasks();
@@ -238,7 +238,7 @@ fn tasks_are_what_the_server_spawned() {
     let thread = client.threads()[0].0;
     client.resume(thread);
     connections.pop();
-    connections.push(connected(port));
+    connections.push(connected(&port));
     process::wait_asleep(client.debuggee());
     client.pause();
     let later = client.async_tasks();
@@ -254,9 +254,9 @@ fn tasks_are_what_the_server_spawned() {
 
 #[test]
 fn an_attached_server_is_left_running() {
-    let port = mini_redis::free_port();
-    let server = process::Guarded::start(&mini_redis::server(), &["--port", &port.to_string()], &[]);
-    let mut redis = connected(port);
+    let port = Port::claim();
+    let server = process::Guarded::start(&mini_redis::server(), &["--port", &port.number().to_string()], &[]);
+    let mut redis = connected(&port);
     let mut client = Client::weft();
     client.attach(server.pid());
     let at = line("let cmd = Command::from_frame(frame)?;");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use weft_tests::python::{Python, line, source};
-use weft_tests::{Client, DEADLINE, Launch, list, on_each_python, process};
+use weft_tests::{Client, DEADLINE, Launch, Port, list, on_each_python, process};
 
 /// A client that can start sessions, and whatever its adapter asks for.
 fn able() -> (Client, Receiver<Value>) {
@@ -230,7 +230,8 @@ on_each_python! {
     /// Attached to by `listen`: children connect to where their parent did.
     fn spawned_by_one_that_connects(python: &Python) {
         let (mut parent, asked) = able();
-        let port = free_port();
+        let claim = Port::claim();
+        let port = claim.number();
         parent.initialize();
         let listen = json!({"runtime": "python", "listen": {"host": "127.0.0.1", "port": port}});
         let attach = parent.send("attach", listen);
@@ -242,12 +243,6 @@ on_each_python! {
         stops_in_the_child(&parent.asked(&asked));
         program.ends(&mut parent, 0);
     }
-}
-
-/// A port that nobody listens on at the moment.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// Waits until somebody listens, without being taken for the one that is waited for.

@@ -15,6 +15,7 @@ mod fifo;
 mod installed;
 pub mod mini_redis;
 pub mod packages;
+mod port;
 pub mod process;
 pub mod programs;
 pub mod python;
@@ -31,6 +32,7 @@ pub use client::{Client, Failure, Reply};
 pub use control::{DataInfo, Instruction, address};
 pub use fifo::Fifo;
 pub use installed::Installed;
+pub use port::Port;
 pub use session::{Breakpoint, Frame, Launch, Scope, Stop, Variable, list};
 
 use std::time::Duration;

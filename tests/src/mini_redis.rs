@@ -1,13 +1,13 @@
 //! A program that nobody here wrote: `mini-redis-server`, as `cargo install` makes it, and a client for it.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use crate::DEADLINE;
 use crate::installed::Installed;
+use crate::{DEADLINE, Port};
 
 /// Its lock file of 2021 names a Tokio that keeps no list of its tasks, so what `cargo install` gives a user is used.
 const SERVER: Installed =
@@ -29,12 +29,6 @@ pub fn line(file: &str, text: &str) -> i64 {
     SERVER.line(file, text)
 }
 
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
-}
-
 /// One connection to the server, speaking RESP.
 pub struct Redis {
     stream: BufReader<TcpStream>,
@@ -43,10 +37,10 @@ pub struct Redis {
 impl Redis {
     /// Connects as soon as the server listens. (It says so to its log only, which is off: the log's filter cannot be
     /// set in the server as `cargo install` builds it today.)
-    pub fn connect(port: u16) -> Self {
+    pub fn connect(port: &Port) -> Self {
         let deadline = Instant::now() + DEADLINE;
         let stream = loop {
-            match TcpStream::connect(("127.0.0.1", port)) {
+            match TcpStream::connect(("127.0.0.1", port.number())) {
                 Ok(stream) => break stream,
                 // Nobody tells when a port begins to be listened to, so the other processes are let go first, again
                 // and again.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::mini_redis::{self, Redis};
 use crate::session::{list, text};
-use crate::{Client, Frame, Launch, Stop};
+use crate::{Client, Frame, Launch, Port, Stop};
 
 /// Clients of the server, each on a connection of its own.
 const CLIENTS: u64 = 4;
@@ -61,10 +61,10 @@ pub struct Soak {
 /// # Panics
 /// If a step ends in the wrong task or never, or if a client is answered wrongly.
 pub fn run(steps: usize, seed: u64, mut tell: impl FnMut(&Soak)) -> Soak {
-    let port = mini_redis::free_port();
+    let port = Arc::new(Port::claim());
     let mut client = Client::weft();
-    client.launch(&mini_redis::server(), &["--port", &port.to_string()], &Launch::default());
-    let load = Load::start(port);
+    client.launch(&mini_redis::server(), &["--port", &port.number().to_string()], &Launch::default());
+    let load = Load::start(&port);
     let mut walker = Walker::new(client, seed);
     while walker.soak.steps < steps {
         walker.deed();
@@ -87,11 +87,11 @@ struct Load {
 }
 
 impl Load {
-    fn start(port: u16) -> Self {
+    fn start(port: &Arc<Port>) -> Self {
         let (served, ends) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
         let one = |number| {
-            let (served, ends) = (served.clone(), ends.clone());
-            thread::spawn(move || ask(port, number, &served, &ends))
+            let (port, served, ends) = (port.clone(), served.clone(), ends.clone());
+            thread::spawn(move || ask(&port, number, &served, &ends))
         };
         let clients = (0..CLIENTS).map(one).collect();
         Self { served, ends, clients }
@@ -108,7 +108,7 @@ impl Load {
 }
 
 /// Sets a key of its own and asks for it, again and again.
-fn ask(port: u16, number: u64, served: &AtomicU64, ends: &AtomicBool) {
+fn ask(port: &Port, number: u64, served: &AtomicU64, ends: &AtomicBool) {
     let key = format!("key {number}");
     let mut value = 0;
     while !ends.load(Ordering::Relaxed) {
