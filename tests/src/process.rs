@@ -1,7 +1,7 @@
 //! Looking after processes without guessing at times.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -50,11 +50,28 @@ pub fn state(pid: i32) -> Option<char> {
 /// Waits until every thread of a process sleeps: whatever it had to do, it has done, and it waits for the outside.
 pub fn wait_asleep(pid: i32) {
     let deadline = Instant::now() + DEADLINE;
-    while !threads(pid).iter().all(|&thread| state(thread) == Some('S')) {
+    let mut before = None;
+    // They are looked at one after the other, and one may wake another and sleep itself then. Who has not run between two looks
+    // has slept at the same time as the others.
+    loop {
+        let now = sleeping(pid);
+        if now.is_some() && now == before {
+            return;
+        }
         assert!(Instant::now() < deadline, "process {pid} does not come to rest");
         // The kernel has no event for this; the process gets the processor instead.
         std::thread::yield_now();
+        before = now;
     }
+}
+
+/// The threads of a process with how often each has been put to sleep or aside; none unless all sleep.
+fn sleeping(pid: i32) -> Option<Vec<(i32, Option<i32>, Option<i32>)>> {
+    let all = threads(pid).into_iter().map(|thread| {
+        let runs = ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"].map(|key| status(thread, key));
+        (state(thread) == Some('S')).then_some((thread, runs[0], runs[1]))
+    });
+    all.collect()
 }
 
 /// Waits until a process is in a state, by the kernel's letter for it.
@@ -158,13 +175,16 @@ pub struct Guarded {
 impl Guarded {
     /// Starts a program, with pipes to its standard input and from its standard output.
     pub fn start(program: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(program)
-            .args(args)
-            .envs(env.iter().copied())
+        Self::run(Command::new(program).args(args).envs(env.iter().copied()))
+    }
+
+    /// The same, by a command.
+    pub fn run(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
+            .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let output = BufReader::new(child.stdout.take().expect("stdout is piped"));
         Self { child, output }
     }
@@ -176,13 +196,21 @@ impl Guarded {
 
     /// Reads its output up to a line that contains a text, and gives that line.
     pub fn wait_for(&mut self, text: &str) -> String {
-        let mut line = String::new();
-        while !line.contains(text) {
-            line.clear();
+        loop {
+            let mut line = String::new();
             let length = self.output.read_line(&mut line).expect("its output is text");
             assert!(length > 0, "the program ended without saying {text:?}");
+            if line.contains(text) {
+                return line;
+            }
         }
-        line
+    }
+
+    /// Reads the rest of its output.
+    pub fn rest(&mut self) -> String {
+        let mut text = String::new();
+        self.output.read_to_string(&mut text).expect("its output is text");
+        text
     }
 
     /// Writes to its standard input.

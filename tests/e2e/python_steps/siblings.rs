@@ -1,8 +1,9 @@
 //! Breakpoints while a step is under way, and what tells tasks apart in them.
 
-use std::process::Stdio;
+use std::io::{Read, Seek};
 
 use serde_json::json;
+use weft_tests::process::Guarded;
 use weft_tests::python::{Python, line, source};
 use weft_tests::{Client, Launch, Stop, list};
 
@@ -125,24 +126,14 @@ pub(super) fn are_paused(python: &Python) {
 
 /// A client that leaves in the midst of a step leaves nothing behind: the program comes to its end.
 pub(super) fn may_be_left(python: &Python) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    drop(listener);
     let mut command = python.command();
-    command.args(["-m", "debugpy", "--listen", &format!("127.0.0.1:{port}"), "--wait-for-client"]);
-    command.arg(source(SCRIPT)).args(["aborted", "5"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let program = command.spawn().expect("Python runs");
+    command.arg(source("listens.py")).arg(source(SCRIPT)).args(["aborted", "5"]);
+    let mut errors = tempfile::tempfile().expect("a file");
+    let mut program = Guarded::run(command.stderr(errors.try_clone().expect("a second handle")));
+    let port: u16 = program.wait_for("").trim().parse().expect("a port");
     let mut client = Client::weft();
     client.initialize();
-    // Its adapter is a process of its own, which takes its time to listen.
-    let attach = loop {
-        let attach =
-            client.send("attach", json!({"runtime": "python", "connect": {"host": "127.0.0.1", "port": port}}));
-        if client.event_before_answer("initialized", attach) {
-            break attach;
-        }
-        client.answer(attach).expect_err("it answers before it is ready");
-    };
+    let attach = client.send("attach", json!({"runtime": "python", "connect": {"host": "127.0.0.1", "port": port}}));
     client.event("initialized");
     client.set_source_breakpoints(&source(SCRIPT), &[json!({"line": at("endless 1"), "condition": "me == 2"})]);
     client.ask("configurationDone", json!({}));
@@ -150,9 +141,11 @@ pub(super) fn may_be_left(python: &Python) {
     let stop = client.stopped();
     client.ask("next", json!({"threadId": stop.thread}));
     client.ask("disconnect", json!({}));
-    let ended = program.wait_with_output().expect("it ends");
-    let said = String::from_utf8_lossy(&ended.stdout).into_owned() + &String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.success() && said.lines().any(|line| line == "2") && !said.contains("Traceback"), "{said}");
+    let said = program.rest();
+    let ended = program.ended();
+    let mut complaints = String::new();
+    errors.rewind().and_then(|()| errors.read_to_string(&mut complaints)).expect("text");
+    assert!(ended.success() && said == "2\n" && !complaints.contains("Traceback"), "{said}{complaints}");
 }
 
 /// By the number, the name, and what the user looks at.
