@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use weft_tests::python::{Python, line, source};
-use weft_tests::{Client, Launch, Stop, list, on_each_python};
+use weft_tests::{Client, Fifo, Launch, Stop, list, on_each_python};
 
 /// Launches a script that says when it is ready.
 fn ready(python: &Python, script: &str, args: &[&str], more: &Value) -> Client {
@@ -96,7 +96,8 @@ on_each_python! {
 
     /// What cannot be stopped yet is told of with its place, and stops when it can.
     fn a_call_that_is_not_pythons_is_told_of(python: &Python) {
-        let mut client = ready(python, "idle.py", &["naps"], &json!({}));
+        let gate = Fifo::new(&format!("naps-{}", python.interpreter.version));
+        let mut client = ready(python, "idle.py", &["naps", gate.path()], &json!({}));
         let threads = client.threads();
         client.ask("pause", json!({"threadId": threads[0].0}));
         let told = client.output_with("important", "returns");
@@ -107,6 +108,7 @@ on_each_python! {
             file.display()
         );
         assert_eq!(told, wanted);
+        gate.write();
         let stop = client.stopped();
         assert_eq!((stop.reason.as_str(), client.top(stop.thread).name.as_str()), ("pause", "naps"));
         client.disconnect();
@@ -114,19 +116,22 @@ on_each_python! {
 
     /// As long as somebody holds the interpreter's lock nothing can be asked.
     fn who_holds_the_interpreters_lock_is_waited_for(python: &Python) {
-        let mut client = ready(python, "idle.py", &["holds"], &json!({}));
+        let gate = Fifo::new(&format!("holds-{}", python.interpreter.version));
+        let mut client = ready(python, "idle.py", &["holds", gate.path()], &json!({}));
         client.send("pause", json!({"threadId": 1}));
         let told = client.output_with("important", "returns");
         let wanted = "weft: the program has not stopped yet: a call that is not Python's holds the interpreter's lock, and it \
                       stops when that returns\n";
         assert_eq!(told, wanted);
+        gate.write();
         assert_eq!(client.stopped().reason, "pause");
         client.disconnect();
     }
 
     /// While a pause waits for a call to return, the session ends at once.
     fn a_session_ends_while_a_pause_waits(python: &Python) {
-        let mut client = ready(python, "idle.py", &["naps"], &json!({}));
+        let gate = Fifo::new(&format!("ends-{}", python.interpreter.version));
+        let mut client = ready(python, "idle.py", &["naps", gate.path()], &json!({}));
         client.ask("pause", json!({"threadId": 1}));
         let begun = std::time::Instant::now();
         client.disconnect();

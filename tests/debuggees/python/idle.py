@@ -1,6 +1,7 @@
 """Waits in one way or the other until it is told to end."""
 import asyncio
 import ctypes
+import functools
 import os
 import sys
 import threading
@@ -13,21 +14,23 @@ async def waits():
 
 async def main():
     waiting = asyncio.create_task(waits(), name="waiting")
-    print("ready", flush=True)
+    # Said by the loop itself, when both wait.
+    asyncio.get_running_loop().call_soon(functools.partial(print, "ready", flush=True))
     await waiting  # BP: main
 
 
-# It is the call that says that it has begun.
-CALL = "echo ready; sleep 4"
+def call(gate):
+    """A command that says that it has begun, and ends when somebody writes to a pipe."""
+    return f"echo ready; read line < {gate}"
 
 
-def naps():
-    os.system(CALL)  # BP: naps
+def naps(gate):
+    os.system(call(gate))  # BP: naps
     time.sleep(1000)
 
 
-def holds():
-    ctypes.PyDLL(None).system(CALL.encode())
+def holds(gate):
+    ctypes.PyDLL(None).system(call(gate).encode())
     while True:
         time.sleep(0.001)
 
@@ -42,7 +45,7 @@ match sys.argv[1:]:
     case ["loops"]:
         threading.Thread(target=other_loop, name="other", daemon=True).start()
         asyncio.run(main())
-    case ["naps"]:
-        naps()
-    case ["holds"]:
-        holds()
+    case ["naps", gate]:
+        naps(gate)
+    case ["holds", gate]:
+        holds(gate)
