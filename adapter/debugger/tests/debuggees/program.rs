@@ -10,14 +10,15 @@ use std::time::Duration;
 
 fn main() {
     let role = std::env::args().nth(1); // M: main
-    let count: u64 = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(0);
+    let number = |at| std::env::args().nth(at).and_then(|text| text.parse::<u64>().ok());
+    let count = number(2).unwrap_or(0);
     match role.as_deref() {
         Some("loops") => loops(count),
         Some("steps") => println!("{}", outer(count)),
         Some("inlines") => println!("{}", inlines(count)),
         Some("generics") => println!("{} {}", measure(7u8), measure("seven")),
         Some("spin") => spin(),
-        Some("churn") => churn(count),
+        Some("churn") => churn(count, number(3).unwrap_or(50)),
         Some("fault") => fault(),
         Some("exit") => std::process::exit(i32::try_from(count).unwrap()),
         Some("signals") => signals(count),
@@ -119,13 +120,13 @@ fn spun(rounds: &AtomicU64) {
     thread::sleep(Duration::from_micros(200));
 }
 
-/// Threads that are born, count, and die: `width` at a time, 50 each.
-fn churn(width: u64) {
+/// Threads that are born, count, and die: `width` at a time, `turns` one after the other.
+fn churn(width: u64, turns: u64) {
     let total = Arc::new(AtomicU64::new(0));
     thread::scope(|scope| {
         for _ in 0..width {
             scope.spawn(|| {
-                for _ in 0..50 {
+                for _ in 0..turns {
                     let total = total.clone();
                     thread::spawn(move || born(&total)).join().unwrap();
                 }
