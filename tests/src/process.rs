@@ -65,13 +65,22 @@ pub fn wait_asleep(pid: i32) {
     }
 }
 
-/// The threads of a process with how often each has been put to sleep or aside; none unless all sleep.
-fn sleeping(pid: i32) -> Option<Vec<(i32, Option<i32>, Option<i32>)>> {
-    let all = threads(pid).into_iter().map(|thread| {
-        let runs = ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"].map(|key| status(thread, key));
-        (state(thread) == Some('S')).then_some((thread, runs[0], runs[1]))
-    });
-    all.collect()
+/// A thread, with how often it has been put to sleep and aside.
+#[derive(PartialEq)]
+struct Sleeper {
+    thread: i32,
+    slept: Option<i32>,
+    preempted: Option<i32>,
+}
+
+/// The threads of a process, if all of them sleep.
+fn sleeping(pid: i32) -> Option<Vec<Sleeper>> {
+    let one = |thread| {
+        let (slept, preempted) =
+            (status(thread, "voluntary_ctxt_switches:"), status(thread, "nonvoluntary_ctxt_switches:"));
+        (state(thread) == Some('S')).then_some(Sleeper { thread, slept, preempted })
+    };
+    threads(pid).into_iter().map(one).collect()
 }
 
 /// Waits until a process is in a state, by the kernel's letter for it.
