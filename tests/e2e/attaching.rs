@@ -1,7 +1,7 @@
 //! Looking into programs that run already, and leaving them as they were.
 
 use serde_json::json;
-use weft_tests::programs::{Profile, line, program, source};
+use weft_tests::programs::{self, Profile, line, program, source};
 use weft_tests::{Adapter, Client, process, weft};
 
 const FILE: &str = "ends/src/main.rs";
@@ -58,7 +58,7 @@ fn an_adapter_that_is_told_to_end_takes_its_breakpoints_along() {
 fn a_program_that_was_built_anew_is_read_as_it_runs() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("server");
-    std::fs::copy(program("ends", Profile::Debug), &copy).expect("a copy");
+    programs::copy(&program("ends", Profile::Debug), &copy);
     let mut echo = process::Guarded::start(&copy, &["echo"], &[]);
     echo.wait_for("reading");
     std::fs::remove_file(&copy).expect("it is there");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use weft_tests::programs::{Profile, line, program, source};
+use weft_tests::programs::{self, Profile, line, program, source};
 use weft_tests::{Client, Failure};
 
 /// One sentence: something, on one line, naming what it is about.
@@ -30,8 +30,7 @@ fn refused_launch(configuration: Value) -> Failure {
 
 fn executable(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
-    fs::write(&path, bytes).expect("written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
+    programs::executable(&path, bytes);
     path
 }
 

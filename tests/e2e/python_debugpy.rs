@@ -1,13 +1,14 @@
 //! Which debugpy goes into a program, and what is said when something that debugging takes is missing.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use weft_tests::python::{Interpreter, Python, interpreter, line, source};
-use weft_tests::{Adapter, Client, on_each_python, weft};
+use weft_tests::{Adapter, Client, DEADLINE, on_each_python, programs, weft};
 
 /// A client whose adapter has these variables besides.
 fn client(variables: &[(&str, &Path)]) -> Client {
@@ -44,15 +45,14 @@ fn extension(python: &Python) -> Option<(TempDir, PathBuf)> {
     fs::create_dir_all(&place).expect("a folder");
     symlink(debugpy.join("debugpy"), place.join("debugpy")).expect("a link");
     let binary = folder.path().join("weft");
-    fs::copy(weft(), &binary).expect("a copy of the adapter");
+    programs::copy(weft(), &binary);
     Some((folder, binary))
 }
 
 /// An executable file that says what a Python would.
 fn impostor(folder: &Path, script: &str) -> PathBuf {
     let path = folder.join("python");
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a script");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("permissions");
+    programs::executable(&path, format!("#!/bin/sh\n{script}\n").as_bytes());
     path
 }
 
@@ -148,10 +148,14 @@ touch "$(dirname "$0")/begun"; exec sleep 1000"#;
     let launch = client.send("launch", json!({"program": source("chain.py"), "python": python}));
     let told = client.event("progressStart");
     assert_eq!(told["cancellable"], true);
+    let deadline = Instant::now() + DEADLINE;
+    while !folder.path().join("begun").is_file() {
+        assert!(Instant::now() < deadline, "the helper does not begin");
+        std::thread::yield_now();
+    }
     client.ask("cancel", json!({"progressId": told["progressId"]}));
     let failure = client.answer(launch).expect_err("it was called off");
     assert!(failure.message.ends_with("could not be fetched for it: it was called off"), "{failure:?}");
-    assert!(folder.path().join("begun").is_file());
     assert_eq!(fs::read_dir(cache.join("debugpy-1.8.22")).expect("a folder").count(), 0);
 }
 

@@ -47,6 +47,23 @@ pub fn program(name: &str, profile: Profile) -> PathBuf {
     path
 }
 
+/// Copies a program that is to be run.
+///
+/// Another process writes it: what this one has open for writing, a child that another test starts just now has open too until it
+/// has become its program, and the kernel runs no file that somebody may write to (`ETXTBSY`).
+pub fn copy(from: &Path, to: &Path) {
+    let done = Command::new("install").args(["-m", "755"]).arg(from).arg(to).status().expect("install runs");
+    assert!(done.success(), "{} cannot be copied to {}", from.display(), to.display());
+}
+
+/// Writes a file that is to be run, as [`copy`] does.
+pub fn executable(path: &Path, bytes: &[u8]) {
+    let written = path.with_added_extension("written");
+    fs::write(&written, bytes).expect("a file can be written");
+    copy(&written, path);
+    fs::remove_file(written).expect("it is there");
+}
+
 /// A source file below `tests/debuggees`.
 pub fn source(file: &str) -> PathBuf {
     let path = workspace().join("tests/debuggees").join(file);
