@@ -326,7 +326,8 @@ on_each_python! {
         let ring: Vec<i64> = (0..500).map(|number| id(&format!("ring-{number}"))).collect();
         let mut wanted = vec![vec![id("alone")], vec![id("shielded")], vec![id("a"), id("b"), id("c")], ring];
         let mut sorted = found.clone();
-        (sorted.sort_unstable(), wanted.sort_unstable());
+        sorted.sort_unstable();
+        wanted.sort_unstable();
         assert_eq!(sorted, wanted);
         for (name, most) in [("alone", 40), ("shielded", 40), ("a", 40), ("outside", 40), ("by hand", 10), ("ring-0", 2000)] {
             let frames = json!(client.async_stack(id(name)));
