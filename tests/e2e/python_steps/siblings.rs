@@ -141,8 +141,8 @@ pub(super) fn may_be_left(python: &Python) {
     let stop = client.stopped();
     client.ask("next", json!({"threadId": stop.thread}));
     client.ask("disconnect", json!({}));
-    let said = program.rest();
     let ended = program.ended();
+    let said = program.rest();
     let mut complaints = String::new();
     errors.rewind().and_then(|()| errors.read_to_string(&mut complaints)).expect("text");
     assert!(ended.success() && said == "2\n" && !complaints.contains("Traceback"), "{said}{complaints}");
