@@ -74,6 +74,27 @@ on_each_python! {
         assert_eq!(stops(&mut client), [at("check", "4")]);
     }
 
+    /// pydevd asks for both conditions of one exception, each of which has it.
+    fn conditions_of_two_filters_see_the_same_exception(python: &Python) {
+        let both = [("userUnhandled", "exception.args[0] == number == 4"), ("raised", "exception.args[0] == number == 3")];
+        let (mut client, _) = launch(python, "called", &[], &both);
+        let stops = stops(&mut client);
+        assert_eq!(stops.iter().filter(|stop| **stop == at("check", "3")).count(), 2, "{stops:?}");
+        assert_eq!(stops.iter().filter(|stop| **stop == at("check", "4")).count(), 1, "{stops:?}");
+        assert_eq!(stops.len(), 3, "{stops:?}");
+        assert!(!client.output("console").contains("cannot be evaluated"));
+    }
+
+    /// What a condition has seen is not kept alive for that: asyncio tells of what nobody has retrieved as without it.
+    fn what_was_looked_at_is_dropped(python: &Python) {
+        for conditions in [&[("raised", "False")][..], &[("raised", "False"), ("userUnhandled", "False")], &[("userUnhandled", "False")]] {
+            let (mut client, _) = launch(python, "drops", &[], conditions);
+            assert_eq!(stops(&mut client), []);
+            let one = "'Task exception was never retrieved'";
+            assert_eq!(client.output("stdout"), format!("[{one}]\n[{one}, {one}]\n"), "{conditions:?}");
+        }
+    }
+
     /// By the task that has ended, and by the frame that raised it.
     fn failed_tasks_stop_if_the_condition_holds(python: &Python) {
         let wanted = [("task-failed", "task.name == 'task 2' and number == 2"), ("never-retrieved", "exception.args[0] == 3")];

@@ -106,28 +106,33 @@ fn set(face: &Face, command: &'static str, arguments: &Value) -> Answer<Vec<Boun
 }
 
 pub(crate) fn exceptions(face: &Face, wanted: &[FilterSpec]) -> Answer<Vec<Bound>> {
-    let asked: Vec<Result<Filter, String>> = wanted.iter().map(|spec| checked(face, spec)).collect();
-    let filters: Vec<&str> = asked.iter().flatten().filter_map(|filter| filter.pydevds()).collect();
-    let answer = face.link.request("setExceptionBreakpoints", &json!({"filters": filters}), PATIENCE);
-    answer.map_err(|fault| fault_as(ErrorId::Control, fault))?;
-    let probes: Vec<&str> = asked.iter().flatten().filter_map(|filter| filter.probes()).collect();
+    let mut asked: Vec<Result<Filter, String>> = wanted.iter().map(|spec| checked(face, spec)).collect();
     let named = |name: fn(Filter) -> Option<&'static str>| {
         conditions(wanted.iter().zip(&asked).filter_map(|(spec, filter)| Some((name(*filter.as_ref().ok()?)?, spec))))
     };
     let (pydevds, own) = (named(Filter::pydevds), named(Filter::probes));
-    let refused = match &face.tasks {
-        Some(tasks) => (tasks.set_conditions(&pydevds, &own).err(), tasks.stop_at(&probes).err()),
-        None => (None, Some("the program's tasks are not seen: the console says why".to_owned())),
+    // First: nothing is to stop without its condition meanwhile.
+    if let Some(why) = face.tasks.as_ref().and_then(|tasks| tasks.set_conditions(&pydevds, &own).err()) {
+        for (_, filter) in wanted.iter().zip(&mut asked).filter(|(spec, _)| spec.condition.is_some()) {
+            *filter = filter.clone().and(Err(why.clone()));
+        }
+    }
+    let filters: Vec<&str> = asked.iter().flatten().filter_map(|filter| filter.pydevds()).collect();
+    let answer = face.link.request("setExceptionBreakpoints", &json!({"filters": filters}), PATIENCE);
+    answer.map_err(|fault| fault_as(ErrorId::Control, fault))?;
+    let probes: Vec<&str> = asked.iter().flatten().filter_map(|filter| filter.probes()).collect();
+    let unseen = match &face.tasks {
+        Some(tasks) => tasks.stop_at(&probes).err(),
+        None => Some("the program's tasks are not seen: the console says why".to_owned()),
     };
-    let bound = |(spec, asked): (&FilterSpec, Result<Filter, String>)| {
-        let asked = asked.and_then(|filter| match (filter, &refused) {
-            (Filter::Probe(_), (_, Some(why))) => Err(why.clone()),
-            (_, (Some(why), _)) if spec.condition.is_some() => Err(why.clone()),
+    let bound = |asked: Result<Filter, String>| {
+        let asked = asked.and_then(|filter| match (filter, &unseen) {
+            (Filter::Probe(_), Some(why)) => Err(why.clone()),
             _ => Ok(()),
         });
         Bound { id: face.minted.next(), verified: asked.is_ok(), message: asked.err(), ..Bound::default() }
     };
-    Ok(wanted.iter().zip(asked).map(bound).collect())
+    Ok(asked.into_iter().map(bound).collect())
 }
 
 /// The conditions of filters by their names: who is asked for more than once stops for each of them, or always.

@@ -1,5 +1,6 @@
 """Exceptions in plain functions, in threads and in tasks; `python raises.py WAY`."""
 import asyncio
+import gc
 import json
 import sys
 import threading
@@ -67,9 +68,24 @@ async def tasks():
     await asyncio.wait(running)
 
 
+async def drops():
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    # One that fails in the user's code, and one that does in a library's.
+    for failing in (fails(8), asyncio.wait_for(asyncio.Event().wait(), 0)):
+        task = asyncio.create_task(failing)
+        while not task.done():
+            await asyncio.sleep(0)
+        del task, failing
+        gc.collect()
+        print(told, flush=True)
+
+
 def main(way):
     if way == "tasks":
         asyncio.run(tasks())
+    elif way == "drops":
+        asyncio.run(drops())
     else:
         {"caught": caught, "ends": ends, "threads": threads, "called": called}[way]()
 

@@ -3,49 +3,49 @@ it keeps. They are evaluated in the frame that pydevd would stop in, where `exce
 
 from __future__ import annotations
 
-import copy
+import inspect
 import threading
 from typing import Any
 
 from . import terms
-from .link import Refused, answers
+from .link import Refused, answers, at_end
 from .objects import exception_text
 
-#: Where pydevd keeps what it stops at, by filter.
-_KEPT = {
-    "raised": "break_on_caught_exceptions",
-    "uncaught": "break_on_uncaught_exceptions",
-    "userUnhandled": "break_on_user_uncaught_exceptions",
+#: What pydevd is asked with for what it is to stop at, by filter, and where it keeps that.
+_ASKED_WITH = {
+    "raised": "notify_on_handled_exceptions",
+    "uncaught": "notify_on_unhandled_exceptions",
+    "userUnhandled": "notify_on_user_unhandled_exceptions",
 }
+_KEPT = {"userUnhandled": "break_on_user_uncaught_exceptions", "raised": "break_on_caught_exceptions"}
+#: What pydevd asks for no condition of.
+_CONTROL = (GeneratorExit, StopIteration, StopAsyncIteration)
 #: Frames of a traceback that are looked at.
 _MOST_FRAMES = 10_000
 
-#: The exceptions that pydevd looks at, and their tracebacks, by thread.
+#: The exceptions that pydevd looks at, and their tracebacks, by thread: until it has asked for the last condition.
+#: Nothing that the program has dropped is kept alive.
 _looked_at: dict[int, tuple[Any, Any]] = {}
-#: The conditions of the filters that the probe sees to.
+#: The conditions of pydevd's filters, and of those that the probe sees to.
+_pydevds: dict[str, str] = {}
 _own: dict[str, str] = {}
 _watching = False
 
 
 @answers("filter-conditions")
 def set_conditions(pydevds: dict[str, str], own: dict[str, str]) -> None:
-    """The conditions of filters from now on, pydevd's and the probe's; those that are missing have none."""
-    _own.clear()
-    _own.update(own)
+    """The conditions of filters from now on, pydevd's and the probe's; those that are missing have none. pydevd's are
+    those of what it is asked for next."""
+    if pydevds:
+        _watch()
+    for kept, now in ((_own, own), (_pydevds, pydevds)):
+        kept.clear()
+        kept.update(now)
     if not pydevds:
-        return
-    from _pydevd_bundle.pydevd_constants import get_global_debugger
+        _looked_at.clear()
 
-    pydevd = get_global_debugger()
-    _watch(pydevd)
-    for name, source in pydevds.items():
-        kept = getattr(pydevd, _KEPT[name])
-        changed = {}
-        for exceptions, breakpoint_ in kept.items():
-            changed[exceptions] = copy.copy(breakpoint_)
-            condition = f"__import__('_weft').filters.holds({name!r},{source!r},globals(),locals())"
-            changed[exceptions].condition = condition
-        setattr(pydevd, _KEPT[name], changed)
+
+at_end.append(lambda: set_conditions({}, {}))
 
 
 @answers("check-condition")
@@ -57,28 +57,73 @@ def check(source: str) -> None:
         raise Refused(exception_text(failure)) from None
 
 
-def _watch(pydevd: Any) -> None:
-    """Notes what pydevd looks at: its conditions are not told."""
+def _watch() -> None:
+    """Has pydevd keep the conditions, and notes what it looks at: its conditions are not told."""
+    from _pydevd_bundle.pydevd_constants import get_global_debugger
+
     global _watching
     if _watching:
         return
+    pydevd = get_global_debugger()
     plugins = pydevd.get_plugin_lazy_init()
     ask = getattr(plugins, "exception_break", None)
-    if ask is None:
+    add = getattr(pydevd, "add_break_on_exception", None)
+    asked_with = inspect.signature(add) if add is not None else None
+    if ask is None or asked_with is None or not {"condition", *_ASKED_WITH.values()} <= {*asked_with.parameters}:
         raise Refused("this version of debugpy has no conditions for exceptions: 1.8.22 has")
 
     def watched(pydb: Any, frame: Any, thread: Any, raised: Any, *more: Any, **named: Any) -> Any:
-        _looked_at[threading.get_ident()] = raised[1], raised[2]
-        return ask(pydb, frame, thread, raised, *more, **named)
+        _looked_at.pop(threading.get_ident(), None)
+        result = ask(pydb, frame, thread, raised, *more, **named)
+        if not result and _is_asked(pydb, *raised):
+            _looked_at[threading.get_ident()] = raised[1], raised[2]
+        return result
+
+    def added(*args: Any, **named: Any) -> Any:
+        asked = asked_with.bind(*args, **named).arguments
+        made = None
+        for name, flag in _ASKED_WITH.items():
+            if asked[flag]:
+                alone = {**asked, **dict.fromkeys(_ASKED_WITH.values(), 0), flag: asked[flag]}
+                if name in _pydevds:
+                    alone["condition"] = _condition(name)
+                made = add(**alone) or made
+        return made
 
     plugins.exception_break = watched
+    pydevd.add_break_on_exception = added
     _watching = True
+
+
+def _condition(name: str) -> str:
+    return f"__import__('_weft').filters.holds({name!r},{_pydevds[name]!r},globals(),locals())"
+
+
+def _last() -> str | None:
+    """The filter whose condition pydevd asks for last when something is raised."""
+    return next((name for name in ("raised", "userUnhandled") if name in _pydevds), None)
+
+
+def _is_asked(pydevd: Any, kind: Any, failure: Any, trace: Any) -> bool:
+    """Whether pydevd asks for a condition of what is raised."""
+    from _pydevd_bundle.pydevd_frame_utils import ignore_exception_trace
+
+    last = _last()
+    if last is None or kind in _CONTROL or (kind is SystemExit and pydevd.ignore_system_exit_code(failure)):
+        return False
+    asked = pydevd.get_exception_breakpoint(kind, getattr(pydevd, _KEPT[last]))
+    if asked is None or ignore_exception_trace(trace):
+        return False
+    return not pydevd.exclude_exception_by_filter(asked, trace)
 
 
 def holds(name: str, source: str, scope: dict[str, Any], variables: dict[str, Any]) -> bool:
     """Whether the condition of one of pydevd's filters holds, in a frame."""
-    attached = variables.get("__exception__") if name == "uncaught" else None
-    failure, trace = attached[1:3] if attached is not None else _looked_at.pop(threading.get_ident(), (None, None))
+    if name == "uncaught":
+        _, failure, trace = variables.get("__exception__") or (None, None, None)
+    else:
+        look = _looked_at.pop if name == _last() else _looked_at.get
+        failure, trace = look(threading.get_ident(), (None, None))
     if name == "raised" and not _is_first(trace):
         return False
     return terms.holds_for(source, scope, {**variables, "exception": failure}, None)
