@@ -3,12 +3,15 @@
 weft = (host, port, token). The modules themselves come over the connection.
 """
 
+import _imp
 import json
 import marshal
 import os
 import socket
 import sys
 import types
+
+from _frozen_importlib_external import MAGIC_NUMBER
 
 
 def boot(host, port, token):
@@ -54,23 +57,45 @@ def compiled(modules, kept):
 
     pydevd neither traces nor shows code whose file begins with `<frozen `.
     """
-    file = kept and "%s.%s-%x-%d" % (kept, sys.implementation.cache_tag, sys.hexversion, sys.flags.optimize)
-    if file:
-        try:
-            with open(file, "rb") as stream:
-                return marshal.load(stream)
-        except (OSError, EOFError, ValueError, TypeError):
-            pass
-    codes = [compile(source, "<frozen _weft." + name + ">", "exec") for name, source in modules]
-    if file:
-        try:
-            own = "%s.%d" % (file, os.getpid())
-            with open(own, "wb") as stream:
-                marshal.dump(codes, stream)
-            os.replace(own, file)
-        except OSError:
-            pass
+    run_by = sys.implementation.cache_tag, sys.hexversion, MAGIC_NUMBER.hex(), sys.flags.optimize
+    file = kept and "%s.%s-%x-%s-%d" % (kept, *run_by)
+    codes = load(file, len(modules)) if file else None
+    if codes is None:
+        codes = [compile(source, "<frozen _weft." + name + ">", "exec") for name, source in modules]
+        if file:
+            keep(file, codes)
     return codes
+
+
+def load(file, count):
+    """What is kept in a file, if it is whole and nobody but this user may have written it."""
+    try:
+        with open(file, "rb") as stream:
+            stat = os.fstat(stream.fileno())
+            if stat.st_uid != os.geteuid() or stat.st_mode & 0o022:
+                return None
+            sum_of, data = stream.read(8), stream.read()
+        codes = marshal.loads(data) if sum_of == _imp.source_hash(count, data) else None
+    except Exception:
+        return None
+    return codes if type(codes) is list and len(codes) == count else None
+
+
+def keep(file, codes):
+    """Keeps code for the next program. What goes wrong is as if nothing was kept."""
+    own = "%s.%d-%s" % (file, os.getpid(), os.urandom(4).hex())
+    try:
+        data = marshal.dumps(codes)
+        descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(descriptor, "wb") as stream:
+                stream.write(_imp.source_hash(len(codes), data) + data)
+            os.replace(own, file)
+        except BaseException:
+            os.unlink(own)
+            raise
+    except Exception:
+        pass
 
 
 boot(*weft)  # noqa: F821
