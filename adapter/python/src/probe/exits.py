@@ -7,9 +7,11 @@ one of its own keeps it, and nothing can be watched."""
 from __future__ import annotations
 
 import dis
+import os
 import sys
+import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from .objects import frame_of
@@ -68,23 +70,23 @@ class _Wanted:
     """What is watched, by who wants it."""
 
     def __init__(self) -> None:
-        self._by: dict[str, tuple[list[Watched], Begins | None]] = {}
+        self._by: dict[Hashable, tuple[list[Watched], Begins | None]] = {}
         self.watched: dict[types.FrameType, list[Watched]] = {}
         self.begins: list[Begins] = []
 
-    def change(self, owner: str, wanted: list[Watched], begins: Begins | None) -> bool:
+    def change(self, owner: Hashable, wanted: list[Watched], begins: Begins | None) -> bool:
         """Somebody wants these and no others; whether that is a change."""
         if not wanted and begins is None:
             if self._by.pop(owner, None) is None:
                 return False
         else:
             self._by[owner] = wanted, begins
-        self.watched, self.begins = {}, []
-        for frames, begin in self._by.values():
+        watched: dict[types.FrameType, list[Watched]] = {}
+        for frames, _ in self._by.values():
             for each in frames:
-                self.watched.setdefault(each.frame, []).append(each)
-            if begin is not None:
-                self.begins.append(begin)
+                watched.setdefault(each.frame, []).append(each)
+        self.watched = watched
+        self.begins = [begin for _, begin in self._by.values() if begin is not None]
         return True
 
     def __bool__(self) -> bool:
@@ -140,7 +142,7 @@ class _ByMonitoring:
                 sys.monitoring.register_callback(self._tool, event, callback)
         return self._tool
 
-    def watch(self, owner: str, wanted: list[Watched], begins: Begins | None) -> bool:
+    def watch(self, owner: Hashable, wanted: list[Watched], begins: Begins | None) -> bool:
         """Watches these and no others for somebody; whether that can be."""
         if not self._wanted.change(owner, wanted, begins):
             return True
@@ -195,7 +197,7 @@ class _ByProfiling:
         #: Those of a frame that was left by what may be a suspension; they are looked at as soon as anything else happens.
         self._unsure: list[Watched] = []
 
-    def watch(self, owner: str, wanted: list[Watched], begins: Begins | None) -> bool:
+    def watch(self, owner: Hashable, wanted: list[Watched], begins: Begins | None) -> bool:
         """Watches these and no others for somebody, on this thread; whether that can be."""
         if not self._wanted.change(owner, wanted, begins):
             return True
@@ -271,6 +273,19 @@ _RETURN = dis.opmap["RETURN_VALUE"]
 _watcher: Any = _ByMonitoring() if sys.version_info >= (3, 12) else _ByProfiling()
 
 
-def watch(wanted: list[Watched], begins: Begins | None = None, owner: str = "steps") -> bool:
+def watch(wanted: list[Watched], begins: Begins | None = None, owner: Hashable = "steps") -> bool:
     """Watches these for somebody, and what was watched for them before no more; whether that can be."""
-    return _watcher.watch(owner, wanted, begins)
+    with _watching:
+        return _watcher.watch(owner, wanted, begins)
+
+
+_watching = threading.RLock()
+
+
+def _forked() -> None:
+    """In a child process: a thread that is not there may have had it."""
+    global _watching
+    _watching = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_forked)

@@ -39,22 +39,24 @@ class _Watch:
         self.unseen = True
         self.task = weakref.ref(task, lambda _: _watches.pop(address, None))
         address = id(task)
-        #: The frame of its outermost coroutine: it is gone from the task when that is over.
-        self.root = frame_of(read(task, "_coro"))
+        coroutine = read(task, "_coro")
+        #: During a step of it, the frame of its outermost coroutine: it is gone from the task when that is over.
+        self.root = frame_of(coroutine) if _runs(coroutine) else None
 
     def begin(self, task: Any) -> None:
         """A step of the task is about to begin."""
         self.unseen = False
+        self.root = frame_of(read(task, "_coro"))
         links = chain_of(read(task, "_coro")).links if "polled" in self.wanted else []
         frames = [frame for frame in map(frame_of, links) if frame is not None]
         if not frames:
             return
         if not has_begun(links[0]):
-            exits.watch([], Begins(frames[0].f_code, self._begun), "watches")
+            exits.watch([], Begins(frames[0].f_code, self._begun), _owner())
         else:
             at = steps.innermost(frames)
             frame = frames[at] if at is not None else frames[0]
-            exits.watch([Watched(frame, None, None, None, self._entered)], None, "watches")
+            exits.watch([Watched(frame, None, None, None, self._entered)], None, _owner())
 
     def _begun(self, frame: types.FrameType) -> None:
         if frame is self.root:
@@ -62,16 +64,22 @@ class _Watch:
 
     def _entered(self, frame: types.FrameType) -> None:
         task = self.task()
-        if task is not None and current_task() is task:
-            exits.watch([], None, "watches")
+        if task is None or current_task() is not task:
+            return
+        _disarm()
+        # What it stops for may be something else by now.
+        now = _watches.get(id(task))
+        if now is not None and "polled" in now.wanted:
             _stand(task, {"message": "goes on"}, lambda: steps.stop(threading.current_thread(), frame))
 
     def over(self, task: Any) -> None:
         """A step of the task is over."""
-        exits.watch([], None, "watches")
         how = _ended(task)
         if how is None:
+            if not _runs(read(task, "_coro")):
+                self.root = None
             return
+        root, self.root = self.root, None
         _watches.pop(id(task), None)
         run = self.run
         if how in self.wanted or run is not None:
@@ -80,7 +88,7 @@ class _Watch:
             told: dict[str, Any] = {"message": _ENDS[how] + behind, "aside": True, "run": run is not None}
             if is_a(failure, BaseException):
                 told["exception"] = exception_text(failure)
-            _stand(task, told, lambda: failures.stand(failure, self.root))
+            _stand(task, told, lambda: failures.stand(failure, root))
         if not self.wanted:
             return
         message = f"{_ENDS[how]}: the stops that were set for it are gone"
@@ -91,6 +99,23 @@ _watches: dict[int, _Watch] = {}
 #: What is told of the threads that stand for a task that is watched, by their identifiers.
 _standing: dict[int, dict[str, Any]] = {}
 _watching = False
+
+
+def _owner() -> tuple[str, int]:
+    """By whom what is to stop on this thread is watched: each loop steps one task at a time."""
+    return "watches", threading.get_ident()
+
+
+def _disarm() -> None:
+    exits.watch([], None, _owner())
+
+
+def _runs(coroutine: Any) -> bool:
+    """Whether a coroutine is in the midst of a step."""
+    kind = type(coroutine)
+    if kind is types.CoroutineType:
+        return coroutine.cr_running
+    return kind is types.GeneratorType and coroutine.gi_running
 
 
 def _ended(task: Any) -> str | None:
@@ -129,6 +154,7 @@ def _watch_steps() -> None:
         try:
             run(self)
         finally:
+            notices.quietly(_disarm)
             # What it stops for may be something else by now.
             now = _watches.get(id(task))
             if now is not None:
