@@ -43,7 +43,7 @@ def complete(text: str, of: int | None = None, frame: int | None = None) -> dict
     behind = _BEHIND.search(line)
     if behind is not None and line[behind.start() - 1 : behind.start()] not in _NOT_BEFORE:
         begin = behind[2] or ""
-        value = _value(ast.parse(behind[1], mode="eval").body, where)
+        value = _value_of(behind[1], where)
         names = _attributes(value) if value is not _UNKNOWN else iter(())
     else:
         alone = _ALONE.search(line)
@@ -97,6 +97,13 @@ def _namespaces(frame: types.FrameType | None) -> list[dict[str, Any]]:
 # What an expression stands for, as far as that lies there.
 
 
+def _value_of(text: str, frame: types.FrameType | None) -> Any:
+    try:
+        return _value(ast.parse(text, mode="eval").body, frame)
+    except (SyntaxError, ValueError):  # `if.`, `x[007].`
+        return _UNKNOWN
+
+
 def _value(tree: ast.expr, frame: types.FrameType | None) -> Any:
     if type(tree) is ast.Name:
         found = (names[tree.id] for names in _namespaces(frame) if tree.id in names)
@@ -112,7 +119,9 @@ def _value(tree: ast.expr, frame: types.FrameType | None) -> Any:
 def _item(value: Any, key: Any) -> Any:
     kind = type(value)
     if kind is dict:
-        return value.get(key, _UNKNOWN)
+        # Not by its hash: a key of the program's own class would be asked whether it is the same.
+        found = (held for own, held in list(value.items()) if type(own) is type(key) and own == key)
+        return next(found, _UNKNOWN)
     if kind in (list, tuple) and type(key) is int and -len(value) <= key < len(value):
         return value[key]
     return _UNKNOWN
