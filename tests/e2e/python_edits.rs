@@ -114,6 +114,33 @@ on_each_python! {
         assert_eq!(client.output("stdout"), printed);
     }
 
+    /// What stands in the target is evaluated once, also to show what is there then; what cannot be read is changed all the same.
+    fn a_target_is_evaluated_once(python: &Python) {
+        let (mut client, thread, frames) = stopped_at(python, "helper");
+        let works = frames[1].id;
+        let waits = waiting(&mut client, "waiting", "waits");
+        let secret = "type('Secret', (), {'kept': property(None, lambda self, value: touched.append(value))})().kept";
+        assert_eq!(set_expression(&mut client, works, "items[touched.append('thread') or 0]", "[9]"), "[9]");
+        assert_eq!(set_expression(&mut client, waits, "names[touched.append('task') or 0]", "'c'"), "'c'");
+        assert_eq!(set_expression(&mut client, works, "items[1:]", "[8]"), "[8]");
+        assert_eq!(set_expression(&mut client, works, secret, "'in a thread'"), "'in a thread'");
+        assert_eq!(set_expression(&mut client, waits, secret, "'in a task'"), "'in a task'");
+        let in_module = json!({"expression": "(touched.append('module') or touched)[0]", "value": "'first'"});
+        assert_eq!(changed(&mut client, "setExpression", in_module), "'first'");
+        let touched = client.evaluate("touched", works).value;
+        assert_eq!(touched, "['first', 'task', 'in a thread', 'in a task', 'module']");
+        // Nor is it by what is shown behind it.
+        let asked = json!({"expression": "items[0]", "value": "[7]", "frameId": works});
+        let answer = client.ask("setExpression", asked);
+        assert_eq!(answer["value"], "[7]");
+        let children = client.ask("variables", json!({"variablesReference": answer["variablesReference"]}));
+        let first = list(&children["variables"]).find(|child| child["name"] == "0").expect("an item").clone();
+        assert_eq!((first["value"].as_str(), first.get("evaluateName")), (Some("7"), None));
+        assert_eq!(client.evaluate("items", works).value, "[[7], 8]");
+        client.resume(thread);
+        assert_eq!(client.exited(), 0);
+    }
+
     /// What cannot be done is an error that says why, and nothing has changed.
     fn what_cannot_be_assigned_says_why(python: &Python) {
         let (mut client, thread, frames) = stopped_at(python, "helper");
@@ -221,7 +248,7 @@ on_each_python! {
         assert_eq!(offer(&mut client, waits, "account."), ["balance", "kind", "rate"]);
         assert_eq!(offer(&mut client, waits, "print(gate._val"), ["_value"]);
         // Where nobody knows, or nothing is to be completed.
-        for text in ["account.rate.", "helper(1).", "'na", "1.", "# na", "\"\"\"na", "nothing.", "table[0].", "(1, 2)."] {
+        for text in ["account.rate.", "helper(1).", "'na", "1.", "# na", "\"\"\"na", "nothing.", "table[0].", "if.", "items[007].", "(1, 2)."] {
             assert_eq!(offer(&mut client, works, text), Vec::<String>::new(), "{text}");
         }
         // In the midst of a text of several lines.

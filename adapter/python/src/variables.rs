@@ -12,7 +12,7 @@ use weft_session::debuggee::{Answer, Completions, Container, Counts, Value, Vari
 
 use crate::face::Face;
 use crate::link::{Fault, Pending, lock};
-use crate::probe::{in_container, in_frame};
+use crate::probe::{changes, in_container, in_frame};
 use crate::stack::read;
 use crate::state::{Epoch, fault_as};
 
@@ -77,11 +77,12 @@ impl Container for Children {
     }
 
     fn assign(&self, name: &str, value: &str) -> Answer<Value> {
-        change(&self.face, self.epoch, self.frame, &in_container(self.frame, self.reference, name, value))?;
-        let now = self.all()?.iter().find(|variable| variable.name == name).map(|variable| variable.value.clone());
-        now.ok_or_else(|| {
-            Error::new(ErrorId::Evaluate, format!("`{name}` is not there any more, now that it was assigned"))
-        })
+        let call = in_container(self.frame, self.reference, name, value);
+        let assigned = change(&self.face, self.epoch, self.frame, &call)?;
+        // As it is shown from now on; the change is made, also if that is not to be had.
+        let all = self.all();
+        let now = all.iter().flat_map(|all| all.iter()).find(|variable| variable.name == name);
+        Ok(now.map_or(assigned, |variable| variable.value.clone()))
     }
 }
 
@@ -124,7 +125,9 @@ impl PydevdVariable {
             variables_reference: self.variables_reference,
             presentation_hint: self.presentation_hint,
         };
-        Variable { name: self.name, evaluate_name: self.evaluate_name, value: value.shown(face, epoch, frame) }
+        // What is behind a change would make it again.
+        let evaluate_name = self.evaluate_name.filter(|name| !changes(name));
+        Variable { name: self.name, evaluate_name, value: value.shown(face, epoch, frame) }
     }
 }
 
@@ -174,11 +177,7 @@ pub(crate) fn evaluate(
 
 /// Gives what one expression stands for the value of another, in a frame or in the main module. What is there then.
 pub(crate) fn assign(face: &Arc<Face>, epoch: Epoch, frame: Option<i64>, target: &str, value: &str) -> Answer<Value> {
-    change(face, epoch, frame, &in_frame(frame, target, value))?;
-    match frame {
-        Some(_) => evaluate(face, epoch, frame, target, Some(&EvaluateContext::Variables)),
-        None => evaluate_in_main(face, epoch, target, Some(&EvaluateContext::Variables)),
-    }
+    change(face, epoch, frame, &in_frame(frame, target, value))
 }
 
 /// What may follow a text in a frame, or in the main module.
@@ -190,8 +189,8 @@ pub(crate) fn complete(face: &Arc<Face>, epoch: Epoch, text: &str, frame: Option
     Ok(found)
 }
 
-/// Has the probe change something, on the thread of a frame.
-fn change(face: &Arc<Face>, epoch: Epoch, frame: Option<i64>, call: &str) -> Answer<()> {
+/// Has the probe change something, on the thread of a frame. What is there then.
+fn change(face: &Arc<Face>, epoch: Epoch, frame: Option<i64>, call: &str) -> Answer<Value> {
     if face.tasks.is_none() {
         let sentence = "nothing can be assigned without the probe: the console says why it is not there";
         return Err(Error::new(ErrorId::NotSupported, sentence));
@@ -199,7 +198,7 @@ fn change(face: &Arc<Face>, epoch: Epoch, frame: Option<i64>, call: &str) -> Ans
     let changed = evaluate(face, epoch, frame, call, Some(&EvaluateContext::Watch));
     // A failed one may have run code of the program's.
     face.standing.change();
-    changed.map(drop)
+    changed
 }
 
 /// Asks for the value of an expression.

@@ -11,15 +11,15 @@ import builtins
 import sys
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import physical, stacks, values
 from .link import Refused, answers
 from .objects import exception_text
 
 _OPTIMIZED = 1
-#: The names by which an assignment knows what is assigned, and what a child is a child of.
-_VALUE, _PARENT = "__weft_value__", "__weft_parent__"
+#: The names by which an assignment knows what tells an index, and what a child is a child of.
+_INDEX, _PARENT = "__weft_index__", "__weft_parent__"
 #: Frames of one stack.
 _DEEPEST = 10_000
 
@@ -71,25 +71,64 @@ def _put_local(frame: types.FrameType, name: str, value: Any) -> None:
         raise Refused(f"the interpreter keeps the value of `{name}` as it is")
 
 
-def _assign(scope: _Scope, target: ast.expr, value: str, more: dict[str, Any]) -> None:
-    """Gives what a target stands for the value of an expression. `more`: names of ours in the target."""
+class _Assigned(NamedTuple):
+    """What was assigned, and how what is there since then is read: from the same object."""
+
+    value: Any
+    read: Callable[[], Any]
+
+    def now(self, run: Callable[[Callable[[], Any]], Any]) -> Any:
+        """What is there. The change is made, also if that cannot be read."""
+        try:
+            return run(self.read)
+        except BaseException:
+            return self.value
+
+
+def _assign(scope: _Scope, target: ast.expr, value: str, more: dict[str, Any]) -> _Assigned:
+    """Gives what a target stands for the value of an expression. `more`: names of ours in the target, each part of which
+    is evaluated once."""
     if type(target) is ast.Name:
-        scope.put(target.id, scope.value(value))
-        return
+        name, new = target.id, scope.value(value)
+        scope.put(name, new)
+        return _Assigned(new, lambda: scope.names()[name])
     if type(target) is not ast.Attribute and type(target) is not ast.Subscript:
         raise Refused("only a variable, an attribute or an item can be given another value")
-    names = {**scope.names(), **more, _VALUE: scope.value(value)}
-    exec(compile(f"{ast.unparse(target)} = {_VALUE}", "<assignment>", "exec", dont_inherit=True), names)
+    new = scope.value(value)
+    names = {**scope.names(), **more, _INDEX: _Index()}
+    parent = _part(target.value, names)
+    if type(target) is ast.Attribute:
+        attribute = target.attr
+        setattr(parent, attribute, new)
+        return _Assigned(new, lambda: getattr(parent, attribute))
+    index = _part(ast.Subscript(ast.Name(_INDEX, ast.Load()), target.slice, ast.Load()), names)
+    parent[index] = new
+    return _Assigned(new, lambda: parent[index])
+
+
+class _Index:
+    """Gives back what it is indexed with: a slice is no expression by itself."""
+
+    def __getitem__(self, index: Any) -> Any:
+        return index
+
+
+def _part(tree: ast.expr, names: dict[str, Any]) -> Any:
+    """What a part of a target comes to."""
+    whole = ast.fix_missing_locations(ast.Expression(tree))
+    return eval(compile(whole, "<assignment>", "eval", dont_inherit=True), names)
 
 
 def _parsed(target: str) -> ast.expr:
     return ast.parse(target.strip(), "<expression>", "eval").body
 
 
-def _told(change: Callable[[], None]) -> None:
-    """Makes a change on this thread. Whatever goes wrong is an `Exception`: pydevd catches nothing else."""
+def _made(frame: int | None, change: Callable[[], _Assigned]) -> Any:
+    """Makes a change on this thread: what is there then, or without a frame, where pydevd shows no value, its text.
+    Whatever goes wrong is an `Exception`: pydevd catches nothing else."""
     try:
-        change()
+        now = change().now(lambda read: read())
+        return now if frame is not None else values.render_all([now])[0].text
     except Exception:
         raise
     except BaseException as failure:
@@ -99,26 +138,26 @@ def _told(change: Callable[[], None]) -> None:
 # Frames on a thread.
 
 
-def in_frame(frame: int | None, target: str, value: str) -> None:
+def in_frame(frame: int | None, target: str, value: str) -> Any:
     """Assigns in a frame of pydevd's number, or in the main module."""
     found = physical.frame(frame) if frame is not None else None
     tree = _parsed(target)
 
-    def change() -> None:
+    def change() -> _Assigned:
         if found is not None and type(tree) is ast.Name and _Scope.has(found, tree.id):
             _need_alive(found)
-        _assign(_Scope(found), tree, value, {})
+        return _assign(_Scope(found), tree, value, {})
 
-    _told(change)
+    return _made(frame, change)
 
 
-def in_container(frame: int | None, container: int, name: str, value: str) -> None:
+def in_container(frame: int | None, container: int, name: str, value: str) -> Any:
     """Assigns to what pydevd shows by a name in a container of its number: a scope, or a value."""
     scope = _Scope(physical.frame(frame) if frame is not None else None)
-    _told(lambda: _in_container(scope, container, name, value))
+    return _made(frame, lambda: _in_container(scope, container, name, value))
 
 
-def _in_container(scope: _Scope, container: int, name: str, value: str) -> None:
+def _in_container(scope: _Scope, container: int, name: str, value: str) -> _Assigned:
     from _pydevd_bundle.pydevd_utils import DAPGrouper, ScopeRequest
 
     reference = physical.numbered(container)
@@ -132,16 +171,13 @@ def _in_container(scope: _Scope, container: int, name: str, value: str) -> None:
     if type(parent) is DAPGrouper:
         raise Refused("what is shown in a group is changed by an expression, in the console")
     if type(parent) is not types.FrameType:
-        _assign(scope, _child(parent, name), value, {_PARENT: parent})
-    elif is_module:
-        if name not in parent.f_globals:
-            raise NameError(f"name {name!r} is not defined")
-        parent.f_globals[name] = scope.value(value)
-    else:
-        if name not in parent.f_locals:
-            raise Refused("this is no variable, so it cannot be given another value")
-        _need_alive(parent)
-        _Scope(parent).put(name, scope.value(value))
+        return _assign(scope, _child(parent, name), value, {_PARENT: parent})
+    if is_module:
+        return _assign_variable(scope, parent, "globals", name, value)
+    if name not in parent.f_locals:
+        raise Refused("this is no variable, so it cannot be given another value")
+    _need_alive(parent)
+    return _assign_variable(scope, parent, "locals", name, value)
 
 
 def _child(parent: Any, name: str) -> ast.expr:
@@ -176,8 +212,8 @@ def _need_alive(frame: types.FrameType) -> None:
 def assign(of: int, target: str, value: str) -> dict[str, Any]:
     """Assigns in a suspended frame, and says what is there then."""
     scope = _suspended(of)
-    stacks.run(lambda: _assign(scope, _parsed(target), value, {}))
-    return stacks.evaluate(of, target)
+    assigned: _Assigned = stacks.run(lambda: _assign(scope, _parsed(target), value, {}))
+    return stacks.shown("", target, assigned.now(stacks.run))
 
 
 @answers("assign-child")
@@ -185,12 +221,11 @@ def assign_child(of: int, container: int, kind: str, name: str, value: str) -> d
     """Assigns to a variable of a suspended frame, or to a child of a value, and says what is there then."""
     scope, parent = _suspended(of), stacks.kept(container)
     if kind == "locals" or kind == "globals":
-        stacks.run(lambda: _assign_variable(scope, kind, name, value))
-        names = parent.f_locals if kind == "locals" else parent.f_globals
-        return stacks.shown(name, name, names[name])
-    behind, _ = _child_of(parent, name)
-    stacks.run(lambda: _assign(scope, _parsed(_PARENT + behind), value, {_PARENT: parent}))
-    return stacks.shown(name, behind, _child_of(parent, name)[1])
+        assigned: _Assigned = stacks.run(lambda: _assign_variable(scope, scope.frame, kind, name, value))
+        return stacks.shown(name, name, assigned.now(stacks.run))
+    behind = _behind(parent, name)
+    assigned = stacks.run(lambda: _assign(scope, _parsed(_PARENT + behind), value, {_PARENT: parent}))
+    return stacks.shown(name, behind, assigned.now(stacks.run))
 
 
 def _suspended(number: int) -> _Scope:
@@ -200,21 +235,23 @@ def _suspended(number: int) -> _Scope:
     return _Scope(frame)
 
 
-def _assign_variable(scope: _Scope, kind: str, name: str, value: str) -> None:
-    frame: Any = scope.frame
+def _assign_variable(scope: _Scope, frame: Any, kind: str, name: str, value: str) -> _Assigned:
+    """Gives a variable of a frame, or of its module, the value of an expression in a scope."""
     if name not in (frame.f_locals if kind == "locals" else frame.f_globals):
         raise NameError(f"name {name!r} is not defined")
+    new = scope.value(value)
     if kind == "locals":
-        scope.put(name, scope.value(value))
-    else:
-        frame.f_globals[name] = scope.value(value)
+        _Scope(frame).put(name, new)
+        return _Assigned(new, lambda: frame.f_locals[name])
+    frame.f_globals[name] = new
+    return _Assigned(new, lambda: frame.f_globals[name])
 
 
-def _child_of(parent: Any, name: str) -> tuple[str, Any]:
-    """How a child of a value is written behind that, and what it is."""
-    for shown, behind, held in [*values.named(parent, 0, values.MOST_CHILDREN), *_indexed(parent, name)]:
+def _behind(parent: Any, name: str) -> str:
+    """How a child of a value is written behind that."""
+    for shown, behind, _ in [*values.named(parent, 0, values.MOST_CHILDREN), *_indexed(parent, name)]:
         if shown == name and behind:
-            return behind, held
+            return behind
     raise Refused("this has no name in the program, so it cannot be given another value")
 
 

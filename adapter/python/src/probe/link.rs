@@ -153,14 +153,21 @@ pub(crate) fn awaiting(expression: &str, patience: Duration, number: u64) -> Str
 /// What gives what one expression stands for in a frame of pydevd's (in the main module, without) the value of another.
 pub(crate) fn in_frame(frame: Option<i64>, target: &str, value: &str) -> String {
     let (frame, target, value) = (python(frame), Value::from(target), Value::from(value));
-    format!("__import__('sys').modules['_weft'].changes.in_frame({frame},{target},{value})")
+    format!("{CHANGES}in_frame({frame},{target},{value})")
 }
 
 /// What gives what a container of pydevd's shows by a name the value of an expression, which is evaluated in a frame.
 pub(crate) fn in_container(frame: Option<i64>, container: i64, name: &str, value: &str) -> String {
     let (frame, name, value) = (python(frame), Value::from(name), Value::from(value));
-    format!("__import__('sys').modules['_weft'].changes.in_container({frame},{container},{name},{value})")
+    format!("{CHANGES}in_container({frame},{container},{name},{value})")
 }
+
+/// Whether an expression is, or begins with, what makes a change.
+pub(crate) fn changes(expression: &str) -> bool {
+    expression.contains(CHANGES)
+}
+
+const CHANGES: &str = "__import__('sys').modules['_weft'].changes.";
 
 fn python(number: Option<i64>) -> String {
     number.map_or_else(|| "None".to_owned(), |number| number.to_string())
@@ -380,6 +387,14 @@ impl Probe {
     pub(crate) fn run_to(&self, task: TaskKey, file: &Path, line: u32) -> Result<Option<String>, ProbeError> {
         let asked = json!({"address": task.address, "number": task.id, "file": file, "line": line});
         self.ask("run-to", asked, Duration::from_secs(5))
+    }
+
+    /// Leaves nothing of a run that was prepared.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn give_up_run(&self) -> Result<(), ProbeError> {
+        self.ask("give-up-run", json!({}), Duration::from_secs(2))
     }
 
     /// What a task stops for from now on: `polled`, `completed`, `cancelled`, `panicked`.

@@ -19,7 +19,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use link::{Listener, PAUSE, Probe, ProbeError, awaiting, holds, in_container, in_frame, in_message};
+pub(crate) use link::{
+    Listener, PAUSE, Probe, ProbeError, awaiting, changes, holds, in_container, in_frame, in_message,
+};
 pub(crate) use listing::Listing;
 pub(crate) use notice::{Notice, NoticeKind};
 pub(crate) use stack::Stacks;
