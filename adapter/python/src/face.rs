@@ -265,8 +265,10 @@ impl Debuggee for Python {
     }
 
     fn run_to(&self, task: TaskKey, file: &Path, line: u32) -> Answer<()> {
-        Python::tasks(self)?.run_to(&self.face, task, file, line)?;
-        self.go("continue", &json!({"threadId": "*"}), Some(Target::Task(task)))
+        let tasks = Python::tasks(self)?;
+        tasks.run_to(&self.face, task, file, line)?;
+        let goes = self.go("continue", &json!({"threadId": "*"}), Some(Target::Task(task)));
+        goes.inspect_err(|_| tasks.give_up_run())
     }
 
     fn set_task_stops(&self, task: TaskKey, on: &[TaskStop]) -> Answer<()> {

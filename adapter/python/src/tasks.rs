@@ -199,6 +199,13 @@ impl Tasks {
         Ok(())
     }
 
+    /// There is to be no run, after all.
+    pub(crate) fn give_up_run(&self) {
+        if let Err(error) = self.probe.give_up_run() {
+            tracing::debug!(%error, "the probe gives no run up");
+        }
+    }
+
     /// What the functions of frames are called, as [`Probe::frame_names`] says; nothing where it cannot be said.
     pub(crate) fn frame_names(&self, frames: &[i64]) -> Vec<(String, String)> {
         let told = self.probe.frame_names(frames);

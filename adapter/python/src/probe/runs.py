@@ -11,8 +11,8 @@ import types
 from typing import Any
 
 from . import repairs, steps, watches
-from .link import Refused, answers
-from .objects import frame_of, read
+from .link import Refused, answers, tell
+from .objects import exception_text, frame_of, read
 from .roster import current_task, is_asyncio, known
 
 #: pydevd's number of the breakpoint: no client's.
@@ -74,18 +74,24 @@ def run_to(address: int, number: int, file: str, line: int) -> str | None:
     task = known(address, number)
     if task is None or frame_of(read(task, "_coro")) is None:
         raise Refused("this task has ended")
-    run = _Run(task, file, line)
-    line = run.add()
+    run = _run = _Run(task, file, line)
     try:
+        line = run.add()
         steps.begin_run(task, line, _over)
-    except Refused:
-        run.remove()
+        if is_asyncio(read(task, "_loop")):
+            watches.watch_run(task, line)
+            return None
+    except BaseException:
+        give_up()
         raise
-    _run = run
-    if is_asyncio(read(task, "_loop")):
-        watches.watch_run(task, line)
-        return None
     return "the end of a task of this loop cannot be seen: if it does not come to the line, pause the program"
+
+
+@answers("give-up-run")
+def give_up() -> None:
+    """There is to be no run, and nothing is left of it."""
+    steps.end_run()
+    _over()
 
 
 def _over() -> None:
@@ -103,7 +109,12 @@ def _again() -> None:
     if run is not None:
         pydevd, _ = _pydevd()
         if not any(_NUMBER in found for found in list(pydevd.file_to_id_to_line_breakpoint.values())):
-            run.add()
+            try:
+                run.add()
+            except Exception as failure:
+                message = f"the run to line {run.line} is given up: {exception_text(failure)}"
+                give_up()
+                tell({"event": "step-lost", "message": message})
 
 
 repairs.on_set.append(_again)

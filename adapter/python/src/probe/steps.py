@@ -514,6 +514,12 @@ def begin_run(task: Any, line: int, give_up: Callable[[], None]) -> None:
     _stepping.run(task, line, give_up)
 
 
+def end_run() -> None:
+    """The run that is under way, if one is, is given up."""
+    if _stepping is not None and _stepping.step is not None and _stepping.step.give_up is not None:
+        _stepping.give_up()
+
+
 def arrive() -> bool:
     """This thread has come to the line of the run that is under way; whether one is."""
     step = _stepping.step if _stepping is not None else None
