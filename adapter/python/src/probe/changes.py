@@ -86,8 +86,8 @@ class _Assigned(NamedTuple):
 
 
 def _assign(scope: _Scope, target: ast.expr, value: str, more: dict[str, Any]) -> _Assigned:
-    """Gives what a target stands for the value of an expression. `more`: names of ours in the target, each part of which
-    is evaluated once."""
+    """Gives what a target stands for the value of an expression. `more`: names of ours in the target, each part of
+    which is evaluated once."""
     if type(target) is ast.Name:
         name, new = target.id, scope.value(value)
         scope.put(name, new)
