@@ -3,7 +3,8 @@
 use std::{collections::HashSet, fs::File, io, path::Path, time::Duration};
 
 use crate::{
-    Pid, ProcessError, Tracee, executable, executable_path, proc, process_state, ptrace, tracee::Origin, wait::Waiter,
+    LiveMemory, Pid, ProcessError, Tid, Tracee, executable, executable_path, proc, process_state, ptrace,
+    tracee::Origin, wait::Waiter,
 };
 
 /// Passes over a process's threads before giving up; a pass that finds no new thread is the last.
@@ -89,6 +90,23 @@ fn is_ours(tid: Pid) -> bool {
 /// Whether a thread has ended and is only not collected yet: a leader may have while its process lives on.
 fn is_dead(tid: Pid) -> bool {
     process_state(tid).is_ok_and(|state| matches!(state.letter, 'Z' | 'X'))
+}
+
+/// Whether a process may be traced, as far as that can be told without touching any of its threads.
+pub fn may_attach(pid: Pid) -> Result<(), ProcessError> {
+    check(pid)?;
+    let alive = proc::threads(pid).into_iter().find(|tid| !is_dead(*tid)).unwrap_or(pid);
+    LiveMemory::open(alive).map(drop).map_err(|error| match error {
+        // The kernel asks for the same right as for tracing.
+        ProcessError::System { reason, .. } => refusal(pid, reason),
+        error => error,
+    })
+}
+
+/// Why a thread of a process could not be taken hold of: it may be one that is just ending, which answers `EPERM` too.
+pub(crate) fn thread_refusal(pid: Pid, tid: Tid, reason: io::Error) -> ProcessError {
+    let has_ended = reason.raw_os_error() == Some(libc::ESRCH) || process_state(tid).is_err() || is_dead(tid);
+    check(pid).err().unwrap_or_else(|| if has_ended { ProcessError::ThreadGone(tid) } else { refusal(pid, reason) })
 }
 
 /// Says before trying what would go wrong in a way that the kernel's answer does not tell.
@@ -179,6 +197,11 @@ fn advice(own: u32, user: u32, scope: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{Read, Write},
+        process::{Command, Stdio},
+    };
+
     use super::*;
 
     #[test]
@@ -192,6 +215,30 @@ mod tests {
         names(0, 0, "0", "--cap-add=SYS_PTRACE");
         names(1000, 1000, "", "PR_SET_DUMPABLE");
         names(1000, 0, "1", "another user (id 0)");
+    }
+
+    #[test]
+    fn what_may_be_attached_to_is_told_without_a_stop() {
+        let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // It is past its start: when it sleeps now, it waits for more.
+        cat.stdin.as_mut().unwrap().write_all(b"1").unwrap();
+        cat.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        let pid = cat.id().cast_signed();
+        let switches = || process_state(pid).unwrap().switches;
+        let sleeps = || process_state(pid).unwrap().letter == 'S';
+        while !sleeps() {
+            std::thread::yield_now();
+        }
+        let before = switches();
+        may_attach(pid).unwrap();
+        assert_eq!(switches(), before);
+        cat.kill().unwrap();
+        while !is_dead(pid) {
+            std::thread::yield_now();
+        }
+        assert!(matches!(may_attach(pid), Err(ProcessError::Zombie(of)) if of == pid));
+        cat.wait().unwrap();
+        assert!(matches!(may_attach(pid), Err(ProcessError::NoProcess(of)) if of == pid));
     }
 
     #[test]

@@ -47,6 +47,7 @@ mod watches;
 
 pub use crate::core::{Core, CoreError, CoreMemory, CoreThread};
 pub use allocator::give_memory_back_soon;
+pub use attach::may_attach;
 pub use calls::{Borrowed, By, Calls, Placed, Rest, Text, Word};
 pub use child::{Child, StartedChild};
 pub use cores::Cores;

@@ -7,6 +7,7 @@ use std::{
     collections::HashMap,
     fs::File,
     os::unix::fs::FileExt,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
@@ -39,6 +40,18 @@ fn calls(told: &HashMap<String, u64>) -> (Calls, [Word; 2]) {
     (calls, answers)
 }
 
+/// Does something with a thread, as soon as it can be stopped: on a machine that is busy it may not come to that at once.
+fn borrowed<T: Send>(pid: i32, tid: i32, errand: impl Fn(Borrowed) -> Result<T, ProcessError> + Send + Sync) -> T {
+    let until = Instant::now() + DEADLINE;
+    loop {
+        match Borrowed::with(pid, tid, &errand) {
+            Ok(done) => return done,
+            Err(ProcessError::Unstoppable(_)) => assert!(Instant::now() < until, "it never stops"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 fn await_round(placed: &Placed) {
     let until = Instant::now() + DEADLINE;
     while !placed.has_passed() {
@@ -53,14 +66,13 @@ const ANSWER: u64 = 1 + 2 * 2 + 4 * 3 + 8 * 4 + 16 * 5 + 32 * 6;
 fn a_thread_finds_everything_as_it_was() {
     let mut running = Running::start("keeps");
     let told = told(&mut running);
-    for _ in 0..200 {
+    for _ in 0..50 {
         let (calls, answers) = calls(&told);
-        let placed = Borrowed::with(running.pid(), tid(&told), |mut held| {
+        let placed = borrowed(running.pid(), tid(&told), |mut held| {
             let placed = held.place(&calls)?;
             held.send(&placed)?;
             Ok(placed)
         });
-        let placed = placed.unwrap();
         await_round(&placed);
         assert_eq!(answers.map(|answer| placed.word(answer)), [Some(ANSWER); 2]);
         assert_eq!(process_state(tid(&told)).unwrap().tracer, 0);
@@ -78,16 +90,16 @@ fn a_thread_that_waits_goes_on_waiting() {
     for _ in 0..50 {
         let (calls, answers) = calls(&told);
         let placed = loop {
-            let sent = Borrowed::with(running.pid(), tid(&told), |mut held| {
+            let sent = borrowed(running.pid(), tid(&told), |mut held| {
                 if !held.is_idle() {
                     return Ok(None);
                 }
-                assert!(!held.is_quiet()?, "it executes nothing of its own");
+                assert!(!held.is_quiet(|| false)?, "it executes nothing of its own");
                 let placed = held.place(&calls)?;
                 held.send(&placed)?;
                 Ok(Some(placed))
             });
-            if let Some(placed) = sent.unwrap() {
+            if let Some(placed) = sent {
                 break placed;
             }
             assert!(Instant::now() < until, "it never waits");
@@ -112,17 +124,24 @@ fn a_quiet_thread_has_no_lock() {
         u64::from_le_bytes(word)
     };
     let (mut taken, mut quiet) = (0, 0);
-    for _ in 0..200 {
-        let (before, after) = Borrowed::with(running.pid(), tid(&told), |mut held| {
+    let (until, mut tried) = (Instant::now() + DEADLINE, 0);
+    while (taken < 3 || quiet < 20) && Instant::now() < until {
+        tried += 1;
+        let (before, after) = borrowed(running.pid(), tid(&told), |mut held| {
             let before = lock();
-            Ok((before, held.is_quiet()?.then(&lock)))
-        })
-        .unwrap();
+            Ok((before, held.is_quiet(|| false)?.then(&lock)))
+        });
         taken += before;
         quiet += usize::from(after.is_some());
         assert_ne!(after, Some(1), "a thread with the lock was taken for quiet");
     }
-    assert!(taken > 0 && quiet > 100, "{taken} {quiet}");
+    assert!(taken >= 3 && quiet >= 20, "of {tried}: {taken} with the lock, {quiet} quiet in the end");
+    // Nothing of it is left in the thread where it is given up at any of the steps.
+    for steps in [0, 1, 7, 100] {
+        let left = AtomicUsize::new(steps);
+        let is_over = || left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err();
+        assert!(!borrowed(running.pid(), tid(&told), |mut held| held.is_quiet(is_over)), "{steps}");
+    }
     running.tell();
     assert_eq!(running.hear(), "0");
 }
@@ -148,7 +167,7 @@ fn a_stopped_process_is_left_stopped() {
     state('T');
     signal(libc::SIGCONT);
     state('S');
-    assert!(Borrowed::with(pid, tid(&told), |held| Ok(held.is_idle())).unwrap());
+    assert!(borrowed(pid, tid(&told), |held| Ok(held.is_idle())));
     running.tell();
     assert_eq!(running.hear(), "1 5");
 }
@@ -167,7 +186,7 @@ fn who_sleeps_in_one_place_rests() {
     };
     assert_eq!(rest(), Some(first.clone()));
     // To be stopped it is woken, and goes to sleep again.
-    Borrowed::with(running.pid(), tid(&told), |_| Ok(())).unwrap();
+    borrowed(running.pid(), tid(&told), |_| Ok(()));
     assert_ne!(rest(), Some(first));
     assert_eq!(Rest::of(running.pid(), i32::MAX), None);
 }

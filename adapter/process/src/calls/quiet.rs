@@ -1,7 +1,5 @@
 //! Whether a thread that executes its program holds a lock that is held for a few instructions at a time.
 
-use std::io;
-
 use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind};
 use weft_memory::{MemAddr, Memory};
 
@@ -26,20 +24,23 @@ enum Kind {
 impl Borrowed {
     /// Has the thread execute instruction by instruction until it has executed some 200 without one that is atomic. A lock
     /// that is taken and released again within fewer instructions than that, without a system call, is not held
-    /// then: both are done by atomic ones. False where the thread comes to no such place: to be tried again later.
-    pub fn is_quiet(&mut self) -> Result<bool, ProcessError> {
+    /// then: both are done by atomic ones. False where the thread comes to no such place, or `is_over` says, before each of
+    /// them, that it is time to give up: to be tried again later.
+    pub fn is_quiet(&mut self, is_over: impl Fn() -> bool) -> Result<bool, ProcessError> {
         if !self.is_in_program() {
             return Ok(false);
         }
-        let failed = ProcessError::system("a thread cannot be followed by single steps");
-        self.without_signals(Self::step_to_quiet).map_err(failed)
+        self.without_signals(|held| held.step_to_quiet(is_over))
     }
 
-    fn step_to_quiet(&mut self) -> io::Result<bool> {
+    fn step_to_quiet(&mut self, is_over: impl Fn() -> bool) -> Result<bool, ProcessError> {
         let mut quiet: usize = 0;
         let mut last = None;
         for _ in 0..MOST {
-            let (pc, _) = ptrace::position(self.tid)?;
+            if is_over() {
+                return Ok(false);
+            }
+            let (pc, _) = ptrace::position(self.tid).map_err(self.gone())?;
             // What is repeated is one instruction.
             let is_new = last.replace(pc) != Some(pc);
             match kind(&self.code_at(pc)) {
@@ -47,7 +48,9 @@ impl Borrowed {
                 Kind::Locked => quiet = 0,
                 Kind::Barred => return Ok(false),
             }
-            if !self.step().map_err(io::Error::other)? {
+            // It is the program's own, which is told of it when it goes on.
+            if let Some(fault) = self.step()? {
+                self.owed = fault;
                 return Ok(false);
             }
             if quiet >= QUIET && !self.is_in_sequence() {
