@@ -27,6 +27,8 @@ const STATEMENTS: u64 = 257;
 const IDLE: Duration = Duration::from_millis(20);
 /// How long a thread is looked for that can call.
 const SEARCH: Duration = Duration::from_secs(5);
+/// How long one thread is followed to a place where it holds no lock.
+const FOLLOWED: Duration = Duration::from_secs(1);
 /// How many threads are tried at a time.
 const MOST_TRIED: usize = 8;
 /// After how long a pending call that nobody has made is added anew: one can be overlooked.
@@ -76,10 +78,9 @@ impl<'a> Called<'a> {
     /// Looks after it. To be called now and then until the program has connected.
     pub(super) fn look(&mut self, waiting: &Waiting) -> Answer<()> {
         let Some(asked) = &self.asked else { return self.ask(waiting) };
-        let answer = asked.placed.word(asked.answer);
         match asked.way {
-            Way::Thread => match answer.map(|answer| answer & u64::from(u32::MAX)) {
-                Some(error) if error != 0 && answer != Some(UNANSWERED) => Err(failed(format!(
+            Way::Thread => match asked.answer() {
+                Some(error) if error != 0 => Err(failed(format!(
                     "process {} cannot start the thread that is to attach (error {error}): its limits, or its memory, are exhausted",
                     self.pid
                 ))),
@@ -101,27 +102,38 @@ impl<'a> Called<'a> {
             Some(asked) if asked.has_begun() => {
                 "what was put into it has begun and not come to an end: its standard error may say why"
             }
-            Some(asked) if asked.placed.word(asked.answer) == Some(UNANSWERED) => {
+            Some(asked) if asked.answer().is_none() => {
                 "the thread that was asked for it has not come to run: the machine, or the program's group, has no processor left \
                  for it"
             }
+            Some(asked) if asked.way == Way::PendingCall && asked.answer() != Some(0) => {
+                "its interpreter takes no more calls from outside: it has as many to make as there is room for, and its main \
+                 thread, which makes them, is not executing Python"
+            }
+            Some(Asked { way: Way::Thread, .. }) => {
+                "a call into C holds the interpreter's lock and does not return to Python. The thread that was started in the \
+                 program waits for that lock, does nothing when it has it, and ends; attach again when the call has returned, or \
+                 attach to it as a native program (`pid`) to see where it stands"
+            }
             _ => {
-                "a call into C holds the interpreter's lock and does not return to Python. The program was left as it was; attach \
-                 again when that call has returned, or attach to it as a native program (`pid`) to see where it stands"
+                "a call into C holds the interpreter's lock, or its main thread, and does not return to Python. The program will \
+                 not attach later; attach again when that call has returned, or attach to it as a native program (`pid`) to see \
+                 where it stands"
             }
         }
     }
 
     /// Finds a thread that can call, and sends it.
     fn ask(&mut self, waiting: &Waiting) -> Answer<()> {
-        let begun = Instant::now();
+        let until = Instant::now() + SEARCH;
+        let is_over = || waiting.is_cancelled() || Instant::now() >= until;
         loop {
-            if let Some(asked) = self.ask_once()? {
+            if let Some(asked) = self.ask_once(&is_over)? {
                 self.added += usize::from(asked.way == Way::PendingCall);
                 self.asked = Some(asked);
                 return Ok(());
             }
-            if waiting.is_cancelled() || begun.elapsed() >= SEARCH {
+            if is_over() {
                 return Err(self.nobody());
             }
         }
@@ -135,8 +147,11 @@ impl<'a> Called<'a> {
         ))
     }
 
-    fn ask_once(&self) -> Answer<Option<Asked>> {
+    fn ask_once(&self, is_over: &(impl Fn() -> bool + Sync)) -> Answer<Option<Asked>> {
         let mut tids = threads(self.pid);
+        if tids.is_empty() {
+            return Err(refused(ProcessError::NoProcess(self.pid)));
+        }
         // The main thread first: it is no library's, and no guest.
         tids.sort_by_key(|tid| *tid != self.pid);
         tids.truncate(1024);
@@ -147,7 +162,10 @@ impl<'a> Called<'a> {
         let turns = [(Way::Thread, idle), (Way::PendingCall, busy)];
         for (way, threads) in turns {
             for (tid, _) in threads.into_iter().take(MOST_TRIED) {
-                match Borrowed::with(self.pid, tid, |held| self.send(held, way)) {
+                if is_over() {
+                    return Ok(None);
+                }
+                match Borrowed::with(self.pid, tid, |held| self.send(held, way, is_over)) {
                     Ok(None) | Err(ProcessError::ThreadGone(_) | ProcessError::Unstoppable(_)) => {}
                     Ok(asked) => return Ok(asked),
                     Err(error @ ProcessError::System { .. }) => return Err(impossible(self.pid, &error.to_string())),
@@ -158,10 +176,11 @@ impl<'a> Called<'a> {
         Ok(None)
     }
 
-    fn send(&self, mut held: Borrowed, way: Way) -> Result<Option<Asked>, ProcessError> {
+    fn send(&self, mut held: Borrowed, way: Way, is_over: &impl Fn() -> bool) -> Result<Option<Asked>, ProcessError> {
+        let begun = Instant::now();
         let fits = match way {
             Way::Thread => held.is_idle(),
-            Way::PendingCall => held.is_quiet()?,
+            Way::PendingCall => held.is_quiet(|| begun.elapsed() >= FOLLOWED || is_over())?,
         };
         if !fits {
             return Ok(None);
@@ -224,6 +243,12 @@ fn impossible(pid: Pid, why: &str) -> Error {
 }
 
 impl Asked {
+    /// What was answered: an `int`, of which only the lower half of the register tells.
+    fn answer(&self) -> Option<u64> {
+        let answer = self.placed.word(self.answer).filter(|answer| *answer != UNANSWERED);
+        answer.map(|answer| answer & u64::from(u32::MAX))
+    }
+
     fn has_begun(&self) -> bool {
         self.placed.word(self.begun).is_some_and(|begun| begun != 0)
     }

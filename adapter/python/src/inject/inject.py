@@ -9,10 +9,11 @@ def attach(folder, port, token, follow):
         monkey = sys.modules["_pydev_bundle.pydev_monkey"]
         monkey._get_apply_arg_patching = lambda: getattr(monkey._arg_patch, "apply_arg_patching", True)
     # Or it tells the program's standard error about frozen modules.
-    silence = "PYDEVD_DISABLE_FILE_VALIDATION"
-    is_own = silence not in os.environ
+    silence, names = "PYDEVD_DISABLE_FILE_VALIDATION", os.environ
+    is_own = silence not in names
     if is_own:
-        os.environ[silence] = "1"
+        # For Python only: the C library's names must not be changed while other threads may read them.
+        names._data[names.encodekey(silence)] = names.encodevalue("1")
     sys.path.insert(0, folder)
     try:
         import debugpy
@@ -20,7 +21,7 @@ def attach(folder, port, token, follow):
     finally:
         sys.path.remove(folder)
         if is_own:
-            os.environ.pop(silence, None)
+            names._data.pop(names.encodekey(silence), None)
     debugpy.configure(subProcess=follow)
     setup = {"mode": "connect", "address": ["127.0.0.1", port], "adapter_access_token": token, "log_to": None}
     attach_pid_injected.attach(setup)
@@ -29,11 +30,16 @@ def attach(folder, port, token, follow):
 def begin(told, *where):
     # The main thread may stand between any two instructions, and hold any lock of Python's; starting a thread takes none.
     import _thread
+    import posix
 
     def tell(text):
         try:
-            with open(told, "r+", encoding="utf-8") as file:
-                file.write(text)
+            # In one piece, since it is read meanwhile. What a traceback is about stands at its end.
+            file = posix.open(told, posix.O_WRONLY | posix.O_CLOEXEC)
+            try:
+                posix.write(file, text[-10000:].encode("utf-8", "backslashreplace"))
+            finally:
+                posix.close(file)
         except OSError:
             # Nobody waits for it any more.
             pass

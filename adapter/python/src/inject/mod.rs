@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tempfile::NamedTempFile;
-use weft_process::{Pid, ProcessError, Tracee, command_line, executable_path};
+use weft_process::{Pid, ProcessError, Tracee, command_line, executable_path, may_attach};
 use weft_protocol::{Error, ErrorId};
 use weft_session::EventSender;
 use weft_session::config::PythonSettings;
@@ -71,7 +71,7 @@ pub(crate) struct Starting {
 /// Has a running process connect to us.
 pub(crate) fn inject(pid: Pid, settings: &PythonSettings, events: &EventSender) -> Answer<Injected> {
     // Whatever forbids attaching is said here, with what helps.
-    wake(pid).map_err(refused)?;
+    may_attach(pid).map_err(refused)?;
     if let Some(what) = elsewhere(pid) {
         return Err(failed(format!(
             "process {pid} has a {what} of its own, as in a container: start the program there with `python -m debugpy \
