@@ -79,6 +79,9 @@ pub(crate) fn inject(pid: Pid, settings: &PythonSettings, events: &EventSender) 
         )));
     }
     let (interpreter, version) = of_process(pid)?;
+    if version >= NAMES {
+        wake(pid).map_err(refused)?;
+    }
     let debugpy = debugpy::find(&interpreter, events)?;
     let listener =
         Listener::new().map_err(|error| failed(format!("no port for the program to connect to: {error}")))?;
