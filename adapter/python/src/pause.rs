@@ -26,6 +26,9 @@ pub(crate) fn pause(face: &Arc<Face>, at: Option<Target>) -> Answer<()> {
         return Ok(());
     }
     *lock(&face.paused_at) = at;
+    if let Some(tasks) = &face.tasks {
+        tasks.settle();
+    }
     let last = face.standing.last();
     let asked =
         face.link.post("pause", &json!({"threadId": "*"})).map_err(|fault| fault_as(ErrorId::Control, fault))?;

@@ -103,6 +103,13 @@ impl Tasks {
         }
     }
 
+    /// Waits until threads that were told to go on have begun to.
+    pub(crate) fn settle(&self) {
+        if let Err(error) = self.probe.settle() {
+            tracing::debug!(%error, "whether threads have gone on is not known");
+        }
+    }
+
     /// A pause was asked for: loops that wait are to notice it.
     pub(crate) fn wake(&self) {
         if let Err(error) = self.probe.wake() {

@@ -431,6 +431,14 @@ impl Probe {
         self.ask::<u64>("retrace", json!({}), Duration::from_secs(5)).map(drop)
     }
 
+    /// To be called before a pause is asked for: waits until threads that were told to go on have begun to.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn settle(&self) -> Result<(), ProbeError> {
+        self.ask::<()>("settle", json!({}), Duration::from_secs(2))
+    }
+
     /// To be called after a pause was asked for: has loops that wait run a function named [`PAUSE`], in which pydevd stops.
     ///
     /// # Errors

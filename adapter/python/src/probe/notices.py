@@ -45,6 +45,8 @@ _MOST_FRAMES = 30
 #: When weft last let the program go on: what began before was stopped meanwhile, and is not slow.
 _went_on = 0.0
 _reporting = threading.local()
+#: Who else is told that the program is about to go on.
+on_going: list[Any] = []
 
 
 @answers("going")
@@ -53,6 +55,8 @@ def going() -> None:
     global _went_on
     stacks.forget()
     awaits.give_up()
+    for tell_it in on_going:
+        tell_it()
     _went_on = time.perf_counter()
 
 

@@ -17,11 +17,12 @@ import dis
 import os
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable
 from typing import Any
 
-from . import exits, targets, terms
+from . import exits, notices, targets, terms
 from .awaiters import awaiters, is_run_to_its_end, outcome
 from .chains import chain_of, code_of
 from .exits import Begins, Watched
@@ -42,6 +43,8 @@ _INTO_COROUTINE, _FUNCTION_BREAKPOINT = 206, 208
 _SUSPEND = 105
 _NOTHING = -1
 _SUSPENDED = 2
+#: Seconds that a thread may take to go on.
+_LEAVES = 1.0
 _STEPS = {
     _INTO: "into",
     _INTO_MINE: "into",
@@ -122,6 +125,9 @@ class Stepping:
         #: The threads that wait and in which frame, the step of a waiting task that one of them is to begin, and the
         #: call that one is to go into.
         self._waiting: dict[int, types.FrameType] = {}
+        #: The waits that are not over, and those of them that are to end.
+        self._held: set[object] = set()
+        self._ending: set[object] = set()
         self._into: tuple[Any, targets.Called] | None = None
         self._next: Step | None = None
         #: What is to be told of the step that the current stop has ended.
@@ -155,6 +161,18 @@ class Stepping:
         if thread.stop_reason != _SUSPEND:
             terms.look_at(current_task())
         self._end(thread.stop_reason, frame)
+        held = object()
+        self._held.add(held)
+        try:
+            self._wait_for(thread, frame, *arguments, **named)
+            if self._next is not None and self._next.thread is thread:
+                self._begin_waiting()
+            elif info.pydev_step_cmd in _STEPS:
+                self._begin(thread, frame, info.pydev_step_cmd)
+        finally:
+            self._held.discard(held)
+
+    def _wait_for(self, thread: Any, frame: types.FrameType, *arguments: Any, **named: Any) -> None:
         # An expression that awaits may have come to a stop within one.
         around = self._waiting.get(thread.ident)
         self._waiting[thread.ident] = frame
@@ -166,10 +184,14 @@ class Stepping:
                 self._waiting[thread.ident] = around
             else:
                 self._waiting.pop(thread.ident, None)
-        if self._next is not None and self._next.thread is thread:
-            self._begin_waiting()
-        elif info.pydev_step_cmd in _STEPS:
-            self._begin(thread, frame, info.pydev_step_cmd)
+
+    def going(self) -> None:
+        """The program is about to go on."""
+        self._ending = set(self._held)
+
+    def is_leaving(self) -> bool:
+        """Whether a thread that is to go on has not begun to."""
+        return not self._ending.isdisjoint(self._held)
 
     @staticmethod
     def _of_run(step: Step, thread: Any, stop_reason: int, named: dict[str, Any]) -> int:
@@ -505,6 +527,7 @@ def watch(mode: str) -> None:
             raise Refused("pydevd debugs nothing")
         _stepping = Stepping(pydevd, mode != "thread")
         at_end.append(_stepping.give_up)
+        notices.on_going.append(_stepping.going)
 
 
 def begin_run(task: Any, line: int, give_up: Callable[[], None]) -> None:
@@ -570,6 +593,15 @@ def thread_numbered(native: int) -> Any:
     if native == os.getpid():
         return threading.main_thread()
     return next((thread for thread in threading.enumerate() if thread.native_id == native), None)
+
+
+@answers("settle")
+def settle() -> None:
+    """Waits until the threads that are to go on have begun to, or it takes too long. One that was to be suspended before
+    that would take no notice: what it was told to do comes later."""
+    deadline = time.monotonic() + _LEAVES
+    while _stepping is not None and _stepping.is_leaving() and time.monotonic() < deadline:
+        time.sleep(0.001)
 
 
 @answers("step-targets")
