@@ -178,6 +178,8 @@ impl Python {
             let _deaf = self.ask("evaluate", &json!({"expression": LEAVE_CHILDREN, "context": "repl"}));
         }
         if let Some(tasks) = &self.face.tasks {
+            // A step that began later would end with nobody there.
+            tasks.settle();
             // Whatever is under way for the user would hold it up.
             tasks.leave();
         }
