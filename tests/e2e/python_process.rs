@@ -90,6 +90,12 @@ on_each_python! {
 
     fn a_pool_of_threads_goes_on_computing_right(python: &Python) {
         let program = start(python, &["toils.py", "pool"], &[]);
+        if python.interpreter.minor() >= 14 {
+            // Only the main thread executes what is named, and that waits for a lock.
+            let text = why(program.pid());
+            assert!(text.contains("its main thread is in a call that does not return to Python"), "{text}");
+            return end(program);
+        }
         let (mut client, breakpoint) = attach(program.pid(), "toils.py", "turn");
         let stop = client.stopped();
         assert_eq!(stop.hit, [breakpoint]);
