@@ -287,7 +287,8 @@ on_each_python! {
 
     /// An interpreter beside the main one, which runs asyncio as well: nothing of it is touched, and that it is not seen is said.
     fn another_interpreter_is_in_the_process(python: &Python) {
-        if python.interpreter.minor() < 13 {
+        // Those of 3.13 are no public interface, and a debugged program with one may crash.
+        if python.interpreter.minor() < 14 {
             return;
         }
         let mut client = Client::weft();
