@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use weft_process::{Rendezvous, command_line, take_over};
-use weft_protocol::launch::TAKE_OVER;
+use weft_protocol::launch::{SUB_PROCESS_ID, TAKE_OVER};
 use weft_protocol::{Error, ErrorId};
 use weft_session::EventSender;
 use weft_session::config::Address;
@@ -200,7 +200,7 @@ impl Announced {
 
     pub(crate) fn forked(&self) -> Forked {
         let way =
-            [("connect".to_owned(), json!(self.connect)), ("subProcessId".to_owned(), json!(self.sub_process_id))];
+            [("connect".to_owned(), json!(self.connect)), (SUB_PROCESS_ID.to_owned(), json!(self.sub_process_id))];
         Forked { pid: self.sub_process_id, way: Map::from_iter(way) }
     }
 

@@ -22,7 +22,6 @@ pub mod memory;
 mod outside;
 mod patience;
 mod pause;
-#[allow(dead_code, unused_imports, reason = "the face that asks it comes next")]
 mod probe;
 mod report;
 mod stack;

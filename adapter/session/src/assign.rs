@@ -1,16 +1,14 @@
 //! Giving variables other values, and what an expression that is being typed may go on with.
 
-use std::sync::Arc;
-
 use weft_protocol::spec::{
     AssignedResponse, CompletionItem, CompletionsArguments, CompletionsResponse, InvalidatedEventBody,
     SetExpressionArguments, SetVariableArguments,
 };
 use weft_protocol::{Error, ErrorId};
 
-use crate::debuggee::{Answer, Completions, FrameBody, Value};
+use crate::debuggee::{Answer, Completions, Value};
 use crate::outbox::Ticket;
-use crate::reads::Reader;
+use crate::reads::{Reader, frame};
 use crate::shared::Shared;
 
 /// Serves `setVariable`.
@@ -56,13 +54,6 @@ pub(crate) fn completions(shared: &Shared, asked: &CompletionsArguments) -> Answ
         None => shared.need_debuggee()?.complete(text)?,
     };
     Ok(CompletionsResponse { targets: targets(found, asked.column) })
-}
-
-/// The frame of a number, if one is given.
-fn frame(shared: &Shared, id: Option<i64>) -> Answer<Option<Arc<dyn FrameBody>>> {
-    let Some(id) = id else { return Ok(None) };
-    let frame = shared.handles().find_frame(id)?;
-    frame.map(Some).ok_or_else(|| Error::new(ErrorId::Evaluate, "this frame has no variables"))
 }
 
 fn need_value(value: &str) -> Answer<()> {

@@ -10,7 +10,7 @@ use weft_protocol::spec::{
 };
 use weft_protocol::{Error, ErrorId};
 
-use crate::debuggee::{self, Answer, Channel, Container, Counts, Row, ScopeKind, Target, Value};
+use crate::debuggee::{self, Answer, Channel, Container, Counts, FrameBody, Row, ScopeKind, Target, Value};
 use crate::handles::{Epoch, FrameSlot};
 use crate::shared::Shared;
 
@@ -92,6 +92,13 @@ fn both(container: &dyn Container, counts: Counts, range: Range<usize>) -> Answe
     Ok(children)
 }
 
+/// The frame of a number, if one is given.
+pub(crate) fn frame(shared: &Shared, id: Option<i64>) -> Answer<Option<Arc<dyn FrameBody>>> {
+    let Some(id) = id else { return Ok(None) };
+    let frame = shared.handles().find_frame(id)?;
+    frame.map(Some).ok_or_else(|| Error::new(ErrorId::Evaluate, "this frame has no variables"))
+}
+
 /// Serves `evaluate`; `called_off`: whether it was cancelled meanwhile.
 pub(crate) fn evaluate(
     shared: &Shared,
@@ -105,12 +112,8 @@ pub(crate) fn evaluate(
     }
     let context = asked.context.as_ref();
     // Looked up before it is used: what the program runs for it may take long, and others look up theirs meanwhile.
-    let frame = asked.frame_id.map(|id| shared.handles().find_frame(id)).transpose()?;
-    let value = match frame {
-        Some(frame) => match frame {
-            Some(frame) => frame.evaluate_unless(expression, context, called_off)?,
-            None => return Err(Error::new(ErrorId::Evaluate, "this frame has no variables")),
-        },
+    let value = match frame(shared, asked.frame_id)? {
+        Some(frame) => frame.evaluate_unless(expression, context, called_off)?,
         None => shared.need_debuggee()?.evaluate(expression, context)?,
     };
     let value = Reader { shared, epoch }.value(value)?;

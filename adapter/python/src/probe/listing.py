@@ -413,7 +413,6 @@ def tasks() -> dict[str, Any]:
     waited for it already when the interval was made longer can take it once; then this thread has given way, and
     looks again.
     """
-    began = time.perf_counter()
     usual, collects = sys.getswitchinterval(), gc.isenabled()
     try:
         # A collection would run finalizers of the program's here.
@@ -432,7 +431,6 @@ def tasks() -> dict[str, Any]:
         sys.setswitchinterval(usual)
         if collects:
             gc.enable()
-    answer["micros"] = int((time.perf_counter() - began) * 1_000_000)
     return answer
 
 

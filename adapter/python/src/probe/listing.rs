@@ -19,8 +19,6 @@ use super::{Probe, ProbeError, UserCode};
 pub(crate) struct Listing {
     /// The tasks.
     pub(crate) snapshot: Arc<Snapshot>,
-    /// For how long the program's other threads may have had to wait.
-    pub(crate) held: Duration,
     places: HashMap<TaskKey, usize>,
     edges: HashMap<TaskKey, Edges>,
 }
@@ -45,12 +43,11 @@ impl Listing {
     }
 
     pub(super) fn of(told: wire::Tasks, user_code: &UserCode) -> Self {
-        let held = Duration::from_micros(told.micros);
         let reader = Reader::new(&told, user_code);
         let snapshot = reader.snapshot();
         let places = snapshot.tasks.iter().enumerate().map(|(at, task)| (task.key, at)).collect();
         let edges = told.tasks.iter().map(|row| (TaskKey { address: row.0, id: row.1 }, reader.edges(row))).collect();
-        Self { snapshot: Arc::new(snapshot), held, places, edges }
+        Self { snapshot: Arc::new(snapshot), places, edges }
     }
 
     /// Where the outermost coroutine of a task is: the edge of what is its own on the stack of the thread that runs it.

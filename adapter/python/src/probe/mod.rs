@@ -23,7 +23,7 @@ pub(crate) use link::{
     Listener, PAUSE, Probe, ProbeError, awaiting, changes, holds, in_container, in_frame, in_message,
 };
 pub(crate) use listing::Listing;
-pub(crate) use notice::{Notice, NoticeKind};
+pub(crate) use notice::Notice;
 pub(crate) use stack::Stacks;
 pub(crate) use user_code::UserCode;
 pub(crate) use values::refused;

@@ -95,8 +95,6 @@ pub(super) struct Tasks {
     pub(super) loops: Vec<(u64, String, String, i32)>,
     pub(super) tasks: Vec<Row>,
     pub(super) notes: Vec<String>,
-    /// How long it took.
-    pub(super) micros: u64,
 }
 
 /// Address, number, name, state, loop, chain, and what not every task has.

@@ -4,7 +4,8 @@ use weft_tasks::Location;
 use weft_tests::python::Interpreter;
 
 use super::program::{PATIENCE, Program, in_each, line};
-use crate::probe::{Notice, NoticeKind, Options};
+use crate::probe::notice::NoticeKind;
+use crate::probe::{Notice, Options};
 
 fn at(location: Option<&Location>) -> String {
     location
