@@ -90,12 +90,6 @@ on_each_python! {
 
     fn a_pool_of_threads_goes_on_computing_right(python: &Python) {
         let program = start(python, &["toils.py", "pool"], &[]);
-        if python.interpreter.minor() >= 14 {
-            // Only the main thread executes what is named, and that waits for a lock.
-            let text = why(program.pid());
-            assert!(text.contains("its main thread is in a call that does not return to Python"), "{text}");
-            return end(program);
-        }
         let (mut client, breakpoint) = attach(program.pid(), "toils.py", "turn");
         let stop = client.stopped();
         assert_eq!(stop.hit, [breakpoint]);
@@ -112,9 +106,7 @@ on_each_python! {
         let text = why(program.pid());
         let begin = format!("process {} did not come to its debugger within 20 s: ", program.pid());
         assert!(text.starts_with(&begin), "{text}");
-        if python.interpreter.minor() < 14 {
-            assert!(text.contains("a call into C holds the interpreter's lock"), "{text}");
-        }
+        assert!(text.contains("a call into C holds the interpreter's lock"), "{text}");
         assert_eq!(process::tracer(program.pid()), Some(0));
         program.close_input();
         program.wait_for("returned");

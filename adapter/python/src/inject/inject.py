@@ -27,7 +27,7 @@ def attach(folder, port, token, follow):
     attach_pid_injected.attach(setup)
 
 
-def begin(told, *where):
+def begin(right, told, *where):
     # The main thread may stand between any two instructions, and hold any lock of Python's; starting a thread takes none.
     import _thread
     import posix
@@ -106,6 +106,13 @@ def begin(told, *where):
             main._tstate_lock = threading._allocate_lock()
             main._tstate_lock.acquire()
 
+    try:
+        # This may be executed twice, and after all was called off: once at most it begins.
+        posix.unlink(right)
+    except FileNotFoundError:
+        return
+    except OSError:
+        return complain()
     tell("\n")
     _thread.start_new_thread(start, ())
 

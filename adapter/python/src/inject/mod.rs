@@ -1,5 +1,6 @@
 //! Putting debugpy into a program that runs already: it executes a file that attaches it. CPython 3.14 and later do so when a
-//! debugger names one ([`named`]); in an older one a thread of the program calls what does it ([`called`]).
+//! debugger names one ([`named`]), once their main thread comes to it; where that does not, and in an older one, a thread of the
+//! program calls what does it ([`called`]). Whichever comes first begins, and the other finds that it has no right to.
 
 mod called;
 mod functions;
@@ -29,12 +30,17 @@ use crate::link::Listener;
 use crate::patience::Waiting;
 use crate::{debugpy, factory};
 use called::Called;
+use named::Named;
 
 /// The first version that executes what a debugger names.
 const NAMES: (u32, u32) = (3, 14);
 
 /// How long the program may take to come to it.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the main thread may take to come to a file that was named, before another thread is asked: it comes to it at once, unless
+/// it waits for a lock or is in a call into C.
+const MAIN: Duration = Duration::from_secs(2);
 
 /// How long it may take in all to start debugpy: in a busy program that has a small share of the interpreter.
 const LONGEST: Duration = Duration::from_secs(90);
@@ -91,7 +97,7 @@ pub(crate) fn inject(pid: Pid, settings: &PythonSettings, events: &EventSender) 
     let waiting = Arc::new(Waiting::new(format!("Attaching to process {pid}")));
     events.work(Arc::clone(&waiting) as Arc<dyn Work>);
     let way = if version >= NAMES {
-        named::name(pid, &interpreter, files.script.path()).map(|()| Way::Named)
+        Named::new(pid, &interpreter, files.script.path()).map(Way::Named)
     } else {
         Called::new(pid, files.script.path(), &waiting).map(Way::Called)
     };
@@ -102,8 +108,48 @@ pub(crate) fn inject(pid: Pid, settings: &PythonSettings, events: &EventSender) 
 
 /// How the program is had to execute the file.
 enum Way<'a> {
-    Named,
+    Named(Named<'a>),
     Called(Called<'a>),
+}
+
+impl<'a> Way<'a> {
+    /// Looks after it while nothing has begun. To be called now and then.
+    fn look(&mut self, begun: Instant, files: &'a Files, waiting: &Waiting) -> Answer<()> {
+        match self {
+            Self::Called(called) => called.look(waiting),
+            Self::Named(named) if begun.elapsed() < MAIN || named.is_only_way => wake(named.pid).map_err(refused),
+            Self::Named(named) => {
+                match Called::new(named.pid, files.script.path(), waiting) {
+                    Ok(called) => {
+                        named.take_back();
+                        *self = Self::Called(called);
+                    }
+                    Err(error) => {
+                        tracing::debug!(named.pid, error = error.message, "only the main thread can attach");
+                        named.is_only_way = true;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives up on what has not begun.
+    fn give_up(&self) {
+        match self {
+            Self::Named(named) => named.take_back(),
+            // It does so by itself.
+            Self::Called(_) => {}
+        }
+    }
+
+    /// Why the program has not connected.
+    fn lateness(&self) -> &'static str {
+        match self {
+            Self::Named(_) => named::LATENESS,
+            Self::Called(called) => called.lateness(),
+        }
+    }
 }
 
 fn failed(sentence: String) -> Error {
@@ -173,19 +219,23 @@ fn search_path(pid: Pid) -> Vec<(OsString, Option<OsString>)> {
 struct Files {
     script: NamedTempFile,
     told: NamedTempFile,
+    /// Whoever removes it begins. When it is gone with us, nobody does any more.
+    _right: NamedTempFile,
 }
 
 impl Files {
     fn new(pid: Pid, debugpy: &Path, port: u16, token: &str, settings: &PythonSettings) -> io::Result<Self> {
         let folder = debugpy.parent().unwrap_or(debugpy).to_string_lossy();
         let told = theirs(pid, ".txt")?;
+        let right = theirs(pid, ".right")?;
         let mut script = theirs(pid, ".py")?;
         let follow = if settings.sub_process { "True" } else { "False" };
         // Strings of JSON's are Python's as well.
-        let (place, folder, token) = (json!(told.path().to_string_lossy()), json!(folder), json!(token));
-        writeln!(script, "{ATTACH}begin({place}, {folder}, {port}, {token}, {follow})")?;
+        let place = |file: &NamedTempFile| json!(file.path().to_string_lossy());
+        let (right_place, told_place, folder, token) = (place(&right), place(&told), json!(folder), json!(token));
+        writeln!(script, "{ATTACH}begin({right_place}, {told_place}, {folder}, {port}, {token}, {follow})")?;
         script.flush()?;
-        Ok(Self { script, told })
+        Ok(Self { script, told, _right: right })
     }
 
     /// How far the program has come.
@@ -228,16 +278,18 @@ fn theirs(pid: Pid, suffix: &str) -> io::Result<NamedTempFile> {
 }
 
 /// Waits until the program has connected, and looks after it now and then.
-fn connection(pid: Pid, listener: &Listener, mut way: Way<'_>, files: &Files, waiting: &Waiting) -> Answer<TcpStream> {
+fn connection<'a>(
+    pid: Pid,
+    listener: &Listener,
+    mut way: Way<'a>,
+    files: &'a Files,
+    waiting: &Waiting,
+) -> Answer<TcpStream> {
     let begun = Instant::now();
     let mut patience = PATIENCE;
     while !waiting.is_cancelled() && begun.elapsed() < patience {
         match files.progress() {
-            Progress::Nothing => match &mut way {
-                // An idle loop does not come to it by itself.
-                Way::Named => wake(pid).map_err(refused)?,
-                Way::Called(called) => called.look(waiting)?,
-            },
+            Progress::Nothing => way.look(begun, files, waiting)?,
             Progress::Begun | Progress::Attached => patience = LONGEST,
             Progress::Failed(why) => {
                 return Err(failed(format!("debugpy could not be started in process {pid}: {why}")));
@@ -247,13 +299,13 @@ fn connection(pid: Pid, listener: &Listener, mut way: Way<'_>, files: &Files, wa
             return Ok(stream);
         }
     }
+    if files.progress() == Progress::Nothing {
+        way.give_up();
+    }
     if waiting.is_cancelled() {
         return Err(Error::new(ErrorId::Cancelled, "attaching was called off"));
     }
-    let why = match &way {
-        Way::Named => named::LATENESS,
-        Way::Called(called) => called.lateness(),
-    };
+    let why = way.lateness();
     Err(failed(format!("process {pid} did not come to its debugger within {} s: {why}", patience.as_secs())))
 }
 
@@ -289,7 +341,7 @@ mod tests {
             file.write_all(text.as_bytes()).unwrap();
             file
         };
-        let progress = |text| Files { script: file(""), told: file(text) }.progress();
+        let progress = |text| Files { script: file(""), told: file(text), _right: file("") }.progress();
         assert_eq!(progress(""), Progress::Nothing);
         assert_eq!(progress("\n"), Progress::Begun);
         assert_eq!(progress("attached\n"), Progress::Attached);

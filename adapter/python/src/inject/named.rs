@@ -22,8 +22,33 @@ const HELPER: &str = "import sys; sys.remote_exec(int(sys.argv[1]), sys.argv[2])
 pub(super) const LATENESS: &str = "its main thread is in a call that does not return to Python (`asyncOnly` shows its tasks from \
                                    outside), or its standard error says why";
 
-/// Names the file to the process.
-pub(super) fn name(pid: Pid, interpreter: &Interpreter, file: &Path) -> Answer<()> {
+/// A file that has nothing in it.
+const NOTHING: &str = "/dev/null";
+
+/// A process that is to execute a file.
+pub(super) struct Named<'a> {
+    pub(super) pid: Pid,
+    interpreter: &'a Interpreter,
+    /// Whether nobody but the main thread can be had to do it.
+    pub(super) is_only_way: bool,
+}
+
+impl<'a> Named<'a> {
+    /// Names the file to the process.
+    pub(super) fn new(pid: Pid, interpreter: &'a Interpreter, file: &Path) -> Answer<Self> {
+        name(pid, interpreter, file)?;
+        Ok(Self { pid, interpreter, is_only_way: false })
+    }
+
+    /// Names one with nothing in it instead: of one that is gone by then the program's standard error would complain.
+    pub(super) fn take_back(&self) {
+        if let Err(error) = name(self.pid, self.interpreter, Path::new(NOTHING)) {
+            tracing::debug!(self.pid, error = error.message, "the name of a file could not be taken back");
+        }
+    }
+}
+
+fn name(pid: Pid, interpreter: &Interpreter, file: &Path) -> Answer<()> {
     let mut helper = Command::new(&interpreter.path);
     helper.args(["-I", "-S", "-c", HELPER]).arg(pid.to_string()).arg(file).current_dir("/");
     let output = output_within(helper, PATIENCE, || false)
