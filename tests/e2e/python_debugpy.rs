@@ -79,6 +79,54 @@ on_each_python! {
         let found = surroundings(&mut client, path);
         assert_eq!(found, json!({"path": [], "environment": [], "child": "False"}));
     }
+
+    /// Its arguments, its name and where its modules are looked for are those that it has when nobody debugs it.
+    fn a_program_is_what_it_is_alone(python: &Python) {
+        let script = source("itself.py");
+        let text = fs::read_to_string(&script).expect("a script");
+        let starts = [
+            json!({"program": script}),
+            json!({"program": script, "pythonArgs": ["-I"]}),
+            json!({"program": script, "pythonArgs": ["-P"]}),
+            json!({"module": "itself", "cwd": script.parent()}),
+            json!({"code": text}),
+        ];
+        for start in starts {
+            let told = [true, false].map(|no_debug| {
+                let mut client = Client::weft();
+                client.initialize();
+                let mut configuration = python.with(&start);
+                configuration["args"] = json!(["--one", "two three"]);
+                configuration["noDebug"] = json!(no_debug);
+                let launch = client.send("launch", configuration);
+                client.event("initialized");
+                client.ask("configurationDone", json!({}));
+                client.answer(launch).expect("it is launched");
+                assert_eq!(client.exited(), 0, "{start}");
+                serde_json::from_str::<Value>(client.output("stdout").trim()).expect("it tells in JSON")
+            });
+            assert_eq!(told[0], told[1], "{start}");
+            assert_eq!(told[1]["name"], "__main__");
+        }
+    }
+
+    /// debugpy's own log is still there for who asks for it.
+    fn debugpys_log_is_whole_where_it_is_read(python: &Python) {
+        let folder = TempDir::new().expect("a folder");
+        let mut client = client(&[("DEBUGPY_LOG_DIR", folder.path())]);
+        client.initialize();
+        let launch = client.send("launch", python.with(&json!({"program": source("chain.py")})));
+        client.event("initialized");
+        client.ask("configurationDone", json!({}));
+        client.answer(launch).expect("it is launched");
+        assert_eq!(client.exited(), 3);
+        let logs = fs::read_dir(folder.path()).expect("a folder").flatten().map(|entry| entry.path());
+        let server = logs.into_iter().find(|path| path.to_string_lossy().contains("debugpy.server"));
+        let log = fs::read_to_string(server.expect("a log")).expect("text");
+        for header in ["Initial environment:", "Pre-launch environment:", "Installed packages:"] {
+            assert!(log.contains(header), "{header}");
+        }
+    }
 }
 
 /// Two sessions fetch it at once; the cache then has one, whole, and a third session takes it from there.

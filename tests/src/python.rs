@@ -167,6 +167,9 @@ fn debugpy(interpreter: &Interpreter) -> Option<PathBuf> {
         pip.arg("--target").arg(&folder).arg(format!("debugpy=={DEBUGPY}"));
         let output = pip.output().expect("pip runs");
         assert!(output.status.success(), "{pip:?}: {}", String::from_utf8_lossy(&output.stderr));
+        // Another Python's pip has compiled it for that one only.
+        let compiled = Command::new(&interpreter.path).args(["-m", "compileall", "-q"]).arg(&folder).status();
+        assert!(compiled.is_ok_and(|status| status.success()), "debugpy is compiled");
     }
     Some(folder)
 }

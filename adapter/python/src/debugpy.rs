@@ -1,7 +1,7 @@
 //! Which debugpy goes into a program: the user's own if it fits, else the one that weft is made for.
 //!
-//! That one is used for this program only: its folder is what Python is started with (`python <folder>/debugpy …`, a way that
-//! debugpy provides), so neither the environment nor `sys.path` knows of it. It lies in `debugpy-<version>/<tag>/debugpy`
+//! That one is used for this program only: its folder is told to what starts the program (`launcher.py`), so neither the
+//! environment nor `sys.path` knows of it. It lies in `debugpy-<version>/<tag>/debugpy`
 //! beside the binary (as the extension carries it) or in weft's cache folder, where the tag is that of the interpreter
 //! (`cp313`), or `any` where it is good for all. If it is in neither, the interpreter's own pip fetches it, once.
 

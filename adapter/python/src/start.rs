@@ -15,6 +15,7 @@ use weft_session::config::{PythonCode, PythonLaunch};
 use weft_session::debuggee::{Answer, Channel};
 use weft_session::{EventSender, Pump, Terminal, TerminalCommand, terminal_helper};
 
+use crate::cache;
 use crate::factory::name;
 use crate::interpreter::Interpreter;
 use crate::link::{Link, Listener};
@@ -34,9 +35,15 @@ pub(crate) struct Program {
     pumps: Vec<JoinHandle<()>>,
 }
 
+/// What starts a program under debugpy, and what it is called: what debugpy neither traces nor shows goes by this name.
+const LAUNCHER: (&str, &str) = ("debugpy_launcher.py", include_str!("launcher.py"));
+
 /// The words that start a program under pydevd, without the interpreter's own name.
 pub(crate) fn debugged(config: &PythonLaunch, debugpy: &Path, port: u16, token: &str) -> Vec<OsString> {
     let mut words = interpreter_words(config);
+    let (name, text) = LAUNCHER;
+    // Where nothing can be kept debugpy starts it by itself, and takes longer.
+    words.extend(cache::script(name, text).map(OsString::from));
     words.push(debugpy.into());
     let subprocess = if config.settings.sub_process { "true" } else { "false" };
     let address = format!("127.0.0.1:{port}");

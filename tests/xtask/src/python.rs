@@ -92,6 +92,9 @@ fn debians(version: &str) -> Result<PathBuf, String> {
         let unpacked = apt.unpack()?;
         use_own_libraries(&unpacked, &root, &unpacked.join(&python))?;
         fs::rename(&unpacked, &root).map_err(|error| error.to_string())?;
+        // As the packages do when they are installed: else each program compiles what it imports.
+        let library = root.join(format!("usr/lib/python{version}"));
+        run_quietly(Command::new(root.join(&python)).args(["-m", "compileall", "-q"]).arg(library))?;
         fs::remove_dir_all(&apt.folder).map_err(|error| error.to_string())?;
     }
     Ok(root.join(python))
