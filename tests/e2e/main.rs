@@ -34,6 +34,7 @@ mod python_consoles;
 mod python_control;
 mod python_debugpy;
 mod python_edits;
+mod python_executes;
 mod python_failures;
 mod python_filters;
 mod python_held;

@@ -72,11 +72,12 @@ impl Child {
         Self { pid, life, helper: Some(Arc::new(helper)) }
     }
 
-    /// Has it live when we do not any more, as far as that is up to others: it must say `prctl(PR_SET_PDEATHSIG, 0)` itself.
-    pub fn leave(&self) {
+    /// Has it live when we do not any more, as far as that is up to others. False: it must say `prctl(PR_SET_PDEATHSIG, 0)` itself.
+    pub fn leave(&self) -> bool {
         if let Some(helper) = &self.helper {
             keeper::leave(helper);
         }
+        self.helper.is_some()
     }
 
     /// Its number.

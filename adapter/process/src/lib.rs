@@ -58,8 +58,8 @@ pub use keeper::keep_program;
 pub use launch::{LaunchSpec, Launched, Output, Stdin};
 pub use memory::{LiveMemory, StoppedMemory};
 pub use proc::{
-    Auxv, Mapping, ProcessState, VDSO, auxv, command_line, executable_path, mappings, process_state, thread_name,
-    threads,
+    Auxv, Mapping, ProcessState, VDSO, auxv, command_line, executable_path, mappings, process_state, stack_start,
+    thread_name, threads,
 };
 pub use pty::OutputEnd;
 pub use rendezvous::{Rendezvous, take_over};

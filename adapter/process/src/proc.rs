@@ -229,6 +229,16 @@ fn parse_state(text: &str) -> ProcessState {
     state
 }
 
+/// Where the stack of what a process executes begins: elsewhere after each `exec`, since the kernel lays it out anew.
+pub fn stack_start(pid: Pid) -> Option<u64> {
+    /// Of `/proc/pid/stat`, after the name, which may have anything in it.
+    const FIELD: usize = 25;
+    let bytes = read_bounded(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let (_, fields) = text.rsplit_once(')')?;
+    fields.split_whitespace().nth(FIELD)?.parse().ok().filter(|start| *start != 0)
+}
+
 /// The threads of a process at this moment; empty if it is gone. Some may be missing: the kernel ends the list early when a
 /// thread dies while it is read.
 pub fn threads(pid: Pid) -> Vec<Tid> {
@@ -283,6 +293,9 @@ mod tests {
         assert_eq!(process_state(pid).unwrap().group, pid);
         assert_eq!(executable_path(pid).unwrap(), std::env::current_exe().unwrap());
         assert!(!command_line(pid).unwrap().is_empty());
+        let stack = mappings(pid).unwrap().into_iter().find(|mapping| mapping.label == "[stack]").unwrap();
+        let start = MemAddr::new(stack_start(pid).unwrap());
+        assert!(stack.start < start && start < stack.end);
         assert!(thread_name(pid, pid).is_some());
         assert!(matches!(mappings(-1), Err(ProcessError::NoProcess(-1))));
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use weft_process::{Rendezvous, command_line, take_over};
+use weft_process::{Pid, Rendezvous, Sockets, command_line, take_over};
 use weft_protocol::launch::{SUB_PROCESS_ID, TAKE_OVER};
 use weft_protocol::{Error, ErrorId};
 use weft_session::EventSender;
@@ -42,13 +42,67 @@ pub(crate) struct Children {
 
 struct Nursery {
     listener: Listener,
+    /// The program's own number: who comes with it is what the program has executed in its place.
+    program: Option<i64>,
     token: Option<String>,
     /// The user wants them debugged.
     debugged: bool,
     events: EventSender,
     over: AtomicBool,
+    /// Nobody new is answered: others may have the port as well.
+    closed: AtomicBool,
+    /// All who came have been answered, and nobody else will be.
+    answered: AtomicBool,
     /// Those that wait for a session.
     waiting: Mutex<BTreeSet<i64>>,
+    successor: Mutex<Option<Successor>>,
+}
+
+/// What a program has executed in its place, and who debugs it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Successor {
+    /// It waits for a session.
+    Waits,
+    /// It has one.
+    Debugged,
+    /// It runs without.
+    Undebugged,
+}
+
+/// Tells who comes after a program in its own process.
+pub(crate) struct Heirs(Arc<Nursery>);
+
+impl Heirs {
+    /// The last one that has connected here.
+    pub(crate) fn successor(&self) -> Option<Successor> {
+        *lock(&self.0.successor)
+    }
+
+    /// The session is over.
+    pub(crate) fn are_left(&self) -> bool {
+        self.0.is_over()
+    }
+
+    /// Answers those who have come, and leaves all others to whoever else has the port.
+    pub(crate) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+    }
+
+    /// Whether nobody here waits for a session any more, and nobody will.
+    pub(crate) fn are_settled(&self) -> bool {
+        self.0.answered.load(Ordering::Acquire)
+    }
+
+    /// Whether a process was started with words that have it connect.
+    pub(crate) fn expect(&self, pid: Pid) -> bool {
+        was_started_as(i64::from(pid), self.0.token.as_deref().unwrap_or("pydevd"))
+    }
+
+    /// Whether a process has connected here, whoever answers it.
+    pub(crate) fn is_reached_by(&self, pid: Pid) -> bool {
+        let here = format!("127.0.0.1:{}", self.0.listener.port());
+        Sockets::new(pid).all().into_values().any(|socket| socket.peer.as_deref() == Some(&here))
+    }
 }
 
 /// What goes with a connection that is taken over.
@@ -67,20 +121,26 @@ pub(crate) struct Taken {
 }
 
 impl Children {
-    /// Answers whoever connects. `token`: what the program was started with, and its children tell.
+    /// Answers whoever connects. `program`: its number, where it is a process of this machine; `token`: what it was started with,
+    /// and its children tell.
     pub(crate) fn answer(
         listener: Listener,
+        program: Option<i64>,
         token: Option<String>,
         debugged: bool,
         events: &EventSender,
     ) -> Answer<Self> {
         let nursery = Arc::new(Nursery {
             listener,
+            program,
             token,
             debugged,
             events: events.clone(),
             over: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
             waiting: Mutex::default(),
+            successor: Mutex::default(),
         });
         let acceptors = Arc::clone(&nursery);
         let acceptor = thread::Builder::new().name("children".to_owned()).spawn(move || accept(&acceptors));
@@ -88,6 +148,11 @@ impl Children {
             Error::new(ErrorId::LaunchFailed, format!("no thread for the program's child processes: {error}"))
         })?;
         Ok(Self { nursery, acceptor: Mutex::new(Some(acceptor)) })
+    }
+
+    /// Who comes after the program itself.
+    pub(crate) fn heirs(&self) -> Heirs {
+        Heirs(Arc::clone(&self.nursery))
     }
 
     /// Lets a child that waits run undebugged. False: none of that number waits here.
@@ -112,8 +177,8 @@ impl Drop for Children {
 
 fn accept(nursery: &Arc<Nursery>) {
     let mut answering: Vec<JoinHandle<()>> = Vec::new();
-    while !nursery.is_over() {
-        let Some(stream) = nursery.listener.accept(None, || nursery.is_over()) else {
+    while !nursery.is_closed() {
+        let Some(stream) = nursery.listener.accept(None, || nursery.is_closed()) else {
             thread::sleep(BREATH);
             continue;
         };
@@ -129,11 +194,16 @@ fn accept(nursery: &Arc<Nursery>) {
     for thread in answering {
         let _panicked = thread.join();
     }
+    nursery.answered.store(true, Ordering::Release);
 }
 
 impl Nursery {
     fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_over() || self.closed.load(Ordering::Acquire)
     }
 
     fn receive(&self, stream: TcpStream) {
@@ -148,13 +218,23 @@ impl Nursery {
         if is_fork_server(who) {
             return run_undebugged(stream, pid, Offspring::Debugged);
         }
+        self.succeeds(pid, Successor::Waits);
         let given = self.hand_over(&stream, pid);
         if let Err(error) = &given {
             let line = format!("weft: process {pid} was started and runs undebugged: {error}");
             self.events.send(DebuggeeEvent::Console(Channel::Important, line));
         }
-        if !matches!(given, Ok(true)) {
-            run_undebugged(stream, pid, Offspring::Undebugged);
+        if matches!(given, Ok(true)) {
+            return self.succeeds(pid, Successor::Debugged);
+        }
+        run_undebugged(stream, pid, Offspring::Undebugged);
+        self.succeeds(pid, Successor::Undebugged);
+    }
+
+    /// Notes what has connected, if it is what the program has executed in its place.
+    fn succeeds(&self, pid: i64, successor: Successor) {
+        if self.program == Some(pid) {
+            *lock(&self.successor) = Some(successor);
         }
     }
 

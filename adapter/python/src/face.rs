@@ -92,6 +92,13 @@ impl Python {
         self.face.link.request(command, arguments, PATIENCE).map_err(|fault| fault_as(ErrorId::Control, fault))
     }
 
+    /// An error once the connection is over, even if the program lives.
+    fn linked(&self) -> Answer<()> {
+        let sentence = "the program has ended, or is not debugged in this session any more: the console says why";
+        let is_over = self.face.standing.is_over();
+        if is_over { Err(Error::new(ErrorId::NoDebuggee, sentence)) } else { Ok(()) }
+    }
+
     /// Asks for what lets the program run, to its end perhaps, before which it may have no time to answer.
     fn set_going(&self, command: &'static str, arguments: &Json) -> Answer<()> {
         let asked = self.face.link.post(command, arguments).and_then(|asked| asked.wait_or_end(PATIENCE));
@@ -167,9 +174,14 @@ impl Python {
     }
 
     /// Takes pydevd's hands off the program.
-    fn let_go(&self) {
+    fn let_go(&self) -> Answer<()> {
         if let Origin::Launched(child) = &self.known.origin {
-            child.leave();
+            let lives = child.leave();
+            if !lives && self.face.standing.is_over() {
+                let sentence =
+                    "the program has no debugger any more that could have it outlive this session: it ends with it";
+                return Err(Error::new(ErrorId::NotSupported, sentence));
+            }
             // The kernel would kill it when we end.
             let stay = r#"__import__("ctypes").CDLL(None).prctl(1, 0, 0, 0, 0)"#;
             let _lives = self.ask("evaluate", &json!({"expression": stay, "context": "clipboard"}));
@@ -184,6 +196,7 @@ impl Python {
             tasks.leave();
         }
         let _gone = self.ask("disconnect", &json!({"terminateDebuggee": false}));
+        Ok(())
     }
 }
 
@@ -263,6 +276,7 @@ impl Debuggee for Python {
     }
 
     fn pause(&self, at: Option<Target>) -> Answer<()> {
+        self.linked()?;
         pause::pause(&self.face, at)
     }
 
@@ -300,10 +314,13 @@ impl Debuggee for Python {
     }
 
     fn end(&self, how: End) -> Answer<()> {
-        match how {
-            End::Kill => self.kill(),
+        let left = match how {
+            End::Kill => {
+                self.kill();
+                Ok(())
+            }
             End::Detach => self.let_go(),
-        }
+        };
         if let Some(children) = &self.known.children {
             children.end();
         }
@@ -312,7 +329,7 @@ impl Debuggee for Python {
         if let Some(reporter) = reporter {
             let _panicked = reporter.join();
         }
-        Ok(())
+        left
     }
 
     fn threads(&self) -> Answer<Vec<ThreadInfo>> {
@@ -337,6 +354,7 @@ impl Debuggee for Python {
     }
 
     fn tasks(&self) -> Answer<Arc<Snapshot>> {
+        self.linked()?;
         Python::tasks(self)?.snapshot(&self.face)
     }
 

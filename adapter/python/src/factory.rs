@@ -12,6 +12,7 @@ use weft_session::{Debuggee, EventSender, PythonAttach, PythonLaunch, Terminal};
 
 use crate::breakpoints::Minted;
 use crate::children::{Children, Taken};
+use crate::ending::{Ending, Life};
 use crate::face::{Face, Known, Origin, Python};
 use crate::inject::{self, Injected};
 use crate::link::{Greeting, Listener, PATIENCE, Shaken, shake};
@@ -75,7 +76,7 @@ impl PythonFactory {
         let begun = begun.and_then(|shaken| {
             let (path, pid) = (name(&config.code), Some(program.pid()));
             let debugged = config.settings.sub_process;
-            let children = Children::answer(listener, Some(token.clone()), debugged, &events)?;
+            let children = Children::answer(listener, pid, Some(token.clone()), debugged, &events)?;
             let known =
                 Known { origin: Origin::Launched(child.clone()), path, pid, children: Some(children), starting: None };
             face(shaken, Some(program), &events, (&config.settings, config.step_mode), known)
@@ -86,25 +87,27 @@ impl PythonFactory {
     /// As [`Factory::attach`](weft_session::Factory::attach).
     pub fn attach(&self, config: PythonAttach, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
         let settings = &config.settings;
-        let answer = |listener, token| Children::answer(listener, token, settings.sub_process, &events).map(Some);
+        let answer =
+            |listener, pid, token| Children::answer(listener, pid, token, settings.sub_process, &events).map(Some);
         let mut starting = None;
         let (shaken, children, origin) = match &config.way {
             PythonWay::Connect(address, child) => (attach::connect(address, *child, settings)?, None, Origin::Attached),
             PythonWay::Listen(address) => {
                 let (shaken, listener) = attach::listen(address, settings, &events)?;
-                (shaken, answer(listener, None)?, Origin::Attached)
+                (shaken, answer(listener, None, None)?, Origin::Attached)
             }
             PythonWay::TakeOver(socket) => {
                 let Taken { stream, listener, pid, token } = children::take(socket)?;
                 let shaken = attach::greet_child(stream, pid, settings)?;
-                (shaken, answer(listener, token)?, Origin::Taken(pid))
+                (shaken, answer(listener, Some(pid), token)?, Origin::Taken(pid))
             }
             PythonWay::Outside(pid) => return outside::open(*pid, events),
             PythonWay::Process(pid) => {
                 let Injected { stream, listener, token, starting: begun } = inject::inject(*pid, settings, &events)?;
                 let shaken = attach::greet_injected(stream, &token, settings)?;
                 starting = Some(begun);
-                (shaken, answer(listener, Some(token))?, Origin::Taken(i64::from(*pid)))
+                let pid = i64::from(*pid);
+                (shaken, answer(listener, Some(pid), Some(token))?, Origin::Taken(pid))
             }
         };
         let known = Known { origin, path: attach::name(&shaken), pid: shaken.pid, children, starting };
@@ -142,13 +145,15 @@ fn face(
         follows_children: settings.sub_process,
         announced: Mutex::default(),
     });
+    let heirs = known.children.as_ref().map(Children::heirs);
     let end = match (program, &known.origin) {
         (Some(program), _) => {
             program.ends(&face.link);
-            report::Ending::Ours(program)
+            let life = Life::of(program.child().pid(), heirs);
+            Ending::Ours(program, life)
         }
-        (None, Origin::Taken(pid)) => report::Ending::Here(i32::try_from(*pid).unwrap_or(0)),
-        (None, _) => report::Ending::Unknown,
+        (None, Origin::Taken(pid)) => Ending::Here(Life::of(i32::try_from(*pid).unwrap_or(0), heirs)),
+        (None, _) => Ending::Unknown,
     };
     let reporter = report::start(Arc::clone(&face), shaken.early, shaken.events, end)?;
     Ok(Arc::new(Python::new(face, known, reporter)))

@@ -13,6 +13,7 @@ mod cache;
 mod children;
 mod console;
 mod debugpy;
+mod ending;
 mod face;
 mod factory;
 mod inject;

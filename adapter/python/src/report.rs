@@ -3,25 +3,20 @@
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use weft_process::process_state;
 use weft_protocol::{Error, ErrorId, News};
 use weft_session::debuggee::{Answer, Channel, DebuggeeEvent, Exception, StopReason, Stopped, Target};
 use weft_tasks::TaskKey;
 
 use crate::breakpoints::{PydevdBreakpoint, number};
 use crate::children::{Announced, is_tracker, was_started_as_fork_server};
+use crate::ending::{Ending, last_word};
 use crate::face::Face;
 use crate::link::{LinkEvent, PATIENCE, lock};
 use crate::probe::Notice;
-use crate::start::Program;
 use crate::tasks::Tasks;
-
-/// How long a process may live after its connection has ended.
-const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reports until the connection is over, then the program's end.
 pub(crate) fn start(
@@ -43,45 +38,10 @@ pub(crate) fn start(
         if matches!(ending, Ending::Unknown) {
             face.link.close();
         }
-        face.events.send(last_word(ending));
+        face.events.send(last_word(&face, ending));
     };
     let started = thread::Builder::new().name("python-events".to_owned()).spawn(report);
     started.map_err(|error| Error::new(ErrorId::LaunchFailed, format!("no thread for the program's events: {error}")))
-}
-
-/// Who can tell how the program ends.
-pub(crate) enum Ending {
-    /// We: it is a child of ours.
-    Ours(Program),
-    /// It is a process of this machine: only whether it lives.
-    Here(i32),
-    /// Nobody.
-    Unknown,
-}
-
-fn last_word(ending: Ending) -> DebuggeeEvent {
-    match ending {
-        Ending::Ours(program) => match program.ended() {
-            Some(status) => DebuggeeEvent::Exited(status),
-            None => DebuggeeEvent::Lost("the program runs on, but its debugger is gone from it".to_owned()),
-        },
-        Ending::Here(pid) if has_ended(pid) => DebuggeeEvent::Lost(format!("process {pid} has ended")),
-        Ending::Here(_) | Ending::Unknown => DebuggeeEvent::Lost("the connection to the program has ended".to_owned()),
-    }
-}
-
-/// Whether a process of this machine is gone, or about to be.
-fn has_ended(pid: i32) -> bool {
-    let until = Instant::now() + END_PATIENCE;
-    let lives = || process_state(pid).is_ok_and(|state| !matches!(state.letter, 'Z' | 'X'));
-    // Its connection ends before it does.
-    while lives() {
-        if Instant::now() >= until {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    true
 }
 
 fn told(face: &Face, News { event, body }: News) {

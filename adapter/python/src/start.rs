@@ -26,9 +26,6 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a program that is over may leave its output open to others.
 const OUTPUT_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a program may live after its connection has ended.
-const END_PATIENCE: Duration = Duration::from_secs(5);
-
 /// A process that weft has started.
 pub(crate) struct Program {
     child: Child,
@@ -193,9 +190,14 @@ impl Program {
         }
     }
 
-    /// How it ended, with all its output told; none if it lives on although nobody debugs it any more.
+    /// Whether it has ended, or does so within that time.
+    pub(crate) fn ends_within(&self, at_most: Duration) -> bool {
+        self.child.wait(at_most).is_some()
+    }
+
+    /// How it has ended, with all its output told; none if nobody can tell.
     pub(crate) fn ended(self) -> Option<i32> {
-        let status = match self.child.wait(END_PATIENCE)? {
+        let status = match self.child.wait(Duration::ZERO)? {
             Ended::Code(code) => code,
             Ended::Signal(signal) => signal.saturating_add(128),
             Ended::Unknown => return None,

@@ -54,6 +54,11 @@ impl Standing {
         self.noted.notify_all();
     }
 
+    /// Whether there will be no stop any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
     /// How often something may have changed the program while it stood: what was read before is to be read again.
     pub(crate) fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
@@ -71,10 +76,10 @@ impl Standing {
 
     /// Waits for a stop after `last`, for so long at most.
     pub(crate) fn wait(&self, last: Epoch, at_most: Duration) -> Awaited {
-        let nothing = |_: &mut Option<Epoch>| !self.over.load(Ordering::Acquire) && self.last() == last;
+        let nothing = |_: &mut Option<Epoch>| !self.is_over() && self.last() == last;
         let _now = self.noted.wait_timeout_while(lock(&self.now), at_most, nothing);
         match self.last() == last {
-            _ if self.over.load(Ordering::Acquire) => Awaited::Over,
+            _ if self.is_over() => Awaited::Over,
             true => Awaited::Runs,
             false => Awaited::Stopped,
         }

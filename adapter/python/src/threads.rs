@@ -56,6 +56,11 @@ impl Threads {
         lock(&self.known).remove(&pydevd)
     }
 
+    /// None of them is there any more: the system's numbers that they had.
+    pub(crate) fn leave(&self) -> Vec<i64> {
+        std::mem::take(&mut *lock(&self.known)).into_values().collect()
+    }
+
     /// pydevd's number of a thread.
     pub(crate) fn pydevd(&self, link: &Link, native: i64) -> Answer<i64> {
         let find = || lock(&self.known).iter().find(|(_, known)| **known == native).map(|(pydevd, _)| *pydevd);

@@ -162,7 +162,7 @@ impl Lane {
 
     /// Answers for breakpoints that no program is there for. A restart sets them, and says so by their numbers.
     fn put_off(&mut self, checked: Vec<Result<(), String>>) -> Vec<Breakpoint> {
-        let ended = "the program has ended";
+        let ended = "the program has ended, or is not debugged in this session any more";
         let runs_on = self.no_debug && self.shared.debuggee().is_some();
         let answer = |spec: Result<(), String>| match spec {
             Err(why) => failed(why),
