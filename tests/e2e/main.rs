@@ -43,6 +43,7 @@ mod python_notices;
 mod python_options;
 mod python_outside;
 mod python_process;
+mod python_reloads;
 mod python_repairs;
 mod python_servers;
 mod python_steps;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use weft_tests::python::{Python, line, source};
 use weft_tests::{Client, DEADLINE, Launch, Stop, list, on_each_python, packages};
 
-const PACKAGES: &[&str] = &[
+pub(crate) const PACKAGES: &[&str] = &[
     "aiosmtpd==1.4.6",
     "anyio==4.16.0",
     "atpublic==9.0.0",
