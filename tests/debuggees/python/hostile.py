@@ -77,6 +77,9 @@ class EvilLock(asyncio.Lock):
     def __getattribute__(self, name):
         return touched(f"a lock's {name}") if armed else super().__getattribute__(name)
 
+    def __bool__(self):
+        return touched("a lock's truth") if armed else True
+
 
 class EvilQueue(asyncio.Queue):
     def qsize(self):
@@ -155,8 +158,9 @@ async def forever(*held):
 
 
 async def locks(lock):
+    odd = Evil()
     async with lock:
-        await forever()
+        await forever(odd)
 
 
 async def gets(queue):

@@ -46,7 +46,8 @@ def _future_iterator() -> type | None:
 
 
 _TRANSPARENT = _transparent()
-_FUTURE_ITERATOR = _future_iterator()
+#: The type of what the accelerator's futures give to who awaits them; None without it.
+FUTURE_ITERATOR = _future_iterator()
 _PY_FUTURE_AWAIT = PyFuture.__await__.__code__
 _BETWEEN = (_Coroutine, _AsyncGenerator, _Generator)
 _COROUTINES_TELL = hasattr(_Coroutine, "cr_suspended")
@@ -100,7 +101,7 @@ def behind(awaitable: Any) -> Any:
     """What an awaitable of the interpreter's own stands for: the async generator of its next value, the coroutine of
     its `__await__`, the future of its iterator. None for all others."""
     kind = type(awaitable)
-    if kind is _FUTURE_ITERATOR:
+    if kind is FUTURE_ITERATOR:
         return next(filter(is_future, gc.get_referents(awaitable)), None)
     if id(kind) in _TRANSPARENT:
         for value in gc.get_referents(awaitable):

@@ -24,6 +24,8 @@ from .waits import until
 _EXITS = ("__aexit__", "__exit__")
 _Builtin = types.BuiltinMethodType
 _MethodDescriptor = type(str.join)
+#: The identities of the types that exit methods are of.
+_CALLED = frozenset(map(id, (types.MethodType, types.FunctionType, _Builtin, _MethodDescriptor)))
 _Timeout = getattr(asyncio, "Timeout", None)
 _AENTER = function_of(asyncio.Lock.__aenter__)
 _CONDITION_WAIT = function_of(asyncio.Condition.wait)
@@ -54,6 +56,8 @@ def entered(link: Any, depth: int = 0) -> Iterator[Any]:
     generators that are context managers included."""
     values = slots(link)
     for at, value in enumerate(values):
+        if id(type(value)) not in _CALLED:
+            continue
         manager = _manager(value, values[at + 1] if at + 1 < len(values) else None)
         if manager is not None:
             yield from _unfolded(manager, depth)
@@ -112,13 +116,12 @@ class Limit(NamedTuple):
     until: int | None
 
 
-def held_by(links: list[Any], codes: Codes) -> tuple[list[Held], list[Limit]]:
-    """What the coroutines of a suspended task hold, and the time limits that they are inside of."""
+def held_by(links: list[Any], entering: list[int]) -> tuple[list[Held], list[Limit]]:
+    """What the coroutines of a suspended task hold, and the time limits that they are inside of; `entering`: which of
+    them may have entered anything."""
     held: list[Held] = []
     limits: list[Limit] = []
-    for link in links:
-        if not codes.may_enter(code_of(link)):
-            continue
+    for link in [links[at] for at in entering]:
         for manager in entered(link):
             lock, how = lock_of(manager)
             if how:

@@ -9,13 +9,13 @@ import time
 import types
 from typing import Any
 
-from .chains import chain_of, code_of, ends_of, has_begun, is_running
-from .holds import Codes, held_by
+from .chains import has_begun, is_running
+from .holds import held_by
 from .link import answers
 from .objects import (
+    LONGEST,
+    CFuture,
     CTask,
-    bound_to,
-    callbacks,
     cancels_requested,
     exception_text,
     fields,
@@ -28,20 +28,10 @@ from .objects import (
     text,
     type_name,
 )
-from .roster import (
-    Record,
-    Threads,
-    all_loops,
-    all_tasks,
-    forget_the_dead,
-    kind_of,
-    known_record,
-    line_of,
-    record_of,
-    thread_of,
-)
+from .places import Chains, Frames, Shape, Table
+from .roster import Record, Threads, all_loops, all_records, kind_of, thread_of
 from .tracers import other_interpreters
-from .waits import MOST_TASKS, Wait, wait_of
+from .waits import MOST_TASKS, Clock, Wait, is_pending
 
 try:
     import resource
@@ -53,71 +43,12 @@ MOST = 200_000
 _Coroutine = types.CoroutineType
 _TaskGroup = getattr(sys.modules["asyncio"], "TaskGroup", None)
 _on_task_done = getattr(_TaskGroup, "_on_task_done", None)
+_get_name = getattr(CTask, "get_name", None)
+_IS_COUNTED = hasattr(CTask, "cancelling")
 
 CREATED, READY, RUNNING, WAITING, DONE, FAILED, CANCELLED = range(7)
-
-
-class Table:
-    """Things that are said once and named by their number."""
-
-    def __init__(self) -> None:
-        self.rows: list[Any] = []
-        self._numbers: dict[Any, int] = {}
-
-    def number(self, key: Any) -> int:
-        """The number of a thing that is its own key."""
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self.rows)
-            self.rows.append(key)
-        return number
-
-
-class Frames:
-    """Places in code, by code object and instruction."""
-
-    def __init__(self, strings: Table) -> None:
-        self.rows: list[Any] = []
-        self._strings = strings
-        self._numbers: dict[tuple[int, int], int] = {}
-        self._kept: list[Any] = []
-
-    def number(self, code: types.CodeType, lasti: int, frame: types.FrameType | None = None) -> int:
-        """The number of a place; its line is worked out once."""
-        key = (id(code), lasti)
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self.rows)
-            line = (frame.f_lineno or 0) if frame is not None else line_of(code, lasti)
-            self.rows.append((*self._function(code), line))
-            self._kept.append(code)
-        return number
-
-    def declared(self, code: types.CodeType) -> int:
-        """The number of the place where a function begins."""
-        key = (id(code), -2)
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self.rows)
-            self.rows.append((*self._function(code), code.co_firstlineno))
-            self._kept.append(code)
-        return number
-
-    def _function(self, code: types.CodeType) -> tuple[int, int, int]:
-        name = getattr(code, "co_qualname", code.co_name)
-        string = self._strings.number
-        return string(text(name)), string(_file(code)), code.co_firstlineno
-
-
-#: What relative names of files are relative to.
-_HOME = os.getcwd()
-
-
-def _file(code: types.CodeType) -> str:
-    name = code.co_filename
-    if not name or len(name) > 4096 or name.startswith("<"):
-        return name if len(name) <= 4096 else ""
-    return os.path.join(_HOME, name)
+#: Where these are in a row, behind a task's address, number and name.
+STATE, LOOP, CHAIN, ENTRY, SITE, BY, WAIT, MORE = range(3, 11)
 
 
 class Listing:
@@ -126,14 +57,16 @@ class Listing:
     def __init__(self) -> None:
         self.strings = Table()
         self.frames = Frames(self.strings)
-        self.chains = Table()
-        self.codes = Codes()
+        self.chains = Chains(self.frames)
         self.threads = Threads()
-        #: The loops by identity: each with its number and what is told of it.
-        self.loops: dict[int, tuple[Any, int, list[Any]]] = {}
-        self.rows: list[Any] = []
+        #: The loops by identity.
+        self.loops: dict[int, Loop] = {}
+        self.waits: list[dict[str, Any]] = []
+        self.rows: list[list[Any]] = []
         #: Of tasks that run: their rows, the frames of their outermost coroutines, and the threads.
         self.running: list[tuple[list[Any], types.FrameType, int | None]] = []
+        #: By a task group: the task that made it.
+        self.parents: dict[int, int | None] = {}
         self.notes: list[str] = []
         #: How many more members of waits are told.
         self.edges = MOST
@@ -142,18 +75,10 @@ class Listing:
 
     def fill(self) -> None:
         """Looks at every task. One that cannot be looked at is told with its error."""
-        forget_the_dead()
-        tasks = all_tasks([entry[0] for entry in self.loops.values()], self.notes)
-        records = [(known_record(task), task) for task in tasks]
-        # In the order of their numbers; new ones in that of their names, which is that of their creation unless they
-        # were given one.
-        for task in sorted((task for record, task in records if record is None), key=_by_name):
-            record_of(task)
-        numbered = [(record or record_of(task), task) for record, task in records]
-        numbered.sort(key=_number)
-        if len(numbered) > MOST:
-            self.notes.append(f"only the first {MOST} of {len(numbered)} tasks were looked at")
-        for record, task in numbered[:MOST]:
+        records = all_records([entry.loop for entry in self.loops.values()], self.notes)
+        if len(records) > MOST:
+            self.notes.append(f"only the first {MOST} of {len(records)} tasks were looked at")
+        for record, task in records[:MOST]:
             try:
                 self.rows.append(self._task(record, task))
             except Exception as problem:
@@ -179,88 +104,107 @@ class Listing:
                     break
                 places.append(self.frames.number(frame.f_code, frame.f_lasti, frame))
             if places:
-                row[5] = self._places(places, row[6])
+                row[CHAIN], row[MORE]["left_out"] = self.chains.number(places)
 
     def answer(self) -> dict[str, Any]:
         """What weft is sent."""
         return {
             "strings": self.strings.rows,
             "frames": self.frames.rows,
-            "chains": self.chains.rows,
-            "loops": [row for _, _, row in self.loops.values()],
+            "chains": self.chains.told.rows,
+            "loops": [loop.row for loop in self.loops.values()],
+            "waits": self.waits,
             "tasks": self.rows,
             "notes": self.notes,
         }
 
-    def _loop(self, loop: Any) -> int:
-        """The number of a loop."""
-        entry = self.loops.get(id(loop))
-        if entry is None:
-            ident = thread_of(loop)
-            row = [id(loop), kind_of(loop), self.threads.name(ident), self.threads.native(ident) or 0]
-            entry = self.loops[id(loop)] = (loop, len(self.loops), row)
-        return entry[1]
+    def _loop(self, loop: Any) -> Loop:
+        """What is told of a loop."""
+        known = self.loops.get(id(loop))
+        if known is None:
+            known = self.loops[id(loop)] = Loop(loop, len(self.loops), self.threads)
+        return known
 
     def _unreadable(self, record: Record, task: Any, problem: Exception) -> list[Any]:
         why = f"this task cannot be read: {type(problem).__name__}"
-        return [id(task), record.number, type_name(task), WAITING, -1, -1, {"error": why}]
+        return self._barely(record, task, {"error": why})
 
-    def _task(self, record: Record, task: Any) -> list[Any]:
-        more: dict[str, Any] = {}
+    def _barely(self, record: Record, task: Any, more: dict[str, Any]) -> list[Any]:
+        """The row of a task of which nothing is known."""
+        row = [id(task), record.number, type_name(task), WAITING, None, None, None, None, None, None, more]
         if record.site is not None:
-            more["site"] = self.frames.number(*record.site)
-            if record.by is not None:
-                more["by"] = record.by
-        if not is_task(task):
-            more["error"] = f"a task of class {type_name(task)}, which is not asyncio's"
-            return [id(task), record.number, type_name(task), WAITING, -1, -1, more]
-        if type(task) is CTask:
-            coroutine, state, loop = task._coro, task._state, task._loop
-        else:
-            coroutine, state, loop = read(task, "_coro"), read(task, "_state"), read(task, "_loop")
-        code = code_of(coroutine)
-        if code is not None:
-            more["entry"] = self.frames.declared(code)
-        number = self._loop(loop)
-        if state == "PENDING":
-            doing, chain = self._pending(task, coroutine, loop, more)
-        else:
-            doing, chain = self._ended(task, state, more), -1
-        row = [id(task), record.number, name_of(task), doing, number, chain, more]
-        if doing == RUNNING:
-            frame = frame_of(coroutine)
-            if frame is not None:
-                self.running.append((row, frame, self._thread(frame, loop)))
+            row[SITE], row[BY] = self.frames.number(*record.site), record.by
         return row
 
-    def _pending(self, task: Any, coroutine: Any, loop: Any, more: dict[str, Any]) -> tuple[int, int]:
-        links, end, cut = chain_of(coroutine)
-        if cut:
+    def _task(self, record: Record, task: Any) -> list[Any]:
+        """The row of a task. Attributes of asyncio's own class, of which nearly all are, are asked for directly."""
+        if type(task) is CTask:
+            coroutine, state, its_loop, name = task._coro, task._state, task._loop, _get_name(task)
+            if type(name) is not str or len(name) > LONGEST:
+                name = text(name)
+        elif is_task(task):
+            coroutine, state, its_loop = read(task, "_coro"), read(task, "_state"), read(task, "_loop")
+            name = name_of(task)
+        else:
+            return self._barely(record, task, {"error": f"a task of class {type_name(task)}, which is not asyncio's"})
+        loop = self.loops.get(id(its_loop)) or self._loop(its_loop)
+        more: dict[str, Any] = {}
+        row = [id(task), record.number, name, DONE, loop.number, None, None, None, None, None, more]
+        site = record.site
+        if site is not None:
+            known = self.frames.numbers.get((id(site[0]), site[1]))
+            row[SITE], row[BY] = self.frames.number(*site) if known is None else known, record.by
+        if state == "PENDING":
+            self._pending(row, task, coroutine, loop)
+        else:
+            row[ENTRY] = self.chains.entry(coroutine)
+            row[STATE] = self._ended(task, state, more)
+        return row
+
+    def _pending(self, row: list[Any], task: Any, coroutine: Any, loop: Loop) -> None:
+        """Adds what a task that has not ended does, and where."""
+        is_plain, more = type(task) is CTask, row[MORE]
+        shape, links, awaits = self.chains.of(coroutine)
+        row[CHAIN], row[ENTRY] = shape.chain, shape.entry
+        if shape.left_out:
+            more["left_out"] = shape.left_out
+        if shape.cut:
             more["cut"] = True
-        group = self._group(task)
-        if group is not None:
-            more["group"] = group
+        # Most tasks have no callbacks, or their awaiter's wake-up.
+        callbacks = task._callbacks if is_plain else read(task, "_callbacks")
+        for entry in callbacks if type(callbacks) is list else ():
+            if type(entry) is tuple and type(entry[0]) is types.MethodType:
+                self._member(entry[0], more)
         if not links:
             more["opaque"] = type_name(coroutine)
-        elif is_running(links[0]):
-            frame = frame_of(links[0])
-            more["thread"] = self.threads.native(self._thread(frame, loop)) or 0
-            return RUNNING, self._chain(links, more)
-        elif not has_begun(links[0]):
-            return CANCELLED if cancels_requested(task) else CREATED, self._chain(links, more)
-        waiter = task._fut_waiter if type(task) is CTask else read(task, "_fut_waiter")
-        chain = self._chain(links, more)
-        waits = waiter is not None and (not is_future(waiter) or read(waiter, "_state") == "PENDING")
-        held, limits = held_by(links, self.codes)
-        if held:
-            more["holds"] = [[id(lock), type_name(lock), how, self._place(link)] for lock, how, link in held]
+        elif links[0].cr_running if type(links[0]) is _Coroutine else is_running(links[0]):
+            self._runs(row, links[0], loop)
+            return
+        to_end = task.cancelling() or task._must_cancel if is_plain and _IS_COUNTED else cancels_requested(task)
+        if not awaits and links and not has_begun(links[0]):
+            row[STATE] = CANCELLED if to_end else CREATED
+            return
+        waiter = task._fut_waiter if is_plain else read(task, "_fut_waiter")
+        waits = waiter is not None and (
+            waiter._state == "PENDING"
+            if type(waiter) is CFuture or type(waiter) is CTask
+            else not is_future(waiter) or is_pending(waiter)
+        )
+        row[STATE] = CANCELLED if to_end else WAITING if waits else READY
+        limits = self._holds(shape, links, more) if shape.entering else []
         if waits:
-            wait = wait_of(links, waiter, loop)
-            wait.limited([limit.until for limit in limits])
-            more["wait"] = self._wait(wait)
-        if cancels_requested(task):
-            return CANCELLED, chain
-        return (WAITING if waits else READY), chain
+            row[WAIT] = self._waits(shape, links, waiter, loop, limits)
+
+    def _runs(self, row: list[Any], outermost: Any, loop: Loop) -> None:
+        """Adds who runs a task."""
+        frame = frame_of(outermost)
+        ident = thread_of(loop.loop)
+        if ident is None and frame is not None:
+            ident = self.threads.running(frame)
+        row[STATE] = RUNNING
+        row[MORE]["thread"] = self.threads.native(ident) or 0
+        if frame is not None:
+            self.running.append((row, frame, ident))
 
     def _ended(self, task: Any, state: str, more: dict[str, Any]) -> int:
         more["ended"] = True
@@ -278,58 +222,53 @@ class Listing:
             more["failed"] = self.frames.number(trace.tb_frame.f_code, trace.tb_lasti)
         return FAILED
 
-    def _group(self, task: Any) -> int | None:
-        """The task whose task group this one is in."""
-        # Most tasks have none, or their awaiter's wake-up.
-        for callback in callbacks(task) if read(task, "_callbacks") else ():
-            group = bound_to(callback)
-            if group is not None and _on_task_done is not None and callback.__func__ is _on_task_done:
-                parent = fields(group).get("_parent_task")
-                return id(parent) if is_task(parent) else None
-        return None
+    def _member(self, callback: types.MethodType, more: dict[str, Any]) -> None:
+        """Adds the task whose task group this one is in, if that is what a callback says."""
+        if _on_task_done is None or callback.__func__ is not _on_task_done:
+            return
+        group = callback.__self__
+        if id(group) not in self.parents:
+            parent = fields(group).get("_parent_task")
+            self.parents[id(group)] = id(parent) if is_task(parent) else None
+        if self.parents[id(group)] is not None:
+            more["group"] = self.parents[id(group)]
 
-    def _thread(self, frame: types.FrameType | None, loop: Any) -> int | None:
-        """The thread that runs a loop, and on it a frame."""
-        ident = thread_of(loop)
-        return self.threads.running(frame) if ident is None and frame is not None else ident
+    def _holds(self, shape: Shape, links: list[Any], more: dict[str, Any]) -> list[int | None]:
+        """Adds what a task holds; what is left of the time limits that it is inside of."""
+        held, limits = held_by(links, shape.entering)
+        if held:
+            more["holds"] = [[id(lock), type_name(lock), how, self.frames.of(link)] for lock, how, link in held]
+        return [limit.until for limit in limits]
 
-    def _chain(self, links: list[Any], more: dict[str, Any]) -> int:
-        """The number of a chain of frames."""
-        places = []
-        for link in links:
-            place = self._place(link)
-            if place is not None:
-                places.append(place)
-        return self._places(places, more)
+    def _waits(self, shape: Shape, links: list[Any], waiter: Any, loop: Loop, limits: list[int | None]) -> int:
+        """The number of what a task waits for."""
+        known = None
+        if shape.waits.object is not None and not limits and type(waiter) is CFuture:
+            # What all say who wait for it is said once.
+            for value in gc.get_referents(links[-1]):
+                if type(value) is shape.waits.object:
+                    known = id(value)
+                    if known in shape.told:
+                        return shape.told[known]
+                    break
+        wait = shape.waits.wait(links, waiter, loop.clock)
+        if limits:
+            wait.limited(limits)
+        number = len(self.waits)
+        self.waits.append(self._told(wait))
+        if known is not None:
+            shape.told[known] = number
+        return number
 
-    def _place(self, link: Any) -> int | None:
-        """The number of where a coroutine is."""
-        frame = link.cr_frame if type(link) is _Coroutine else frame_of(link)
-        if frame is not None:
-            return self.frames.number(frame.f_code, frame.f_lasti, frame)
-        code = code_of(link)
-        return self.frames.declared(code) if code is not None else None
-
-    def _places(self, places: list[int], more: dict[str, Any]) -> int:
-        """The number of a chain, of which only the ends are told if it is long."""
-        told, left_out = ends_of(places)
-        if left_out:
-            more["left_out"] = left_out
-        return self.chains.number(tuple(told))
-
-    def _wait(self, wait: Wait) -> dict[str, Any]:
+    def _told(self, wait: Wait) -> dict[str, Any]:
         said: dict[str, Any] = {"kind": wait.kind, "text": self.strings.number(wait.text)}
         if wait.object is not None:
             said["object"] = id(wait.object)
             said["type"] = self.strings.number(type_name(wait.object))
-        for name in ("until", "fd", "peer", "free"):
-            value = getattr(wait, name)
-            if value is not None:
+        # What is not as of most waits lies in the wait itself.
+        for name, value in wait.__dict__.items():
+            if name in _TOLD and value is not None and value is not False:
                 said[name] = value
-        if wait.timed:
-            said["timed"] = True
-        if wait.cancels:
-            said["cancels"] = True
         if wait.on:
             said["on"] = [id(task) for task in wait.on[: min(MOST_TASKS, self.edges)]]
             said["via"] = wait.via
@@ -338,6 +277,21 @@ class Listing:
             if wait.whole and not left_out:
                 said["whole"] = True
         return said
+
+
+#: What is told of some waits alone.
+_TOLD = frozenset(("until", "fd", "peer", "free", "timed", "cancels"))
+
+
+class Loop:
+    """A loop, and what is told of it."""
+
+    def __init__(self, loop: Any, number: int, threads: Threads) -> None:
+        ident = thread_of(loop)
+        self.loop = loop
+        self.number = number
+        self.row = [id(loop), kind_of(loop), threads.name(ident), threads.native(ident) or 0]
+        self.clock = Clock(loop)
 
 
 #: Who has tasks of their own, with the module that runs them.
@@ -382,16 +336,6 @@ def _debugger() -> str:
     """The folder of pydevd's files."""
     file = getattr(sys.modules.get("pydevd"), "__file__", None)
     return os.path.dirname(file) + os.sep if type(file) is str and file else "<none>"
-
-
-def _number(numbered: tuple[Record, Any]) -> int:
-    return numbered[0].number
-
-
-def _by_name(task: Any) -> tuple[int, int]:
-    name = name_of(task) if is_task(task) else ""
-    number = name[5:] if name.startswith("Task-") else ""
-    return (0, int(number)) if number.isascii() and number.isdigit() and len(number) < 19 else (1, 0)
 
 
 def _switches() -> int:

@@ -46,7 +46,7 @@ impl Listing {
         let reader = Reader::new(&told, user_code);
         let snapshot = reader.snapshot();
         let places = snapshot.tasks.iter().enumerate().map(|(at, task)| (task.key, at)).collect();
-        let edges = told.tasks.iter().map(|row| (TaskKey { address: row.0, id: row.1 }, reader.edges(row))).collect();
+        let edges = told.tasks.iter().map(|row| (row.key(), reader.edges(row))).collect();
         Self { snapshot: Arc::new(snapshot), places, edges }
     }
 
@@ -113,6 +113,12 @@ impl Places {
     }
 }
 
+impl Row {
+    fn key(&self) -> TaskKey {
+        TaskKey { address: self.address, id: self.number }
+    }
+}
+
 /// Turns numbers into what they stand for.
 struct Reader<'a> {
     told: &'a wire::Tasks,
@@ -123,11 +129,10 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(told: &'a wire::Tasks, user_code: &UserCode) -> Self {
-        let key = |row: &Row| TaskKey { address: row.0, id: row.1 };
         Self {
             places: Places::new(&told.strings, &told.frames, user_code),
-            keys: told.tasks.iter().map(|row| (row.0, key(row))).collect(),
-            numbers: told.tasks.iter().map(|row| (row.1, key(row))).collect(),
+            keys: told.tasks.iter().map(|row| (row.address, row.key())).collect(),
+            numbers: told.tasks.iter().map(|row| (row.number, row.key())).collect(),
             told,
         }
     }
@@ -144,53 +149,61 @@ impl<'a> Reader<'a> {
             let lives = |task: &&Task| task.runtime == runtime.key && !task.ended;
             runtime.task_count = snapshot.tasks.iter().filter(lives).count();
         }
-        let retrieved =
-            |key: TaskKey| self.told.tasks.iter().any(|row| row.0 == key.address && row.6.retrieved == Some(true));
         snapshot.problems = check(&snapshot);
         // Somebody has been given the exception: that is how programs work.
-        let matters =
-            |kind, tasks: &[TaskKey]| kind != ProblemKind::PanickedTask || !tasks.iter().any(|key| retrieved(*key));
+        let retrieved = self.told.tasks.iter().filter(|row| row.more.retrieved == Some(true)).map(Row::key);
+        let retrieved: HashSet<TaskKey> = retrieved.collect();
+        let matters = |kind, tasks: &[TaskKey]| {
+            kind != ProblemKind::PanickedTask || !tasks.iter().any(|key| retrieved.contains(key))
+        };
         snapshot.problems.retain(|problem| matters(problem.kind, &problem.tasks));
         snapshot
     }
 
     fn task(&self, row: &Row) -> Task {
-        let (address, id, name, state, lp, chain, more) = row;
-        let runtime = usize::try_from(*lp).ok().and_then(|lp| self.told.loops.get(lp)).map_or(0, |lp| lp.0);
-        let chain = self.chain(*chain);
-        let entry = more.entry.and_then(|number| self.places.get(number));
-        let failed = more.failed.and_then(|number| self.places.get(number));
-        let here = chain.iter().rev().find(|place| place.user).or_else(|| chain.last());
-        let name = match (name.is_empty(), entry) {
+        let more = &row.more;
+        let of_loop = row.of_loop.and_then(|number| self.told.loops.get(index(number)));
+        let chain = self.chain(row);
+        let entry = self.place(row.entry);
+        let here = chain.clone().rev().find(|place| place.user).or_else(|| chain.clone().next_back());
+        let name = match (row.name.is_empty(), entry) {
             (true, Some(entry)) => entry.name.clone(),
-            _ => name.as_str().into(),
+            _ => row.name.as_str().into(),
         };
         Task {
-            key: TaskKey { address: *address, id: *id },
+            key: row.key(),
             runtime_task_id: number_in(&name),
             name,
             kind: TaskKind::Task,
-            runtime: RuntimeKey(runtime),
-            state: state_of(*state),
+            runtime: RuntimeKey(of_loop.map_or(0, |of_loop| of_loop.0)),
+            state: state_of(row.state),
             ended: more.ended,
-            location: here.copied().or(failed).and_then(|place| place.location.clone()),
+            location: here.or_else(|| self.place(more.failed)).and_then(|place| place.location.clone()),
             entry: entry.and_then(|place| place.location.clone()),
-            spawned_at: more.site.and_then(|number| self.places.get(number)?.location.clone()),
-            spawned_by: more.by.and_then(|number| self.numbers.get(&number).copied()),
+            spawned_at: self.place(row.site).and_then(|place| place.location.clone()),
+            spawned_by: row.by.and_then(|number| self.numbers.get(&number).copied()),
             os_thread: more.thread.filter(|thread| *thread > 0),
-            waiting_on: more.wait.as_ref().map(|wait| self.wait(wait)),
+            waiting_on: self.told_wait(row).map(|wait| self.wait(wait)),
             holds: self.holds(more),
             awaited_by: Vec::new(),
-            frames: chain.len().saturating_add(more.left_out),
+            frames: chain.count().saturating_add(more.left_out),
             error: self.error(more),
         }
     }
 
     fn edges(&self, row: &Row) -> Edges {
         Edges {
-            outermost: self.chain(row.5).first().and_then(|place| place.location.clone()),
-            creator: row.6.site.and_then(|number| self.places.get(number)).map(|place| place.name.clone()),
+            outermost: self.chain(row).next().and_then(|place| place.location.clone()),
+            creator: self.place(row.site).map(|place| place.name.clone()),
         }
+    }
+
+    fn place(&self, number: Option<u32>) -> Option<&Place> {
+        self.places.get(number?)
+    }
+
+    fn told_wait(&self, row: &Row) -> Option<&wire::Wait> {
+        self.told.waits.get(index(row.wait?))
     }
 
     fn error(&self, more: &More) -> Option<String> {
@@ -199,10 +212,10 @@ impl<'a> Reader<'a> {
         more.error.clone().or(opaque).or(cut)
     }
 
-    /// The places of a chain, outermost first.
-    fn chain(&self, number: i64) -> Vec<&Place> {
-        let chain = usize::try_from(number).ok().and_then(|number| self.told.chains.get(number));
-        chain.into_iter().flatten().filter_map(|place| self.places.get(*place)).collect()
+    /// The places of a task's chain, outermost first.
+    fn chain(&self, row: &Row) -> impl DoubleEndedIterator<Item = &Place> + Clone {
+        let chain = row.chain.and_then(|number| self.told.chains.get(index(number)));
+        chain.into_iter().flatten().filter_map(|place| self.places.get(*place))
     }
 
     fn holds(&self, more: &More) -> Vec<Held> {
@@ -213,7 +226,7 @@ impl<'a> Reader<'a> {
                 "blocking-lock" => Hold::BlockingLock,
                 _ => return None,
             };
-            let place = self.places.get((*place)?)?;
+            let place = self.place(*place)?;
             Some(Held {
                 resource: Resource { id: *id, type_name: type_name.as_str().into() },
                 how,
@@ -267,8 +280,8 @@ impl<'a> Reader<'a> {
         }
         let mut accounted: HashSet<u64> = HashSet::new();
         for (at, row) in self.told.tasks.iter().enumerate() {
-            let awaiter = TaskKey { address: row.0, id: row.1 };
-            if let Some(told) = &row.6.wait {
+            let (awaiter, wait_told) = (row.key(), self.told_wait(row));
+            if let Some(told) = wait_told {
                 for place in told.on.iter().filter_map(|address| places.get(self.keys.get(address)?)) {
                     let Some(awaited) = snapshot.tasks.get_mut(*place) else { continue };
                     join(awaited, Awaiter { task: awaiter, via: via_of(&told.via) });
@@ -276,12 +289,12 @@ impl<'a> Reader<'a> {
                     wait.into_iter().for_each(|wait| wait.timed = true);
                 }
             }
-            let parent = row.6.group.and_then(|address| self.keys.get(&address));
+            let parent = row.more.group.and_then(|address| self.keys.get(&address));
             if let (Some(parent), Some(task)) = (parent, snapshot.tasks.get_mut(at).filter(|task| !task.ended)) {
                 join(task, Awaiter { task: *parent, via: Via::TaskGroup });
             }
             let wait = snapshot.tasks.get_mut(at).and_then(|task| task.waiting_on.as_mut());
-            if let (Some(wait), Some(told)) = (wait, &row.6.wait) {
+            if let (Some(wait), Some(told)) = (wait, wait_told) {
                 accounted.extend(settle(wait, told, &holders));
             }
         }

@@ -84,13 +84,6 @@ def _new_record(task: Any) -> Record:
     return record
 
 
-def forget_the_dead() -> None:
-    """Drops the records of tasks that are gone."""
-    for address, record in list(_records.items()):
-        if record() is None and _records.get(address) is record:
-            del _records[address]
-
-
 def known(address: int, number: int) -> Any:
     """The task of an address and a number, if it is alive."""
     record = _records.get(address)
@@ -159,37 +152,56 @@ def adopt(loop: Any) -> bool:
     return False
 
 
-def all_tasks(loops: list[Any], notes: list[str]) -> list[Any]:
-    """Every task that is alive, of these loops or of any: finished ones too, where asyncio or the probe knows them.
+def all_tasks(loops: list[Any], notes: list[str]) -> dict[int, Any]:
+    """Every task that is alive, of these loops or of any, by its address: finished ones too, where asyncio or the probe
+    knows them. Records of tasks that are gone are dropped.
 
     Up to 3.13 asyncio keeps weak sets of all tasks. From 3.14 on it keeps those of its own class in lists for each
     thread, which only `all_tasks` reads and which finished ones leave; those the probe has seen created.
     """
     found: dict[int, Any] = {}
-    for task in _registered():
+    for name in ("_all_tasks", "_scheduled_tasks"):
+        weak = getattr(asyncio.tasks, name, None)
+        for ref in list(weak.data) if weak is not None else ():
+            task = ref()
+            if task is not None:
+                found[id(task)] = task
+    for task in list(getattr(asyncio.tasks, "_eager_tasks", ())):
         found[id(task)] = task
+    for address, record in list(_records.items()):
+        task = record()
+        if task is not None:
+            found[address] = task
+        elif _records.get(address) is record:
+            del _records[address]
     for loop in loops if hasattr(asyncio.tasks, "_c_all_tasks") else ():
         try:
             for task in asyncio.tasks._c_all_tasks(loop):
                 found[id(task)] = task
         except Exception as problem:  # it puts them into a set, for which a class of the program's may have an opinion
             notes.append(f"asyncio could not list the tasks of a loop: {type(problem).__name__}")
-    return list(found.values())
+    return found
 
 
-def _registered() -> Iterator[Any]:
-    for name in ("_all_tasks", "_scheduled_tasks"):
-        weak = getattr(asyncio.tasks, name, None)
-        if weak is not None:
-            for ref in list(weak.data):
-                task = ref()
-                if task is not None:
-                    yield task
-    yield from list(getattr(asyncio.tasks, "_eager_tasks", ()))
-    for record in list(_records.values()):
-        task = record()
-        if task is not None:
-            yield task
+def all_records(loops: list[Any], notes: list[str]) -> list[tuple[Record, Any]]:
+    """Every task that is alive, with its record, in the order of their numbers; new ones are given theirs in that of
+    their names, which is that of their creation unless they were given one."""
+    found = all_tasks(loops, notes)
+    new = []
+    for address, task in found.items():
+        record = _records.get(address)
+        if record is None or record() is not task:
+            new.append(task)
+    for task in sorted(new, key=_by_name):
+        _new_record(task)
+    order = sorted([(_records[address].number, address) for address in found])
+    return [(_records[address], found[address]) for _, address in order]
+
+
+def _by_name(task: Any) -> tuple[int, int]:
+    name = name_of(task) if is_task(task) else ""
+    number = name[5:] if name.startswith("Task-") else ""
+    return (0, int(number)) if number.isascii() and number.isdigit() and len(number) < 19 else (1, 0)
 
 
 class Threads:
@@ -262,7 +274,7 @@ def met(tasks: list[tuple[int, str, int]]) -> None:
     that it has been given there and that it is to keep."""
     wanted = {address: (name, number) for address, name, number in tasks}
     renumbered: dict[int | None, int] = {}
-    for task in all_tasks(all_loops(Threads()), []):
+    for task in all_tasks(all_loops(Threads()), []).values():
         name, number = wanted.get(id(task), (None, 0))
         if is_task(task) and name_of(task) == name:
             record = record_of(task)

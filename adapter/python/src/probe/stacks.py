@@ -15,8 +15,8 @@ from typing import Any
 from . import awaits, values, workers
 from .chains import chain_of, ends_of
 from .link import Refused, answers
-from .listing import Frames, Table
 from .objects import exception_text, frame_of, read
+from .places import Frames, Table
 from .roster import known
 
 #: Seconds for an expression of the user's.

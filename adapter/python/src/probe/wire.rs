@@ -93,26 +93,37 @@ pub(super) struct Tasks {
     pub(super) chains: Vec<Vec<u32>>,
     /// Address, kind, name of the thread, the thread's id (zero: none).
     pub(super) loops: Vec<(u64, String, String, i32)>,
+    /// What tasks wait for; those that wait for one object may share one.
+    pub(super) waits: Vec<Wait>,
     pub(super) tasks: Vec<Row>,
     pub(super) notes: Vec<String>,
 }
 
-/// Address, number, name, state, loop, chain, and what not every task has.
-pub(super) type Row = (u64, u64, String, u8, i64, i64, More);
-
-/// What not every task has.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct More {
+/// A task: a list of these, in this order.
+#[derive(Debug, Deserialize)]
+pub(super) struct Row {
+    pub(super) address: u64,
+    pub(super) number: u64,
+    pub(super) name: String,
+    pub(super) state: u8,
+    pub(super) of_loop: Option<u32>,
+    pub(super) chain: Option<u32>,
     /// Where its coroutine function begins.
     pub(super) entry: Option<u32>,
     /// Where it was created.
     pub(super) site: Option<u32>,
     /// The number of the task that created it.
     pub(super) by: Option<u64>,
+    pub(super) wait: Option<u32>,
+    pub(super) more: More,
+}
+
+/// What not every task has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct More {
     /// The thread that runs it (zero: unknown).
     pub(super) thread: Option<i32>,
-    pub(super) wait: Option<Wait>,
     /// Resource, its type, how, and the place of the coroutine that has it.
     pub(super) holds: Vec<(u64, String, String, Option<u32>)>,
     /// The address of the task in whose task group it is.
