@@ -1,7 +1,8 @@
 //! What asyncio would say to whoever reads its log, without its debug mode: each once, with the place to look at.
 
+use serde_json::json;
 use weft_tests::python::{line, source};
-use weft_tests::{Client, on_each_python};
+use weft_tests::{Client, Launch, on_each_python};
 
 on_each_python! {
     /// A coroutine never awaited, a failure that nobody looked at, a callback that raised, a task deleted, a record of the log.
@@ -30,5 +31,23 @@ on_each_python! {
         for text in ["Task exception was never retrieved", "a word of its own", "Task was destroyed but it is pending!"] {
             assert_eq!(printed.matches(text).count(), 1, "{text}: {printed}");
         }
+    }
+
+    /// Each place once, with what to use instead; nothing of what is right.
+    fn calls_from_other_threads_are_told_with_their_place(python: &Python) {
+        let mut client = Client::weft();
+        // The loop stands while the threads are at work.
+        let more = python.with(&json!({"asyncio": {"slowCallbackDuration": 0}}));
+        client.launch(&source("foreign.py"), &[], &Launch { breakpoints: Vec::new(), more });
+        assert_eq!(client.exited(), 0);
+        let all = client.placed_output();
+        let lines: Vec<(&str, i64)> = all.iter().map(|(_, name, line)| (name.as_str(), *line)).collect();
+        let markers = ["call_soon", "call_later", "call_at", "create_task", "set_result", "set"];
+        assert_eq!(lines, markers.map(|marker| ("foreign.py", line("foreign.py", marker))), "{all:?}");
+        assert!(all[0].0.starts_with("`call_soon` is called in thread wrong, and the loop runs in thread MainThread"), "{all:?}");
+        let task = "is to wake task ";
+        let created = format!(" waits; created at {}:{}\n", source("foreign.py").display(), line("foreign.py", "waits"));
+        assert!(all[4].0.contains(task) && all[4].0.ends_with(&created), "{all:?}");
+        assert!(all[..4].iter().all(|(said, ..)| !said.contains(task)), "{all:?}");
     }
 }

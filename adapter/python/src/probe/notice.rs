@@ -25,6 +25,8 @@ pub(crate) enum NoticeKind {
     DestroyedPending,
     /// Something else that a loop's exception handler was told.
     LoopError,
+    /// Something of a loop's was called that only its own thread may call.
+    WrongThread,
     /// A record of the logger `asyncio`.
     Log,
     /// A step is over, and nothing stops.
@@ -112,6 +114,7 @@ impl Notice {
             "callback-error" => NoticeKind::CallbackError,
             "destroyed-pending" => NoticeKind::DestroyedPending,
             "loop-error" => NoticeKind::LoopError,
+            "wrong-thread" => NoticeKind::WrongThread,
             "log" => NoticeKind::Log,
             "step-lost" => NoticeKind::StepLost,
             "terms" => NoticeKind::Terms,
@@ -177,7 +180,8 @@ impl Notice {
                 Some(failure) => format!("{}: {failure}", self.message),
                 None => self.message.clone(),
             },
-            NoticeKind::Terms | NoticeKind::Traced => self.message.clone(),
+            NoticeKind::WrongThread if !who.is_empty() => format!("{}; it is to wake {who}", self.message),
+            NoticeKind::Terms | NoticeKind::Traced | NoticeKind::WrongThread => self.message.clone(),
             NoticeKind::Watched | NoticeKind::WatchOver => format!("{who} {}", self.message),
             NoticeKind::StepLost => {
                 let passed = self.step.as_ref().and_then(|step| step.passed(&number));

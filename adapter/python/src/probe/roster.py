@@ -98,7 +98,7 @@ def created(task: Any, frame: types.FrameType | None) -> None:
         record = _new_record(task)
     loop = asyncio._get_running_loop()
     while frame is not None and frame.f_code.co_filename.startswith(_PLUMBING):
-        frame = None if id(frame.f_code) in _TURNS and loop is not None else frame.f_back
+        frame = None if id(frame.f_code) in TURNS and loop is not None else frame.f_back
     if frame is not None:
         record.site = (frame.f_code, frame.f_lasti)
     by = asyncio.tasks.current_task(loop) if loop is not None else None
@@ -118,7 +118,7 @@ def is_ours(function: Any) -> bool:
 
 
 #: What runs loops, and has them call callbacks; of a loop that is not written in Python, the runner alone is seen.
-_TURNS = {
+TURNS = {
     id(code): code
     for code in (
         asyncio.events.Handle._run.__code__,

@@ -24,6 +24,7 @@ pub(super) const MODULES: &[(&str, &str)] = &[
     ("completions", include_str!("completions.py")),
     ("creation", include_str!("creation.py")),
     ("notices", include_str!("notices.py")),
+    ("foreign", include_str!("foreign.py")),
     ("breaks", include_str!("breaks.py")),
     ("repairs", include_str!("repairs.py")),
     ("terms", include_str!("terms.py")),

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import awaits, breaks, creation, failures, notices, steps, tracers
+from . import awaits, breaks, creation, failures, foreign, notices, steps, tracers
 from .link import Refused, open_link
 
 _watching = False
@@ -29,6 +29,7 @@ def start(connection: socket.socket, stream: Any, options: dict[str, Any]) -> No
         _try(notes, "`breakpoint()` is left to debugpy", breaks.watch)
         _try(notes, "exceptions that reach a loop are not noticed", notices.watch_exceptions)
         _try(notes, "coroutines that are never awaited are not noticed", notices.watch_coroutines)
+        _try(notes, "calls from threads that are not the loop's are not noticed", foreign.watch)
         _try(notes, "what asyncio logs is not told", notices.watch_log, options["log_level"])
         if "pydevd" in sys.modules:
             _try(notes, "it is not told who else traces the program", tracers.watch)

@@ -7,6 +7,7 @@ keep the trace functions that they began with, so giving the thread back would c
 from __future__ import annotations
 
 import ctypes
+import functools
 import sys
 import threading
 import types
@@ -45,6 +46,8 @@ def watch() -> None:
 
 
 _told: set[str] = set()
+#: The class of functions that Cython has made; there is one for each module.
+_CYTHONS = "cython_function_or_method"
 
 
 def look() -> None:
@@ -57,7 +60,11 @@ def look() -> None:
 
 
 def _tell(function: Any, frame: types.FrameType | None) -> None:
-    owner = function if isinstance(function, (types.FunctionType, types.BuiltinFunctionType)) else type(function)
+    # pydevd's for threads that begin is one.
+    while type(function) is functools.partial:
+        function = function.func
+    is_function = isinstance(function, (types.FunctionType, types.BuiltinFunctionType))
+    owner = function if is_function or type(function).__name__ == _CYTHONS else type(function)
     module = str(getattr(owner, "__module__", None) or "a module of C's")
     if isinstance(function, types.MethodType):
         module = str(function.__func__.__module__)

@@ -73,3 +73,44 @@ fn what_is_turned_off_is_not_told() {
         assert!(notices.iter().all(|notice| notice.kind != NoticeKind::Log), "{notices:?}");
     });
 }
+
+#[test]
+fn calls_from_other_threads_are_told_once_for_each_place() {
+    in_each(|python| {
+        let options = Options { slow_callback: 0.0, ..Options::default() };
+        let program = Program::start(python, "foreign.py", &options);
+        let _: serde_json::Value = program.probe.ask("tasks", serde_json::json!({}), PATIENCE).unwrap();
+        let notices: Vec<Notice> = program.notices.try_iter().collect();
+        assert!(notices.iter().all(|notice| notice.kind == NoticeKind::WrongThread), "{notices:?}");
+        let marked = |marker: &str| format!("foreign.py:{}", line("foreign.py", marker));
+        let found: Vec<_> = notices
+            .iter()
+            .map(|notice| {
+                (at(notice.at.as_ref()), notice.name.as_str(), at(notice.created.as_ref()), notice.message.as_str())
+            })
+            .collect();
+        let said = |what: &str, instead: &str| {
+            format!(
+                "{what} in thread wrong, and the loop runs in thread MainThread, where that may go unnoticed or break something: \
+                 use `{instead}`"
+            )
+        };
+        let soon = "loop.call_soon_threadsafe(…)";
+        let wanted = [
+            ("call_soon", "", said("`call_soon` is called", soon)),
+            ("call_later", "", said("`call_later` is called", "loop.call_soon_threadsafe(loop.call_later, …)")),
+            ("call_at", "", said("`call_at` is called", "loop.call_soon_threadsafe(loop.call_at, …)")),
+            ("create_task", "", said("`create_task` is called", "asyncio.run_coroutine_threadsafe(…, loop)")),
+            ("set_result", "waits", said("a future is completed", soon)),
+            ("set", "listens", said("`set` is called", soon)),
+        ];
+        let wanted: Vec<_> = wanted
+            .iter()
+            .map(|(marker, name, said)| {
+                let created = if name.is_empty() { String::new() } else { marked(name) };
+                (marked(marker), *name, created, said.as_str())
+            })
+            .collect();
+        assert_eq!(found, wanted, "{}", python.version);
+    });
+}

@@ -3,7 +3,8 @@
 use weft_tasks::{RuntimeKind, State};
 
 use super::program::{Program, in_each, line, named, place};
-use crate::probe::Options;
+use crate::probe::notice::NoticeKind;
+use crate::probe::{Notice, Options};
 
 #[test]
 fn tasks_on_uvloop_are_listed_as_on_any_other() {
@@ -33,5 +34,12 @@ fn tasks_on_uvloop_are_listed_as_on_any_other() {
         );
         let read = named(&listing, "readline").waiting_on.as_ref().unwrap();
         assert!(read.text.starts_with("readuntil from 127.0.0.1:") && read.fd.is_some(), "{read:?}");
+        let wrong: Vec<Notice> =
+            program.notices.try_iter().filter(|notice| notice.kind == NoticeKind::WrongThread).collect();
+        let [wrong] = wrong.as_slice() else { panic!("{wrong:?}") };
+        let stray = i64::from(wrong.at.as_ref().unwrap().line);
+        assert_eq!(stray, line("on_uvloop.py", "stray"));
+        let said = "`create_task` is called in thread stray, and the loop runs in thread MainThread";
+        assert!(wrong.message.starts_with(said), "{}", wrong.message);
     });
 }
