@@ -1,6 +1,6 @@
 //! What there is to say of a step when it is over.
 //!
-//! Where a step ends is decided in the program, on the thread that is stepped (`probe/steps.py`): pydevd's steps are by frames, and
+//! Where a step ends is decided in the program, on the thread that is stepped (`probe/follower.py`): pydevd's steps are by frames, and
 //! the probe follows them by tasks. Here it is told in the user's words.
 
 use serde::Deserialize;

@@ -8,6 +8,8 @@ import sys
 import threading
 from typing import Any
 
+from .physical import debugger
+
 
 def watch() -> None:
     """Takes the place of both; of `pdb` when it is imported."""
@@ -34,9 +36,8 @@ def _set_trace(*_: Any, header: str | None = None, **__: Any) -> None:
 def _stop(frame: Any) -> None:
     """Has pydevd stop in a frame of this thread, where that is."""
     from _pydevd_bundle.pydevd_comm_constants import CMD_SET_BREAK
-    from _pydevd_bundle.pydevd_constants import get_global_debugger
 
-    pydevd = get_global_debugger()
+    pydevd = debugger()
     if pydevd is None or pydevd.pydb_disposed:
         return  # nobody debugs it any more
     thread = threading.current_thread()

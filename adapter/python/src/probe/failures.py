@@ -17,9 +17,11 @@ import types
 from typing import Any
 
 from . import creation, filters, steps
+from .follower import is_users
 from .link import Refused, answers, at_end, tell
 from .notices import after_exception, handle_callback, of_task, place_of, quietly, task_stepped
 from .objects import CTask, exception_text, fields, is_a, is_task, read
+from .physical import debugger, thread_numbered
 from .roster import is_asyncio
 
 _Handle = asyncio.events.Handle
@@ -54,7 +56,7 @@ def stop_at(filters: list[str]) -> None:
 @answers("stopped-at")
 def stopped_at(thread: int) -> dict[str, Any] | None:
     """What there is to say of a thread (the system's number) that stands at an exception."""
-    of = steps.thread_numbered(thread)
+    of = thread_numbered(thread)
     return _standing.get(of.ident) if of is not None else None
 
 
@@ -123,9 +125,7 @@ def _reported(context: Any) -> None:
 
 def _stop(kind: str, failure: BaseException, task: Any) -> None:
     """Has pydevd stop where an exception was raised, with the frames that it came through."""
-    from _pydevd_bundle.pydevd_constants import get_global_debugger
-
-    pydevd = get_global_debugger()
+    pydevd = debugger()
     thread = threading.current_thread()
     if pydevd is None or pydevd.pydb_disposed or sys.is_finalizing() or not _may_stop(thread):
         return
@@ -149,9 +149,7 @@ def _stop(kind: str, failure: BaseException, task: Any) -> None:
 
 def stand(failure: BaseException | None, frame: types.FrameType | None) -> None:
     """Has pydevd stop this thread where an exception was raised, or else in a frame, if the program may be stopped."""
-    from _pydevd_bundle.pydevd_constants import get_global_debugger
-
-    pydevd = get_global_debugger()
+    pydevd = debugger()
     thread = threading.current_thread()
     if pydevd is None or pydevd.pydb_disposed or sys.is_finalizing() or not _may_stop(thread):
         return
@@ -204,7 +202,7 @@ def _raised(pydevd: Any, trace: types.TracebackType | None) -> types.TracebackTy
     for _ in range(_MOST_FRAMES):
         if trace is None:
             break
-        if steps.is_users(pydevd, trace.tb_frame, trace.tb_frame.f_code):
+        if is_users(pydevd, trace.tb_frame, trace.tb_frame.f_code):
             found = trace
         trace = trace.tb_next
     return found

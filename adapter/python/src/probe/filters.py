@@ -10,6 +10,7 @@ from typing import Any
 from . import terms
 from .link import Refused, answers, at_end
 from .objects import exception_text
+from .physical import debugger
 
 #: What pydevd is asked with for what it is to stop at, by filter, and where it keeps that.
 _ASKED_WITH = {
@@ -59,12 +60,10 @@ def check(source: str) -> None:
 
 def _watch() -> None:
     """Has pydevd keep the conditions, and notes what it looks at: its conditions are not told."""
-    from _pydevd_bundle.pydevd_constants import get_global_debugger
-
     global _watching
     if _watching:
         return
-    pydevd = get_global_debugger()
+    pydevd = debugger()
     plugins = pydevd.get_plugin_lazy_init()
     ask = getattr(plugins, "exception_break", None)
     add = getattr(pydevd, "add_break_on_exception", None)
@@ -131,9 +130,7 @@ def holds(name: str, source: str, scope: dict[str, Any], variables: dict[str, An
 
 def _is_first(trace: Any) -> bool:
     """Whether a traceback begins in the innermost frame of the user's: pydevd asks in each that an exception leaves."""
-    from _pydevd_bundle.pydevd_constants import get_global_debugger
-
-    pydevd = get_global_debugger()
+    pydevd = debugger()
     for _ in range(_MOST_FRAMES):
         trace = trace.tb_next if trace is not None else None
         if trace is None:

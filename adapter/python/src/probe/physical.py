@@ -1,7 +1,9 @@
-"""Frames on threads, by the numbers that pydevd has given them."""
+"""pydevd, and threads and the frames on them by the numbers that the system and pydevd have given them."""
 
 from __future__ import annotations
 
+import os
+import threading
 import types
 from typing import Any
 
@@ -21,6 +23,13 @@ def numbered(number: int) -> Any:
     from _pydevd_bundle._debug_adapter.pydevd_base_schema import BaseSchema
 
     return BaseSchema._translate_id_from_dap(number)
+
+
+def thread_numbered(native: int) -> Any:
+    """The thread of the system's number; the main thread has the process's."""
+    if native == os.getpid():
+        return threading.main_thread()
+    return next((thread for thread in threading.enumerate() if thread.native_id == native), None)
 
 
 def frame(number: int) -> types.FrameType:

@@ -13,6 +13,7 @@ from typing import Any
 from . import repairs, steps, watches
 from .link import Refused, answers, tell
 from .objects import exception_text, frame_of, read
+from .physical import debugger
 from .roster import current_task, is_asyncio, known
 
 #: pydevd's number of the breakpoint: no client's.
@@ -62,9 +63,7 @@ _run: _Run | None = None
 
 def _pydevd() -> tuple[Any, Any]:
     from _pydevd_bundle.pydevd_api import PyDevdAPI
-    from _pydevd_bundle.pydevd_constants import get_global_debugger
-
-    return get_global_debugger(), PyDevdAPI()
+    return debugger(), PyDevdAPI()
 
 
 @answers("run-to")

@@ -31,6 +31,8 @@ pub(super) const MODULES: &[(&str, &str)] = &[
     ("targets", include_str!("targets.py")),
     ("exits", include_str!("exits.py")),
     ("awaiters", include_str!("awaiters.py")),
+    ("step", include_str!("step.py")),
+    ("follower", include_str!("follower.py")),
     ("steps", include_str!("steps.py")),
     ("filters", include_str!("filters.py")),
     ("failures", include_str!("failures.py")),

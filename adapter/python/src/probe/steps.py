@@ -1,551 +1,54 @@
-"""Steps that stay in their task.
-
-pydevd steps by frames: from line to line of one frame, which a coroutine keeps while it waits. What it has no word
-for is a task. So each step is followed here as well: by the task that it began in, and by its *target*, the frame
-whose next line ends it. When the target is left, the step goes on in the nearest frame around it that is the user's;
-when a task's outermost coroutine is left, in whoever awaits the task. Stops that belong to somebody else are passed:
-those by which pydevd ends a step in another task, and breakpoints that a *sibling* hits, which is another task made
-of the same function.
-
-All of it happens on the thread that runs the code, at two places of pydevd's: where a thread is marked to be suspended,
-and where it waits.
-"""
+"""What weft, and what else in the probe stops threads or runs tasks, ask of the one who follows steps."""
 
 from __future__ import annotations
 
-import dis
-import os
-import sys
 import threading
 import time
 import types
 from collections.abc import Callable
 from typing import Any
 
-from . import exits, notices, targets, terms
-from .awaiters import awaiters, is_run_to_its_end, outcome
-from .chains import chain_of, code_of
-from .exits import Begins, Watched
-from .link import Refused, answers, at_end, tell
-from .objects import frame_of, read, shown_name
-from .roster import current_task, is_plumbing, known, known_record, record_of, thread_of
+from . import notices
+from .follower import Follower
+from .link import Refused, answers, at_end
+from .physical import debugger, thread_numbered
+from .roster import known
+from .step import BREAKPOINT, NOTHING, rest
 
-#: Frames of one stack.
-_DEEPEST = 2000
-#: Siblings that are told of.
-_MOST_PASSED = 1000
-
-# pydevd's numbers for what a thread is to do, and why it stops.
-_INTO, _OVER, _OUT, _BREAKPOINT = 107, 108, 109, 111
-_INTO_MINE, _OVER_MINE, _OUT_MINE = 144, 159, 160
-_INTO_COROUTINE, _FUNCTION_BREAKPOINT = 206, 208
-#: Because another thread has stopped, or for a pause.
-_SUSPEND = 105
-_NOTHING = -1
-_SUSPENDED = 2
 #: Seconds that a thread may take to go on.
 _LEAVES = 1.0
-_STEPS = {
-    _INTO: "into",
-    _INTO_MINE: "into",
-    _INTO_COROUTINE: "into",
-    _OVER: "over",
-    _OVER_MINE: "over",
-    _OUT: "out",
-    _OUT_MINE: "out",
-}
-_CLEANUP_THROW = dis.opmap.get("CLEANUP_THROW")
-_COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200
-_BREAKPOINTS = (_BREAKPOINT, _FUNCTION_BREAKPOINT)
 
-
-class Step:
-    """A step that is under way."""
-
-    def __init__(self, thread: Any, task: Any, target: types.FrameType, command: int) -> None:
-        self.thread = thread
-        self.of(task)
-        self.command = command
-        self.kind = _STEPS[command]
-        self.target = target
-        #: Where that returns to, of one that waits.
-        self.around: types.FrameType | None = None
-        #: The function that it is to go into, and how many calls of it come before.
-        self.into: types.CodeType | None = None
-        self.before = 0
-        self.line = target.f_lineno
-        self.function = target.f_code.co_name
-        #: The task that has ended, once it goes on elsewhere.
-        self.ended: Any = None
-        #: Of a run to a line: what is to be done when it is over, the thread that has come there, and the user's breakpoint that
-        #: another one has hit there.
-        self.give_up: Callable[[], None] | None = None
-        self.arrived: int | None = None
-        self.hit: tuple[int, int] | None = None
-        #: How often which siblings hit breakpoints, by their numbers.
-        self.passed: dict[int, list[Any]] = {}
-
-    def of(self, task: Any) -> None:
-        """It goes on in this task."""
-        self.task = task
-        coroutine = read(task, "_coro")
-        self.entry = code_of(coroutine)
-        #: Its outermost frame.
-        self.root = frame_of(coroutine)
-
-    def name(self) -> str:
-        """What a user reads."""
-        if self.kind == "out":
-            return f"the step out of {self.function}"
-        return f"the run to line {self.line}" if self.give_up is not None else f"the step {self.kind} line {self.line}"
-
-    def told(self, stop_reason: int, frame: types.FrameType | None) -> dict[str, Any]:
-        """What weft is to know of it when it is over, by a stop in a frame."""
-        return {
-            "interrupted": frame is not None and stop_reason not in _STEPS and frame is not self.target,
-            "name": self.name(),
-            "of": shown_name(self.task),
-            "task": [id(self.task), record_of(self.task).number],
-            "said": f"{outcome(self.ended)}; its awaiter goes on here" if self.ended is not None else None,
-            "passed": list(self.passed.values()),
-        }
-
-
-class Stepping:
-    """The steps of a program that pydevd debugs."""
-
-    def __init__(self, pydevd: Any, only_own: bool) -> None:
-        self._pydevd = pydevd
-        self._files = os.path.dirname(sys.modules["pydevd"].__file__ or "") + os.sep
-        self._only_own = only_own
-        #: pydevd's own word for that a thread is to be suspended.
-        self.mark: Callable[..., None] = pydevd.set_suspend
-        self._wait: Callable[..., None] = pydevd.do_wait_suspend
-        self.step: Step | None = None
-        #: The threads that wait and in which frame, the step of a waiting task that one of them is to begin, and the
-        #: call that one is to go into.
-        self._waiting: dict[int, types.FrameType] = {}
-        #: The waits that are not over, and those of them that are to end.
-        self._held: set[object] = set()
-        self._ending: set[object] = set()
-        self._into: tuple[Any, targets.Called] | None = None
-        self._next: Step | None = None
-        #: What is to be told of the step that the current stop has ended.
-        self.over: dict[str, Any] | None = None
-        pydevd.set_suspend = self._on_suspend
-        pydevd.do_wait_suspend = self._on_wait
-
-    # pydevd's two places.
-
-    def _on_suspend(self, thread: Any, stop_reason: int, *arguments: Any, **named: Any) -> None:
-        """A thread is to be suspended: by itself, at a breakpoint or because a step is over, or by somebody else."""
-        step = self.step
-        if step is not None and step.give_up is not None and thread.ident == threading.get_ident():
-            stop_reason = self._of_run(step, thread, stop_reason, named)
-        if step is not None and thread.ident == threading.get_ident():
-            if stop_reason in _BREAKPOINTS and self._passes(step):
-                thread.additional_info.hit_breakpoint_ids = None
-                return
-            if stop_reason in _STEPS and step.give_up is None and not self._is_in(step, thread):
-                return
-        if step is not None and named.get("is_pause"):
-            # Whatever line comes next is to stop, not the step's.
-            _rest(step.thread)
-        self.mark(thread, stop_reason, *arguments, **named)
-
-    def _on_wait(self, thread: Any, frame: types.FrameType, *arguments: Any, **named: Any) -> None:
-        """A thread waits for what the user wants."""
-        info = thread.additional_info
-        if info.pydev_state != _SUSPENDED:
-            return
-        if thread.stop_reason != _SUSPEND:
-            terms.look_at(current_task())
-        self._end(thread.stop_reason, frame)
-        held = object()
-        self._held.add(held)
-        try:
-            self._wait_for(thread, frame, *arguments, **named)
-            if self._next is not None and self._next.thread is thread:
-                self._begin_waiting()
-            elif info.pydev_step_cmd in _STEPS:
-                self._begin(thread, frame, info.pydev_step_cmd)
-        finally:
-            self._held.discard(held)
-
-    def _wait_for(self, thread: Any, frame: types.FrameType, *arguments: Any, **named: Any) -> None:
-        # An expression that awaits may have come to a stop within one.
-        around = self._waiting.get(thread.ident)
-        self._waiting[thread.ident] = frame
-        self._into = None
-        try:
-            self._wait(thread, frame, *arguments, **named)
-        finally:
-            if around is not None:
-                self._waiting[thread.ident] = around
-            else:
-                self._waiting.pop(thread.ident, None)
-
-    def going(self) -> None:
-        """The program is about to go on."""
-        self._ending = set(self._held)
-
-    def is_leaving(self) -> bool:
-        """Whether a thread that is to go on has not begun to."""
-        return not self._ending.isdisjoint(self._held)
-
-    @staticmethod
-    def _of_run(step: Step, thread: Any, stop_reason: int, named: dict[str, Any]) -> int:
-        """Why a thread really stops, of which pydevd says that it has hit the breakpoint of a run to a line."""
-        if stop_reason == _BREAKPOINT and step.arrived == thread.ident:
-            thread.additional_info.hit_breakpoint_ids = None
-            named["original_step_cmd"] = _OVER
-            return _OVER
-        if stop_reason == _BREAKPOINT and step.hit is not None and step.hit[0] == thread.ident:
-            thread.additional_info.hit_breakpoint_ids = [step.hit[1]]
-        return stop_reason
-
-    # Whose stop it is.
-
-    def _passes(self, step: Step) -> bool:
-        """Whether a breakpoint that this thread has hit is a sibling's; then it is counted."""
-        if not self._only_own:
-            return False
-        task = current_task()
-        if task is None or task is step.task or code_of(read(task, "_coro")) is not step.entry:
-            return False
-        number = record_of(task).number
-        if number in step.passed:
-            step.passed[number][2] += 1
-        elif len(step.passed) < _MOST_PASSED:
-            step.passed[number] = [id(task), number, 1]
-        return True
-
-    def _is_in(self, step: Step, thread: Any) -> bool:
-        """Whether a step of pydevd's that ends here, on this thread, ends in the stepped task's target or what that
-        calls."""
-        if thread is not step.thread or current_task() is not step.task:
-            return False
-        frame = sys._getframe(2)
-        # From 3.12 on an await line has a line event of its own where an exception is thrown into it: nothing of it
-        # is executed again.
-        if frame is step.target and frame.f_code.co_code[frame.f_lasti] == _CLEANUP_THROW:
-            return False
-        return self._is_on_stack(step.target, frame)
-
-    @staticmethod
-    def _is_on_stack(wanted: types.FrameType, frame: types.FrameType | None) -> bool:
-        for _ in range(_DEEPEST):
-            if frame is wanted:
-                return True
-            if frame is None:
-                return False
-            frame = frame.f_back
-        return False
-
-    # A step, from its begin to its end.
-
-    def _begin(self, thread: Any, frame: types.FrameType, command: int) -> None:
-        task = current_task()
-        root = frame_of(read(task, "_coro")) if task is not None else None
-        if root is None or not self._is_on_stack(root, frame):
-            # Of a task there is nothing on this stack: pydevd steps as it does.
-            return
-        step = Step(thread, task, frame, command)
-        self.step = step
-        if step.kind == "out":
-            _rest(thread)
-        elif frame is root and sys.version_info >= (3, 12):
-            # Where the task ends pydevd has nothing to say.
-            events = sys.monitoring.get_local_events(sys.monitoring.DEBUGGER_ID, frame.f_code)
-            events &= ~sys.monitoring.events.PY_RETURN
-            sys.monitoring.set_local_events(sys.monitoring.DEBUGGER_ID, frame.f_code, events)
-        into, self._into = self._into, None
-        if into is not None and into[0] is thread:
-            step.kind, step.into, step.before = "into", into[1].code, into[1].before
-            if step.into.co_flags & _COROUTINE:
-                # It may begin when this frame is lines further.
-                _rest(thread)
-        if not self._aim(step, frame):
-            self.step = None
-
-    # A call to go into.
-
-    def calls(self, thread: Any) -> list[targets.Called]:
-        """What a step of a thread that waits can go into."""
-        frame = self._waiting.get(thread.ident)
-        if frame is None or not self._runs_task(frame):
-            return []
-        return targets.calls(frame, lambda code: self._is_users_code(frame, code))
-
-    @staticmethod
-    def _runs_task(frame: types.FrameType) -> bool:
-        """Whether a frame is on the stack of a loop."""
-        above: types.FrameType | None = frame
-        while above is not None and not is_plumbing(above.f_code):
-            above = above.f_back
-        return above is not None
-
-    def go_into(self, thread: Any, number: int) -> None:
-        """Has the next step of a thread go into a call of its line."""
-        found = self.calls(thread)
-        if not 0 <= number < len(found):
-            raise Refused("there is no such call on this line any more")
-        self._into = (thread, found[number])
-
-    def _on_begun(self, frame: types.FrameType) -> None:
-        """The function that the step is to go into begins to run for somebody."""
-        step, task = self.step, current_task()
-        if step is None or task is None:
-            return
-        if task is not step.task:
-            # A task that was made by the stepped one, for this call.
-            record = known_record(task)
-            if record is None or record.by != record_of(step.task).number or frame_of(read(task, "_coro")) is not frame:
-                return
-        elif not self._is_on_stack(step.target, frame):
-            return
-        if step.before > 0:
-            step.before -= 1
-            return
-        step.into = None
-        step.of(task)
-        self._follow(step, frame)
-
-    def prepare(self, task: Any, kind: str) -> None:
-        """Has the thread that runs a task's loop begin a step of the task, which waits, when the program goes on."""
-        frames = self._frames_of(task)
-        ident = thread_of(read(task, "_loop"))
-        at = self.innermost(frames)
-        if at is None or ident is None:
-            raise Refused("nothing of yours is in this task's stack, so it cannot be stepped")
-        if ident not in self._waiting:
-            raise Refused("the thread of this task's loop is not stopped in Python code, so the task cannot be stepped")
-        active: dict[int, Any] = threading._active  # type: ignore[attr-defined]
-        step = Step(active[ident], task, frames[at], _OUT if kind == "out" else _OVER)
-        step.around = frames[at - 1] if at > 0 else None
-        self._next = step
-
-    def run(self, task: Any, line: int, give_up: Callable[[], None]) -> None:
-        """Has everything pass what a step of a task passes, until it comes to a line or something else stops."""
-        ident = thread_of(read(task, "_loop"))
-        active: dict[int, Any] = threading._active  # type: ignore[attr-defined]
-        frame = frame_of(read(task, "_coro"))
-        if frame is None or ident not in active:
-            raise Refused("the loop of this task does not run")
-        step = Step(active[ident], task, frame, _OVER)
-        step.line, step.give_up = line, give_up
-        self.step = step
-
-    def _begin_waiting(self) -> None:
-        step, self._next = self._next, None
-        self.step = step
-        if step is not None and step.kind == "out":
-            self._aim(step, step.target, step.around)
-        elif step is not None:
-            self._follow(step, step.target, step.around)
-
-    @staticmethod
-    def _frames_of(task: Any) -> list[types.FrameType]:
-        """The frames of a task that waits, outermost first."""
-        return [frame for frame in map(frame_of, chain_of(read(task, "_coro")).links) if frame is not None]
-
-    def _aim(self, step: Step, frame: types.FrameType, around: types.FrameType | None = None) -> bool:
-        """Makes a frame the target; whether it can be. `around`: where one that waits returns to."""
-        step.target = frame
-        around = frame.f_back or around
-        coroutine = read(step.task, "_coro") if frame is step.root else None
-        begins = Begins(step.into, self._on_begun) if step.into is not None else None
-        return exits.watch([Watched(frame, around, coroutine, self._on_left, None, self._on_suspended)], begins)
-
-    def _on_suspended(self) -> None:
-        """The target waits. Up to 3.11 pydevd takes that for the end of an async generator, and looks for any line."""
-        step = self.step
-        if step is not None and step.kind == "over" and step.target.f_code.co_flags & _ASYNC_GENERATOR:
-            info = step.thread.additional_info
-            if info.pydev_step_cmd != _NOTHING:
-                info.pydev_step_cmd, info.pydev_step_stop = step.command, step.target
-
-    def _end(self, stop_reason: int = _NOTHING, frame: types.FrameType | None = None) -> None:
-        """Whatever step was under way is over, by a stop in a frame."""
-        step, self.step = self.step, None
-        if step is not None and step.give_up is not None:
-            step.give_up()
-        if step is not None:
-            self.over = step.told(stop_reason, frame)
-            exits.watch([])
-
-    def give_up(self) -> None:
-        """Nobody waits for the end of a step any more."""
-        self._next = self._into = None
-        self._end()
-        self.over = None
-
-    def _follow(self, step: Step, frame: types.FrameType, around: types.FrameType | None = None) -> None:
-        """Has pydevd stop at the next line of a frame."""
-        info = step.thread.additional_info
-        info.pydev_step_cmd = info.pydev_original_step_cmd = _OVER
-        info.pydev_step_stop = frame
-        info.update_stepping_info()
-        self._pydevd.set_trace_for_frame_and_parents(step.thread.ident, frame)
-        if sys.version_info >= (3, 12):
-            sys.monitoring.restart_events()
-        self._aim(step, frame, around)
-
-    def _on_left(self, frame: types.FrameType, around: Any, by_exception: bool) -> None:
-        """The target is left."""
-        step = self.step
-        if step is None:
-            return
-        if step.into is not None and step.into.co_flags & _COROUTINE and not by_exception:
-            # What it was given to runs it later.
-            exits.watch([], Begins(step.into, self._on_begun))
-        elif frame is step.root:
-            self._land(step, around)
-        elif around is None or around.f_code.co_filename.startswith(self._files):
-            self._lose(step, "the function has ended, and nothing of yours called it")
-        elif not self._is_users(around):
-            _rest(step.thread)
-            self._aim(step, around)
-        elif by_exception:
-            self._follow(step, around)
-        else:
-            self._stop(step, around)
-
-    def _is_users(self, frame: types.FrameType) -> bool:
-        return self._is_users_code(frame, frame.f_code)
-
-    def _is_users_code(self, frame: types.FrameType, code: types.CodeType) -> bool:
-        return is_users(self._pydevd, frame, code)
-
-    def _stop(self, step: Step, frame: types.FrameType) -> None:
-        """The step is over, in this frame."""
-        self.stop(step.thread, frame, step.command, original_step_cmd=step.command)
-
-    def stop(self, thread: Any, frame: types.FrameType, reason: int, **named: Any) -> None:
-        """Has this thread stop here, whatever is under way."""
-        if sys.version_info >= (3, 12):
-            thread.additional_info.trace_suspend_type = "sys_monitor"
-        self.mark(thread, reason, **named)
-        self._on_wait(thread, frame, "line", None)
-
-    def innermost(self, frames: list[types.FrameType]) -> int | None:
-        """The innermost of some frames that is the user's."""
-        return next((at for at in reversed(range(len(frames))) if self._is_users(frames[at])), None)
-
-    # Where it goes on behind the end of a task.
-
-    def _land(self, step: Step, outside: types.FrameType | None) -> None:
-        """The stepped task's outermost coroutine is left; its loop is outside."""
-        _rest(step.thread)
-        step.ended, step.root = step.task, None
-        wanted = self._awaiting(step.task)
-        if wanted:
-            exits.watch(wanted)
-        elif not is_run_to_its_end(step.task):
-            self._lose(step, "the task has ended, and nobody awaits it")
-        else:
-            while outside is not None and outside.f_back is not None and not self._is_users(outside.f_back):
-                outside = outside.f_back
-            if outside is None or outside.f_back is None:
-                self._lose(step, "the task has ended, and nothing of yours ran it")
-            else:
-                self._aim(step, outside)
-
-    def _awaiting(self, ended: Any) -> list[Watched]:
-        """Where the tasks that await one go on: the innermost of their frames that is the user's, or the one that it
-        awaits through.
-        """
-        wanted: list[Watched] = []
-        seen = {id(ended)}
-        tasks = awaiters(ended)
-        while tasks and len(seen) < _MOST_PASSED:
-            task = tasks.pop()
-            if id(task) in seen:
-                continue
-            seen.add(id(task))
-            frames = self._frames_of(task)
-            at = self.innermost(frames)
-            if at is None:
-                # Nothing of the user's: whoever awaits that.
-                tasks.extend(awaiters(task))
-            elif at + 1 < len(frames):
-                wanted.append(Watched(frames[at + 1], frames[at], None, self._on_through))
-            else:
-                wanted.append(Watched(frames[at], None, None, None, self._on_entered))
-        return wanted
-
-    def _on_entered(self, frame: types.FrameType) -> None:
-        """An awaiter goes on."""
-        step = self.step
-        task = current_task()
-        if step is not None and task is not None:
-            step.of(task)
-            self._stop(step, frame)
-
-    def _on_through(self, _frame: types.FrameType, around: Any, by_exception: bool) -> None:
-        """What an awaiter has awaited through is left."""
-        step = self.step
-        task = current_task()
-        if step is None or task is None or around is None:
-            return
-        step.of(task)
-        if by_exception:
-            self._follow(step, around)
-        else:
-            self._stop(step, around)
-
-    def _lose(self, step: Step, sentence: str) -> None:
-        """The step is over, and nobody stops."""
-        _rest(step.thread)
-        self._end()
-        over, self.over = self.over, None
-        tell({"event": "step-lost", "message": f"{sentence}; the program runs on", "step": over})
-
-
-def is_users(pydevd: Any, frame: types.FrameType, code: types.CodeType) -> bool:
-    """Whether code is the user's; `frame`: where it runs, or is called."""
-    return not is_plumbing(code) and not pydevd.apply_files_filter(frame, code.co_filename, False)
-
-
-def _rest(thread: Any) -> None:
-    """Has pydevd look for nothing on a thread."""
-    info = thread.additional_info
-    info.pydev_step_cmd = info.pydev_original_step_cmd = _NOTHING
-    info.pydev_step_stop = None
-    info.update_stepping_info()
-
-
-_stepping: Stepping | None = None
+_follower: Follower | None = None
 
 
 def watch(mode: str) -> None:
     """Follows steps from now on. `mode`: `task`, or `thread`, for which siblings' breakpoints stop as well."""
-    global _stepping
-    if _stepping is None:
-        pydevd = sys.modules["pydevd"].get_global_debugger()  # type: ignore[attr-defined]
+    global _follower
+    if _follower is None:
+        pydevd = debugger()
         if pydevd is None:
             raise Refused("pydevd debugs nothing")
-        _stepping = Stepping(pydevd, mode != "thread")
-        at_end.append(_stepping.give_up)
-        notices.on_going.append(_stepping.going)
+        _follower = Follower(pydevd, mode != "thread")
+        at_end.append(_follower.give_up)
+        notices.on_going.append(_follower.going)
 
 
 def begin_run(task: Any, line: int, give_up: Callable[[], None]) -> None:
     """Begins a run of a task to a line; `give_up`: is called when it is over."""
-    if _stepping is None:
+    if _follower is None:
         raise Refused("nothing follows steps in this program")
-    _stepping.run(task, line, give_up)
+    _follower.run(task, line, give_up)
 
 
 def end_run() -> None:
     """The run that is under way, if one is, is given up."""
-    if _stepping is not None and _stepping.step is not None and _stepping.step.give_up is not None:
-        _stepping.give_up()
+    if _follower is not None and _follower.step is not None and _follower.step.give_up is not None:
+        _follower.give_up()
 
 
 def arrive() -> bool:
     """This thread has come to the line of the run that is under way; whether one is."""
-    step = _stepping.step if _stepping is not None else None
+    step = _follower.step if _follower is not None else None
     if step is None or step.give_up is None:
         return False
     step.arrived = threading.get_ident()
@@ -554,45 +57,38 @@ def arrive() -> bool:
 
 def hits(thread: Any, number: int) -> None:
     """This thread has hit a breakpoint of the user's, of pydevd's number, on the line of the run."""
-    step = _stepping.step if _stepping is not None else None
+    step = _follower.step if _follower is not None else None
     if step is not None:
         step.hit = thread.ident, number
 
 
 def can_stop() -> bool:
     """Whether anything can have a thread stop."""
-    return _stepping is not None
+    return _follower is not None
 
 
 def stop(thread: Any, frame: types.FrameType) -> None:
     """Has this thread stop in a frame of its stack, as at a breakpoint that no step passes."""
-    if _stepping is not None:
-        _stepping.stop(thread, frame, _BREAKPOINT)
+    if _follower is not None:
+        _follower.stop(thread, frame, BREAKPOINT)
 
 
 def suspend(pydevd: Any, thread: Any, reason: int) -> None:
     """Marks a thread to be suspended, whatever step is under way."""
-    (_stepping.mark if _stepping is not None else pydevd.set_suspend)(thread, reason)
+    (_follower.mark if _follower is not None else pydevd.set_suspend)(thread, reason)
 
 
 def innermost(frames: list[types.FrameType]) -> int | None:
     """The innermost of some frames that is the user's."""
-    return _stepping.innermost(frames) if _stepping is not None else None
+    return _follower.innermost(frames) if _follower is not None else None
 
 
 def drop(thread: Any) -> bool:
     """Drops the step that a thread was given where there is nothing to step; whether there was one."""
-    if thread.additional_info.pydev_step_cmd == _NOTHING or (_stepping is not None and _stepping.step is not None):
+    if thread.additional_info.pydev_step_cmd == NOTHING or (_follower is not None and _follower.step is not None):
         return False
-    _rest(thread)
+    rest(thread)
     return True
-
-
-def thread_numbered(native: int) -> Any:
-    """The thread of the system's number; the main thread has the process's."""
-    if native == os.getpid():
-        return threading.main_thread()
-    return next((thread for thread in threading.enumerate() if thread.native_id == native), None)
 
 
 @answers("settle")
@@ -600,7 +96,7 @@ def settle() -> None:
     """Waits until the threads that are to go on have begun to, or it takes too long. One that was to be suspended before
     that would take no notice: what it was told to do comes later."""
     deadline = time.monotonic() + _LEAVES
-    while _stepping is not None and _stepping.is_leaving() and time.monotonic() < deadline:
+    while _follower is not None and _follower.is_leaving() and time.monotonic() < deadline:
         time.sleep(0.001)
 
 
@@ -608,33 +104,33 @@ def settle() -> None:
 def step_targets(thread: int) -> list[list[Any]]:
     """The calls on the line of a thread that a step can go into: text, file, line."""
     of = thread_numbered(thread)
-    if _stepping is None or of is None:
+    if _follower is None or of is None:
         return []
-    return [[call.text, call.file, call.line] for call in _stepping.calls(of)]
+    return [[call.text, call.file, call.line] for call in _follower.calls(of)]
 
 
 @answers("step-into")
 def step_into(thread: int, target: int) -> None:
     """Has the next step of a thread go into one of them."""
     of = thread_numbered(thread)
-    if _stepping is None or of is None:
+    if _follower is None or of is None:
         raise Refused("nothing follows steps in this program")
-    _stepping.go_into(of, target)
+    _follower.go_into(of, target)
 
 
 @answers("step-task")
 def step_task(address: int, number: int, kind: str) -> None:
     """Prepares a step of a task that waits; it begins when the program goes on."""
     task = known(address, number)
-    if _stepping is None or task is None:
-        raise Refused("this task has ended" if _stepping is not None else "nothing follows steps in this program")
-    _stepping.prepare(task, kind)
+    if _follower is None or task is None:
+        raise Refused("this task has ended" if _follower is not None else "nothing follows steps in this program")
+    _follower.prepare(task, kind)
 
 
 @answers("step-over")
 def step_over() -> dict[str, Any] | None:
     """What there is to say of the step that the current stop has ended."""
-    if _stepping is None:
+    if _follower is None:
         return None
-    over, _stepping.over = _stepping.over, None
+    over, _follower.over = _follower.over, None
     return over

@@ -21,6 +21,7 @@ from .chains import chain_of, has_begun
 from .exits import Begins, Watched
 from .link import Refused, answers, at_end, tell
 from .objects import exception_text, frame_of, is_a, read
+from .physical import thread_numbered
 from .roster import current_task, is_asyncio, known
 
 _Handle = asyncio.events.Handle
@@ -217,5 +218,5 @@ def end_run(task: Any) -> None:
 @answers("watched-at")
 def watched_at(thread: int) -> dict[str, Any] | None:
     """What there is to say of a thread (the system's number) that stands for a task that is watched."""
-    of = steps.thread_numbered(thread)
+    of = thread_numbered(thread)
     return _standing.get(of.ident) if of is not None else None
