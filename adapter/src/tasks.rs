@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 print(&body, arguments.json)?;
             }
             // The watch has seen the process alive, so its end is what the user waited for.
-            Err(_) if !is_alive(pid) => break,
+            Err(_) if ends(pid) => break,
             Err(error) => return Err(error),
         }
     }
@@ -92,6 +92,21 @@ fn body(snapshot: &Snapshot, generation: u64, numbering: &mut Numbering) -> Asyn
 
 fn stopped_for(stood: Duration) -> String {
     format!("stopped for {} ms", stood.as_millis().max(1))
+}
+
+/// How long a process may take from when it has nothing left to look at until it is seen to have ended, on a busy machine.
+const LAST_BREATH: Duration = Duration::from_secs(5);
+
+/// Whether a process that could not be looked at is over: it has lost its memory and its threads some time before that is seen.
+fn ends(pid: i32) -> bool {
+    let since = Instant::now();
+    while is_alive(pid) {
+        if since.elapsed() >= LAST_BREATH {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    true
 }
 
 fn is_alive(pid: i32) -> bool {
