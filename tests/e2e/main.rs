@@ -8,6 +8,7 @@ mod await_lines;
 mod bad_input;
 mod breakpoints;
 mod builds;
+mod cargo_builds;
 mod command_line;
 mod conditions;
 mod core_files;

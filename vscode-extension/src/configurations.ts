@@ -1,22 +1,30 @@
-import path from 'node:path';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import * as vscode from 'vscode';
 import { selectedInterpreter } from './interpreter';
+import { cargoLaunches, cargoProgram, metadataArguments, type CargoLaunch } from './model/cargo';
 import { completed, pythonFile, runtimeOf } from './model/configuration';
-import { builtPrograms } from './model/programs';
+
+/** How long cargo may take to say what a workspace has, in milliseconds. */
+const patience = 30_000;
+
+/** A large workspace's metadata, in bytes. */
+const maxMetadata = 1 << 26;
 
 /** Offers launch configurations, and completes those of launch.json before they reach the adapter. */
 export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
   /** The part that lists what can be started without a launch.json. */
   readonly dynamic: vscode.DebugConfigurationProvider = {
-    provideDebugConfigurations: (folder) => this.built(folder),
+    provideDebugConfigurations: async (folder) => (await this.cargo(folder)).launches,
   };
 
   constructor(private readonly type: string) {}
 
   /** What a new launch.json begins with. */
-  provideDebugConfigurations(folder: vscode.WorkspaceFolder | undefined): vscode.DebugConfiguration[] {
-    const built = this.built(folder);
-    return built.length > 0 ? built : [this.launch('target/debug/${workspaceFolderBasename}')];
+  async provideDebugConfigurations(folder: vscode.WorkspaceFolder | undefined): Promise<vscode.DebugConfiguration[]> {
+    const { launches } = await this.cargo(folder);
+    const program = '${workspaceFolder}/target/debug/${workspaceFolderBasename}';
+    return launches.length > 0 ? launches : [{ type: this.type, request: 'launch', name: 'Debug', program, args: [] }];
   }
 
   async resolveDebugConfiguration(
@@ -41,18 +49,22 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
     return python === undefined ? whole : { ...whole, python };
   }
 
-  private built(folder: vscode.WorkspaceFolder | undefined): vscode.DebugConfiguration[] {
-    return folder ? builtPrograms(folder.uri.fsPath).map((program) => this.launch(program)) : [];
+  /** What the Cargo workspace that a folder belongs to has to debug; or why that cannot be told. */
+  private async cargo(folder: vscode.WorkspaceFolder | undefined): Promise<{ launches: vscode.DebugConfiguration[]; why?: string }> {
+    if (!folder) {
+      return { launches: [], why: 'No folder is open.' };
+    }
+    try {
+      const options = { cwd: folder.uri.fsPath, timeout: patience, maxBuffer: maxMetadata };
+      const { stdout } = await promisify(execFile)(cargoProgram(process.env), metadataArguments, options);
+      return { launches: cargoLaunches(JSON.parse(stdout)).map((launch) => this.configuration(launch)) };
+    } catch (error) {
+      return { launches: [], why: complaint(error) };
+    }
   }
 
-  private launch(program: string): vscode.DebugConfiguration {
-    return {
-      type: this.type,
-      request: 'launch',
-      name: `Debug ${path.posix.basename(program)}`,
-      program: `\${workspaceFolder}/${program}`,
-      args: [],
-    };
+  private configuration({ name, cargo, cwd }: CargoLaunch): vscode.DebugConfiguration {
+    return { type: this.type, request: 'launch', name, cargo, args: [], ...(cwd === undefined ? {} : { cwd }) };
   }
 
   private async choose(folder: vscode.WorkspaceFolder | undefined): Promise<vscode.DebugConfiguration | null | undefined> {
@@ -60,16 +72,26 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
     if (editor?.languageId === 'python' && !editor.isUntitled) {
       return { type: this.type, request: 'launch', ...pythonFile(editor.fileName) };
     }
-    const base = folder ?? vscode.workspace.workspaceFolders?.[0];
-    const built = this.built(base);
-    if (built.length < 2) {
-      if (built.length === 0) {
-        void vscode.window.showInformationMessage('There is no executable in target/debug. Build the program, then name it in launch.json.');
+    const { launches, why } = await this.cargo(folder ?? vscode.workspace.workspaceFolders?.[0]);
+    if (launches.length < 2) {
+      if (launches.length === 0) {
+        void vscode.window.showInformationMessage(`There is nothing to start without a launch.json. ${why ?? 'Cargo knows no program, example or test here.'}`);
       }
-      return built[0] ?? null;
+      return launches[0] ?? null;
     }
-    const items = built.map((configuration) => ({ label: configuration.name, description: String(configuration['program']), configuration }));
-    const chosen = await vscode.window.showQuickPick(items, { placeHolder: 'Program to debug' });
+    const items = launches.map((configuration) => ({ label: configuration.name, description: commandOf(configuration), configuration }));
+    const chosen = await vscode.window.showQuickPick(items, { placeHolder: 'What to build and debug', matchOnDescription: true });
     return chosen?.configuration;
   }
+}
+
+function commandOf({ cargo }: vscode.DebugConfiguration): string {
+  return `cargo ${(cargo as CargoLaunch['cargo']).args.join(' ')}`;
+}
+
+/** What cargo says of its failure: the line that is about it. */
+function complaint(error: unknown): string {
+  const said = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : '';
+  const line = said.split('\n').find((text) => text.startsWith('error'));
+  return line ?? (error instanceof Error ? error.message : String(error));
 }

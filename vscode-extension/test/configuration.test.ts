@@ -15,6 +15,11 @@ test('cwd is the workspace folder, and relative paths begin there', () => {
   assert.deepEqual(completed({ request: 'launch', program: '/bin/server', cwd: 'sub' }, '/shop'), { request: 'launch', program: '/bin/server', cwd: '/shop/sub' });
 });
 
+test('what cargo has built is where it is', () => {
+  const given = { request: 'launch', program: '${cargo:program}', cargo: { args: ['build'] }, cwd: '.' };
+  assert.deepEqual(completed(given, '/shop'), { ...given, cwd: '/shop' });
+});
+
 test('an attach gets no cwd, and without a folder nothing changes', () => {
   assert.deepEqual(completed({ request: 'attach', pid: 7 }, '/shop'), { request: 'attach', pid: 7 });
   assert.deepEqual(completed({ request: 'launch', program: 'server' }, undefined), { request: 'launch', program: 'server' });
@@ -63,7 +68,7 @@ const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'
 
 test('a snippet uses only attributes that are offered', () => {
   const [debug] = manifest.contributes.debuggers;
-  assert.equal(debug?.configurationSnippets.length, 10);
+  assert.equal(debug?.configurationSnippets.length, 11);
   for (const { label, body } of debug.configurationSnippets) {
     const { type, request, name, ...rest } = body;
     assert.deepEqual([type, typeof name], ['weft', 'string'], label);

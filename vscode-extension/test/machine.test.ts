@@ -5,7 +5,6 @@ import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { findAdapter } from '../src/model/adapter';
 import { listProcesses } from '../src/model/processes';
-import { builtPrograms } from '../src/model/programs';
 
 let root: string;
 
@@ -52,17 +51,6 @@ test('what is missing is said, and a relative setting is refused', () => {
     'missing' in found && found.missing,
     `The weft debug adapter was not found: ${root}/ext/bin/weft (in the extension) does not exist; bin/weft (weft.adapterPath) is not an absolute path; there is no weft on PATH.`,
   );
-});
-
-test('programs are the executables of target/debug, without libraries and hashed twins', () => {
-  for (const name of ['server', 'cli', 'libshop.rlib', 'server-0123456789abcdef', 'server.d', 'examples/demo']) {
-    file(`target/debug/${name}`);
-  }
-  file('target/debug/.cargo-lock', 0o644);
-  file('target/debug/readme', 0o644);
-  file('target/debug/deps/inner');
-  assert.deepEqual(builtPrograms(root), ['target/debug/cli', 'target/debug/server', 'target/debug/examples/demo']);
-  assert.deepEqual(builtPrograms(path.join(root, 'nowhere')), []);
 });
 
 test('processes: those with a command line, the newest first', () => {

@@ -11,11 +11,11 @@ use weft_session::{
 };
 
 use crate::control::{Native, SteppedTask};
-use crate::post_mortem;
 use crate::report::Reporter;
 use crate::settings::settings;
 use crate::tasks::Tasks;
 use crate::words::refused;
+use crate::{cargo, post_mortem};
 
 /// Makes native debuggees.
 #[derive(Debug, Default)]
@@ -28,11 +28,12 @@ impl NativeFactory {
     }
 
     /// As [`Factory::launch`](weft_session::Factory::launch).
-    pub fn launch(&self, config: NativeLaunch, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
+    pub fn launch(&self, mut config: NativeLaunch, events: EventSender) -> Answer<Arc<dyn Debuggee>> {
+        let program = cargo::program(&mut config, &events)?;
         let tasks = Tasks::default();
         let start = config.start;
         let spec = LaunchSpec {
-            program: config.program,
+            program,
             args: start.args,
             cwd: start.cwd,
             env: start.env,

@@ -4,8 +4,10 @@
 //! does), reading anything (`values` and `runtimes` do), or DAP's ids (`session` gives them).
 //!
 //! **Invariant:** nothing here keeps a stop longer than the objects handed out for it.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod breakpoints;
+mod cargo;
 mod control;
 mod disassembly;
 mod factory;

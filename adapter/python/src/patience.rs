@@ -1,15 +1,12 @@
-//! What a user may have to wait for: helpers that run for a moment, and how waits are told of.
+//! What a user may have to wait for: helpers that run for a moment.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use weft_session::debuggee::Work;
-
-use crate::link::lock;
+pub(crate) use weft_session::Waiting;
 
 /// Bytes of one stream that are kept.
 const MOST_TEXT: u64 = 1 << 20;
@@ -88,55 +85,6 @@ pub(crate) fn output_within(
 fn end(child: &mut Child) {
     let _ended_already = child.kill();
     let _collected = child.wait();
-}
-
-/// A wait, as the user sees it.
-pub(crate) struct Waiting {
-    title: String,
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    over: bool,
-    cancelled: bool,
-}
-
-impl Waiting {
-    pub(crate) fn new(title: String) -> Self {
-        Self { title, state: Mutex::default(), changed: Condvar::new() }
-    }
-
-    pub(crate) fn is_cancelled(&self) -> bool {
-        lock(&self.state).cancelled
-    }
-
-    pub(crate) fn end(&self) {
-        lock(&self.state).over = true;
-        self.changed.notify_all();
-    }
-}
-
-impl Work for Waiting {
-    fn title(&self) -> String {
-        self.title.clone()
-    }
-
-    fn percentage(&self) -> Option<u64> {
-        None
-    }
-
-    fn wait(&self, at_most: Duration) -> bool {
-        match self.changed.wait_timeout_while(lock(&self.state), at_most, |state| !state.over) {
-            Ok((state, _)) => state.over,
-            Err(poisoned) => poisoned.into_inner().0.over,
-        }
-    }
-
-    fn cancel(&self) {
-        lock(&self.state).cancelled = true;
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use weft_protocol::launch::{
-    Address, AsyncioArguments, Console, LogLevel, PythonCode, PythonSettings, SignalAction, StepMode, TaskExceptions,
+    Address, AsyncioArguments, CargoFilter, Console, LogLevel, PythonCode, PythonSettings, SignalAction, StepMode,
+    TaskExceptions,
 };
 
 /// A program to start.
@@ -21,8 +22,8 @@ pub enum LaunchConfig {
 /// A native program to start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NativeLaunch {
-    /// The executable; absolute.
-    pub program: PathBuf,
+    /// The executable.
+    pub program: NativeProgram,
     /// A file to read as standard input, which is empty without; absolute.
     pub stdin: Option<PathBuf>,
     /// How it is started.
@@ -30,6 +31,39 @@ pub struct NativeLaunch {
     /// How it is treated.
     pub settings: Settings,
 }
+
+/// Where a native program comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NativeProgram {
+    /// A file; absolute.
+    File(PathBuf),
+    /// cargo builds it.
+    Cargo(CargoBuild),
+}
+
+impl Default for NativeProgram {
+    fn default() -> Self {
+        Self::File(PathBuf::new())
+    }
+}
+
+/// A program that cargo builds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CargoBuild {
+    /// cargo's arguments.
+    pub args: Vec<String>,
+    /// Which of the programs that it builds is meant.
+    pub filter: CargoFilter,
+    /// The folder that cargo runs in; absolute.
+    pub cwd: PathBuf,
+    /// Changes to cargo's environment; `None` removes.
+    pub env: Vec<(OsString, Option<OsString>)>,
+    /// What is started instead of the built program: text in which [`BUILT_PROGRAM`] stands for that.
+    pub starts: Option<String>,
+}
+
+/// Stands for the path of the program that cargo has built.
+pub const BUILT_PROGRAM: &str = "${cargo:program}";
 
 /// A Python program to start.
 #[derive(Clone, Debug, PartialEq)]

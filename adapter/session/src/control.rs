@@ -194,6 +194,9 @@ impl Lane {
 
     pub(crate) fn event(&mut self, event: DebuggeeEvent) {
         match self.phase {
+            // What is said while a program is built or fetched is for now, and also for who waits in vain.
+            Phase::Loading { .. } | Phase::Restarting { .. }
+                if matches!(event, DebuggeeEvent::Console(..) | DebuggeeEvent::Log(..)) => {}
             Phase::Loading { .. } | Phase::Restarting { .. } => return self.early.push(event),
             Phase::Configuring { .. } | Phase::Live => {}
             Phase::New | Phase::Ready | Phase::Abandoned { .. } | Phase::Over => return self.unheard(&event),

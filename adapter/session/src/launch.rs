@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use weft_protocol::launch::{
-    self as given, AsyncArguments, AttachArguments, CommonArguments, LaunchArguments, NativeSettings, NativeTarget,
-    ProgramArguments, PythonArguments, PythonTarget, TargetArguments,
+    self as given, AsyncArguments, AttachArguments, CommonArguments, LaunchArguments, NativeArguments, NativeSettings,
+    NativeTarget, ProgramArguments, PythonArguments, PythonTarget, TargetArguments,
 };
 use weft_protocol::{Error, ErrorId};
 
 use crate::config::{
-    AttachConfig, LaunchConfig, NativeAttach, NativeLaunch, PythonAttach, PythonCode, PythonLaunch, PythonWay,
-    Settings, Start,
+    AttachConfig, BUILT_PROGRAM, CargoBuild, LaunchConfig, NativeAttach, NativeLaunch, NativeProgram, PythonAttach,
+    PythonCode, PythonLaunch, PythonWay, Settings, Start,
 };
 use crate::debuggee::Answer;
 
@@ -24,8 +24,12 @@ pub(crate) fn launch(given: &LaunchArguments) -> Answer<LaunchConfig> {
     check(&given.common)?;
     let here = std::env::current_dir().map_err(|error| invalid(format!("no working directory: {error}")))?;
     let program = match &given.program {
-        ProgramArguments::Native(program) if program.program.as_deref().is_none_or(str::is_empty) => {
-            return Err(invalid("`program` is missing: set it to the executable to debug"));
+        ProgramArguments::Native(NativeArguments { program, cargo: None, .. })
+            if program.as_deref().is_none_or(str::is_empty) =>
+        {
+            return Err(invalid(
+                "`program` is missing: set it to the executable to debug (or `cargo` to what builds it: {\"args\": [\"build\"]})",
+            ));
         }
         ProgramArguments::Python(PythonArguments { code: None, .. }) => {
             return Err(invalid("`program` is missing: set it to a Python file (or set `module` or `code`)"));
@@ -35,13 +39,31 @@ pub(crate) fn launch(given: &LaunchArguments) -> Answer<LaunchConfig> {
     let start = start(given, &here)?;
     Ok(match program {
         ProgramArguments::Native(native) => LaunchConfig::Native(NativeLaunch {
-            program: start.cwd.join(native.program.as_deref().unwrap_or_default()),
+            program: native_program(native, &start)?,
             stdin: native.stdin.as_deref().filter(|file| !file.is_empty()).map(|file| start.cwd.join(file)),
             settings: settings(&native.settings, &given.common.tasks, &here),
             start,
         }),
         ProgramArguments::Python(python) => LaunchConfig::Python(python_launch(python, start, &given.common.tasks)?),
     })
+}
+
+fn native_program(given: &NativeArguments, start: &Start) -> Answer<NativeProgram> {
+    let program = given.program.as_deref().filter(|program| !program.is_empty());
+    let Some(cargo) = &given.cargo else {
+        return Ok(NativeProgram::File(start.cwd.join(program.unwrap_or_default())));
+    };
+    let cwd = cargo.cwd.as_deref().filter(|cwd| !cwd.is_empty()).map_or(start.cwd.clone(), |cwd| start.cwd.join(cwd));
+    if !cwd.is_dir() {
+        return Err(Error::new(ErrorId::NotFound, format!("`cargo.cwd`: {} is not a directory", cwd.display())));
+    }
+    Ok(NativeProgram::Cargo(CargoBuild {
+        args: cargo.args.clone(),
+        filter: cargo.filter.clone(),
+        cwd,
+        env: variables("cargo.env", &cargo.env)?,
+        starts: program.filter(|program| *program != BUILT_PROGRAM).map(str::to_owned),
+    }))
 }
 
 fn start(given: &LaunchArguments, here: &Path) -> Answer<Start> {
@@ -177,13 +199,18 @@ fn environment(given: &LaunchArguments, cwd: &Path) -> Answer<Vec<(OsString, Opt
         changes.extend(read.into_iter().map(|(name, value)| (name, Some(value))));
     }
     changes.extend(given.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+    variables("env", &changes)
+}
+
+/// Changes to an environment, if they can be made.
+fn variables(attribute: &str, changes: &BTreeMap<String, Option<String>>) -> Answer<Vec<(OsString, Option<OsString>)>> {
     let impossible = |text: &str| text.contains('\0');
-    for (name, value) in &changes {
+    for (name, value) in changes {
         if name.is_empty() || name.contains('=') || impossible(name) || value.as_deref().is_some_and(impossible) {
-            return Err(invalid(format!("`env`: {name:?} cannot be the name of a variable with this value")));
+            return Err(invalid(format!("`{attribute}`: {name:?} cannot be the name of a variable with this value")));
         }
     }
-    Ok(changes.into_iter().map(|(name, value)| (name.into(), value.map(OsString::from))).collect())
+    Ok(changes.iter().map(|(name, value)| (name.into(), value.as_ref().map(OsString::from))).collect())
 }
 
 fn invalid(message: impl std::fmt::Display) -> Error {
@@ -206,12 +233,33 @@ mod tests {
     #[test]
     fn paths_are_absolute_and_relative_to_cwd() {
         let config = read(json!({"program": "x/y", "cwd": "/", "args": ["a b"]})).unwrap();
-        assert_eq!((config.program.to_str(), config.start.cwd.to_str()), (Some("/x/y"), Some("/")));
+        assert_eq!(config.program, NativeProgram::File("/x/y".into()));
+        assert_eq!(config.start.cwd.to_str(), Some("/"));
         assert_eq!(config.start.args, ["a b"]);
         assert_eq!(config.stdin, None);
         let config = read(json!({"program": "x", "cwd": "/", "stdin": "y"})).unwrap();
         assert_eq!(config.stdin.as_deref(), Some(Path::new("/y")));
-        assert!(read(json!({"program": "x"})).unwrap().program.is_absolute());
+        let NativeProgram::File(program) = read(json!({"program": "x"})).unwrap().program else { panic!("a build") };
+        assert!(program.is_absolute());
+    }
+
+    #[test]
+    fn a_build_is_worked_out() {
+        let build = |value| match read(value).unwrap().program {
+            NativeProgram::Cargo(build) => build,
+            NativeProgram::File(file) => panic!("{}", file.display()),
+        };
+        let cargo = json!({"args": ["build"], "cwd": "usr", "env": {"A": "b"}, "filter": {"name": "x"}});
+        let worked_out = build(json!({"cargo": cargo, "cwd": "/", "program": "${cargo:program}"}));
+        assert_eq!((worked_out.cwd.to_str(), worked_out.starts), (Some("/usr"), None));
+        assert_eq!(worked_out.env, [("A".into(), Some("b".into()))]);
+        assert_eq!(worked_out.filter.name.as_deref(), Some("x"));
+        let other = build(json!({"cargo": {"args": ["build"]}, "cwd": "/", "program": "run-it"}));
+        assert_eq!((other.cwd.to_str(), other.starts.as_deref()), (Some("/"), Some("run-it")));
+        let error = read(json!({"cargo": {"args": ["build"], "cwd": "/nowhere"}})).unwrap_err().message;
+        assert_eq!(error, "`cargo.cwd`: /nowhere is not a directory");
+        let error = read(json!({"cargo": {"args": ["build"], "env": {"": "b"}}})).unwrap_err().message;
+        assert!(error.starts_with("`cargo.env`: \"\" cannot be"), "{error}");
     }
 
     #[test]
@@ -219,7 +267,7 @@ mod tests {
         let error = |value| read(value).unwrap_err();
         assert!(error(json!({})).message.starts_with("`program` is missing"));
         assert_eq!(error(json!({"program": "x", "cwd": "/nowhere"})).message, "`cwd`: /nowhere is not a directory");
-        assert_eq!(error(json!({"program": "x", "cargo": {"args": ["b"]}})).id, ErrorId::UnsupportedAttribute);
+        assert_eq!(error(json!({"program": "x", "justMyCode": true})).id, ErrorId::UnsupportedAttribute);
         assert_eq!(error(json!({"program": "x", "envFile": "/nowhere"})).id, ErrorId::NotFound);
         assert_eq!(error(json!({"program": "x", "env": {"A=B": "c"}})).id, ErrorId::InvalidConfiguration);
     }

@@ -47,9 +47,12 @@ mod sources;
 mod targets;
 mod terminal;
 mod threads;
+mod waiting;
 mod wire;
 
-pub use config::{AttachConfig, LaunchConfig, NativeAttach, NativeLaunch, PythonAttach, PythonLaunch};
+pub use config::{
+    AttachConfig, CargoBuild, LaunchConfig, NativeAttach, NativeLaunch, NativeProgram, PythonAttach, PythonLaunch,
+};
 pub use debuggee::{Debuggee, Factory};
 pub use events::EventSender;
 pub use numbering::{FIRST_TASK_THREAD, Numbering};
@@ -57,4 +60,5 @@ pub use output::Pump;
 pub use places::{Places, Style};
 pub use serve::{Runtime, ServeOptions, serve};
 pub use terminal::{Terminal, TerminalCommand, TerminalProcess, terminal_helper};
+pub use waiting::Waiting;
 pub use wire::tasks_body;

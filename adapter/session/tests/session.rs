@@ -359,8 +359,11 @@ async fn what_cannot_be_launched_leaves_a_living_session() {
     assert_eq!(client.error("initialize", initialize()).await.0, 1005);
     let (id, message) = client.error("launch", json!({"program": "/nowhere"})).await;
     assert_eq!((id, message.as_str()), (1203, "/nowhere does not exist"));
-    let (id, message) = client.error("launch", json!({"cargo": {"args": ["build"]}})).await;
-    assert_eq!((id, message.as_str()), (1201, "`cargo` is not supported yet: build first and set `program`"));
+    let (id, message) = client.error("launch", json!({"program": "x", "justMyCode": true})).await;
+    assert_eq!((id, message.as_str()), (
+        1201,
+        "`justMyCode` is for Python programs, and this one is native: remove it, or set `runtime` to \"python\""
+    ));
     assert_eq!(client.error("attach", json!({})).await.0, 1202);
     client.send("attach", json!({"pid": "4711"})).await;
     client.until_event("initialized").await;

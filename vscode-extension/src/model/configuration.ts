@@ -14,6 +14,9 @@ export interface Configuration {
   readonly python?: unknown;
 }
 
+/** Stands for the path of what cargo builds; the adapter knows it. */
+const builtProgram = '${cargo:program}';
+
 export type Runtime = 'native' | 'python';
 
 /** Attributes that only a Python program has. */
@@ -40,7 +43,7 @@ export function pythonFile(program: string): { runtime: 'python'; name: string; 
  */
 export function completed<C extends Configuration>(configuration: C, folder: string | undefined): C {
   const based = (value: unknown): unknown =>
-    folder !== undefined && isText(value) && !path.isAbsolute(value) ? path.join(folder, value) : value;
+    folder !== undefined && isText(value) && !path.isAbsolute(value) && !value.startsWith(builtProgram) ? path.join(folder, value) : value;
   const filled: Record<string, unknown> = { ...(configuration as Configuration & Record<string, unknown>) };
   for (const key of ['program', 'cwd', 'envFile', 'stdin', 'coreFile'] as const) {
     if (filled[key] !== undefined) {

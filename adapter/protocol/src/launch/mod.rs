@@ -1,5 +1,5 @@
-//! What a launch configuration may say. What weft's interface names and this version lacks, or what belongs to the other
-//! kind of program, is refused by name; attributes of others (`type`, `preLaunchTask`, `__sessionId`…) are none of its
+//! What a launch configuration may say. What belongs to the other kind of program is refused by
+//! name; attributes of others (`type`, `preLaunchTask`, `__sessionId`…) are none of its
 //! business.
 
 mod native;
@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-pub use native::{NativeArguments, NativeSettings, NativeTarget, RESUME_STOPPED, SignalAction};
+pub use native::{
+    CargoArguments, CargoFilter, NativeArguments, NativeSettings, NativeTarget, RESUME_STOPPED, SignalAction,
+};
 pub use python::{
     Address, AsyncioArguments, LogLevel, PythonArguments, PythonCode, PythonSettings, PythonTarget, PythonWay,
     SUB_PROCESS_ID, TAKE_OVER, TaskExceptions,
@@ -145,9 +147,6 @@ pub enum TasksAsThreads {
     All,
 }
 
-/// Attributes of weft's interface that this version lacks, with what to do instead.
-const NOT_YET: &[(&str, &str)] = &[("cargo", "build first and set `program`")];
-
 /// What a configuration says to switch something off that is not there asks for nothing.
 fn asks_for_nothing(value: &Value) -> bool {
     match value {
@@ -196,9 +195,6 @@ fn refused(given: &Map<String, Value>, kind: Kind) -> Vec<String> {
     };
     for name in others.iter().filter(|name| asked(name)) {
         sentences.push(format!("`{name}` is for {whose}: {fix}"));
-    }
-    for (name, instead) in NOT_YET.iter().filter(|(name, _)| asked(name)) {
-        sentences.push(format!("`{name}` is not supported yet: {instead}"));
     }
     sentences
 }
@@ -314,8 +310,8 @@ mod tests {
     fn what_is_missing_or_another_kinds_is_refused_by_name() {
         let sentence = |value: Value| launch(value).common.refused.join("; ");
         assert_eq!(
-            sentence(json!({"cargo": {"args": ["build"]}})),
-            "`cargo` is not supported yet: build first and set `program`"
+            sentence(json!({"program": "a.py", "cargo": {"args": ["build"]}})),
+            "`cargo` is for native programs, and this one is Python: remove it, or set `runtime` to \"native\""
         );
         assert_eq!(
             sentence(json!({"program": "a", "justMyCode": true})),
@@ -360,6 +356,23 @@ mod tests {
         assert!(error.to_string().starts_with("`signals`: "), "{error}");
         let core = attach(json!({"coreFile": "core.7", "program": "a"})).unwrap();
         assert_eq!((core.core_file.as_deref(), core.pid, core.resume_stopped), (Some("core.7"), None, false));
+    }
+
+    #[test]
+    fn what_cargo_is_to_do_is_read() {
+        let read = launch(json!({
+            "cargo": {"args": ["test", "--no-run"], "filter": {"kind": "lib"}, "env": {"RUSTFLAGS": null}},
+        }));
+        let expected = CargoArguments {
+            args: vec!["test".to_owned(), "--no-run".to_owned()],
+            filter: CargoFilter { name: None, kind: Some("lib".to_owned()) },
+            cwd: None,
+            env: BTreeMap::from([("RUSTFLAGS".to_owned(), None)]),
+        };
+        assert_eq!(native(&read).cargo, Some(expected));
+        assert_eq!(native(&launch(json!({"cargo": {}}))).cargo, None);
+        let error = serde_json::from_value::<LaunchArguments>(json!({"cargo": {"arg": ["build"]}})).unwrap_err();
+        assert!(error.to_string().starts_with("`cargo`: unknown field `arg`"), "{error}");
     }
 
     fn attach(value: Value) -> Result<NativeTarget, serde_json::Error> {

@@ -17,6 +17,7 @@ pub(super) const ATTRIBUTES: &[&str] = &[
     "coreFile",
     RESUME_STOPPED,
     "stdin",
+    "cargo",
     "signals",
     "followForks",
     "stepIntoRuntime",
@@ -29,10 +30,36 @@ pub(super) const ATTRIBUTES: &[&str] = &[
 pub struct NativeArguments {
     /// The executable; as given.
     pub program: Option<String>,
+    /// What builds the executable first.
+    pub cargo: Option<CargoArguments>,
     /// A file to read as standard input; as given.
     pub stdin: Option<String>,
     /// How it is treated.
     pub settings: NativeSettings,
+}
+
+/// How cargo builds a program.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct CargoArguments {
+    /// cargo's arguments: `build`, `--bin`, `server`.
+    pub args: Vec<String>,
+    /// Which of the programs that it builds is meant.
+    pub filter: CargoFilter,
+    /// The folder that cargo runs in; as given.
+    pub cwd: Option<String>,
+    /// Changes to cargo's environment; `None` removes.
+    pub env: BTreeMap<String, Option<String>>,
+}
+
+/// Which of several programs that cargo builds is meant; what is left out may be any.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CargoFilter {
+    /// The target's name.
+    pub name: Option<String>,
+    /// The target's kind: `bin`, `lib` (its unit tests), `example`, `test`, `bench`.
+    pub kind: Option<String>,
 }
 
 /// A native process to attach to.
@@ -81,6 +108,8 @@ pub enum SignalAction {
 pub(super) fn program<E: Error>(given: &Map<String, Value>) -> Result<NativeArguments, E> {
     Ok(NativeArguments {
         program: attribute(given, "program")?,
+        cargo: attribute::<Option<CargoArguments>, E>(given, "cargo")?
+            .filter(|cargo| *cargo != CargoArguments::default()),
         stdin: attribute(given, "stdin")?,
         settings: settings(given)?,
     })

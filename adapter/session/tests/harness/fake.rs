@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use super::said::{Said, line, terms};
 use weft_protocol::spec::EvaluateContext;
 use weft_protocol::{Error, ErrorId};
-use weft_session::config::{AttachConfig, LaunchConfig, NativeAttach};
+use weft_session::config::{AttachConfig, LaunchConfig, NativeAttach, NativeProgram};
 use weft_session::debuggee::*;
 use weft_session::{EventSender, Factory, Terminal, TerminalCommand};
 use weft_tasks::{FrameKind, Location, RuntimeKey, RuntimeKind, Snapshot, State, TaskKey, TaskKind, Wait, WaitKind};
@@ -88,19 +88,20 @@ impl Factory for FakeFactory {
             LaunchConfig::Native(native) => native,
             LaunchConfig::Python(_) => return Ok(self.make(events, false)),
         };
-        match config.program.to_str() {
+        let NativeProgram::File(program) = config.program else { panic!("there is no cargo here") };
+        match program.to_str() {
             Some("/nowhere") => return Err(Error::new(ErrorId::NotFound, "/nowhere does not exist")),
             Some("/panic") => panic!("a test's panic"),
             _ => {}
         }
-        let unstartable = config.program.ends_with("unstartable");
-        let terminal = Terminal::of(config.start.console).filter(|_| config.program.ends_with("terminal"));
+        let unstartable = program.ends_with("unstartable");
+        let terminal = Terminal::of(config.start.console).filter(|_| program.ends_with("terminal"));
         let ran = terminal.map(|terminal| {
             events.run_in_terminal(&TerminalCommand {
                 terminal,
                 title: "terminal".into(),
                 cwd: config.start.cwd,
-                args: vec!["helper".into(), config.program.display().to_string()],
+                args: vec!["helper".into(), program.display().to_string()],
                 env: config.start.env.iter().map(|(name, _)| (name.to_str().unwrap().to_owned(), None)).collect(),
             })
         });

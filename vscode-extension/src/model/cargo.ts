@@ -1,0 +1,95 @@
+/** What a Cargo workspace has to debug: its programs, examples and tests, as launch configurations that build them first. */
+
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+
+/** The attributes of a configuration that cargo's own words decide. */
+export interface CargoLaunch {
+  readonly name: string;
+  readonly cargo: { readonly args: readonly string[]; readonly filter: { readonly name: string; readonly kind: string } };
+  readonly cwd?: string;
+}
+
+/** A workspace can have thousands of targets; a list to choose from cannot. */
+const maxTargets = 500;
+
+interface Target {
+  readonly package: string;
+  /** The folder of the package. */
+  readonly folder: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly hasTests: boolean;
+  readonly features: readonly string[];
+}
+
+/** The words with which cargo is asked for what a workspace has. */
+export const metadataArguments = ['metadata', '--no-deps', '--format-version', '1'] as const;
+
+/** Where cargo may be: on the search path, or where rustup puts it, which an editor started from a desktop may not have there. */
+export function cargoProgram(environment: Readonly<Record<string, string | undefined>>): string {
+  const home = environment['CARGO_HOME'] ?? (environment['HOME'] === undefined ? undefined : path.join(environment['HOME'], '.cargo'));
+  const folders = [...(environment['PATH'] ?? '').split(path.delimiter), ...(home === undefined ? [] : [path.join(home, 'bin')])];
+  const found = folders.filter((folder) => path.isAbsolute(folder)).map((folder) => path.join(folder, 'cargo'));
+  return found.find((file) => existsSync(file)) ?? 'cargo';
+}
+
+/** Programs first, then examples, then tests; in each by name. What is no metadata has nothing. */
+export function cargoLaunches(metadata: unknown): readonly CargoLaunch[] {
+  const targets = targetsOf(metadata);
+  const several = new Set(targets.map((target) => target.package)).size > 1;
+  return [
+    ...targets.filter(({ kind }) => kind === 'bin').map((target) => built(target, several, `Debug ${target.name}`)),
+    ...targets.filter(({ kind }) => kind === 'example').map((target) => built(target, several, `Debug example ${target.name}`)),
+    ...targets.filter(({ kind, hasTests }) => hasTests && (kind === 'lib' || kind === 'bin')).map((target) => testsOf(target, several)),
+    ...targets.filter(({ kind }) => kind === 'test').map((target) => testsOf(target, several)),
+  ].slice(0, maxTargets);
+}
+
+function built(target: Target, several: boolean, label: string): CargoLaunch {
+  return launch(target, several, label, ['build'], `--${target.kind}=${target.name}`);
+}
+
+/** Tests run in the folder of their package, as they do under cargo. */
+function testsOf(target: Target, several: boolean): CargoLaunch {
+  const which = target.kind === 'lib' ? '--lib' : `--${target.kind}=${target.name}`;
+  const label = target.kind === 'test' ? `Debug test ${target.name}` : `Debug unit tests of ${target.name}`;
+  return { ...launch(target, several, label, ['test', '--no-run'], which), cwd: target.folder };
+}
+
+function launch(target: Target, several: boolean, label: string, command: readonly string[], which: string): CargoLaunch {
+  const features = target.features.length > 0 ? [`--features=${target.features.join(',')}`] : [];
+  return {
+    name: several && target.package !== target.name ? `${label} of ${target.package}` : label,
+    cargo: { args: [...command, `--package=${target.package}`, which, ...features], filter: { name: target.name, kind: target.kind } },
+  };
+}
+
+function targetsOf(metadata: unknown): readonly Target[] {
+  return list(member(metadata, 'packages'))
+    .flatMap((found) => {
+      const [name, manifest] = [member(found, 'name'), member(found, 'manifest_path')];
+      return typeof name === 'string' && typeof manifest === 'string' ? list(member(found, 'targets')).flatMap((target) => targetOf(target, name, path.dirname(manifest))) : [];
+    })
+    .sort((one, other) => one.name.localeCompare(other.name) || one.package.localeCompare(other.package));
+}
+
+/** Cargo's own filter of a library is by `lib`, whatever the kinds of library that it is. */
+function targetOf(target: unknown, owner: string, folder: string): readonly Target[] {
+  const name = member(target, 'name');
+  const kinds = list(member(target, 'kind'));
+  const kind = kinds.find((known) => known === 'bin' || known === 'example' || known === 'test' || known === 'lib' || known === 'rlib');
+  if (typeof name !== 'string' || typeof kind !== 'string') {
+    return [];
+  }
+  const features = list(member(target, 'required-features')).filter((feature) => typeof feature === 'string');
+  return [{ package: owner, folder, name, kind: kind === 'rlib' ? 'lib' : kind, hasTests: member(target, 'test') === true, features }];
+}
+
+function member(of: unknown, name: string): unknown {
+  return typeof of === 'object' && of !== null ? (of as Record<string, unknown>)[name] : undefined;
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
