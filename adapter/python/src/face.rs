@@ -27,7 +27,7 @@ use crate::start::last_signal;
 use crate::state::{Standing, fault_as};
 use crate::tasks::Tasks;
 use crate::threads::Threads;
-use crate::{pause, stack, variables};
+use crate::{pause, stack, stepping, variables};
 
 /// How long a killed program may take to be gone.
 const END_PATIENCE: Duration = Duration::from_secs(10);
@@ -145,12 +145,16 @@ impl Python {
             tasks.begin(step);
         }
         // Before it is asked: the next stop may come before the answer.
-        let before = standing.leave();
+        let (last, before) = (standing.last(), standing.leave());
         self.set_going(command, arguments).inspect_err(|error| {
             if error.id == ErrorId::Control {
                 standing.stay(before);
             }
-        })
+        })?;
+        if step.is_some() {
+            stepping::watch(&self.face, last);
+        }
+        Ok(())
     }
 
     /// Has breakpoints hold for calls that have begun.

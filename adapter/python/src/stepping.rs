@@ -3,11 +3,40 @@
 //! Where a step ends is decided in the program, on the thread that is stepped (`probe/follower.py`): pydevd's steps are by frames, and
 //! the probe follows them by tasks. Here it is told in the user's words.
 
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
 use serde::Deserialize;
+use weft_session::debuggee::{Channel, DebuggeeEvent};
 use weft_tasks::TaskKey;
+
+use crate::face::Face;
+use crate::state::{Awaited, Epoch};
+use crate::tasks::Tasks;
+
+/// How long a step may wait before it is said what for.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Tasks that are named in the line that says whose hits were passed.
 const MOST_NAMED: usize = 8;
+
+/// Says of a step that has begun what it waits for, once, if that may never come; `last`: the stop before it.
+pub(crate) fn watch(face: &Arc<Face>, last: Epoch) {
+    let face = Arc::clone(face);
+    let watch = move || {
+        if face.standing.wait(last, PATIENCE) != Awaited::Runs {
+            return;
+        }
+        if let Some(waits) = face.tasks.as_ref().and_then(Tasks::step_waits) {
+            let line = format!("{waits}; pause to end the step");
+            face.events.send(DebuggeeEvent::Console(Channel::Console, line));
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("step".to_owned()).spawn(watch) {
+        tracing::debug!(%error, "no thread to watch a step");
+    }
+}
 
 /// A step that is over, as the probe tells of it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

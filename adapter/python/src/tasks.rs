@@ -283,6 +283,12 @@ impl Tasks {
         self.probe.prepare_step(key, kind).map_err(|error| refused(&error))
     }
 
+    /// What the step that is under way waits for, if that may never come.
+    pub(crate) fn step_waits(&self) -> Option<String> {
+        let waits = self.probe.step_waits();
+        waits.inspect_err(|error| tracing::debug!(%error, "what the step waits for is not known")).ok()?
+    }
+
     /// What there is to say of the step that the current stop has ended, if there was one.
     /// And the task that it was given on, if it has ended in that.
     pub(crate) fn step_over(&self) -> Option<(StepOver, Option<Target>)> {

@@ -88,6 +88,17 @@ async def joined(me):
     return value  # BP: joined 3
 
 
+async def kept(me):
+    task = child(me)  # BP: kept 1
+    await asyncio.Event().wait()
+    return task
+
+
+async def slow(me):
+    values = await asyncio.gather(child(me), asyncio.Event().wait())  # BP: slow 1
+    return values
+
+
 async def collected(me):
     values = await asyncio.gather(child(me), asyncio.sleep(0.002))  # BP: collected 1
     return values  # BP: collected 2

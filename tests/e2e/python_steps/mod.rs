@@ -80,6 +80,10 @@ on_each_python! {
         siblings::are_paused(python);
     }
 
+    fn that_wait_say_what_for(python: &Python) {
+        siblings::that_wait_say_what_for(python);
+    }
+
     fn under_way_when_the_client_leaves(python: &Python) {
         siblings::may_be_left(python);
     }

@@ -124,6 +124,34 @@ pub(super) fn are_paused(python: &Python) {
     client.disconnect();
 }
 
+/// What is never awaited, and a task whose awaiter waits for more: told once, with how to end it.
+pub(super) fn that_wait_say_what_for(python: &Python) {
+    let waits = |walk: &str, marker: &str, how: &str, said: &str| {
+        let mut client = Client::weft();
+        launch(&mut client, python, &[walk, "1"], &json!([{"line": at(marker)}]), json!({}));
+        let stop = client.stopped();
+        let top = client.top(stop.thread);
+        if how == "stepIn" {
+            let targets = client.step_in_targets(top.id);
+            let [(target, name)] = targets.as_slice() else { panic!("{targets:?}") };
+            assert_eq!(name, "child(me)");
+            client.begin_step(how, stop.thread, &json!({"targetId": target}));
+        } else {
+            client.begin_step(how, stop.thread, &json!({}));
+        }
+        client.output_with("console", &format!("{said}; pause to end the step\n"));
+        let stop = client.pause();
+        let step = said.split(" and ").nth(1).and_then(|said| said.split(" goes on").next()).expect("a step");
+        assert_eq!(stop.body["description"], format!("pause; {step} was interrupted"));
+        assert_eq!(client.output("console").matches("pause to end the step").count(), 1);
+        client.disconnect();
+    };
+    let into = format!("child has not begun yet, and the step into line {} goes on where it does", at("kept 1"));
+    waits("kept", "kept 1", "stepIn", &into);
+    let out = "the task has ended, and the step out of child goes on where that is awaited, which has not gone on yet";
+    waits("slow", "child 1", "stepOut", out);
+}
+
 /// A client that leaves in the midst of a step leaves nothing behind: the program comes to its end.
 pub(super) fn may_be_left(python: &Python) {
     let mut command = python.command();

@@ -330,6 +330,14 @@ impl Probe {
         self.ask("step-into", json!({"thread": thread, "target": target}), Duration::from_secs(5))
     }
 
+    /// What the step that is under way waits for, if that may never come.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn step_waits(&self) -> Result<Option<String>, ProbeError> {
+        self.ask("step-waits", json!({}), Duration::from_secs(2))
+    }
+
     /// What there is to say of the step that the current stop has ended.
     ///
     /// # Errors

@@ -127,6 +127,13 @@ def step_task(address: int, number: int, kind: str) -> None:
     _follower.prepare(task, kind)
 
 
+@answers("step-waits")
+def step_waits() -> str | None:
+    """What the step that is under way waits for, if that may never come."""
+    step = _follower.step if _follower is not None else None
+    return step.waits() if step is not None else None
+
+
 @answers("step-over")
 def step_over() -> dict[str, Any] | None:
     """What there is to say of the step that the current stop has ended."""
