@@ -1,5 +1,6 @@
 //! Pythons to debug with, and the scripts in `tests/debuggees/python`.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::adapter::{target, workspace};
-use crate::{Client, Launch};
+use crate::{Client, Launch, packages};
 
 /// The versions that are tested, oldest first.
 pub const VERSIONS: [&str; 5] = ["3.10", "3.11", "3.12", "3.13", "3.14"];
@@ -85,6 +86,8 @@ pub struct Python {
     pub interpreter: Interpreter,
     /// A folder for `PYTHONPATH`, with debugpy in it and nothing else; none where the interpreter has its own.
     pub debugpy: Option<PathBuf>,
+    /// A folder with a package that runs the loops of its programs, and its name; `running.py` knows of it.
+    runner: Option<(PathBuf, &'static str)>,
 }
 
 impl Python {
@@ -96,12 +99,28 @@ impl Python {
             return None;
         };
         let debugpy = debugpy(&interpreter);
-        Some(Self { interpreter, debugpy })
+        Some(Self { interpreter, debugpy, runner: None })
+    }
+
+    /// The same Python where scripts that run as `running.py` says run on uvloop; none where that cannot be had.
+    pub fn on_uvloop(&self) -> Option<Self> {
+        let uvloop = packages::compiled(self.interpreter.version, "uvloop", &["uvloop==0.23.0"])?;
+        Some(Self { runner: Some((uvloop, "uvloop")), ..self.clone() })
+    }
+
+    fn path(&self) -> Option<OsString> {
+        let folders: Vec<&PathBuf> = self.debugpy.iter().chain(self.runner.iter().map(|(folder, _)| folder)).collect();
+        (!folders.is_empty()).then(|| std::env::join_paths(folders).expect("folders without colons"))
     }
 
     /// What a configuration has besides the program.
     pub fn configuration(&self) -> Value {
-        json!({"runtime": "python", "python": self.interpreter.path, "env": {"PYTHONPATH": self.debugpy}})
+        let path = self.path().map(|path| path.into_string().expect("UTF-8"));
+        let mut env = json!({"PYTHONPATH": path});
+        if let Some((_, runner)) = self.runner {
+            env["RUN_BY"] = runner.into();
+        }
+        json!({"runtime": "python", "python": self.interpreter.path, "env": env})
     }
 
     /// A configuration with further attributes.
@@ -123,8 +142,8 @@ impl Python {
     /// A command that runs this Python with debugpy at hand.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.interpreter.path);
-        if let Some(folder) = &self.debugpy {
-            command.env("PYTHONPATH", folder);
+        if let Some(path) = self.path() {
+            command.env("PYTHONPATH", path);
         }
         command
     }

@@ -8,6 +8,8 @@ The walked one has `me == 2`; what is printed at the end is what it returned.
 import asyncio
 import sys
 
+from running import run
+
 
 async def leaf(me):
     await asyncio.sleep(0)  # BP: leaf 1
@@ -170,5 +172,5 @@ async def main(walk, siblings):
 if __name__ == "__main__":
     walk = globals()[sys.argv[1]]
     siblings = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    result = asyncio.run(main(walk, siblings))  # BP: run 1
+    result = run(main(walk, siblings))  # BP: run 1
     print(result)  # BP: run 2

@@ -1,6 +1,8 @@
 """Tasks that end in each way, and two of which one is watched; `python watched.py`."""
 import asyncio
 
+from running import run
+
 
 async def pauses(number):
     await asyncio.sleep(0)  # BP: pauses
@@ -51,4 +53,4 @@ async def main():
     print("end", results, flush=True)  # BP: end
 
 
-asyncio.run(main())
+run(main())

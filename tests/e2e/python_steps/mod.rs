@@ -59,6 +59,14 @@ on_each_python! {
         take(python, &ALONE, 5);
     }
 
+    /// The loop is compiled code here: nothing of it can be traced.
+    fn on_a_loop_of_uvloops(python: &Python) {
+        let Some(python) = python.on_uvloop() else { return };
+        for walk in [&CHAIN, &STREAMED, &CAUGHT, &ENTERED, &LEFT, &SECOND, &SPAWNED, &JOINED, &COLLECTED, &GROUPED, &LIMITED, &ABORTED, &ALONE] {
+            take(&python, walk, 5);
+        }
+    }
+
     fn past_what_siblings_hit(python: &Python) {
         siblings::are_passed(python);
         siblings::stop_if_wanted(python);

@@ -31,6 +31,7 @@ _COMPLETED = nested_code(asyncio.tasks.as_completed, "_on_completion")
 _HANDLED = function_of(getattr(getattr(asyncio.tasks, "_AsCompletedIterator", None), "_handle_completion", None))
 _RELEASE = getattr(asyncio.tasks, "_release_waiter", None)
 _GROUP = getattr(getattr(asyncio, "TaskGroup", None), "_on_task_done", None)
+_UVLOOP_RAN = "run_until_complete.<locals>.done_cb"
 _RAN = function_of(asyncio.base_events._run_until_complete_cb)
 
 
@@ -44,7 +45,14 @@ def awaiters(future: Any) -> list[Any]:
 
 def is_run_to_its_end(task: Any) -> bool:
     """Whether a call of `run_until_complete` waits for it."""
-    return any(function_of(callback) is _RAN for callback in callbacks(task))
+    return any(function_of(callback) is _RAN or _is_uvloops_end(callback) for callback in callbacks(task))
+
+
+def _is_uvloops_end(callback: Any) -> bool:
+    """Whether a callback is the one by which uvloop's `run_until_complete` ends, which is compiled."""
+    if type(callback).__name__ != "cython_function_or_method" or callback.__module__ != "uvloop.loop":
+        return False
+    return str(callback.__qualname__).endswith(_UVLOOP_RAN)
 
 
 def _follow(future: Any, deep: int) -> Iterator[Any]:

@@ -222,7 +222,8 @@ def watch_coroutines() -> None:
 
     @functools.wraps(warn)
     def told(coro: Any) -> Any:
-        quietly(_never_awaited, coro, sys._getframe(1))
+        # As the interpreter ends nobody has called it.
+        quietly(_never_awaited, coro, sys._getframe().f_back)
         return warn(coro)
 
     # The warning is to name who dropped the coroutine: `warnings` skips frames of the importer, and no others, on the

@@ -107,7 +107,7 @@ def created(task: Any, frame: types.FrameType | None) -> None:
 
 
 def is_plumbing(code: types.CodeType) -> bool:
-    """Whether code is asyncio's own, the probe's or the importer's."""
+    """Whether code is asyncio's own, uvloop's, the probe's or the importer's."""
     return code.co_filename.startswith(_PLUMBING)
 
 
@@ -128,7 +128,7 @@ TURNS = {
     )
     if code is not None
 }
-_PLUMBING = (asyncio.__file__.rpartition("__init__")[0], "<frozen ")
+_PLUMBING: tuple[str, ...] = (asyncio.__file__.rpartition("__init__")[0], "<frozen ")
 
 
 def line_of(code: types.CodeType, lasti: int) -> int:
@@ -147,9 +147,19 @@ def adopt(loop: Any) -> bool:
         adopted.address = id(loop)
         adopted.ident = threading.get_ident()
         _loops[id(loop)] = adopted
+        if kind_of(loop) == "uvloop":
+            _know_uvloop()
         return True
     adopted.ident = threading.get_ident()
     return False
+
+
+def _know_uvloop() -> None:
+    """What of uvloop is Python runs tasks as asyncio's own does, wherever it is installed."""
+    global _PLUMBING
+    folder = str(getattr(sys.modules.get("uvloop"), "__file__", None) or "").rpartition("__init__")[0]
+    if folder and folder not in _PLUMBING:
+        _PLUMBING += (folder,)
 
 
 def all_tasks(loops: list[Any], notes: list[str]) -> dict[int, Any]:
