@@ -133,9 +133,7 @@ on_each_python! {
 
     /// A loop of uvloop's does not turn from inside; stacks and the console's other expressions work there.
     fn a_loop_of_uvloops_does_not_await(python: &Python) {
-        if !python.interpreter.has("uvloop") {
-            return eprintln!("skipped: Python {} has no uvloop", python.interpreter.version);
-        }
+        let Some(python) = python.on_uvloop() else { return };
         let mut client = Client::weft();
         python.launch(&mut client, "on_uvloop.py", &["running"]);
         let stop = client.stopped();

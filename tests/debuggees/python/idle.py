@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 
+from running import run
+
 
 async def waits():
     await asyncio.Event().wait()  # BP: waits
@@ -41,7 +43,7 @@ def other_loop():
 
 match sys.argv[1:]:
     case ["loop"]:
-        asyncio.run(main())  # BP: loop
+        run(main())  # BP: loop
     case ["loops"]:
         threading.Thread(target=other_loop, name="other", daemon=True).start()
         asyncio.run(main())
