@@ -110,6 +110,21 @@ on_each_python! {
         }
     }
 
+    /// Below the program's own outermost frame there is nothing to stop in.
+    fn a_step_off_the_script_runs_to_its_end(python: &Python) {
+        for (mine, step, from) in [(true, "stepOut", 1), (false, "stepOut", 1), (true, "next", 2), (false, "next", 2)] {
+            let folder = TempDir::new().expect("a folder");
+            let script = folder.path().canonicalize().expect("a path").join("two.py");
+            fs::write(&script, "one = 1\nprint(one)\n").expect("a script");
+            let configuration = python.with(&json!({"program": script, "justMyCode": mine}));
+            let (mut client, thread) = launched(configuration, &script, from);
+            client.ask(step, json!({"threadId": thread}));
+            assert_eq!(client.exited(), 0);
+            assert_eq!(client.take_events("stopped"), Vec::<serde_json::Value>::new(), "{step}, {mine}");
+            assert_eq!(client.output("stdout"), "1\n");
+        }
+    }
+
     /// The program's files lie elsewhere than those the user sees; either attribute says where.
     fn files_are_found_where_the_user_has_them(python: &Python) {
         let folder = TempDir::new().expect("a folder");

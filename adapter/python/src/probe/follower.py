@@ -35,6 +35,7 @@ _DEEPEST = 2000
 #: Siblings that are told of.
 _MOST_PASSED = 1000
 _CLEANUP_THROW = dis.opmap.get("CLEANUP_THROW")
+_RETURNS = [dis.opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in dis.opmap]
 _COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200
 
 
@@ -75,10 +76,28 @@ class Follower:
                 return
             if stop_reason in STEPS and step.give_up is None and not self._is_in(step, thread):
                 return
+        if step is None and stop_reason in STEPS and thread.ident == threading.get_ident():
+            if self._leaves_the_program(sys._getframe(1)):
+                rest(thread)
+                return
         if step is not None and named.get("is_pause"):
             # Whatever line comes next is to stop, not the step's.
             rest(step.thread)
         self.mark(thread, stop_reason, *arguments, **named)
+
+    def _leaves_the_program(self, frame: types.FrameType) -> bool:
+        """Whether a frame returns below which there is none that pydevd shows. From 3.12 on a step out of it stops there all the
+        same, unless only the user's own code counts."""
+        if frame.f_code.co_code[frame.f_lasti] not in _RETURNS:
+            return False
+        below = frame.f_back
+        for _ in range(_DEEPEST):
+            if below is None:
+                return True
+            if self._pydevd.get_file_type(below) != self._pydevd.PYDEV_FILE:
+                return False
+            below = below.f_back
+        return False
 
     def _on_wait(self, thread: Any, frame: types.FrameType, *arguments: Any, **named: Any) -> None:
         """A thread waits for what the user wants."""
