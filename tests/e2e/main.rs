@@ -49,6 +49,7 @@ mod python_repairs;
 mod python_servers;
 mod python_steps;
 mod python_tasks;
+mod python_twins;
 mod python_uvloop;
 mod python_watches;
 mod python_zoo;
