@@ -1,7 +1,7 @@
 //! Debugging Python programs by weft and by debugpy's own adapter, in turns: the way to a first stop, what is asked at a stop, steps,
 //! what debugging costs a busy program; and by weft the tasks of a large one. Prints Markdown.
 //!
-//! `cargo xtask bench python [RUNS]`.
+//! `cargo xtask bench python [RUNS] [sessions] [hot] [tasks]`: all three, unless some are named.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -24,12 +24,25 @@ enum By {
 const BOTH: [By; 2] = [By::Weft, By::Stock];
 
 fn main() {
-    let runs = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(RUNS).max(1);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let runs = words.iter().find_map(|word| word.parse().ok()).unwrap_or(RUNS).max(1);
     let pythons: Vec<Python> = VERSIONS.into_iter().filter_map(Python::find).collect();
+    let parts: [(&str, fn(&[Python], usize)); 3] =
+        [("sessions", print_sessions), ("hot", print_hot), ("tasks", print_tasks)];
+    let named = |part: &str| words.iter().any(|word| word == part);
+    let all = !parts.iter().any(|(part, _)| named(part));
+    for (part, print) in parts {
+        if all || named(part) {
+            print(&pythons, runs);
+        }
+    }
+}
+
+fn print_sessions(pythons: &[Python], runs: usize) {
     println!("Milliseconds, weft / debugpy's own adapter; medians of {runs} sessions.\n");
     println!("| Python | adapter's start to first stop | launch to first stop | step | stack after it | evaluation |");
     println!("|---|---|---|---|---|---|");
-    for python in &pythons {
+    for python in pythons {
         let sessions: Vec<[Session; 2]> = (0..runs).map(|_| BOTH.map(|by| Session::run(python, by))).collect();
         let both = |of: fn(&Session) -> f64| {
             let [weft, stock] = [0, 1].map(|by| median(sessions.iter().map(|session| of(&session[by])).collect()));
@@ -40,9 +53,12 @@ fn main() {
         let (stack, evaluate) = (both(|session| session.stack), both(|session| session.evaluate));
         println!("| {} | {whole} | {launch} | {step} | {stack} | {evaluate} |", python.interpreter.version);
     }
+}
+
+fn print_hot(pythons: &[Python], runs: usize) {
     println!("\n`hot.py`, nothing set: times its own time without a debugger; weft / debugpy's own adapter.\n");
     println!("| Python | 300,000 awaits | 20,000 turns of the loop | 30,000 tasks gathered |\n|---|---|---|---|");
-    for python in &pythons {
+    for python in pythons {
         let rounds: Vec<[[f64; 3]; 3]> =
             (0..runs).map(|_| [alone(python), hot(python, By::Weft), hot(python, By::Stock)]).collect();
         let columns = [0, 1, 2].map(|what| {
@@ -51,9 +67,14 @@ fn main() {
         });
         println!("| {} | {} |", python.interpreter.version, columns.join(" | "));
     }
-    println!("\nTasks of a stopped program, by weft; milliseconds.\n");
+}
+
+fn print_tasks(pythons: &[Python], runs: usize) {
+    println!(
+        "\nTasks of a stopped program, by weft; milliseconds. All of them are read by a client that is not optimised.\n"
+    );
     println!("| Python | tasks | first page of 100 | another page | all |\n|---|---|---|---|---|");
-    for python in &pythons {
+    for python in pythons {
         for size in [1_000, 10_000] {
             let [first, another, all] = tasks(python, size, runs);
             println!("| {} | {size} | {first:.1} | {another:.1} | {all:.1} |", python.interpreter.version);

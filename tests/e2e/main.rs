@@ -65,6 +65,7 @@ mod step_ends;
 mod step_zoo;
 mod stepping;
 mod stress;
+mod tables;
 mod task_stops;
 mod unwinding;
 mod values;

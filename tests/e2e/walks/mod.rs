@@ -20,7 +20,9 @@ use branches::*;
 use chains::*;
 use ends::*;
 use shapes::*;
-use walk::{WALKED, Walk, take, take_prepared, task};
+use walk::{WALKED, Walk, take, take_prepared};
+
+use crate::tables::task;
 
 #[test]
 fn along_chains() {

@@ -11,7 +11,8 @@ use weft_tests::{Client, Launch};
 use super::branches::*;
 use super::chains::*;
 use super::shapes::*;
-use super::walk::{Walk, stepped, task};
+use super::walk::{Walk, stepped};
+use crate::tables::task;
 
 /// More steps than any of these walks takes.
 const MOST_LINES: usize = 60;
