@@ -21,14 +21,16 @@ enum By {
     Stock,
 }
 
+/// What prints a table.
+type Part = fn(&[Python], usize);
+
 const BOTH: [By; 2] = [By::Weft, By::Stock];
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let runs = words.iter().find_map(|word| word.parse().ok()).unwrap_or(RUNS).max(1);
     let pythons: Vec<Python> = VERSIONS.into_iter().filter_map(Python::find).collect();
-    let parts: [(&str, fn(&[Python], usize)); 3] =
-        [("sessions", print_sessions), ("hot", print_hot), ("tasks", print_tasks)];
+    let parts: [(&str, Part); 3] = [("sessions", print_sessions), ("hot", print_hot), ("tasks", print_tasks)];
     let named = |part: &str| words.iter().any(|word| word == part);
     let all = !parts.iter().any(|(part, _)| named(part));
     for (part, print) in parts {
