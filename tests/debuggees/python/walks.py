@@ -101,6 +101,19 @@ async def slow(me):
     return values
 
 
+async def quick(me):
+    value = me + 1  # BP: quick 1
+    return value  # BP: quick 2
+
+
+async def eager(me):
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # BP: eager 1
+    task = asyncio.create_task(quick(me))  # BP: eager 2
+    other = asyncio.create_task(child(me))  # BP: eager 3
+    value = await task + await other  # BP: eager 4
+    return value  # BP: eager 5
+
+
 async def collected(me):
     values = await asyncio.gather(child(me), asyncio.sleep(0.002))  # BP: collected 1
     return values  # BP: collected 2

@@ -140,3 +140,27 @@ pub(super) const ADOPTED: Walk = Walk {
         over            3       group me=2 task
     ",
 };
+
+/// Into what ends within the call that makes it, and back.
+pub(super) const EAGER: Walk = Walk {
+    name: "eager",
+    table: "
+        at   1 me=2
+        over 2 me=2
+        into:quick(me) quick_1 me=2 in task 3 Task-11
+        over quick_2 me=2 value=3 in task 3 Task-11
+        over 2 me=2 (the task has ended; its maker goes on here)
+        over 3 me=2 task
+    ",
+};
+
+/// What began there goes on by itself, and its maker too.
+pub(super) const EAGER_AND_WAITS: Walk = Walk {
+    name: "eager",
+    table: "
+        at   3 me=2 task
+        into:child(me) child_1 me=2 in task 3 Task-12
+        out  4 me=2 other task (the task has ended; its awaiter goes on here)
+        over 5 me=2 other task value=6
+    ",
+};

@@ -44,6 +44,15 @@ on_each_python! {
         }
     }
 
+    /// From 3.12 on: with `eager_task_factory`.
+    fn in_tasks_that_begin_at_once(python: &Python) {
+        if python.interpreter.minor() >= 12 {
+            for walk in [&EAGER, &EAGER_AND_WAITS] {
+                take(python, walk, 5);
+            }
+        }
+    }
+
     fn on_where_a_task_is_awaited(python: &Python) {
         for walk in [&JOINED, &COLLECTED, &GROUPED, &SHIELDED, &LIMITED, &SELECTED, &COMPLETED] {
             take(python, walk, 5);

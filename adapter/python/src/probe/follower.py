@@ -27,7 +27,7 @@ from .chains import chain_of, code_of
 from .exits import Begins, Watched
 from .link import Refused, tell
 from .objects import frame_of, read
-from .roster import current_task, is_plumbing, known_record, record_of, thread_of
+from .roster import TURNS, current_task, is_asyncio, is_plumbing, known_record, record_of, thread_of
 from .step import BREAKPOINT, BREAKPOINTS, NOTHING, OUT, OVER, STEPS, SUSPEND, SUSPENDED, Step, rest
 
 #: Frames of one stack.
@@ -243,12 +243,14 @@ class Follower:
         step, task = self.step, current_task()
         if step is None or task is None:
             return
+        is_nested = self._is_on_stack(step.target, frame)
         if task is not step.task:
-            # A task that was made by the stepped one, for this call.
+            # A task that was made by the stepped one, for this call. One that begins at once is not known yet.
             record = known_record(task)
-            if record is None or record.by != record_of(step.task).number or frame_of(read(task, "_coro")) is not frame:
+            is_made = is_nested or (record is not None and record.by == record_of(step.task).number)
+            if not is_made or frame_of(read(task, "_coro")) is not frame:
                 return
-        elif not self._is_on_stack(step.target, frame):
+        elif not is_nested:
             return
         if step.before > 0:
             step.before -= 1
@@ -352,10 +354,14 @@ class Follower:
         elif not self._is_users(around):
             rest(step.thread)
             self._aim(step, around)
-        elif by_exception:
-            self._follow(step, around)
         else:
-            self._stop(step, around)
+            maker = current_task()
+            if step.at_once and maker is not None:
+                step.of(maker)
+            if by_exception:
+                self._follow(step, around)
+            else:
+                self._stop(step, around)
 
     def _is_users(self, frame: types.FrameType) -> bool:
         return self._is_users_code(frame, frame.f_code)
@@ -385,8 +391,11 @@ class Follower:
         rest(step.thread)
         step.ended, step.root = step.task, None
         wanted = self._awaiting(step.task)
+        step.at_once = _was_made_on(outside, read(step.task, "_loop"))
         if wanted:
             exits.watch(wanted)
+        elif outside is not None and step.at_once:
+            self._aim(step, outside)
         elif not is_run_to_its_end(step.task):
             self._lose(step, "the task has ended, and nobody awaits it")
         else:
@@ -446,6 +455,20 @@ class Follower:
         self._end()
         over, self.over = self.over, None
         tell({"event": "step-lost", "message": f"{sentence}; the program runs on", "step": over})
+
+
+def _was_made_on(frame: types.FrameType | None, loop: Any) -> bool:
+    """Whether a task, of whose outermost coroutine this is the frame around, is executed by the call that makes it
+    (`eager_task_factory`): then its loop is further out than who makes it. Of a loop that is not asyncio's nothing is
+    on the stack: whoever makes the task is known if that is a coroutine."""
+    tells = 0 if is_asyncio(loop) else _COROUTINE
+    for _ in range(_DEEPEST):
+        if frame is None or id(frame.f_code) in TURNS:
+            return False
+        if not is_plumbing(frame.f_code) and frame.f_code.co_flags & tells == tells:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def is_users(pydevd: Any, frame: types.FrameType, code: types.CodeType) -> bool:

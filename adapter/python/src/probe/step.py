@@ -47,8 +47,9 @@ class Step:
         self.before = 0
         self.line = target.f_lineno
         self.function = target.f_code.co_name
-        #: The task that has ended, once it goes on elsewhere.
+        #: The task that has ended, once it goes on elsewhere; whether it did within the call that made it.
         self.ended: Any = None
+        self.at_once = False
         #: Of a run to a line: what is to be done when it is over, the thread that has come there, and the user's breakpoint that
         #: another one has hit there.
         self.give_up: Callable[[], None] | None = None
@@ -81,12 +82,13 @@ class Step:
 
     def told(self, stop_reason: int, frame: types.FrameType | None) -> dict[str, Any]:
         """What weft is to know of it when it is over, by a stop in a frame."""
+        who = "maker" if self.at_once else "awaiter"
         return {
             "interrupted": frame is not None and stop_reason not in STEPS and frame is not self.target,
             "name": self.name(),
             "of": shown_name(self.task),
             "task": [id(self.task), record_of(self.task).number],
-            "said": f"{outcome(self.ended)}; its awaiter goes on here" if self.ended is not None else None,
+            "said": f"{outcome(self.ended)}; its {who} goes on here" if self.ended is not None else None,
             "passed": list(self.passed.values()),
         }
 
