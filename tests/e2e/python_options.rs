@@ -120,7 +120,7 @@ on_each_python! {
             let (mut client, thread) = launched(configuration, &script, from);
             client.ask(step, json!({"threadId": thread}));
             assert_eq!(client.exited(), 0);
-            assert_eq!(client.take_events("stopped"), Vec::<serde_json::Value>::new(), "{step}, {mine}");
+            assert_eq!(client.take_events("stopped"), Vec::<Value>::new(), "{step}, {mine}");
             assert_eq!(client.output("stdout"), "1\n");
         }
     }
