@@ -58,6 +58,7 @@ fn every_wait_is_recognised() {
         }
         the_edges_are_there(&listing);
         the_holders_are_found(&listing);
+        what_is_shared_is_the_same(&listing);
         the_ends_are_told(&listing, python);
         what_some_versions_have(&listing, python);
     });
@@ -90,6 +91,18 @@ fn the_holders_are_found(listing: &Listing) {
     assert_eq!(named(listing, "condition").holds, [], "a condition gives its lock back while it waits");
     let blocking: Vec<ProblemKind> = listing.snapshot.problems.iter().map(|problem| problem.kind).collect();
     assert_eq!(blocking, [ProblemKind::PanickedTask, ProblemKind::GuardAcrossAwait]);
+}
+
+/// Of tasks in the same place only those share a wait that wait for the same object.
+fn what_is_shared_is_the_same(listing: &Listing) {
+    let object = |name: &str| {
+        let wait = named(listing, name).waiting_on.as_ref().unwrap();
+        (wait.text.to_string(), wait.resource.as_ref().unwrap().id)
+    };
+    let [alone, first, second] = ["event", "event-shared-1", "event-shared-2"].map(object);
+    assert_eq!(first, second);
+    assert_eq!((alone.0, first.0), ("Event.wait".to_owned(), "Event.wait".to_owned()));
+    assert_ne!(alone.1, first.1);
 }
 
 fn the_ends_are_told(listing: &Listing, python: &Interpreter) {
