@@ -123,6 +123,18 @@ on_each_python! {
             assert_eq!(client.take_events("stopped"), Vec::<Value>::new(), "{step}, {mine}");
             assert_eq!(client.output("stdout"), "1\n");
         }
+        // A line that is nothing but the return is one all the same.
+        for mine in [true, false] {
+            let folder = TempDir::new().expect("a folder");
+            let script = folder.path().canonicalize().expect("a path").join("ends.py");
+            fs::write(&script, "one = 1\npass\n").expect("a script");
+            let (mut client, thread) = launched(python.with(&json!({"program": script, "justMyCode": mine})), &script, 1);
+            client.step("next", thread);
+            assert_eq!(client.top(thread).line, 2);
+            client.ask("next", json!({"threadId": thread}));
+            assert_eq!(client.exited(), 0);
+            assert_eq!(client.take_events("stopped"), Vec::<Value>::new(), "{mine}");
+        }
     }
 
     /// The program's files lie elsewhere than those the user sees; either attribute says where.

@@ -4,7 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// `$WEFT_CACHE_DIR`, else `$XDG_CACHE_HOME/weft`, else `~/.cache/weft`; none without a home.
@@ -27,8 +27,12 @@ pub(crate) fn script(name: &str, text: &str) -> Option<PathBuf> {
 fn script_in(cache: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
-    let folder = cache.join("scripts").join(format!("{:016x}", hasher.finish()));
-    fs::create_dir_all(&folder)?;
+    let scripts = cache.join("scripts");
+    let folder = scripts.join(format!("{:016x}", hasher.finish()));
+    fs::create_dir_all(cache)?;
+    for folder in [&scripts, &folder] {
+        private(folder)?;
+    }
     let file = folder.join(name);
     if !is_kept(&file, text) {
         // Several sessions may do this at once; all of them write the same, and a rename is whole.
@@ -39,11 +43,26 @@ fn script_in(cache: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
     Ok(file)
 }
 
+/// Makes a folder that only this user writes to; one that others may write to is refused, since they could change what lies in it.
+fn private(folder: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let metadata = fs::symlink_metadata(folder)?;
+    if metadata.is_dir() && is_ours(&metadata) {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("others may write to {}", folder.display())))
+}
+
+fn is_ours(metadata: &fs::Metadata) -> bool {
+    metadata.uid() == nix::unistd::geteuid().as_raw() && metadata.mode() & 0o022 == 0
+}
+
 /// Whether that text is there, and nobody else may have written it.
 fn is_kept(file: &Path, text: &str) -> bool {
-    let ours = fs::symlink_metadata(file).is_ok_and(|metadata| {
-        metadata.is_file() && metadata.uid() == nix::unistd::geteuid().as_raw() && metadata.mode() & 0o022 == 0
-    });
+    let ours = fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_file() && is_ours(&metadata));
     ours && fs::read(file).is_ok_and(|kept| kept == text.as_bytes())
 }
 
@@ -92,5 +111,8 @@ mod tests {
         let names: Vec<_> =
             file.parent().unwrap().read_dir().unwrap().flatten().map(|entry| entry.file_name()).collect();
         assert_eq!(names, ["one.py"]);
+        // Whoever may write to the folder may put another file in its place.
+        fs::set_permissions(file.parent().unwrap(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(script_in(cache.path(), "one.py", "pass\n").is_err());
     }
 }

@@ -29,15 +29,15 @@ def launch():
     hurry()
     # In the place of the built-in function, with which debugpy runs code (`-c`) and nothing else.
     cli.eval = run_as_main
+    # What is run as `__main__` (`-m`, `-c`) finds nothing of ours in it.
+    sys.modules["__main__"] = types.ModuleType("__main__")
     sys.argv[0] = folder
     cli.main()
 
 
 def run_as_main(code, _globals):
     """Runs code as Python's own `-c` does: its `__name__` is `__main__`, and what it defines is found there."""
-    main = types.ModuleType("__main__")
-    sys.modules["__main__"] = main
-    exec(code, main.__dict__)
+    exec(code, sys.modules["__main__"].__dict__)
 
 
 def is_logged():
@@ -79,4 +79,5 @@ def hurry():
     pydevd.PyDB.initialize_network = initialize_network
 
 
-launch()
+if __name__ == "__main__":
+    launch()

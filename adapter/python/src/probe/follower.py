@@ -58,6 +58,8 @@ class Follower:
         self._ending: set[object] = set()
         self._into: tuple[Any, targets.Called] | None = None
         self._next: Step | None = None
+        #: Where each thread has stood last: the frame, by its identity, and the instruction.
+        self._stood: dict[int, tuple[int, int]] = {}
         #: What is to be told of the step that the current stop has ended.
         self.over: dict[str, Any] | None = None
         pydevd.set_suspend = self._on_suspend
@@ -77,7 +79,7 @@ class Follower:
             if stop_reason in STEPS and step.give_up is None and not self._is_in(step, thread):
                 return
         if step is None and stop_reason in STEPS and thread.ident == threading.get_ident():
-            if self._leaves_the_program(sys._getframe(1)):
+            if self._leaves_the_program(sys._getframe(1), stop_reason):
                 rest(thread)
                 return
         if step is not None and named.get("is_pause"):
@@ -85,10 +87,15 @@ class Follower:
             rest(step.thread)
         self.mark(thread, stop_reason, *arguments, **named)
 
-    def _leaves_the_program(self, frame: types.FrameType) -> bool:
-        """Whether a frame returns below which there is none that pydevd shows. From 3.12 on a step out of it stops there all the
-        same, unless only the user's own code counts."""
-        if frame.f_code.co_code[frame.f_lasti] not in _RETURNS:
+    def _leaves_the_program(self, frame: types.FrameType, command: int) -> bool:
+        """Whether a step ends because a frame returns below which there is none that pydevd shows. From 3.12 on a step out of it
+        stops there all the same, unless only the user's own code counts."""
+        code, at = frame.f_code, frame.f_lasti
+        if code.co_code[at] not in _RETURNS:
+            return False
+        # A line may be nothing but a return (`pass` at the end): a step comes to it before it is left.
+        is_line = command != OUT and at in _line_starts(code)
+        if is_line and self._stood.get(threading.get_ident()) != (id(frame), at):
             return False
         below = frame.f_back
         for _ in range(_DEEPEST):
@@ -117,6 +124,7 @@ class Follower:
                 self._begin(thread, frame, info.pydev_step_cmd)
         finally:
             self._held.discard(held)
+            self._stood[threading.get_ident()] = id(frame), frame.f_lasti
 
     def _wait_for(self, thread: Any, frame: types.FrameType, *arguments: Any, **named: Any) -> None:
         # An expression that awaits may have come to a stop within one.
@@ -474,3 +482,13 @@ def _was_made_on(frame: types.FrameType | None, loop: Any) -> bool:
 def is_users(pydevd: Any, frame: types.FrameType, code: types.CodeType) -> bool:
     """Whether code is the user's; `frame`: where it runs, or is called."""
     return not is_plumbing(code) and not pydevd.apply_files_filter(frame, code.co_filename, False)
+
+
+def _line_starts(code: types.CodeType) -> list[int]:
+    """The instructions that lines begin with."""
+    starts, before = [], None
+    for start, _, line in code.co_lines():
+        if line is not None and line != before:
+            starts.append(start)
+        before = line
+    return starts
