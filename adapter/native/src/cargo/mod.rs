@@ -8,6 +8,7 @@
 mod choice;
 mod command;
 mod diagnostic;
+mod lines;
 mod running;
 
 use std::env;

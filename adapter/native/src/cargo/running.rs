@@ -1,23 +1,29 @@
 //! cargo while it runs.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io;
+use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{io, iter};
 
 use cargo_metadata::Message;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use weft_session::Waiting;
 
+use super::lines::lines;
+
 /// How often it is looked whether the build was given up, or is over.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long what cargo has started may keep its output open when cargo is over (a compilation cache's server does).
-const OUTPUT_PATIENCE: Duration = Duration::from_secs(1);
+/// How long it is silent before what is left of its output is given up, when cargo is over and what it has started keeps that open
+/// (a compilation cache's server does).
+const OUTPUT_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How much of what it says may wait to be heard.
+const MAX_UNHEARD: usize = 64;
 
 /// Something that cargo says.
 pub(super) enum Said {
@@ -35,95 +41,96 @@ pub(super) enum Ended {
     GivenUp,
 }
 
+/// cargo, and all that it has started: they end when this is left before cargo has come to its own end.
+struct Running(Child);
+
 /// Runs cargo to its end; what it says is told as it comes.
 pub(super) fn run(mut command: Command, waiting: &Waiting, mut hear: impl FnMut(Said)) -> io::Result<Ended> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A group of its own, to be ended with all that it has started.
     command.process_group(0);
-    let mut child = command.spawn()?;
-    let ended = listen(&mut child).and_then(|said| follow(&mut child, &said, waiting, &mut hear));
-    if !matches!(ended, Ok(Ended::Well | Ended::Badly)) {
-        end(&mut child);
-    }
-    ended
+    let mut running = Running(command.spawn()?);
+    let said = running.listen()?;
+    running.follow(&said, waiting, &mut hear)
 }
 
-/// Begins to read what it says.
-fn listen(child: &mut Child) -> io::Result<Receiver<Said>> {
-    let (sender, said) = channel();
-    if let Some(stdout) = child.stdout.take() {
-        let messages = |stream| {
-            Message::parse_stream(BufReader::new(stream)).map_while(Result::ok).map(Box::new).map(Said::Message)
-        };
-        carry(sender.clone(), stdout, messages)?;
+impl Running {
+    /// Begins to read what it says.
+    fn listen(&mut self) -> io::Result<Receiver<Said>> {
+        let (sender, said) = sync_channel(MAX_UNHEARD);
+        if let Some(stdout) = self.0.stdout.take() {
+            carry(sender.clone(), stdout, message)?;
+        }
+        if let Some(stderr) = self.0.stderr.take() {
+            carry(sender, stderr, Said::Line)?;
+        }
+        Ok(said)
     }
-    if let Some(stderr) = child.stderr.take() {
-        carry(sender, stderr, |stream| lines(stream).map(Said::Line))?;
+
+    fn follow(&mut self, said: &Receiver<Said>, waiting: &Waiting, hear: &mut impl FnMut(Said)) -> io::Result<Ended> {
+        let mut over: Option<ExitStatus> = None;
+        let mut silent_since = Instant::now();
+        loop {
+            if waiting.is_cancelled() {
+                return Ok(Ended::GivenUp);
+            }
+            match said.recv_timeout(LOOK) {
+                Ok(said) => {
+                    hear(said);
+                    silent_since = Instant::now();
+                }
+                Err(RecvTimeoutError::Timeout) if over.is_some() && silent_since.elapsed() > OUTPUT_PATIENCE => break,
+                Err(RecvTimeoutError::Timeout) => {}
+                // It has closed both streams, and is about to end.
+                Err(RecvTimeoutError::Disconnected) if over.is_none() => thread::sleep(LOOK),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if over.is_none() {
+                over = self.0.try_wait()?;
+                silent_since = Instant::now();
+            }
+        }
+        let succeeded = over.is_some_and(|status| status.success());
+        Ok(if succeeded { Ended::Well } else { Ended::Badly })
     }
-    Ok(said)
 }
 
-/// Passes what a stream says on, on a thread of its own, until it ends or nobody listens.
-fn carry<S: Read + Send + 'static, I: Iterator<Item = Said>>(
-    sender: Sender<Said>,
-    stream: S,
-    read: impl FnOnce(S) -> I + Send + 'static,
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Once it has been collected its number may be another's, and what has outlived it is a server.
+        if matches!(self.0.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        if let Ok(group) = i32::try_from(self.0.id()) {
+            let _ended_already = killpg(Pid::from_raw(group), Signal::SIGKILL);
+        }
+        let _collected = self.0.wait();
+    }
+}
+
+/// Passes the lines of a stream on, on a thread of its own, until it ends or nobody listens.
+fn carry(
+    sender: SyncSender<Said>,
+    stream: impl Read + Send + 'static,
+    read: impl Fn(String) -> Said + Send + 'static,
 ) -> io::Result<()> {
     let carry = move || {
-        let _nobody_listens = read(stream).try_for_each(|said| sender.send(said).ok());
+        let _nobody_listens = lines(stream).map(read).try_for_each(|said| sender.send(said).ok());
     };
     thread::Builder::new().name("cargo".to_owned()).spawn(carry).map(drop)
 }
 
-fn lines(stream: impl Read) -> impl Iterator<Item = String> {
-    let mut stream = BufReader::new(stream);
-    iter::from_fn(move || {
-        let mut line = Vec::new();
-        let count = stream.read_until(b'\n', &mut line).ok()?;
-        (count > 0).then(|| String::from_utf8_lossy(&line).trim_end().to_owned())
-    })
-}
-
-fn follow(
-    child: &mut Child,
-    said: &Receiver<Said>,
-    waiting: &Waiting,
-    hear: &mut impl FnMut(Said),
-) -> io::Result<Ended> {
-    let mut over = None;
-    loop {
-        if waiting.is_cancelled() {
-            return Ok(Ended::GivenUp);
-        }
-        match said.recv_timeout(LOOK) {
-            Ok(said) => hear(said),
-            Err(RecvTimeoutError::Timeout) => {}
-            // It has closed both streams, and is about to end.
-            Err(RecvTimeoutError::Disconnected) if over.is_none() => thread::sleep(LOOK),
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-        if over.is_none() {
-            over = child.try_wait()?.map(|status| (status, Instant::now()));
-        }
-        if over.is_some_and(|(_, since)| since.elapsed() > OUTPUT_PATIENCE) {
-            break;
-        }
-    }
-    let succeeded = over.is_some_and(|(status, _)| status.success());
-    Ok(if succeeded { Ended::Well } else { Ended::Badly })
-}
-
-/// Ends cargo and the compilers that it has started.
-fn end(child: &mut Child) {
-    if let Ok(group) = i32::try_from(child.id()) {
-        // It has not been waited for, so the number is still this group's.
-        let _ended_already = killpg(Pid::from_raw(group), Signal::SIGKILL);
-    }
-    let _collected = child.wait();
+/// A line of cargo's standard output, where what macros and wrappers print comes as well: text, if it is no message or nests
+/// deeper than messages do.
+fn message(line: String) -> Said {
+    Said::Message(Box::new(serde_json::from_str(&line).unwrap_or(Message::TextLine(line))))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+
     use super::*;
 
     fn shell(script: &str) -> Command {
@@ -165,11 +172,77 @@ mod tests {
         let gate = folder.path().join("gate");
         nix_fifo(&gate);
         let begun = Instant::now();
-        let (ended, all) = said(&format!("(read line < {0}) & echo started >&2", gate.display()));
+        let (ended, all) = said(&format!("read line < {0} & echo started >&2", gate.display()));
         assert_eq!((ended, all), (Ended::Well, vec!["started".to_owned()]));
         assert!(begun.elapsed() >= OUTPUT_PATIENCE);
-        // It still waits for its gate to open: a reader is there.
-        std::fs::write(&gate, "go\n").unwrap();
+        open(&gate);
+    }
+
+    #[test]
+    fn a_server_outlives_a_build_that_is_given_up_when_cargo_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let gate = folder.path().join("gate");
+        nix_fifo(&gate);
+        let waiting = Waiting::new(String::new());
+        let mut running = Running(
+            shell(&format!("read line < {0} & echo started >&2", gate.display()))
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .process_group(0)
+                .spawn()
+                .unwrap(),
+        );
+        let said = running.listen().unwrap();
+        assert!(running.0.wait().unwrap().success());
+        let ended = running.follow(&said, &waiting, &mut |_| weft_session::debuggee::Work::cancel(&waiting));
+        assert_eq!(ended.unwrap(), Ended::GivenUp);
+        drop(running);
+        open(&gate);
+    }
+
+    #[test]
+    fn one_who_leaves_in_a_panic_ends_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let gate = folder.path().join("gate");
+        nix_fifo(&gate);
+        let mut number = None;
+        let left = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let script = format!("echo $$ >&2; read line < {0}", gate.display());
+            run(shell(&script), &Waiting::new(String::new()), |said| {
+                if let Said::Line(line) = said {
+                    number = line.parse::<i32>().ok();
+                }
+                std::panic::resume_unwind(Box::new("left"));
+            })
+        }));
+        assert!(left.is_err());
+        assert!(!std::path::Path::new(&format!("/proc/{}", number.unwrap())).exists(), "it lives");
+    }
+
+    /// Deeper than the stack is for one who reads without a limit.
+    #[test]
+    fn what_no_message_is_is_text() {
+        let deep = "[".repeat(1 << 20);
+        let inside = format!("{{\"reason\":\"build-finished\",\"success\":{deep}");
+        for line in [deep.as_str(), &inside, "", "{", "3"] {
+            let Said::Message(told) = message(line.to_owned()) else { panic!("a line of stderr") };
+            assert_eq!(*told, Message::TextLine(line.to_owned()));
+        }
+    }
+
+    /// Lets the one that reads the gate go on; there is one.
+    fn open(gate: &std::path::Path) {
+        let mut options = std::fs::OpenOptions::new();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            // Without this it would wait for ever if nobody is there.
+            match options.write(true).custom_flags(libc::O_NONBLOCK).open(gate) {
+                Ok(mut gate) => return gate.write_all(b"go\n").unwrap(),
+                // It may not have come to it.
+                Err(_) => assert!(Instant::now() < deadline, "nobody reads"),
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn nix_fifo(path: &std::path::Path) {
@@ -197,7 +270,7 @@ mod tests {
         // Gone, or nobody has collected it yet.
         while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
             assert!(Instant::now() < deadline, "it lives");
-            thread::yield_now();
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }
