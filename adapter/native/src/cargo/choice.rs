@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use weft_session::config::CargoFilter;
 
+/// The kinds of library that there are, besides `lib` itself.
+const LIBRARIES: [&str; 5] = ["rlib", "dylib", "cdylib", "staticlib", "proc-macro"];
+
 /// A program that cargo has built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
@@ -21,7 +24,12 @@ pub(super) struct Candidate {
 impl Candidate {
     fn fits(&self, filter: &CargoFilter) -> bool {
         let named = |name: &String| *name == self.name;
-        filter.name.as_ref().is_none_or(named) && filter.kind.as_ref().is_none_or(|kind| self.kinds.contains(kind))
+        filter.name.as_ref().is_none_or(named) && filter.kind.as_ref().is_none_or(|kind| self.is_of(kind))
+    }
+
+    /// Whether its target is of a kind; every library is a `lib`, as it is for cargo's `--lib`.
+    fn is_of(&self, kind: &str) -> bool {
+        self.kinds.iter().any(|own| own == kind || kind == "lib" && LIBRARIES.contains(&own.as_str()))
     }
 
     fn kind(&self) -> &str {
@@ -51,13 +59,24 @@ pub(super) fn choose<'a>(built: &'a [Candidate], filter: &CargoFilter, tests: bo
         ([], []) => Err("built no program: name one in `cargo.args` (`--bin`, `--example`, `--test`), or the package that has one (`--package`)"
             .to_owned()),
         ([], _) => Err(format!("built nothing that `cargo.filter` lets through, only {}", list(&all))),
-        ([first, ..], _) => Err(format!(
-            "built several programs: {}. Say which one with `cargo.filter`, such as {{\"name\": \"{}\", \"kind\": \"{}\"}}",
-            list(&fitting),
-            first.name,
-            first.kind()
-        )),
+        _ => Err(format!("built several programs: {}. {}", list(&fitting), advice(&fitting))),
     }
+}
+
+/// What to write to have one of several. A filter parts neither a program from its tests nor packages from each other.
+fn advice(several: &[&Candidate]) -> String {
+    let alike = |one: &Candidate, other: &Candidate| one.name == other.name && other.is_of(one.kind());
+    let apart = several.iter().find(|one| several.iter().filter(|other| alike(one, other)).count() == 1);
+    let Some(one) = apart else {
+        let tests = several.iter().any(|one| one.is_test) && several.iter().any(|one| !one.is_test);
+        return match tests {
+            true => "In `cargo.args`, write `test` instead of `build` for the tests, or leave out `--tests`, `--benches` and \
+                     `--all-targets` for the program itself",
+            false => "Say whose it is with `--package` in `cargo.args`",
+        }
+        .to_owned();
+    };
+    format!("Say which one with `cargo.filter`, such as {{\"name\": \"{}\", \"kind\": \"{}\"}}", one.name, one.kind())
 }
 
 fn list(candidates: &[&Candidate]) -> String {
@@ -97,12 +116,32 @@ mod tests {
     }
 
     #[test]
+    fn a_library_of_any_kind_is_a_library() {
+        for kind in ["lib", "rlib", "dylib", "cdylib", "staticlib", "proc-macro"] {
+            let built = [candidate("shop", kind, true), candidate("shop", "bin", true)];
+            let chosen = |wanted| choose(&built, &filter(Some("shop"), Some(wanted)), true).map(Candidate::kind);
+            assert_eq!((chosen("lib"), chosen(kind), chosen("bin")), (Ok(kind), Ok(kind), Ok("bin")));
+        }
+        let example = [candidate("shop", "example", false)];
+        assert!(choose(&example, &filter(None, Some("lib")), false).is_err());
+    }
+
+    #[test]
     fn of_tests_only_tests_are_meant() {
         let built = [candidate("app", "bin", false), candidate("app", "bin", true), candidate("it", "test", true)];
         let chosen = |filter| choose(&built, &filter, true).map(|chosen| (chosen.name.as_str(), chosen.is_test));
         assert_eq!(chosen(filter(None, Some("bin"))), Ok(("app", true)));
         let error = chosen(filter(None, None)).unwrap_err();
         assert!(error.starts_with("built several programs: `app` (tests of the bin), `it` (test). Say"), "{error}");
+        let unparted =
+            "built several programs: `app` (bin), `app` (tests of the bin). In `cargo.args`, write `test` instead of";
+        let error = choose(&built, &filter(Some("app"), None), false).unwrap_err();
+        assert!(error.starts_with(unparted), "{error}");
+        let others = Candidate { program: PathBuf::from("/target/other"), ..candidate("it", "test", true) };
+        let expected =
+            "built several programs: `it` (test), `it` (test). Say whose it is with `--package` in `cargo.args`";
+        let packages = [candidate("it", "test", true), others];
+        assert_eq!(choose(&packages, &filter(Some("it"), None), true).unwrap_err(), expected);
         let twice = [candidate("it", "test", true), candidate("it", "test", true)];
         assert_eq!(choose(&twice, &filter(None, None), true).map(|chosen| chosen.name.as_str()), Ok("it"));
     }
