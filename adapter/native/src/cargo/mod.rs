@@ -14,6 +14,7 @@ mod running;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use cargo_metadata::{Artifact, Message};
@@ -25,6 +26,9 @@ use weft_session::{CargoBuild, EventSender, NativeProgram, Waiting};
 use choice::Candidate;
 use command::Invocation;
 use running::{Ended, Said};
+
+/// What may precede a folder that a build script links.
+const LINK_KINDS: [&str; 5] = ["dependency", "crate", "native", "framework", "all"];
 
 /// The program of a configuration, which is built first if that is what it says; where the configuration speaks of the built
 /// program, its path is put in.
@@ -65,6 +69,8 @@ struct Heard {
     candidates: Vec<Candidate>,
     /// Folders of libraries that build scripts have told of.
     libraries: Vec<PathBuf>,
+    /// The folder of the toolchain's own libraries.
+    toolchains: Option<PathBuf>,
     errors: usize,
     /// The first, with its place.
     first: Option<String>,
@@ -79,7 +85,11 @@ fn run(build: &CargoBuild, events: &EventSender) -> Answer<Built> {
     events.work(Arc::clone(&waiting) as Arc<dyn Work>);
     let mut heard = Heard::default();
     let ended = running::run(invocation.command(&cargo, build), &waiting, |said| heard.hear(said, events));
+    if matches!(ended, Ok(Ended::Well)) {
+        heard.toolchains = asked(invocation.ask_for_libraries(&cargo, build), &waiting);
+    }
     waiting.end();
+    let ended = if waiting.is_cancelled() { Ok(Ended::GivenUp) } else { ended };
     match ended
         .map_err(|error| Error::new(ErrorId::LaunchFailed, format!("{} cannot be run: {error}", cargo.display())))?
     {
@@ -87,6 +97,19 @@ fn run(build: &CargoBuild, events: &EventSender) -> Answer<Built> {
         Ended::Badly => Err(Error::new(ErrorId::LaunchFailed, heard.failure(&invocation))),
         Ended::GivenUp => Err(Error::new(ErrorId::Cancelled, format!("`{invocation}` was called off"))),
     }
+}
+
+/// The path that a command answers with.
+fn asked(command: Command, waiting: &Waiting) -> Option<PathBuf> {
+    let mut answer = None;
+    let ended = running::run(command, waiting, |said| {
+        if let Said::Message(message) = said
+            && let Message::TextLine(line) = *message
+        {
+            answer = Some(PathBuf::from(line));
+        }
+    });
+    answer.filter(|path| matches!(ended, Ok(Ended::Well)) && path.is_absolute())
 }
 
 impl Heard {
@@ -114,9 +137,7 @@ impl Heard {
             }
             Message::CompilerArtifact(artifact) => self.candidates.extend(candidate(&artifact)),
             Message::BuildScriptExecuted(script) => {
-                let folders = script.linked_paths.iter().map(|path| path.as_str());
-                let plain = folders.map(|path| path.split_once('=').map_or(path, |(_, folder)| folder));
-                self.libraries.extend(plain.map(PathBuf::from));
+                self.libraries.extend(script.linked_paths.iter().map(|path| linked(path.as_str())));
             }
             Message::TextLine(line) => say(line, events),
             _ => {}
@@ -140,7 +161,10 @@ impl Heard {
             chosen.map_err(|why| Error::new(ErrorId::InvalidConfiguration, format!("`{invocation}` {why}")))?;
         let mut env = vec![("CARGO".into(), Some(cargo.into()))];
         env.extend(chosen.package.as_ref().map(|package| ("CARGO_MANIFEST_DIR".into(), Some(package.into()))));
-        env.extend(library_path(&chosen.program, self.libraries).map(|path| ("LD_LIBRARY_PATH".into(), Some(path))));
+        env.extend(
+            library_path(&chosen.program, self.libraries, self.toolchains)
+                .map(|path| ("LD_LIBRARY_PATH".into(), Some(path))),
+        );
         Ok(Built { program: chosen.program.clone(), env })
     }
 }
@@ -159,12 +183,25 @@ fn candidate(artifact: &Artifact) -> Option<Candidate> {
     })
 }
 
-/// Where the program finds its libraries when cargo runs it: those that build scripts have linked, and those beside it.
-fn library_path(program: &Path, mut folders: Vec<PathBuf>) -> Option<OsString> {
-    folders.extend(program.parent().into_iter().flat_map(|folder| [folder.join("deps"), folder.to_owned()]));
+/// The folder of what a build script links (`native=/folder`).
+fn linked(path: &str) -> PathBuf {
+    let folder = path.split_once('=').filter(|(kind, _)| LINK_KINDS.contains(kind)).map(|(_, folder)| folder);
+    folder.unwrap_or(path).into()
+}
+
+/// Where the program finds its libraries when cargo runs it: in what build scripts have made and linked, beside it, and with the
+/// toolchain. A folder elsewhere that a build script has linked is the system's or the user's: the program finds it as it does
+/// without cargo.
+fn library_path(program: &Path, linked: Vec<PathBuf>, toolchains: Option<PathBuf>) -> Option<OsString> {
+    let beside = program.parent()?;
+    // Tests lie in `deps`, examples in `examples`.
+    let is_inside = matches!(beside.file_name()?.to_str(), Some("deps" | "examples"));
+    let output = if is_inside { beside.parent()? } else { beside };
+    let made = linked.into_iter().filter(|folder| folder.starts_with(output));
     let known = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    folders.extend(env::split_paths(&known).filter(|folder| !folder.as_os_str().is_empty()));
-    env::join_paths(folders).ok()
+    let known = env::split_paths(&known).filter(|folder| !folder.as_os_str().is_empty());
+    let own = [output.join("deps"), output.to_owned()];
+    env::join_paths(made.chain(own).chain(toolchains).chain(known)).ok()
 }
 
 #[cfg(test)]
@@ -196,5 +233,20 @@ mod tests {
         let mut other = OsString::from("${cargo:other}");
         fill(&mut other, "/t/x");
         assert_eq!(other, "${cargo:other}");
+    }
+
+    #[test]
+    fn libraries_are_looked_for_where_cargo_would() {
+        let folders = || {
+            let told = ["native=/w/target/debug/build/x/out", "/w/target/debug/a=b", "native=/usr/lib", "/opt/x/lib"];
+            told.into_iter().map(linked).collect::<Vec<_>>()
+        };
+        for program in ["/w/target/debug/shop", "/w/target/debug/deps/shop-1", "/w/target/debug/examples/tour"] {
+            let path = library_path(Path::new(program), folders(), Some("/rust/lib".into())).unwrap();
+            let first: Vec<PathBuf> = env::split_paths(&path).take(5).collect();
+            let target = Path::new("/w/target/debug");
+            let made = ["build/x/out", "a=b", "deps", ""].map(|folder| target.join(folder));
+            assert_eq!((&first[..4], &first[4]), (&made[..], &PathBuf::from("/rust/lib")));
+        }
     }
 }
