@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import * as vscode from 'vscode';
 import { selectedInterpreter } from './interpreter';
-import { cargoLaunches, cargoProgram, metadataArguments, type CargoLaunch } from './model/cargo';
+import { cargoLaunches, cargoProgram, metadataArguments, portable, writtenLaunches, type CargoLaunch } from './model/cargo';
 import { completed, pythonFile, runtimeOf } from './model/configuration';
 
 /** How long cargo may take to say what a workspace has, in milliseconds. */
@@ -15,7 +15,7 @@ const maxMetadata = 1 << 26;
 export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
   /** The part that lists what can be started without a launch.json. */
   readonly dynamic: vscode.DebugConfigurationProvider = {
-    provideDebugConfigurations: async (folder) => (await this.cargo(folder)).launches,
+    provideDebugConfigurations: async (folder) => this.configurations((await this.cargo(folder)).launches, folder),
   };
 
   constructor(private readonly type: string) {}
@@ -24,7 +24,8 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
   async provideDebugConfigurations(folder: vscode.WorkspaceFolder | undefined): Promise<vscode.DebugConfiguration[]> {
     const { launches } = await this.cargo(folder);
     const program = '${workspaceFolder}/target/debug/${workspaceFolderBasename}';
-    return launches.length > 0 ? launches : [{ type: this.type, request: 'launch', name: 'Debug', program, args: [] }];
+    const written = writtenLaunches(launches);
+    return written.length > 0 ? this.configurations(written, folder) : [{ type: this.type, request: 'launch', name: 'Debug', program, args: [] }];
   }
 
   async resolveDebugConfiguration(
@@ -50,21 +51,23 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
   }
 
   /** What the Cargo workspace that a folder belongs to has to debug; or why that cannot be told. */
-  private async cargo(folder: vscode.WorkspaceFolder | undefined): Promise<{ launches: vscode.DebugConfiguration[]; why?: string }> {
+  private async cargo(folder: vscode.WorkspaceFolder | undefined): Promise<{ launches: readonly CargoLaunch[]; why?: string }> {
     if (!folder) {
       return { launches: [], why: 'No folder is open.' };
     }
     try {
       const options = { cwd: folder.uri.fsPath, timeout: patience, maxBuffer: maxMetadata };
       const { stdout } = await promisify(execFile)(cargoProgram(process.env), metadataArguments, options);
-      return { launches: cargoLaunches(JSON.parse(stdout)).map((launch) => this.configuration(launch)) };
+      return { launches: cargoLaunches(JSON.parse(stdout)) };
     } catch (error) {
       return { launches: [], why: complaint(error) };
     }
   }
 
-  private configuration({ name, cargo, cwd }: CargoLaunch): vscode.DebugConfiguration {
-    return { type: this.type, request: 'launch', name, cargo, args: [], ...(cwd === undefined ? {} : { cwd }) };
+  /** As configurations; those that may be written to the launch.json of a folder speak of that folder. */
+  private configurations(launches: readonly CargoLaunch[], folder?: vscode.WorkspaceFolder): vscode.DebugConfiguration[] {
+    const placed = folder ? launches.map((launch) => portable(launch, folder.uri.fsPath)) : launches;
+    return placed.map(({ name, cargo, cwd }) => ({ type: this.type, request: 'launch', name, cargo, args: [], ...(cwd === undefined ? {} : { cwd }) }));
   }
 
   private async choose(folder: vscode.WorkspaceFolder | undefined): Promise<vscode.DebugConfiguration | null | undefined> {
@@ -72,7 +75,8 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
     if (editor?.languageId === 'python' && !editor.isUntitled) {
       return { type: this.type, request: 'launch', ...pythonFile(editor.fileName) };
     }
-    const { launches, why } = await this.cargo(folder ?? vscode.workspace.workspaceFolders?.[0]);
+    const { launches: found, why } = await this.cargo(folder ?? vscode.workspace.workspaceFolders?.[0]);
+    const launches = this.configurations(found);
     if (launches.length < 2) {
       if (launches.length === 0) {
         void vscode.window.showInformationMessage(`There is nothing to start without a launch.json. ${why ?? 'Cargo knows no program, example or test here.'}`);

@@ -13,6 +13,12 @@ export interface CargoLaunch {
 /** A workspace can have thousands of targets; a list to choose from cannot. */
 const maxTargets = 500;
 
+/** What a new launch.json begins with is read, and thinned out, by a person. */
+const maxWritten = 10;
+
+/** The kinds of library that there are: all have their tests built by `--lib`. */
+const libraries: readonly unknown[] = ['lib', 'rlib', 'dylib', 'cdylib', 'staticlib', 'proc-macro'];
+
 interface Target {
   readonly package: string;
   /** The folder of the package. */
@@ -46,6 +52,21 @@ export function cargoLaunches(metadata: unknown): readonly CargoLaunch[] {
   ].slice(0, maxTargets);
 }
 
+/** Those that a new launch.json begins with: the first programs, or else the first of what there is. */
+export function writtenLaunches(launches: readonly CargoLaunch[]): readonly CargoLaunch[] {
+  const programs = launches.filter(({ cargo }) => cargo.filter.kind === 'bin' && cargo.args[0] === 'build');
+  return (programs.length > 0 ? programs : launches).slice(0, maxWritten);
+}
+
+/** The same for any machine, if it runs inside of the folder. */
+export function portable(launch: CargoLaunch, folder: string): CargoLaunch {
+  const inside = launch.cwd === undefined ? '..' : path.relative(folder, launch.cwd);
+  if (inside.split(path.sep)[0] === '..' || path.isAbsolute(inside)) {
+    return launch;
+  }
+  return { ...launch, cwd: inside === '' ? '${workspaceFolder}' : `\${workspaceFolder}/${inside}` };
+}
+
 function built(target: Target, several: boolean, label: string): CargoLaunch {
   return launch(target, several, label, ['build'], `--${target.kind}=${target.name}`);
 }
@@ -74,16 +95,16 @@ function targetsOf(metadata: unknown): readonly Target[] {
     .sort((one, other) => one.name.localeCompare(other.name) || one.package.localeCompare(other.package));
 }
 
-/** Cargo's own filter of a library is by `lib`, whatever the kinds of library that it is. */
+/** A library is a `lib` for cargo's arguments and for weft's filter, whatever the kinds of library that it is. */
 function targetOf(target: unknown, owner: string, folder: string): readonly Target[] {
   const name = member(target, 'name');
   const kinds = list(member(target, 'kind'));
-  const kind = kinds.find((known) => known === 'bin' || known === 'example' || known === 'test' || known === 'lib' || known === 'rlib');
+  const kind = kinds.some((known) => libraries.includes(known)) ? 'lib' : kinds.find((known) => known === 'bin' || known === 'example' || known === 'test');
   if (typeof name !== 'string' || typeof kind !== 'string') {
     return [];
   }
   const features = list(member(target, 'required-features')).filter((feature) => typeof feature === 'string');
-  return [{ package: owner, folder, name, kind: kind === 'rlib' ? 'lib' : kind, hasTests: member(target, 'test') === true, features }];
+  return [{ package: owner, folder, name, kind, hasTests: member(target, 'test') === true, features }];
 }
 
 function member(of: unknown, name: string): unknown {
