@@ -95,7 +95,7 @@ fn show(shared: &Shared, id: &str, work: &dyn Work) {
 
 fn say(shared: &Shared, work: &dyn Work) {
     if !work.wait(PATIENCE_WITH_TEXT.saturating_sub(PATIENCE)) {
-        shared.out.say(Channel::Console, &format!("weft: {}; what needs them waits", lower(&work.title())));
+        shared.out.say(Channel::Console, &format!("weft: {}; what needs it waits", lower(&work.title())));
         while !work.wait(PATIENCE_WITH_TEXT) {}
     }
 }
