@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
-use weft_tests::{Client, DEADLINE, Stop};
+use weft_tests::process::{descendants, wait_gone};
+use weft_tests::{Adapter, Client, DEADLINE, Stop, weft};
+
+/// Between two looks at something that nobody tells of: cargo needs the processor.
+const PAUSE: Duration = Duration::from_millis(5);
 
 const LIBRARY: &str = "pub fn price(order: u32) -> u32 {
     let unit = 7;
@@ -39,6 +43,17 @@ fn package() -> TempDir {
     put("src/main.rs", MAIN);
     put("src/bin/other.rs", "fn main() {}\n");
     folder
+}
+
+/// Builds with these arguments, wherever and however the tests themselves are built.
+fn cargo(args: &[&str]) -> Value {
+    let decide = ["CARGO_BUILD_", "CARGO_ENCODED_RUSTFLAGS", "CARGO_PROFILE_", "CARGO_TARGET_", "RUSTFLAGS"];
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let env: Map<String, Value> = names
+        .filter(|name| decide.iter().any(|start| name.starts_with(start)))
+        .map(|name| (name, Value::Null))
+        .collect();
+    json!({"args": args, "env": env})
 }
 
 /// A launch that stops where the price is computed.
@@ -74,7 +89,7 @@ fn the_program_is_built_and_a_restart_builds_it_again() {
     let package = package();
     let folder = real(&package);
     let mut client = Client::weft();
-    let cargo = json!({"args": ["build", "--bin", "shop"]});
+    let cargo = cargo(&["build", "--bin", "shop"]);
     let stop = launch_to_price(&mut client, &folder, json!({"cargo": cargo, "args": ["of ${cargo:program}"]}));
     assert!(client.output("console").contains("Compiling shop v0.0.0"), "{}", client.output("console"));
     let frame = client.stack(stop.thread).remove(0);
@@ -97,7 +112,8 @@ fn tests_are_built_and_not_run_without_the_debugger() {
     let package = package();
     let folder = real(&package);
     let mut client = Client::weft();
-    let cargo = json!({"args": ["test"], "filter": {"kind": "lib"}});
+    let mut cargo = cargo(&["test"]);
+    cargo["filter"] = json!({"kind": "lib"});
     let stop = launch_to_price(&mut client, &folder, json!({"cargo": cargo, "args": ["prices", "--color=never"]}));
     let names: Vec<String> = client.stack(stop.thread).into_iter().map(|frame| frame.name).take(2).collect();
     assert_eq!(names, ["shop::price", "shop::prices"]);
@@ -110,16 +126,16 @@ fn tests_are_built_and_not_run_without_the_debugger() {
 fn what_is_not_built_is_said_with_what_to_do() {
     let package = package();
     let folder = real(&package);
-    let (_, several) = why(&folder, json!({"args": ["build"]}));
+    let (_, several) = why(&folder, cargo(&["build"]));
     let expected = "`cargo build` built several programs: `other` (bin), `shop` (bin). Say which one with `cargo.filter`, such as \
                     {\"name\": \"other\", \"kind\": \"bin\"}";
     assert_eq!(several, expected);
-    let (_, nobody) = why(&folder, json!({"args": ["build", "--bin", "nobody"]}));
+    let (_, nobody) = why(&folder, cargo(&["build", "--bin", "nobody"]));
     assert!(nobody.starts_with("`cargo build --bin nobody` failed: no bin target named `nobody`"), "{nobody}");
-    let (_, runs) = why(&folder, json!({"args": ["run"]}));
+    let (_, runs) = why(&folder, cargo(&["run"]));
     assert_eq!(runs, "`cargo.args`: `run` would run the program without the debugger: write `build`");
     fs::write(folder.join("src/main.rs"), "fn main() {\n    nothing();\n    let one: u8 = \"\";\n}\n").expect("a file");
-    let (mut client, broken) = why(&folder, json!({"args": ["build", "--bin", "shop"]}));
+    let (mut client, broken) = why(&folder, cargo(&["build", "--bin", "shop"]));
     let main = folder.join("src/main.rs");
     let expected = format!(
         "`cargo build --bin shop` failed with 2 errors, of which the first is: {}:2: cannot find function `nothing` in this scope",
@@ -136,36 +152,70 @@ fn what_is_not_built_is_said_with_what_to_do() {
     );
 }
 
-/// The build script waits for ever; who gives the build up ends it, too.
-#[test]
-fn a_build_can_be_given_up() {
-    let package = package();
-    let folder = real(&package);
+/// A build of a package whose build script waits for ever: the request, and the number of that.
+fn begin_for_ever(client: &mut Client, folder: &Path) -> (i64, i32) {
     let script = "fn main() {
     std::fs::write(\"begun\", format!(\"{};\", std::process::id())).unwrap();
     loop { std::thread::park(); }
 }
 ";
     fs::write(folder.join("build.rs"), script).expect("a file");
-    let mut client = Client::weft();
     client.abilities = json!({"supportsProgressReporting": true});
     client.initialize();
-    let launch = client.send("launch", json!({"cargo": {"args": ["build", "--bin", "shop"]}, "cwd": folder}));
+    let launch = client.send("launch", json!({"cargo": cargo(&["build", "--bin", "shop"]), "cwd": folder}));
+    let deadline = Instant::now() + DEADLINE;
+    let begun = || fs::read_to_string(folder.join("begun")).ok()?.strip_suffix(';')?.parse::<i32>().ok();
+    loop {
+        if let Some(script) = begun() {
+            return (launch, script);
+        }
+        assert!(Instant::now() < deadline, "the build script does not begin");
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Who gives the build up ends the build script, too.
+#[test]
+fn a_build_can_be_given_up() {
+    let package = package();
+    let mut client = Client::weft();
+    let (launch, script) = begin_for_ever(&mut client, &real(&package));
     let told = client.event("progressStart");
     assert_eq!((&told["title"], &told["cancellable"]), (&json!("Building: cargo build --bin shop"), &json!(true)));
-    let deadline = Instant::now() + DEADLINE;
-    let begun = || fs::read_to_string(folder.join("begun")).ok()?.strip_suffix(';')?.parse::<u32>().ok();
-    while begun().is_none() {
-        assert!(Instant::now() < deadline, "the build script does not begin");
-        thread::yield_now();
-    }
-    let stat = format!("/proc/{}/stat", begun().expect("its number"));
     client.ask("cancel", json!({"progressId": told["progressId"]}));
     let failure = client.answer(launch).expect_err("it was called off");
     assert_eq!(failure.message, "cancelled");
-    // Gone, or nobody has collected it yet.
-    while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
-        assert!(Instant::now() < deadline, "the build script lives");
-        thread::yield_now();
-    }
+    assert!(wait_gone(script, DEADLINE), "the build script lives");
+}
+
+#[test]
+fn who_leaves_ends_the_build() {
+    let package = package();
+    let mut client = Client::weft();
+    let (_, script) = begin_for_ever(&mut client, &real(&package));
+    let started = descendants(client.adapter_pid());
+    assert!(started.len() >= 2 && started.contains(&script), "cargo and {script}: {started:?}");
+    client.ask("disconnect", json!({}));
+    assert!(started.iter().all(|&process| wait_gone(process, DEADLINE)), "the build goes on");
+}
+
+/// A library for C, whose unit tests find the toolchain's own libraries as they do under cargo.
+#[test]
+fn unit_tests_of_any_library_are_found_and_find_theirs() {
+    let package = package();
+    let folder = real(&package);
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("a file");
+    fs::write(folder.join("Cargo.toml"), format!("{manifest}\n[lib]\ncrate-type = [\"cdylib\", \"rlib\"]\n"))
+        .expect("a file");
+    // The tests' own cargo has put them in there.
+    let cache = format!("WEFT_CACHE_DIR={}", folder.join("cache").display());
+    let words = ["-u", "LD_LIBRARY_PATH", &cache, &weft().display().to_string(), "dap"].map(str::to_owned);
+    let mut client = Client::start(&Adapter::Other("env".into(), words.to_vec()), true);
+    let mut cargo = cargo(&["test", "--no-run", "--package=shop", "--lib"]);
+    cargo["filter"] = json!({"name": "shop", "kind": "lib"});
+    cargo["env"]["RUSTFLAGS"] = json!("-C prefer-dynamic");
+    let stop = launch_to_price(&mut client, &folder, json!({"cargo": cargo}));
+    assert_eq!(client.stack(stop.thread)[1].name, "shop::prices");
+    client.resume(stop.thread);
+    assert_eq!(client.exited(), 0);
 }
