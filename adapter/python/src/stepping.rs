@@ -15,7 +15,7 @@ use crate::face::Face;
 use crate::state::{Awaited, Epoch};
 use crate::tasks::Tasks;
 
-/// How long a step may wait before it is said what for.
+/// How long a step may wait before it is said what for, and how often that is looked for.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Tasks that are named in the line that says whose hits were passed.
@@ -25,10 +25,8 @@ const MOST_NAMED: usize = 8;
 pub(crate) fn watch(face: &Arc<Face>, last: Epoch) {
     let face = Arc::clone(face);
     let watch = move || {
-        if face.standing.wait(last, PATIENCE) != Awaited::Runs {
-            return;
-        }
-        if let Some(waits) = face.tasks.as_ref().and_then(Tasks::step_waits) {
+        let runs = || face.standing.wait(last, PATIENCE) == Awaited::Runs;
+        if let Some(waits) = first_said(runs, || face.tasks.as_ref().and_then(Tasks::step_waits)) {
             let line = format!("{waits}; pause to end the step");
             face.events.send(DebuggeeEvent::Console(Channel::Console, line));
         }
@@ -36,6 +34,17 @@ pub(crate) fn watch(face: &Arc<Face>, last: Epoch) {
     if let Err(error) = thread::Builder::new().name("step".to_owned()).spawn(watch) {
         tracing::debug!(%error, "no thread to watch a step");
     }
+}
+
+/// The first of the answers that says something, if one does before none comes or the program stops.
+fn first_said(mut runs: impl FnMut() -> bool, mut ask: impl FnMut() -> Option<String>) -> Option<String> {
+    while runs() {
+        let said = ask()?;
+        if !said.is_empty() {
+            return Some(said);
+        }
+    }
+    None
 }
 
 /// A step that is over, as the probe tells of it.
@@ -95,6 +104,25 @@ fn counted(task: u64, hits: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_asked_until_something_is_said() {
+        /// What is said to these answers of a program that stops after so many looks, and how many were asked for.
+        fn said(answers: &[Option<&str>], looks: usize) -> (Option<String>, usize) {
+            let (mut left, mut asked) = (looks, 0);
+            let runs = || left.checked_sub(1).inspect(|now| left = *now).is_some();
+            let ask = || {
+                asked += 1;
+                answers.get(asked - 1).copied().flatten().map(str::to_owned)
+            };
+            (first_said(runs, ask), asked)
+        }
+
+        assert_eq!(said(&[Some(""), Some(""), Some("it waits"), Some("again")], 9), (Some("it waits".to_owned()), 3));
+        assert_eq!(said(&[Some(""), None, Some("of the next step")], 9), (None, 2));
+        assert_eq!(said(&[Some(""), Some(""), Some("too late")], 2), (None, 2));
+        assert_eq!(said(&[Some("too late")], 0), (None, 0));
+    }
 
     #[test]
     fn whose_hits_were_passed() {

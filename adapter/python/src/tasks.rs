@@ -283,10 +283,15 @@ impl Tasks {
         self.probe.prepare_step(key, kind).map_err(|error| refused(&error))
     }
 
-    /// What the step that is under way waits for, if that may never come.
+    /// What the step that is under way waits for, if that may never come: empty as long as it may. None without a step.
     pub(crate) fn step_waits(&self) -> Option<String> {
         let waits = self.probe.step_waits();
-        waits.inspect_err(|error| tracing::debug!(%error, "what the step waits for is not known")).ok()?
+        let waits = waits.inspect_err(|error| tracing::debug!(%error, "what the step waits for is not known"));
+        match waits {
+            // It can be asked again.
+            Err(ProbeError::Busy(_)) => Some(String::new()),
+            waits => waits.ok()?,
+        }
     }
 
     /// What there is to say of the step that the current stop has ended, if there was one.

@@ -146,7 +146,10 @@ pub(super) fn that_wait_say_what_for(python: &Python) {
         assert_eq!(client.output("console").matches("pause to end the step").count(), 1);
         client.disconnect();
     };
-    let into = format!("child has not begun yet, and the step into line {} goes on where it does", at("kept 1"));
+    let into = format!(
+        "the chosen call of child has not begun yet, and the step into line {} goes on where it does",
+        at("kept 1")
+    );
     waits("kept", "kept 1", "stepIn", &into);
     let out = "the task has ended, and the step out of child goes on where that is awaited, which has not gone on yet";
     waits("slow", "child 1", "stepOut", out);

@@ -73,11 +73,13 @@ class Step:
         return f"the run to line {self.line}" if self.give_up is not None else f"the step {self.kind} line {self.line}"
 
     def waits(self) -> str | None:
-        """What it waits for, if that may never come."""
-        if self.into is not None:
-            return f"{self.into.co_name} has not begun yet, and {self.name()} goes on where it does"
-        if self.ended is not None:
-            return f"{outcome(self.ended)}, and {self.name()} goes on where that is awaited, which has not gone on yet"
+        """What it waits for, if that may never come. To be asked on any thread."""
+        into, ended = self.into, self.ended
+        if into is not None:
+            # Other calls of it on the line may have.
+            return f"the chosen call of {into.co_name} has not begun yet, and {self.name()} goes on where it does"
+        if ended is not None:
+            return f"{outcome(ended)}, and {self.name()} goes on where that is awaited, which has not gone on yet"
         return None
 
     def told(self, stop_reason: int, frame: types.FrameType | None) -> dict[str, Any]:
