@@ -177,11 +177,7 @@ impl Drop for Children {
 
 fn accept(nursery: &Arc<Nursery>) {
     let mut answering: Vec<JoinHandle<()>> = Vec::new();
-    while !nursery.is_closed() {
-        let Some(stream) = nursery.listener.accept(None, || nursery.is_closed()) else {
-            thread::sleep(BREATH);
-            continue;
-        };
+    let answer = |stream| {
         let nursery = Arc::clone(nursery);
         let answer = move || nursery.receive(stream);
         match thread::Builder::new().name("child".to_owned()).spawn(answer) {
@@ -190,11 +186,26 @@ fn accept(nursery: &Arc<Nursery>) {
             Err(error) => tracing::warn!(%error, "a child process is not answered"),
         }
         answering.retain(|thread| !thread.is_finished());
-    }
+    };
+    accept_until(&nursery.listener, || nursery.is_closed(), answer);
     for thread in answering {
         let _panicked = thread.join();
     }
     nursery.answered.store(true, Ordering::Release);
+}
+
+/// Gives away who connects until it is closed, with all who have come by then.
+fn accept_until(listener: &Listener, is_closed: impl Fn() -> bool, mut answer: impl FnMut(TcpStream)) {
+    loop {
+        // Asked before it is looked: who came before it was closed is found.
+        let closed = is_closed();
+        match listener.accept(None, &is_closed) {
+            Some(stream) => answer(stream),
+            None if closed => break,
+            None if is_closed() => {}
+            None => thread::sleep(BREATH),
+        }
+    }
 }
 
 impl Nursery {
@@ -356,3 +367,26 @@ fn undebug(stream: TcpStream, pid: i64, offspring: Offspring, through_adapter: b
 
 /// Has pydevd put itself into no further child of the program: there is nobody any more whom it could connect to.
 pub(crate) const LEAVE_CHILDREN: &str = "__import__('sys').modules.get('_pydev_bundle.pydev_monkey').__dict__.update(_get_apply_arg_patching=lambda: False)";
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+
+    #[test]
+    fn who_comes_as_it_is_closed_is_answered() {
+        let listener = Listener::new().unwrap();
+        let (looks, connected, answered) = (Cell::new(0), RefCell::new(Vec::new()), Cell::new(0));
+        let is_closed = || {
+            looks.set(looks.get() + 1);
+            // Behind a look that has found nobody.
+            if looks.get() == 2 {
+                connected.borrow_mut().push(TcpStream::connect(("127.0.0.1", listener.port())).unwrap());
+            }
+            looks.get() >= 2
+        };
+        accept_until(&listener, is_closed, |_| answered.set(answered.get() + 1));
+        assert_eq!((answered.get(), connected.borrow().len()), (1, 1));
+    }
+}
