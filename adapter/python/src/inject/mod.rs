@@ -134,8 +134,11 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Gives up on what has not begun.
-    fn give_up(&self) {
+    /// Gives up on what has not begun. What comes to it meanwhile finds that it may not begin any more.
+    fn give_up(&self, files: &Files) {
+        if !files.revoke() {
+            return;
+        }
         match self {
             Self::Named(named) => named.take_back(),
             // It does so by itself.
@@ -219,8 +222,8 @@ fn search_path(pid: Pid) -> Vec<(OsString, Option<OsString>)> {
 struct Files {
     script: NamedTempFile,
     told: NamedTempFile,
-    /// Whoever removes it begins. When it is gone with us, nobody does any more.
-    _right: NamedTempFile,
+    /// Whoever removes it begins.
+    right: NamedTempFile,
 }
 
 impl Files {
@@ -235,7 +238,12 @@ impl Files {
         let (right_place, told_place, folder, token) = (place(&right), place(&told), json!(folder), json!(token));
         writeln!(script, "{ATTACH}begin({right_place}, {told_place}, {folder}, {port}, {token}, {follow})")?;
         script.flush()?;
-        Ok(Self { script, told, _right: right })
+        Ok(Self { script, told, right })
+    }
+
+    /// Takes the right to begin away; whether nobody has taken it before.
+    fn revoke(&self) -> bool {
+        fs::remove_file(self.right.path()).is_ok()
     }
 
     /// How far the program has come.
@@ -277,11 +285,26 @@ fn theirs(pid: Pid, suffix: &str) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Waits until the program has connected, and looks after it now and then.
+/// Waits until the program has connected. If it does not, it will not do so later.
 fn connection<'a>(
     pid: Pid,
     listener: &Listener,
     mut way: Way<'a>,
+    files: &'a Files,
+    waiting: &Waiting,
+) -> Answer<TcpStream> {
+    let stream = look_after(pid, listener, &mut way, files, waiting);
+    if stream.is_err() {
+        way.give_up(files);
+    }
+    stream
+}
+
+/// Waits until the program has connected, and looks after it now and then.
+fn look_after<'a>(
+    pid: Pid,
+    listener: &Listener,
+    way: &mut Way<'a>,
     files: &'a Files,
     waiting: &Waiting,
 ) -> Answer<TcpStream> {
@@ -298,9 +321,6 @@ fn connection<'a>(
         if let Some(stream) = listener.accept(Some(Instant::now() + LOOK), || waiting.is_cancelled()) {
             return Ok(stream);
         }
-    }
-    if files.progress() == Progress::Nothing {
-        way.give_up();
     }
     if waiting.is_cancelled() {
         return Err(Error::new(ErrorId::Cancelled, "attaching was called off"));
@@ -334,14 +354,26 @@ impl Starting {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_a_program_tells() {
+    fn files(told: &str) -> Files {
         let file = |text: &str| {
             let mut file = NamedTempFile::new().unwrap();
             file.write_all(text.as_bytes()).unwrap();
             file
         };
-        let progress = |text| Files { script: file(""), told: file(text), _right: file("") }.progress();
+        Files { script: file(""), told: file(told), right: file("") }
+    }
+
+    #[test]
+    fn the_right_to_begin_is_had_once() {
+        let (taken, left) = (files(""), files(""));
+        fs::remove_file(taken.right.path()).unwrap();
+        assert!(!taken.revoke());
+        assert!(left.revoke() && !left.right.path().exists() && !left.revoke());
+    }
+
+    #[test]
+    fn what_a_program_tells() {
+        let progress = |text| files(text).progress();
         assert_eq!(progress(""), Progress::Nothing);
         assert_eq!(progress("\n"), Progress::Begun);
         assert_eq!(progress("attached\n"), Progress::Attached);
