@@ -32,6 +32,9 @@ use crate::{pause, stack, stepping, variables};
 /// How long a killed program may take to be gone.
 const END_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a program whose connection is over may take to end by itself before it is taken for another one that lives on.
+const ENDING: Duration = Duration::from_secs(1);
+
 /// What everything that was handed out leads back to.
 pub(crate) struct Face {
     pub(crate) link: Arc<Link>,
@@ -182,8 +185,13 @@ impl Python {
         if let Origin::Launched(child) = &self.known.origin {
             let lives = child.leave();
             if !lives && self.face.standing.is_over() {
+                if child.wait(ENDING).is_some() {
+                    return Ok(());
+                }
                 let sentence =
                     "the program has no debugger any more that could have it outlive this session: it ends with it";
+                // We may live longer than the session.
+                child.kill();
                 return Err(Error::new(ErrorId::NotSupported, sentence));
             }
             // The kernel would kill it when we end.
