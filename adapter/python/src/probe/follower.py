@@ -399,7 +399,7 @@ class Follower:
         rest(step.thread)
         step.ended, step.root = step.task, None
         wanted = self._awaiting(step.task)
-        step.at_once = _was_made_on(outside, read(step.task, "_loop"))
+        step.at_once = not wanted and _was_made_on(outside, read(step.task, "_loop"))
         if wanted:
             exits.watch(wanted)
         elif outside is not None and step.at_once:
