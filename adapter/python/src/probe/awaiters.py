@@ -12,7 +12,19 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from .objects import bound_to, callbacks, closed_over, fields, function_of, is_future, is_task, nested_code, read
+from .objects import (
+    bound_to,
+    callbacks,
+    closed_over,
+    fields,
+    function_of,
+    is_future,
+    is_task,
+    nested_code,
+    of_cythons,
+    read,
+    type_name,
+)
 
 #: Futures between a task and one that awaits it.
 _DEEPEST = 20
@@ -50,9 +62,7 @@ def is_run_to_its_end(task: Any) -> bool:
 
 def _is_uvloops_end(callback: Any) -> bool:
     """Whether a callback is the one by which uvloop's `run_until_complete` ends, which is compiled."""
-    if type(callback).__name__ != "cython_function_or_method" or callback.__module__ != "uvloop.loop":
-        return False
-    return str(callback.__qualname__).endswith(_UVLOOP_RAN)
+    return of_cythons(callback, "__module__") == "uvloop.loop" and of_cythons(callback, "__qualname__").endswith(_UVLOOP_RAN)
 
 
 def _follow(future: Any, deep: int) -> Iterator[Any]:
@@ -72,7 +82,7 @@ def _woken_by(callback: Any) -> Any:
     kind = type(callback)
     if kind is types.BuiltinMethodType or kind is types.MethodType:
         return callback.__self__ if is_task(callback.__self__) else None
-    if kind.__name__ == "TaskWakeupMethWrapper":
+    if type_name(callback) == "TaskWakeupMethWrapper":
         return next(filter(is_task, gc.get_referents(callback)), None)
     return None
 

@@ -190,6 +190,21 @@ def function_of(callback: Any) -> Any:
     return callback.__code__ if type(callback) is types.FunctionType else None
 
 
+def of_cythons(function: Any, name: str) -> str:
+    """A text that a function which Cython has made keeps under a name; an empty one of anything else."""
+    kept = in_class(function, name) if type_name(function) == _CYTHONS else None
+    if type(kept) not in (types.GetSetDescriptorType, types.MemberDescriptorType):
+        return ""
+    try:
+        return text(kept.__get__(function))
+    except AttributeError:  # nothing is kept there
+        return ""
+
+
+#: The class of functions that Cython has made; there is one for each module.
+_CYTHONS = "cython_function_or_method"
+
+
 def closed_over(callback: Any) -> dict[str, Any]:
     """The variables of the functions around one that it uses."""
     if type(callback) is not types.FunctionType or callback.__closure__ is None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .link import at_end, tell
+from .objects import of_cythons, text
 from .roster import is_plumbing
 
 _WHY = (
@@ -46,8 +47,6 @@ def watch() -> None:
 
 
 _told: set[str] = set()
-#: The class of functions that Cython has made; there is one for each module.
-_CYTHONS = "cython_function_or_method"
 
 
 def look() -> None:
@@ -63,11 +62,9 @@ def _tell(function: Any, frame: types.FrameType | None) -> None:
     # pydevd's for threads that begin is one.
     while type(function) is functools.partial:
         function = function.func
-    is_function = isinstance(function, (types.FunctionType, types.BuiltinFunctionType))
-    owner = function if is_function or type(function).__name__ == _CYTHONS else type(function)
-    module = str(getattr(owner, "__module__", None) or "a module of C's")
-    if isinstance(function, types.MethodType):
-        module = str(function.__func__.__module__)
+    if type(function) is types.MethodType:
+        function = function.__func__
+    module = _module_of(function) or "a module of C's"
     thread = threading.current_thread().name
     if module.startswith(("pydevd", "_pydev")) or f"{thread} {module}" in _told:
         return
@@ -78,6 +75,19 @@ def _tell(function: Any, frame: types.FrameType | None) -> None:
     if frame is not None:
         event["at"] = [frame.f_code.co_name, frame.f_code.co_filename, frame.f_lineno or 0]
     tell(event)
+
+
+def _module_of(function: Any) -> str:
+    """The module in which a trace function was made, or its class."""
+    if type(function) in (types.FunctionType, types.BuiltinFunctionType):
+        return text(function.__module__)
+    try:
+        return of_cythons(function, "__module__") or text(_module_of_class(type(function)))
+    except AttributeError:  # it was deleted
+        return ""
+
+
+_module_of_class = type.__dict__["__module__"].__get__
 
 
 # Other interpreters.
