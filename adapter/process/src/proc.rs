@@ -229,7 +229,8 @@ fn parse_state(text: &str) -> ProcessState {
     state
 }
 
-/// Where the stack of what a process executes begins: elsewhere after each `exec`, since the kernel lays it out anew.
+/// Where the stack of what a process executes begins. After an `exec` mostly elsewhere, since the kernel lays it out anew; it may be
+/// the same place by chance, and often is where addresses are not randomised (`setarch -R`).
 pub fn stack_start(pid: Pid) -> Option<u64> {
     /// Of `/proc/pid/stat`, after the name, which may have anything in it.
     const FIELD: usize = 25;

@@ -1,6 +1,8 @@
 //! What becomes of a program whose connection has ended: it ends as well, as a rule. One that executes another program in its place
 //! lives on as that; if it is Python, it connects anew, as a child does, and has a session of its own.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The same where its end is about to come.
 const SOON: Duration = Duration::from_millis(5);
 
+/// Of a program that lives when the session is over.
+const NOBODY_WAITS: &str = "nobody waits for the program any more";
+
 /// Who can tell how the program ends.
 pub(crate) enum Ending {
     /// We: it is a child of ours.
@@ -39,8 +44,9 @@ pub(crate) enum Ending {
 /// A process of this machine, beyond what it executes.
 pub(crate) struct Life {
     pid: Pid,
-    /// Of what it executed when it connected.
+    /// Of what it executed when it connected: where its stack begins, and its file.
     stack: Option<u64>,
+    file: Option<(u64, u64)>,
     heirs: Option<Heirs>,
 }
 
@@ -57,11 +63,12 @@ enum Became {
 
 impl Life {
     pub(crate) fn of(pid: Pid, heirs: Option<Heirs>) -> Self {
-        Self { pid, stack: stack_start(pid), heirs }
+        Self { pid, stack: stack_start(pid), file: executed_file(pid), heirs }
     }
 
     fn has_executed(&self) -> bool {
-        self.stack.zip(stack_start(self.pid)).is_some_and(|(before, now)| before != now)
+        // A stack may begin where the one before did; a file may be executed again.
+        differ(self.stack, stack_start(self.pid)) || differ(self.file, executed_file(self.pid))
     }
 
     /// Whether what it has executed still has the time to do what its words say: to connect.
@@ -115,6 +122,16 @@ impl Life {
     }
 }
 
+/// Whether two things are known not to be the same.
+fn differ<T: PartialEq>(before: Option<T>, now: Option<T>) -> bool {
+    before.zip(now).is_some_and(|(before, now)| before != now)
+}
+
+/// The identity of the file that a process executes: it keeps it also when the file is replaced.
+fn executed_file(pid: Pid) -> Option<(u64, u64)> {
+    fs::metadata(format!("/proc/{pid}/exe")).ok().map(|file| (file.dev(), file.ino()))
+}
+
 impl Became {
     fn sentence(self) -> &'static str {
         match self {
@@ -140,7 +157,7 @@ fn ours(face: &Face, program: Program, life: &Life) -> DebuggeeEvent {
     let mut told = None;
     while !program.ends_within(LOOK) {
         if life.is_left() {
-            return DebuggeeEvent::Lost("nobody waits for the program any more".to_owned());
+            return DebuggeeEvent::Lost(NOBODY_WAITS.to_owned());
         }
         let became = life.became(since);
         if let Some(became) = became.filter(|_| told != became) {
@@ -166,7 +183,26 @@ fn here(life: &Life) -> String {
         if life.has_gone_on(since) {
             return life.handed_on().to_owned();
         }
-        thread::sleep(SOON);
+        thread::sleep(LOOK);
+    }
+    if life.lives() {
+        return NOBODY_WAITS.to_owned();
     }
     format!("process {} has ended", life.pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What has the same stack all the same, as without the randomisation of addresses.
+    #[test]
+    fn another_file_is_another_program() {
+        let mut life = Life::of(Pid::try_from(std::process::id()).unwrap(), None);
+        assert!(life.file.is_some() && !life.has_executed());
+        life.file = Some((0, 0));
+        assert!(life.has_executed());
+        life.file = None;
+        assert!(!life.has_executed());
+    }
 }
