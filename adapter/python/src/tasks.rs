@@ -283,7 +283,7 @@ impl Tasks {
         self.probe.prepare_step(key, kind).map_err(|error| refused(&error))
     }
 
-    /// What the step that is under way waits for, if that may never come: empty as long as it may. None without a step.
+    /// What the step that is under way waits for, if that may never come; empty of any other, none without a step.
     pub(crate) fn step_waits(&self) -> Option<String> {
         let waits = self.probe.step_waits();
         let waits = waits.inspect_err(|error| tracing::debug!(%error, "what the step waits for is not known"));

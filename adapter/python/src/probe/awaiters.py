@@ -62,7 +62,8 @@ def is_run_to_its_end(task: Any) -> bool:
 
 def _is_uvloops_end(callback: Any) -> bool:
     """Whether a callback is the one by which uvloop's `run_until_complete` ends, which is compiled."""
-    return of_cythons(callback, "__module__") == "uvloop.loop" and of_cythons(callback, "__qualname__").endswith(_UVLOOP_RAN)
+    name = of_cythons(callback, "__qualname__")
+    return name.endswith(_UVLOOP_RAN) and of_cythons(callback, "__module__") == "uvloop.loop"
 
 
 def _follow(future: Any, deep: int) -> Iterator[Any]:

@@ -129,7 +129,7 @@ def step_task(address: int, number: int, kind: str) -> None:
 
 @answers("step-waits")
 def step_waits() -> str | None:
-    """What the step that is under way waits for, if that may never come: an empty text as long as it may. None without a step."""
+    """What the step that is under way waits for, if that may never come; an empty text of any other, None without a step."""
     # In this order: one that begins meanwhile is under way before its thread has left.
     is_leaving = _follower is not None and _follower.is_leaving()
     step = _follower.step if _follower is not None else None
