@@ -76,8 +76,8 @@ fn a_task_stops_for_what_it_is_watched_for() {
             let (told, task, mut client) = stops_of(profile, args, name, &ALL);
             let (ended, polls) = told.split_last().expect("it ends");
             assert_eq!(*ended, (format!("{task} {end}"), text.to_owned()), "{profile:?} {args:?}");
-            // With several threads the first of them may still be to come.
-            let most = if args.contains(&"multi") { 1..=2 } else { 1..=1 };
+            // With several threads the first of them may still be to come, or be under way, and be the only one.
+            let most = if args.contains(&"multi") { 0..=2 } else { 1..=1 };
             let polled = (format!("{task} is about to be polled"), String::new());
             assert!(most.contains(&polls.len()) && polls.iter().all(|poll| *poll == polled), "{profile:?} {polls:?}");
             let said = client.output("console");
