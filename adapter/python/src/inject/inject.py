@@ -22,9 +22,26 @@ def attach(folder, port, token, follow):
         sys.path.remove(folder)
         if is_own:
             names._data.pop(names.encodekey(silence), None)
+    if earlier is not None:
+        leave(earlier)
     debugpy.configure(subProcess=follow)
     setup = {"mode": "connect", "address": ["127.0.0.1", port], "adapter_access_token": token, "log_to": None}
     attach_pid_injected.attach(setup)
+
+
+def leave(pydevd):
+    import time
+
+    session = pydevd.get_global_debugger()
+    if session is None:
+        return
+    # One that is about to end would be taken for one that goes on, and nobody would connect.
+    session.dispose_and_kill_all_pydevd_threads()
+    until = time.monotonic() + 10
+    while pydevd.get_global_debugger() is session:
+        if time.monotonic() > until:
+            raise RuntimeError("its last debugger session does not end")
+        time.sleep(0.005)
 
 
 def begin(right, told, *where):
