@@ -1,67 +1,13 @@
 // The main job, as a user does it: a breakpoint in the gutter, F5, and the program's tasks appear.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
-import {
-  debugButton,
-  isCursorAt,
-  isStoppedAt,
-  openFile,
-  openFolder,
-  patience,
-  readAll,
-  setBreakpoint,
-  startBrowser,
-  startDebugging,
-  startServer,
-  until,
-} from './workbench.mjs';
+import { count, folder, isAdapter, lineIn, running, scenarios, started, step, stopAndLook } from './scenario.mjs';
+import { debugButton, isCursorAt, isStoppedAt, readAll, startDebugging, until } from './workbench.mjs';
 
-const here = import.meta.dirname;
-const out = path.join(here, 'out');
-const folder = path.join(here, 'fixture');
-const program = path.join(folder, 'target/debug/workshop');
-const trace = path.join(out, 'dap.log');
-const lineIn = (file) => {
-  const source = readFileSync(path.join(folder, file), 'utf8').split('\n');
-  return (text) => source.findIndex((line) => line.includes(text)) + 1;
-};
+const { scenario, trace } = scenarios('tasks');
 const lineOf = lineIn('src/main.rs');
 const lineOfService = lineIn('service.py');
-
-let server;
-let browser;
-
-before(async () => {
-  rmSync(out, { recursive: true, force: true });
-  mkdirSync(out, { recursive: true });
-  [server, browser] = await Promise.all([startServer(process.env.WEFT_VSIX, trace), startBrowser()]);
-});
-
-after(async () => {
-  await browser?.close();
-  server?.stop();
-});
-
-/** A test in a fresh workbench with a file open and a breakpoint in it. A failure leaves a screenshot. */
-function scenario(name, act, [file, line] = ['main.rs', lineOf('unit * order')]) {
-  test(name, { timeout: 10 * patience }, async () => {
-    const page = await openFolder(browser, server, folder);
-    const rows = page.locator('.pane:has(.pane-header[aria-label="Async Tasks Section"]) .monaco-list-row');
-    const stack = page.locator('.debug-call-stack .monaco-list-row');
-    try {
-      await openFile(page, file);
-      await setBreakpoint(page, line);
-      await act(page, rows, stack);
-    } catch (error) {
-      await page.screenshot({ path: path.join(out, `${name}.png`) });
-      throw error;
-    } finally {
-      await page.context().close();
-    }
-  });
-}
+const inPrice = { file: 'main.rs', line: lineOf('unit * order') };
 
 scenario('a breakpoint shows every task, its frames and its stack', async (page, rows, stack) => {
   const names = async () => (await rows.locator('.label-name').allInnerTexts()).filter((name) => name.startsWith('workshop::')).sort();
@@ -69,7 +15,7 @@ scenario('a breakpoint shows every task, its frames and its stack', async (page,
 
   await step('F5 stops at the breakpoint', async () => {
     await page.keyboard.press('F5');
-    await until(() => isStoppedAt(page, lineOf('unit * order')), 'the stopped line is highlighted');
+    await until(() => isStoppedAt(page, inPrice.line), 'the stopped line is highlighted');
     await until(async () => (await frames()).includes('workshop::main'), 'Call Stack is filled');
     const expected = ['workshop::price', 'workshop::clerk', 'task N workshop::clerk', 'awaited by task N workshop::main', 'workshop::main'];
     assert.deepEqual((await frames()).slice(0, 5).map((frame) => frame.replace(/task \d+/, 'task N')), expected);
@@ -109,7 +55,7 @@ scenario('a breakpoint shows every task, its frames and its stack', async (page,
 
   await step('a step refreshes the tasks', async () => {
     await debugButton(page, 'Step Over').click();
-    await until(() => isStoppedAt(page, lineOf('unit * order') + 1), 'the step ends on the next line');
+    await until(() => isStoppedAt(page, inPrice.line + 1), 'the step ends on the next line');
     await until(() => count(trace, /"command":"asyncTasks"/g) >= 2, 'the tasks are asked for again');
     await until(async () => (await names()).length === 5, 'the tasks are listed again');
   });
@@ -127,16 +73,16 @@ scenario('a breakpoint shows every task, its frames and its stack', async (page,
   });
 
   await stopAndLook(page);
-});
+}, inPrice);
 
-const inQuote = ['service.py', lineOfService('BP: quote')];
+const inQuote = { file: 'service.py', line: lineOfService('BP: quote') };
 
 scenario('a Python file has the same views', async (page, rows, stack) => {
   const frames = () => stack.locator('.stack-frame > .label').allInnerTexts();
 
   await step('a start stops in the coroutine, with its awaiters', async () => {
     await startDebugging(page, 'Debug service');
-    await until(() => isStoppedAt(page, inQuote[1]), 'the stopped line is highlighted');
+    await until(() => isStoppedAt(page, inQuote.line), 'the stopped line is highlighted');
     await until(async () => (await frames()).includes('main'), 'Call Stack is filled');
     const expected = ['quote', 'clerk', 'task N clerk', 'awaited by task N Task-1', 'main'];
     assert.deepEqual((await frames()).slice(0, 5).map((frame) => frame.replace(/task \d+/, 'task N')), expected);
@@ -158,9 +104,9 @@ scenario('a Python file has the same views', async (page, rows, stack) => {
 
   await step('a step over an await stays in the task', async () => {
     await debugButton(page, 'Step Over').click();
-    await until(() => isStoppedAt(page, inQuote[1] + 1), 'the step ends on the await');
+    await until(() => isStoppedAt(page, inQuote.line + 1), 'the step ends on the await');
     await debugButton(page, 'Step Over').click();
-    await until(() => isStoppedAt(page, inQuote[1] + 2), 'the step ends behind the await');
+    await until(() => isStoppedAt(page, inQuote.line + 2), 'the step ends behind the await');
     assert.equal((await frames())[0], 'quote');
   });
 
@@ -178,7 +124,7 @@ scenario('200 tasks are 200 rows, and a running program shows its tasks when ask
   const sleepers = Array.from({ length: 198 }, () => 'workshop::sleeper');
   await step('every task has a row without a click', async () => {
     await startDebugging(page, 'Debug a crowded workshop');
-    await until(() => isStoppedAt(page, lineOf('unit * order')), 'the stopped line is highlighted');
+    await until(() => isStoppedAt(page, inPrice.line), 'the stopped line is highlighted');
     await until(async () => (await rows.count()) > 1, 'the view lists tasks');
     assert.deepEqual((await readAll(page, rows, '.label-name')).sort(), ['workshop::clerk', 'workshop::main', ...sleepers]);
   });
@@ -198,54 +144,4 @@ scenario('200 tasks are 200 rows, and a running program shows its tasks when ask
   });
 
   await stopAndLook(page);
-});
-
-async function stopAndLook(page) {
-  await step('stopping leaves no process behind', async () => {
-    assert.equal(running((exe) => exe === program).length, 1);
-    await debugButton(page, 'Stop').click();
-    await debugButton(page, 'Stop').waitFor({ state: 'detached' });
-    await until(() => running((exe) => exe === program).length === 0, 'the program has ended');
-    await until(() => running(isAdapter).length === 0, 'the adapter has ended');
-  });
-}
-
-/** A part of the scenario. The next one builds on it, so that the first failure ends the test. */
-async function step(name, act) {
-  try {
-    await act();
-  } catch (error) {
-    throw new Error(`${name}: ${error.message}`, { cause: error });
-  }
-}
-
-function count(file, pattern) {
-  return readFileSync(file, 'utf8').match(pattern)?.length ?? 0;
-}
-
-/** Ids of the processes whose executable is such a file. */
-function running(such) {
-  return readdirSync('/proc').filter((name) => {
-    try {
-      return such(readlinkSync(`/proc/${name}/exe`));
-    } catch {
-      return false;
-    }
-  });
-}
-
-/** Ids of the processes that were started with such an argument. */
-function started(argument) {
-  return readdirSync('/proc').filter((name) => {
-    try {
-      return readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes(argument);
-    } catch {
-      return false;
-    }
-  });
-}
-
-/** Whether the file is the adapter inside the extension that the test installed. */
-function isAdapter(file) {
-  return file.includes('/weft-e2e-') && file.endsWith('/bin/weft');
-}
+}, inPrice);

@@ -1,7 +1,8 @@
 // Runs e2e/: the packaged extension and its adapter in a real workbench on a real program. Installs what that
-// needs into e2e/node_modules (0.8 GB) once. Where it cannot be installed the run is skipped, except in CI.
+// needs into e2e/node_modules (0.8 GB) once. Arguments name the files to run: `npm run e2e -- tasks`.
+// Where it cannot be installed the run is skipped, except in CI.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.dirname(import.meta.dirname);
@@ -42,7 +43,11 @@ try {
 }
 run('cargo', ['build', '--locked', '--target-dir', 'target'], path.join(e2e, 'fixture'));
 try {
-  run(process.execPath, ['--test', '--test-reporter=spec', 'tasks.test.mjs'], e2e, { ...process.env, WEFT_VSIX: vsix() });
+  rmSync(path.join(e2e, 'out'), { recursive: true, force: true });
+  const named = process.argv.slice(2);
+  const files = readdirSync(e2e).filter((name) => name.endsWith('.test.mjs') && (named.length === 0 || named.includes(name.split('.')[0])));
+  // One file at a time: a browser and a server are enough for two processors.
+  run(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=spec', ...files], e2e, { ...process.env, WEFT_VSIX: vsix() });
 } catch {
   console.error('e2e: failed; a screenshot and the DAP trace are in vscode-extension/e2e/out');
   process.exit(1);
