@@ -440,7 +440,7 @@ async fn terminate_asks_and_disconnect_ends() {
     assert_eq!(client.order(3).await, ["terminate", "[exited]", "[terminated]"]);
     assert_eq!(client.error("stackTrace", json!({"threadId": 100})).await.0, 1101);
     let set = client.body("setBreakpoints", json!({"source": {"path": "/a.rs"}, "breakpoints": [{"line": 1}]})).await;
-    assert_eq!(set["breakpoints"][0]["message"], "the program has ended");
+    assert_eq!(set["breakpoints"][0]["message"], "the program has ended, or is not debugged in this session any more");
     assert_eq!(client.error("launch", json!({"program": "/bin/true"})).await.0, 1005);
     client.send("terminate", json!({})).await;
     client.send("disconnect", json!({})).await;
