@@ -16,7 +16,8 @@ test('a whole answer is read as it is', () => {
     spawnedAt: { source, line: 2 },
     spawnedBy: 1,
     osThread: 77,
-    waitingOn: { kind: 'join', text: 'task 4' },
+    waitingOn: { kind: 'join', text: 'task 4', resource: { id: 4096, type: 'JoinHandle' }, holders: [4], tasks: [4] },
+    frames: 2,
     awaitedBy: [{ task: 9, via: 'join' }],
     error: 'cut off',
   };
@@ -26,10 +27,10 @@ test('a whole answer is read as it is', () => {
     matched: 1,
     runtimes: [{ id: 0, kind: 'tokio-multi-thread', name: 'io', taskCount: 10 }],
     tasks: [task],
-    problems: [{ kind: 'deadlock', severity: 'error', text: 'stuck', tasks: [3] }],
+    problems: [{ kind: 'deadlock', severity: 'error', text: 'stuck', tasks: [3], resources: [4096] }],
     notes: ['stopped for 2 ms'],
   };
-  assert.deepEqual(decodeTasks({ ...body, tasks: [{ ...task, threadId: 1 << 30, frames: 2 }] }), body);
+  assert.deepEqual(decodeTasks({ ...body, tasks: [{ ...task, threadId: 1 << 30 }] }), body);
 });
 
 test('what is no answer is refused', () => {
@@ -41,7 +42,7 @@ test('what is no answer is refused', () => {
 test('a bad field is left out and its task stays; a task without an id, or twice, does not', () => {
   const tasks = [{ id: 1, name: 7, state: 'sleeping', location: { source, line: -4 }, awaitedBy: 'x', waitingOn: {} }, { name: 'no id' }, null, { id: 1, name: 'again' }];
   const decoded = decodeTasks({ generation: 0, tasks, problems: [{ kind: 'deadlock' }], notes: [1, 'ok'], runtimes: {} });
-  assert.deepEqual(decoded?.tasks, [{ id: 1, name: '', kind: 'task', awaitedBy: [], waitingOn: { kind: 'unknown', text: 'unknown' } }]);
+  assert.deepEqual(decoded?.tasks, [{ id: 1, name: '', kind: 'task', awaitedBy: [], waitingOn: { kind: 'unknown', text: 'unknown', holders: [], tasks: [] } }]);
   assert.deepEqual([decoded.total, decoded.matched, decoded.problems, decoded.notes, decoded.runtimes], [1, 1, [], ['ok'], []]);
 });
 

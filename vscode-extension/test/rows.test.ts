@@ -21,7 +21,7 @@ function visible(rows: readonly Row[], indent = ''): string[] {
 }
 
 test('problems come first, tasks under their exact names, notes last', () => {
-  const problems = [{ kind: 'deadlock', severity: 'error', text: 'tasks 1 and 2 wait for each other', tasks: [1, 2] }];
+  const problems = [{ kind: 'deadlock', severity: 'error', text: 'tasks 1 and 2 wait for each other', tasks: [1, 2], resources: [] }];
   const state = stopped([task(1), task(2, { name: '' })], { problems, notes: ['no debug information for libz'] });
   assert.deepEqual(visible(topRows(state)), ['tasks 1 and 2 wait for each other', 'shop::order1', 'task 2', 'no debug information for libz']);
   assert.deepEqual(topRows(state)[0]?.tooltip, ['tasks 1 and 2 wait for each other', 'Task 1 shop::order1', 'Task 2 task 2']);
@@ -52,7 +52,7 @@ test('what is not listed yet is counted in a row', () => {
 });
 
 test('a description says state, wait, place and error', () => {
-  const waitingOn = { kind: 'sleep', text: 'sleep, 2.5 s left' };
+  const waitingOn = { kind: 'sleep', text: 'sleep, 2.5 s left', holders: [], tasks: [] };
   const location = { source: main, line: 42 };
   assert.equal(taskDescription(task(1, { waitingOn, location })), 'waiting · sleep, 2.5 s left · main.rs:42');
   const unread = { id: 2, name: 'f', kind: 'task', awaitedBy: [], error: 'its header cannot be read' };

@@ -28,9 +28,20 @@ export interface Runtime {
 export const taskStates = ['created', 'ready', 'running', 'waiting', 'done', 'failed', 'cancelled'] as const;
 export type TaskState = (typeof taskStates)[number];
 
+/** A lock, a channel, …: `id` is the object's address, the same for all who wait for it or hold it. */
+export interface Resource {
+  readonly id: number;
+  readonly type: string;
+}
+
 export interface Wait {
   readonly kind: string;
   readonly text: string;
+  readonly resource?: Resource;
+  /** Tasks that have what is waited for. */
+  readonly holders: readonly number[];
+  /** Tasks that are waited for. */
+  readonly tasks: readonly number[];
 }
 
 export interface Task {
@@ -47,6 +58,8 @@ export interface Task {
   readonly osThread?: number;
   readonly waitingOn?: Wait;
   readonly awaitedBy: readonly { readonly task: number; readonly via: string }[];
+  /** How deep its logical stack is. */
+  readonly frames?: number;
   readonly error?: string;
 }
 
@@ -55,6 +68,8 @@ export interface Problem {
   readonly severity: string;
   readonly text: string;
   readonly tasks: readonly number[];
+  /** Ids of resources. */
+  readonly resources: readonly number[];
 }
 
 /** The body of `asyncTasks`: one page of a snapshot. */
@@ -109,6 +124,10 @@ function key(value: unknown): number | string | undefined {
   return typeof value === 'string' ? value : count(value);
 }
 
+function counts(value: unknown): readonly number[] {
+  return list(value).flatMap((item) => count(item) ?? []);
+}
+
 /** The given fields without those that are `undefined`. */
 function present<T extends object>(given: { [K in keyof T]: T[K] | undefined }): Partial<T> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<T>;
@@ -139,7 +158,15 @@ function decodeWait(value: unknown): Wait | undefined {
     return undefined;
   }
   const kind = text(from['kind']) ?? 'unknown';
-  return { kind, text: text(from['text']) ?? kind };
+  const resource = decodeResource(from['resource']);
+  const said = { kind, text: text(from['text']) ?? kind, holders: counts(from['holders']), tasks: counts(from['tasks']) };
+  return resource ? { ...said, resource } : said;
+}
+
+function decodeResource(value: unknown): Resource | undefined {
+  const from = fields(value);
+  const id = count(from?.['id']);
+  return id === undefined ? undefined : { id, type: text(from?.['type']) ?? 'resource' };
 }
 
 function decodeTask(value: unknown): Task | undefined {
@@ -166,6 +193,7 @@ function decodeTask(value: unknown): Task | undefined {
       spawnedBy: count(from['spawnedBy']),
       osThread: count(from['osThread']),
       waitingOn: decodeWait(from['waitingOn']),
+      frames: count(from['frames']),
       error: text(from['error']),
     }),
   };
@@ -195,7 +223,8 @@ function decodeProblem(value: unknown): Problem[] {
       kind: text(from['kind']) ?? 'problem',
       severity: text(from['severity']) ?? 'warning',
       text: said,
-      tasks: list(from['tasks']).flatMap((id) => count(id) ?? []),
+      tasks: counts(from['tasks']),
+      resources: counts(from['resources']),
     },
   ];
 }
