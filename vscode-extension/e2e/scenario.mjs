@@ -73,6 +73,13 @@ export async function stopAndLook(page) {
   });
 }
 
+/** Keeps what is seen as a picture of the documentation, if this run is to make those (`npm run pictures`). */
+export async function picture(page, name) {
+  if (process.env.WEFT_PICTURES) {
+    await page.screenshot({ path: path.join(process.env.WEFT_PICTURES, `${name}.png`) });
+  }
+}
+
 /** A part of the scenario. The next one builds on it, so that the first failure ends the test. */
 export async function step(name, act) {
   try {
