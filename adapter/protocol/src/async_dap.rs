@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::Source;
+use crate::spec::{FrameHint, Source};
 
 /// `asyncTasks` asks this.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,14 +223,14 @@ pub struct AsyncStackArguments {
 }
 
 /// Answer to `asyncStack`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AsyncStackResponse {
     /// `frames[0]` is the outermost future; boundaries follow.
     pub frames: Vec<Frame>,
 }
 
 /// A node of a logical stack.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Frame {
     /// Works in `scopes`.
     pub id: i64,
@@ -244,6 +244,9 @@ pub struct Frame {
     pub line: Option<i64>,
     /// What kind of node.
     pub kind: FrameKind,
+    /// `subtle`: not the user's code, as in `stackTrace`; nothing means normal.
+    #[serde(rename = "presentationHint", skip_serializing_if = "Option::is_none")]
+    pub presentation_hint: Option<FrameHint>,
     /// For a boundary: the awaiter, or who spawned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<i64>,

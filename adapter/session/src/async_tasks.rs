@@ -7,6 +7,7 @@ use weft_protocol::async_dap::{
     AsyncStackArguments, AsyncStackResponse, AsyncTasksArguments, AsyncTasksChangedEventBody, AsyncTasksResponse,
     Frame, FrameKind,
 };
+use weft_protocol::spec::FrameHint;
 use weft_protocol::{Error, ErrorId};
 use weft_tasks::{Snapshot, TaskKey};
 
@@ -199,10 +200,17 @@ impl Tree<'_> {
             source: frame.location.as_ref().map(|location| places.source(&location.file)),
             line: frame.location.as_ref().map(|location| places.line(location.line)),
             kind: kind(frame.kind),
+            presentation_hint: self.is_subtle(frame).then_some(FrameHint::Subtle),
             task,
             note: frame.note.clone(),
             children: self.frames(&frame.children, depth.saturating_add(1))?,
         })
+    }
+
+    /// Whether it is a function that is not the user's. Leaves, branches and boundaries are nobody's code.
+    fn is_subtle(&self, frame: &weft_tasks::Frame) -> bool {
+        let code = matches!(frame.kind, weft_tasks::FrameKind::Await | weft_tasks::FrameKind::Physical);
+        code && !frame.user_code && !self.shared.listing().shows_runtime_frames()
     }
 
     fn body(&self, frame: &weft_tasks::Frame) -> Option<Arc<dyn FrameBody>> {

@@ -211,6 +211,8 @@ async fn a_task_has_a_tree_and_can_be_focused() {
     assert_eq!(tree["frames"][0]["children"][0]["name"], "Sleep");
     assert_eq!(tree["frames"][1]["name"], "awaited by task 1 mine::main");
     assert_eq!(tree["frames"][1]["task"], 1);
+    let hints = ["/0", "/0/children/0", "/1", "/1/children/0"].map(|node| tree.pointer(&format!("/frames{node}/presentationHint")));
+    assert_eq!(hints, [None, None, None, Some(&json!("subtle"))], "only functions that are not the user's");
     let scopes = client.body("scopes", json!({"frameId": tree["frames"][0]["id"]})).await;
     assert_eq!(scopes["scopes"].as_array().unwrap().len(), 2);
     assert_eq!(client.error("asyncStack", json!({"task": 99})).await.0, 1304);

@@ -123,7 +123,7 @@ impl Stacks<'_> {
     fn creation(&self, key: TaskKey) -> Option<Frame> {
         let task = self.listing.task(key)?;
         let site = node(FrameKind::Physical, self.listing.creator(key)?.to_owned());
-        let site = Frame { location: task.spawned_at.clone(), ..site };
+        let site = Frame { location: task.spawned_at.clone(), user_code: true, ..site };
         let creator = task.spawned_by.and_then(|key| self.listing.task(key));
         let name = creator.map(|creator| creator.name.to_string()).unwrap_or_default();
         let children = vec![site];

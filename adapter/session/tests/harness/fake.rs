@@ -508,7 +508,7 @@ impl Debuggee for Fake {
             name: name.into(),
             location: Some(at(3).into()),
             kind,
-            user_code: true,
+            user_code: name.starts_with("mine::"),
             body,
             task,
             note: None,
@@ -517,7 +517,8 @@ impl Debuggee for Fake {
         let leaf = frame("Sleep", FrameKind::Leaf, None, None, Vec::new());
         let body = Some(weft_tasks::FrameBody(0));
         let top = frame("mine::task", FrameKind::Await, body, None, vec![leaf]);
-        let awaiter = frame("mine::main", FrameKind::Boundary, None, Some(key(1)), Vec::new());
+        let timeout = frame("tokio::time::Timeout::poll", FrameKind::Await, None, None, Vec::new());
+        let awaiter = frame("mine::main", FrameKind::Boundary, None, Some(key(1)), vec![timeout]);
         Ok(AsyncStack { frames: vec![top, awaiter], bodies: vec![Arc::new(Body)] })
     }
 
