@@ -1,6 +1,6 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import * as vscode from 'vscode';
-import { decodeChanged, decodeStack, decodeTasks, type Frame } from './model/protocol';
+import { decodeChanged, decodeStack, decodeTasks, type Frame, type Task } from './model/protocol';
 import { due, initial, isCurrent, reduce, type Action, type Ask, type SessionState } from './model/store';
 
 /** Requests whose success means that the program runs again; no event need follow them. */
@@ -117,15 +117,20 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
 export class Sessions implements vscode.DebugAdapterTrackerFactory, vscode.Disposable {
   private readonly all = new Map<string, TaskSession>();
   private readonly changes = new vscode.EventEmitter<TaskSession | undefined>();
+  private readonly choices = new vscode.EventEmitter<{ readonly session: TaskSession; readonly task: Task }>();
   private readonly subscriptions: { dispose(): unknown }[];
   private shownLast: TaskSession | undefined;
 
   /** A session's state changed, or (`undefined`) another session is shown. */
   readonly onDidChange = this.changes.event;
 
+  /** The user looks at a task: other views may show it, too. */
+  readonly onDidChooseTask = this.choices.event;
+
   constructor(private readonly type: string) {
     this.subscriptions = [
       this.changes,
+      this.choices,
       vscode.debug.onDidReceiveDebugSessionCustomEvent(({ session, event, body }) => {
         const generation = event === 'asyncTasksChanged' ? decodeChanged(body) : undefined;
         if (generation !== undefined) {
@@ -158,6 +163,10 @@ export class Sessions implements vscode.DebugAdapterTrackerFactory, vscode.Dispo
     const last = this.shownLast && this.all.has(this.shownLast.debug.id) ? this.shownLast : undefined;
     this.shownLast = focused ?? last ?? [...this.all.values()].at(-1);
     return this.shownLast;
+  }
+
+  chooseTask(session: TaskSession, task: Task): void {
+    this.choices.fire({ session, task });
   }
 
   dispose(): void {

@@ -29,11 +29,27 @@ export class TaskView implements vscode.TreeDataProvider<Node>, vscode.Disposabl
 
   constructor(private readonly sessions: Sessions) {
     this.tree = vscode.window.createTreeView<Node>('weft.asyncTasks', { treeDataProvider: this, showCollapseAll: false });
-    this.subscription = sessions.onDidChange((session) => {
-      if (session === undefined || session === this.sessions.shown) {
-        this.update();
+    const choose = (node: Node | undefined): void => {
+      if (node?.row.kind === 'task') {
+        sessions.chooseTask(node.session, node.row.task);
       }
-    });
+    };
+    this.subscription = vscode.Disposable.from(
+      sessions.onDidChange((session) => {
+        if (session === undefined || session === this.sessions.shown) {
+          this.update();
+        }
+      }),
+      this.tree.onDidChangeSelection(({ selection }) => {
+        choose(selection[0]);
+      }),
+      // A click on a row that is selected already opens or closes it.
+      ...[this.tree.onDidExpandElement, this.tree.onDidCollapseElement].map((event) =>
+        event(({ element }) => {
+          choose(this.tree.selection.includes(element) ? element : undefined);
+        }),
+      ),
+    );
   }
 
   /** Whether the user sees the view. */

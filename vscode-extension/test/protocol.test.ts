@@ -7,6 +7,7 @@ const source = { name: 'main.rs', path: '/src/main.rs' };
 test('a whole answer is read as it is', () => {
   const task = {
     id: 3,
+    threadId: 2 ** 30,
     name: 'shop::main',
     kind: 'root',
     runtime: 0,
@@ -30,7 +31,7 @@ test('a whole answer is read as it is', () => {
     problems: [{ kind: 'deadlock', severity: 'error', text: 'stuck', tasks: [3], resources: [4096] }],
     notes: ['stopped for 2 ms'],
   };
-  assert.deepEqual(decodeTasks({ ...body, tasks: [{ ...task, threadId: 1 << 30 }] }), body);
+  assert.deepEqual(decodeTasks({ ...body, tasks: [{ ...task, spawner: 1 }] }), body);
 });
 
 test('what is no answer is refused', () => {

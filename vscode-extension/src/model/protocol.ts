@@ -46,6 +46,8 @@ export interface Wait {
 
 export interface Task {
   readonly id: number;
+  /** Works in steps and `stackTrace`. */
+  readonly threadId?: number;
   readonly name: string;
   readonly kind: string;
   readonly runtime?: number | string;
@@ -185,6 +187,7 @@ function decodeTask(value: unknown): Task | undefined {
       return task === undefined ? [] : [{ task, via: text(fields(item)?.['via']) ?? 'await' }];
     }),
     ...present<Omit<Required<Task>, 'id' | 'name' | 'kind' | 'awaitedBy'>>({
+      threadId: count(from['threadId']),
       runtime: key(from['runtime']),
       state,
       location: decodeLocation(from['location']),
