@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import { listProcesses } from './model/processes';
 import { taskLabel, type TaskRow } from './model/rows';
 import type { Location, Source } from './model/protocol';
 import type { Sessions } from './sessions';
@@ -31,7 +30,6 @@ export function registerCommands(sessions: Sessions): vscode.Disposable[] {
     vscode.commands.registerCommand('weft.openFrame', (session: vscode.DebugSession, source: Source, line: number) =>
       open(session, { source, line }),
     ),
-    vscode.commands.registerCommand('weft.pickProcess', pickProcess),
   ];
 }
 
@@ -56,17 +54,4 @@ async function open(session: vscode.DebugSession, { source, line }: Location): P
       `${source.path ?? source.name ?? 'The source'} cannot be opened. If the sources lie elsewhere now, say where with "sourceMap" in launch.json.`,
     );
   }
-}
-
-/** Asks for a process; its id as text, which is what a launch.json variable must be. */
-async function pickProcess(): Promise<string | undefined> {
-  const items = listProcesses(process.getuid?.() ?? 0)
-    .filter(({ pid }) => pid !== process.pid)
-    .map(({ pid, name, command }) => ({ label: name, description: String(pid), detail: command, pid }));
-  const chosen = await vscode.window.showQuickPick(items, {
-    placeHolder: 'Process to attach to',
-    matchOnDescription: true,
-    matchOnDetail: true,
-  });
-  return chosen && String(chosen.pid);
 }

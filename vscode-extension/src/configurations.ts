@@ -1,15 +1,23 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import * as vscode from 'vscode';
+import { metadata } from './cargoWorkspaces';
 import { selectedInterpreter } from './interpreter';
-import { cargoLaunches, cargoProgram, metadataArguments, portable, writtenLaunches, type CargoLaunch } from './model/cargo';
-import { completed, pythonFile, runtimeOf } from './model/configuration';
+import { cargoLaunches, portable, workspaceRoot, writtenLaunches, type CargoLaunch } from './model/cargo';
+import { completed, pythonFile, runtimeOf, withDefaults } from './model/configuration';
 
-/** How long cargo may take to say what a workspace has, in milliseconds. */
-const patience = 30_000;
+/** The settings that stand in for attributes, by the attribute whose keys they are. */
+const defaults = {
+  async: ['tasksAsThreads', 'maxThreads', 'showRuntimeFrames', 'stepMode', 'longPollMs', 'spawnSites'],
+  asyncio: ['debug', 'devMode', 'slowCallbackDuration', 'logLevel', 'taskCreationSites', 'taskExceptions'],
+} as const;
 
-/** A large workspace's metadata, in bytes. */
-const maxMetadata = 1 << 26;
+/** What a folder has to start. */
+interface Found {
+  readonly launches: readonly CargoLaunch[];
+  /** The Cargo workspace's folder. */
+  readonly root?: string | undefined;
+  /** Why there is nothing. */
+  readonly why?: string;
+}
 
 /** Offers launch configurations, and completes those of launch.json before they reach the adapter. */
 export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
@@ -42,7 +50,7 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
     configuration: vscode.DebugConfiguration,
   ): Promise<vscode.DebugConfiguration> {
     const base = folder ?? vscode.workspace.workspaceFolders?.[0];
-    const whole = completed(configuration, base?.uri.fsPath);
+    const whole = withDefaults(completed(configuration, base?.uri.fsPath), { async: settings('async', base), asyncio: settings('asyncio', base) });
     if (whole.request !== 'launch' || runtimeOf(whole) !== 'python' || whole['python'] !== undefined) {
       return whole;
     }
@@ -51,16 +59,15 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
   }
 
   /** What the Cargo workspace that a folder belongs to has to debug; or why that cannot be told. */
-  private async cargo(folder: vscode.WorkspaceFolder | undefined): Promise<{ launches: readonly CargoLaunch[]; why?: string }> {
+  private async cargo(folder: vscode.WorkspaceFolder | undefined): Promise<Found> {
     if (!folder) {
       return { launches: [], why: 'No folder is open.' };
     }
     try {
-      const options = { cwd: folder.uri.fsPath, timeout: patience, maxBuffer: maxMetadata };
-      const { stdout } = await promisify(execFile)(cargoProgram(process.env), metadataArguments, options);
-      return { launches: cargoLaunches(JSON.parse(stdout)) };
+      const told = await metadata(folder.uri.fsPath);
+      return { launches: cargoLaunches(told), root: workspaceRoot(told) };
     } catch (error) {
-      return { launches: [], why: complaint(error) };
+      return { launches: [], why: error instanceof Error ? error.message : String(error) };
     }
   }
 
@@ -75,27 +82,41 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
     if (editor?.languageId === 'python' && !editor.isUntitled) {
       return { type: this.type, request: 'launch', ...pythonFile(editor.fileName) };
     }
-    const { launches: found, why } = await this.cargo(folder ?? vscode.workspace.workspaceFolders?.[0]);
-    const launches = this.configurations(found);
-    if (launches.length < 2) {
-      if (launches.length === 0) {
-        void vscode.window.showInformationMessage(`There is nothing to start without a launch.json. ${why ?? 'Cargo knows no program, example or test here.'}`);
-      }
-      return launches[0] ?? null;
+    const folders = vscode.workspace.workspaceFolders ?? [];
+    const all = await Promise.all((folders.length > 0 ? folders : [folder]).map(async (one) => ({ folder: one, ...(await this.cargo(one)) })));
+    // Folders of one Cargo workspace have the same.
+    const apart = all.filter(({ launches, root }, index) => launches.length > 0 && all.findIndex((one) => one.root === root) === index);
+    const several = apart.length > 1;
+    const items = apart.flatMap(({ folder: of, launches }) =>
+      this.configurations(launches).map((configuration) => ({
+        label: configuration.name,
+        description: [several ? (of?.name ?? '') : '', commandOf(configuration)].filter((part) => part !== '').join(' · '),
+        // The editor resolves what is chosen for a folder of its own choice.
+        configuration: several && of ? { cwd: of.uri.fsPath, ...configuration } : configuration,
+      })),
+    );
+    if (items.length === 0) {
+      const why = all.find((one) => one.why !== undefined)?.why ?? 'Cargo knows no program, example or test here.';
+      void vscode.window.showInformationMessage(`There is nothing to start without a launch.json. ${why}`);
     }
-    const items = launches.map((configuration) => ({ label: configuration.name, description: commandOf(configuration), configuration }));
+    if (items.length < 2) {
+      return items[0]?.configuration ?? null;
+    }
     const chosen = await vscode.window.showQuickPick(items, { placeHolder: 'What to build and debug', matchOnDescription: true });
     return chosen?.configuration;
   }
 }
 
-function commandOf({ cargo }: vscode.DebugConfiguration): string {
-  return `cargo ${(cargo as CargoLaunch['cargo']).args.join(' ')}`;
+/** What the user has set of the keys of an attribute; what nobody has set is the adapter's to decide. */
+function settings(attribute: keyof typeof defaults, folder: vscode.WorkspaceFolder | undefined): Readonly<Record<string, unknown>> {
+  const all = vscode.workspace.getConfiguration(`weft.${attribute}`, folder);
+  const isSet = (key: string): boolean => {
+    const { globalValue, workspaceValue, workspaceFolderValue } = all.inspect(key) ?? {};
+    return [globalValue, workspaceValue, workspaceFolderValue].some((value) => value !== undefined);
+  };
+  return Object.fromEntries(defaults[attribute].filter(isSet).map((key) => [key, all.get(key)]));
 }
 
-/** What cargo says of its failure: the line that is about it. */
-function complaint(error: unknown): string {
-  const said = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : '';
-  const line = said.split('\n').find((text) => text.startsWith('error'));
-  return line ?? (error instanceof Error ? error.message : String(error));
+function commandOf({ cargo }: vscode.DebugConfiguration): string {
+  return `cargo ${(cargo as CargoLaunch['cargo']).args.join(' ')}`;
 }

@@ -2,10 +2,17 @@
 
 import * as vscode from 'vscode';
 import { AdapterFactory } from './adapterFactory';
+import { registerAttach } from './attach';
 import { AutoRefresh } from './autoRefresh';
+import { BuildProblems } from './buildProblems';
+import { CargoWorkspaces } from './cargoWorkspaces';
+import { CodeLenses } from './codeLenses';
 import { registerCommands } from './commands';
 import { LaunchConfigurations } from './configurations';
+import { SessionLog } from './model/sessionLog';
+import { ProblemNotices } from './problems';
 import { Sessions } from './sessions';
+import { StatusBar } from './statusBar';
 import { TaskView } from './taskView';
 
 const debugType = 'weft';
@@ -14,15 +21,27 @@ export function activate(context: vscode.ExtensionContext): void {
   const sessions = new Sessions(debugType);
   const configurations = new LaunchConfigurations(debugType);
   const view = new TaskView(sessions);
+  const workspaces = new CargoWorkspaces();
+  const builds = new BuildProblems();
+  const { version } = context.extension.packageJSON as { readonly version: string };
+  const adapters = new AdapterFactory(context.extensionPath, version, new SessionLog(context.logUri.fsPath));
   const { Initial, Dynamic } = vscode.DebugConfigurationProviderTriggerKind;
   context.subscriptions.push(
     sessions,
     view,
     new AutoRefresh(sessions, view),
+    new StatusBar(sessions),
+    new ProblemNotices(sessions),
+    workspaces,
+    new CodeLenses(debugType, workspaces),
+    builds,
     vscode.debug.registerDebugConfigurationProvider(debugType, configurations, Initial),
     vscode.debug.registerDebugConfigurationProvider(debugType, configurations.dynamic, Dynamic),
-    vscode.debug.registerDebugAdapterDescriptorFactory(debugType, new AdapterFactory(context.extensionPath)),
+    vscode.debug.registerDebugAdapterDescriptorFactory(debugType, adapters),
     vscode.debug.registerDebugAdapterTrackerFactory(debugType, sessions),
+    vscode.debug.registerDebugAdapterTrackerFactory(debugType, builds),
+    vscode.debug.registerDebugAdapterTrackerFactory(debugType, adapters),
+    ...registerAttach(debugType),
     ...registerCommands(sessions),
   );
 }

@@ -68,7 +68,7 @@ const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'
 
 test('a snippet uses only attributes that are offered', () => {
   const [debug] = manifest.contributes.debuggers;
-  assert.equal(debug?.configurationSnippets.length, 11);
+  assert.equal(debug?.configurationSnippets.length, 13);
   for (const { label, body } of debug.configurationSnippets) {
     const { type, request, name, ...rest } = body;
     assert.deepEqual([type, typeof name], ['weft', 'string'], label);

@@ -19,12 +19,14 @@ const maxWritten = 10;
 /** The kinds of library that there are: all have their tests built by `--lib`. */
 const libraries: readonly unknown[] = ['lib', 'rlib', 'dylib', 'cdylib', 'staticlib', 'proc-macro'];
 
-interface Target {
+export interface Target {
   readonly package: string;
   /** The folder of the package. */
   readonly folder: string;
   readonly name: string;
   readonly kind: string;
+  /** The file that the compiler begins with. */
+  readonly source: string;
   readonly hasTests: boolean;
   readonly features: readonly string[];
 }
@@ -43,7 +45,7 @@ export function cargoProgram(environment: Readonly<Record<string, string | undef
 /** Programs first, then examples, then tests; in each by name. What is no metadata has nothing. */
 export function cargoLaunches(metadata: unknown): readonly CargoLaunch[] {
   const targets = targetsOf(metadata);
-  const several = new Set(targets.map((target) => target.package)).size > 1;
+  const several = severalPackages(targets);
   return [
     ...targets.filter(({ kind }) => kind === 'bin').map((target) => built(target, several, `Debug ${target.name}`)),
     ...targets.filter(({ kind }) => kind === 'example').map((target) => built(target, several, `Debug example ${target.name}`)),
@@ -67,6 +69,17 @@ export function portable(launch: CargoLaunch, folder: string): CargoLaunch {
   return { ...launch, cwd: inside === '' ? '${workspaceFolder}' : `\${workspaceFolder}/${inside}` };
 }
 
+/** What starts the program of a target, or its tests: what to name it is the caller's. */
+export function launchOf(target: Target, what: 'program' | 'tests', several: boolean): CargoLaunch {
+  const isProgram = what === 'program' && (target.kind === 'bin' || target.kind === 'example');
+  return isProgram ? built(target, several, `Debug ${target.name}`) : testsOf(target, several);
+}
+
+/** Whether a target's name alone does not say whose it is. */
+export function severalPackages(targets: readonly Target[]): boolean {
+  return new Set(targets.map((target) => target.package)).size > 1;
+}
+
 function built(target: Target, several: boolean, label: string): CargoLaunch {
   return launch(target, several, label, ['build'], `--${target.kind}=${target.name}`);
 }
@@ -86,7 +99,14 @@ function launch(target: Target, several: boolean, label: string, command: readon
   };
 }
 
-function targetsOf(metadata: unknown): readonly Target[] {
+/** The folder of the workspace that metadata is of. */
+export function workspaceRoot(metadata: unknown): string | undefined {
+  const root = member(metadata, 'workspace_root');
+  return typeof root === 'string' ? root : undefined;
+}
+
+/** The programs, examples, tests and libraries of a workspace, by name. */
+export function targetsOf(metadata: unknown): readonly Target[] {
   return list(member(metadata, 'packages'))
     .flatMap((found) => {
       const [name, manifest] = [member(found, 'name'), member(found, 'manifest_path')];
@@ -100,11 +120,12 @@ function targetOf(target: unknown, owner: string, folder: string): readonly Targ
   const name = member(target, 'name');
   const kinds = list(member(target, 'kind'));
   const kind = kinds.some((known) => libraries.includes(known)) ? 'lib' : kinds.find((known) => known === 'bin' || known === 'example' || known === 'test');
+  const source = member(target, 'src_path');
   if (typeof name !== 'string' || typeof kind !== 'string') {
     return [];
   }
   const features = list(member(target, 'required-features')).filter((feature) => typeof feature === 'string');
-  return [{ package: owner, folder, name, kind, hasTests: member(target, 'test') === true, features }];
+  return [{ package: owner, folder, name, kind, source: typeof source === 'string' ? source : '', hasTests: member(target, 'test') === true, features }];
 }
 
 function member(of: unknown, name: string): unknown {

@@ -32,6 +32,24 @@ export function runtimeOf(configuration: Readonly<Record<string, unknown>>): Run
   return script || pythonOnly.some((name) => configuration[name] !== undefined && configuration[name] !== null) ? 'python' : 'native';
 }
 
+/** Settings that stand in for what a configuration leaves out: the keys of its `async` and `asyncio`. */
+export interface Defaults {
+  readonly async: Readonly<Record<string, unknown>>;
+  readonly asyncio: Readonly<Record<string, unknown>>;
+}
+
+/** The configuration with what the user's settings add to it; what it says itself wins. */
+export function withDefaults<C extends Readonly<Record<string, unknown>>>(configuration: C, { async, asyncio }: Defaults): C {
+  const added = { async: merged(configuration['async'], async), asyncio: runtimeOf(configuration) === 'python' ? merged(configuration['asyncio'], asyncio) : undefined };
+  return { ...configuration, ...Object.fromEntries(Object.entries(added).filter(([, value]) => value !== undefined)) };
+}
+
+/** What is no object is the adapter's to refuse. */
+function merged(given: unknown, settings: Readonly<Record<string, unknown>>): unknown {
+  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
+  return Object.keys(settings).length === 0 || (given !== undefined && !isObject) ? undefined : { ...settings, ...(isObject ? given : {}) };
+}
+
 /** What starts one Python file. */
 export function pythonFile(program: string): { runtime: 'python'; name: string; program: string; console: string } {
   return { runtime: 'python', name: `Debug ${path.basename(program)}`, program, console: 'integratedTerminal' };

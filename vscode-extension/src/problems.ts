@@ -1,0 +1,47 @@
+import * as vscode from 'vscode';
+import { news, problemKey } from './model/status';
+import type { Problem } from './model/protocol';
+import type { Sessions, TaskSession } from './sessions';
+
+/** Tells of problems that a stop has brought to light, each once in its session. */
+export class ProblemNotices implements vscode.Disposable {
+  private readonly told = new WeakMap<TaskSession, Set<string>>();
+  private readonly subscription: vscode.Disposable;
+
+  constructor(sessions: Sessions) {
+    this.subscription = sessions.onDidChange((session) => {
+      if (session) {
+        this.look(session);
+      }
+    });
+  }
+
+  dispose(): void {
+    this.subscription.dispose();
+  }
+
+  private look(session: TaskSession): void {
+    const told = this.told.get(session) ?? new Set<string>();
+    const problems = news(session.state, told);
+    if (problems.length === 0) {
+      return;
+    }
+    problems.forEach((problem) => told.add(problemKey(problem)));
+    this.told.set(session, told);
+    if (vscode.workspace.getConfiguration('weft').get<boolean>('problemNotifications', true)) {
+      void tell(problems);
+    }
+  }
+}
+
+/** All that one stop has brought are one notification: more would cover each other. */
+async function tell(problems: readonly Problem[]): Promise<void> {
+  const [first] = problems;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+  const isError = problems.some(({ severity }) => severity === 'error');
+  const show = isError ? vscode.window.showErrorMessage : vscode.window.showWarningMessage;
+  const chosen = await show(`${first?.kind ?? ''}: ${first?.text ?? ''}${more}`, 'Show');
+  if (chosen === 'Show') {
+    await vscode.commands.executeCommand('weft.asyncTasks.focus');
+  }
+}
