@@ -98,7 +98,7 @@ test('a test is started by its whole path, and alone', () => {
   const lenses = rustLenses('\n#[cfg(test)]\nmod tests {\n  #[tokio::test]\n  async fn price() {}\n}', '/w/shop/src/orders.rs', workspace(library, program), read);
   assert.deepEqual(lenses, [
     {
-      line: 4,
+      line: 3,
       subject: 'price',
       starts: [
         {
@@ -118,10 +118,10 @@ test('main is started where it is a program\'s; a test that belongs nowhere says
   const main = rustLenses('fn main() {}\n#[test]\nfn a() {}', '/w/shop/src/main.rs', workspace(library, program), read);
   assert.deepEqual(main.map(({ line, starts }) => [line, starts.map(({ cargo, args }) => [...cargo.args, ...args])]), [
     [0, [['build', '--package=shop', '--bin=shop']]],
-    [2, [['test', '--no-run', '--package=shop', '--bin=shop', 'a', '--exact', '--include-ignored', '--nocapture']]],
+    [1, [['test', '--no-run', '--package=shop', '--bin=shop', 'a', '--exact', '--include-ignored', '--nocapture']]],
   ]);
   const lost = rustLenses('fn main() {}\n#[test]\nfn a() {}', '/w/shop/src/gone.rs', workspace(library, program), read);
-  assert.deepEqual(lost.map(({ line, starts, why }) => [line, starts.length, why?.includes('#[path]')]), [[2, 0, true]]);
+  assert.deepEqual(lost.map(({ line, starts, why }) => [line, starts.length, why?.includes('#[path]')]), [[1, 0, true]]);
   assert.deepEqual(rustLenses('fn main() {}', '/elsewhere/main.rs', workspace(program), read), []);
 });
 

@@ -1,9 +1,10 @@
 //! The project's chores: `cargo xtask test`, `cargo xtask bench`, `cargo xtask compatibility`, `cargo xtask soak`, `cargo xtask
-//! walks`, `cargo xtask fuzz`, `cargo xtask python`.
+//! walks`, `cargo xtask fuzz`, `cargo xtask python`, `cargo xtask install`.
 
 mod compatibility;
 mod debian;
 mod fuzz;
+mod install;
 mod python;
 mod said;
 mod seeds;
@@ -33,6 +34,8 @@ cargo xtask fuzz [SECONDS]   torn files and streams for everything that reads th
 cargo xtask python [VERSION [PACKAGE..]]
                              a virtual environment target/pythons/VERSION (3.14) with these packages of PyPI; where the machine
                              has no such Python, Debian's is fetched (by apt's mirror) and unpacked beside it
+cargo xtask install          builds the adapter, packs the VS Code extension with it, and installs that into the editors that are
+                             found (code, code-insiders, codium, code-server); needs npm and python3
 ";
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Some((chore, names)) if chore == "test" => test::run(names),
         Some((chore, rest)) if chore == "bench" => bench(rest),
         Some((chore, [])) if chore == "compatibility" => compatibility::run(),
+        Some((chore, [])) if chore == "install" => install::run(),
         Some((chore, rest)) if chore == "fuzz" => fuzz::run(rest),
         Some((chore, rest)) if chore == "python" => python::run(rest),
         Some((chore, rest)) if chore == "soak" || chore == "walks" => drive(chore, rest),

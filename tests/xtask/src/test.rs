@@ -112,7 +112,8 @@ fn with_node(commands: impl IntoIterator<Item = Command>) -> Outcome {
     all(commands)
 }
 
-const EXTENSION: &str = "vscode-extension";
+/// The folder of the VS Code extension.
+pub(crate) const EXTENSION: &str = "vscode-extension";
 
 fn extension() -> Outcome {
     with_node([

@@ -12,7 +12,7 @@ export interface Entry {
   readonly name: string;
   /** The modules around it in this file, the outermost first. */
   readonly modules: readonly string[];
-  /** Where the function's name stands, as an offset. */
+  /** Where it begins, with its first attribute, as an offset. */
   readonly at: number;
   /** It is made into several tests, in a module of its name. */
   readonly cases: boolean;
@@ -33,6 +33,7 @@ export interface RustSource {
 
 /** An attribute: `#[tokio::test(flavor = "…")]` is the path `tokio::test` and what is behind it. */
 interface Attribute {
+  readonly at: number;
   readonly path: string;
   readonly rest: readonly Token[];
 }
@@ -123,7 +124,7 @@ class Scan {
 
   private function(): void {
     const { all, attributes, off } = this;
-    const [name = '', at] = [this.word(1), all[this.next + 1]?.at ?? 0];
+    const [name = '', at] = [this.word(1), attributes[0]?.at ?? all[this.next]?.at ?? 0];
     const isTest = attributes.some(({ path }) => path.endsWith('test'));
     this.next += 2;
     if (isTest && !off.test) {
@@ -159,7 +160,7 @@ class Scan {
 
   /** Reads the attribute whose bracket is `ahead` tokens ahead. */
   private attribute(ahead: number): Attribute {
-    const begin = this.next + ahead + 1;
+    const [at, begin] = [this.all[this.next]?.at ?? 0, this.next + ahead + 1];
     let depth = 1;
     let end = begin;
     for (; end < this.all.length && depth > 0; end += 1) {
@@ -170,7 +171,7 @@ class Scan {
     const inside = this.all.slice(begin, end - 1);
     const behind = inside.findIndex(({ kind, text }) => kind !== 'word' && text !== ':');
     const path = behind < 0 ? inside : inside.slice(0, behind);
-    return { path: path.map(({ text }) => text).join(''), rest: behind < 0 ? [] : inside.slice(behind) };
+    return { at, path: path.map(({ text }) => text).join(''), rest: behind < 0 ? [] : inside.slice(behind) };
   }
 
   private mark(ahead: number): string | undefined {
