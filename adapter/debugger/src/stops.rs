@@ -21,13 +21,14 @@ pub fn stop_of(tracee: &Tracee, modules: Arc<Modules>) -> Result<Stop, ProcessEr
         modules,
         threads,
         clock: now(),
-        descriptors: Some(Arc::new(Live { sockets: Sockets::new(pid), memory })),
+        descriptors: Some(Arc::new(Live { pid, sockets: Sockets::new(pid), memory })),
         stacks: Stacks::default(),
     })
 }
 
 /// The descriptors of a stopped program.
 struct Live {
+    pid: i32,
     sockets: Sockets,
     memory: Arc<StoppedMemory>,
 }
@@ -37,6 +38,11 @@ impl Descriptors for Live {
         let socket = self.sockets.of(fd)?;
         // Once the program has run on, the descriptor may be another socket's.
         self.memory.is_current().then_some(Ends { local: socket.local, peer: socket.peer })
+    }
+
+    fn target(&self, fd: i32) -> Option<String> {
+        let link = std::fs::read_link(format!("/proc/{}/fd/{fd}", self.pid)).ok()?;
+        self.memory.is_current().then(|| link.to_string_lossy().into_owned())
     }
 
     fn kept(&self) -> Option<Arc<dyn Descriptors>> {

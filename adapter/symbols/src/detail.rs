@@ -4,7 +4,7 @@ use weft_memory::FileAddr;
 
 use crate::dies::{DieReader, Visit};
 use crate::units::UnitIndex;
-use crate::{Image, SymbolError};
+use crate::{Image, SymbolError, Type};
 
 /// Units of a crate that are looked at on either side of one: rustc makes at most 256 of one crate, unless told otherwise.
 const MAX_NEIGHBOURS: usize = 256;
@@ -89,5 +89,14 @@ impl Image {
             }
         })?;
         Ok((detail, krate))
+    }
+}
+
+impl Type {
+    /// What made the unit that describes this type: `clang LLVM (rustc version 1.95.0 (59807616e 2026-04-14))`.
+    pub fn producer(&self) -> Option<String> {
+        let (reader, _) = DieReader::at(self.image(), self.die()).ok()?;
+        let root = reader.entry(reader.unit().header.root_offset()).ok()?;
+        reader.string(&root, gimli::DW_AT_producer)
     }
 }

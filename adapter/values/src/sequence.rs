@@ -166,7 +166,7 @@ impl Place {
 }
 
 /// Refuses lengths that no memory can hold.
-fn checked(sequence: Sequence) -> Result<Sequence, ValueError> {
+pub(crate) fn checked(sequence: Sequence) -> Result<Sequence, ValueError> {
     match sequence.len.checked_mul(sequence.element.size()) {
         Some(bytes) if bytes <= MAX_BYTES => Ok(sequence),
         _ => Err(ValueError::Invalid(format!("a length of {}", sequence.len))),

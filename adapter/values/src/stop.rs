@@ -56,6 +56,11 @@ pub trait Descriptors: Send + Sync {
     /// The ends of the socket behind a descriptor. None if it is no socket, and once the program has run on.
     fn ends(&self, fd: i32) -> Option<Ends>;
 
+    /// What the kernel calls the file behind a descriptor: its path. None as for [`Descriptors::ends`].
+    fn target(&self, _fd: i32) -> Option<String> {
+        None
+    }
+
     /// All of them as they are now, for a time when the program has run on; none if that cannot be had.
     fn kept(&self) -> Option<Arc<dyn Descriptors>> {
         None

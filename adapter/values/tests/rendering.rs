@@ -2,12 +2,12 @@
 
 mod support;
 
-use support::{Program, shown};
+use support::{Program, shown, toolchain};
 use weft_values::view;
 
-#[test]
-fn values_read_as_the_program_prints_them() {
-    let program = Program::start("values", &[]);
+/// Every value of a program against what it says a reader should see.
+fn assert_reads(program: &str, flags: &[&str]) {
+    let program = Program::start(program, flags);
     let shown = shown(&program);
     assert!(shown.len() > 100, "only {} values", shown.len());
     let wrong: Vec<String> = shown
@@ -19,6 +19,31 @@ fn values_read_as_the_program_prints_them() {
         })
         .collect();
     assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), shown.len(), wrong.join("\n"));
+}
+
+#[test]
+fn values_read_as_the_program_prints_them() {
+    assert_reads("values", &[]);
+}
+
+#[test]
+fn values_of_the_library_read_as_the_program_prints_them() {
+    assert_reads("library", &[]);
+}
+
+#[test]
+fn optimised_values_read_the_same() {
+    assert_reads("values", &["-Copt-level=2"]);
+    assert_reads("library", &["-Copt-level=2"]);
+}
+
+/// The compiler of the day lays out the library's types as it likes; where it is not installed there is nothing to read.
+#[test]
+fn values_of_the_nightly_compiler_read_the_same() {
+    if toolchain("+nightly") {
+        assert_reads("values", &["+nightly"]);
+        assert_reads("library", &["+nightly"]);
+    }
 }
 
 #[test]

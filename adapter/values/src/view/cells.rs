@@ -1,12 +1,16 @@
-//! Shared ownership, interior mutability and wrappers: `Rc`, `Arc`, `Weak`, cells, locks, atomics, `Pin`.
+//! Shared ownership, interior mutability and wrappers: `Rc`, `Arc`, `Weak`, cells, atomics, `Pin`.
 
 use super::Child;
 use super::shape::Shape;
 use crate::{Place, Stop, ValueError};
 
 /// Beginnings of paths of types that are their only field to a reader.
-pub(crate) const WRAPPERS: [&str; 3] =
-    ["core::sync::atomic::Atomic", "core::num::nonzero::NonZero", "core::num::niche_types::"];
+pub(crate) const WRAPPERS: [&str; 4] = [
+    "core::sync::atomic::Atomic",
+    "core::sync::atomic::private::Align",
+    "core::num::nonzero::NonZero",
+    "core::num::niche_types::",
+];
 
 /// Types of this family, by path.
 pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Shape, ValueError>> {
@@ -23,22 +27,17 @@ pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Sha
         "core::cell::Cell" => Ok(one_field("Cell", "value", place.peel_field("value"))),
         "core::cell::UnsafeCell"
         | "core::mem::manually_drop::ManuallyDrop"
+        | "core::mem::maybe_dangling::MaybeDangling"
         | "core::pin::Pin"
         | "core::num::nonzero::NonZero"
         | "core::ptr::non_null::NonNull"
         | "core::ptr::unique::Unique" => wrapper(place),
         "core::mem::maybe_uninit::MaybeUninit" => Ok(maybe_uninit(place)),
+        "core::marker::PhantomData" => phantom(place),
         "core::num::wrapping::Wrapping" | "core::num::saturating::Saturating" => wrapper(place),
         "core::sync::atomic::AtomicBool" => atomic_bool(stop, place),
         "core::sync::atomic::Atomic" if holds_bool(place) => atomic_bool(stop, place),
         path if WRAPPERS.iter().any(|start| path.starts_with(start)) => wrapper(place),
-        path if path.starts_with("std::sync::") && path.ends_with("mutex::Mutex") => std_mutex(stop, place),
-        path if path.starts_with("std::sync::")
-            && (path.ends_with("MutexGuard") || path.ends_with("RwLockWriteGuard")) =>
-        {
-            let value = place.member("lock").and_then(|lock| lock.deref(stop)).and_then(|lock| lock.member("data"));
-            value.map(|data| Shape::through(data.unwrap_cell()))
-        }
         _ => return None,
     })
 }
@@ -49,9 +48,16 @@ fn wrapper(place: &Place) -> Result<Shape, ValueError> {
     Ok(Shape::through(inner))
 }
 
+/// `PhantomData<String>`: the type is all there is to it.
+fn phantom(place: &Place) -> Result<Shape, ValueError> {
+    Ok(Shape::Leaf(crate::short_type_name(place.ty.name())))
+}
+
 /// Whether it holds a value, only the code around it knows; whoever knows too can look inside.
 fn maybe_uninit(place: &Place) -> Shape {
-    let fields = vec![Child::field("value", place.member("value"))];
+    let item = place.ty.template_argument("T");
+    let value = item.map_or_else(|| place.member("value"), |item| Ok(Place::at(item, place.at.clone())));
+    let fields = vec![Child::field("value", value)];
     Shape::Summary { text: "<maybe uninitialised>".to_owned(), fields }
 }
 
@@ -109,23 +115,6 @@ fn ref_cell(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
         _ => "RefCell(mutably borrowed)".to_owned(),
     };
     Ok(one_field(&name, "value", place.peel_field("value")))
-}
-
-fn std_mutex(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
-    let data = place.peel_field("data")?;
-    let futex = place.find("futex").and_then(|futex| futex.peel().read_uint(stop));
-    let mut state = match futex {
-        Ok(0) => "unlocked".to_owned(),
-        Ok(1) => "locked".to_owned(),
-        Ok(2) => "locked, others wait".to_owned(),
-        _ => "state unknown".to_owned(),
-    };
-    let failed =
-        place.member("poison").and_then(|poison| poison.find("failed")).and_then(|it| it.peel().read_uint(stop));
-    if failed.is_ok_and(|failed| failed != 0) {
-        state.push_str(", poisoned");
-    }
-    Ok(one_field(&format!("Mutex({state})"), "data", Ok(data)))
 }
 
 impl Place {

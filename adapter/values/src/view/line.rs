@@ -85,7 +85,7 @@ impl Line<'_> {
             }
             Shape::Entries(entries) => match entries.range(self.stop, 0, MAX_ITEMS) {
                 Err(error) => self.put(&reason(&error)),
-                Ok(found) => self.list("{", "}", entries.len(), depth, |line, index, depth| {
+                Ok(found) => self.list(entries.open(), entries.close(), entries.len(), depth, |line, index, depth| {
                     let entry = usize::try_from(index).ok().and_then(|index| found.get(index));
                     let Some((key, value)) = entry else { return line.put("…") };
                     line.value(key, depth);

@@ -1,4 +1,4 @@
-//! Hash tables and B-trees of the standard library.
+//! Hash tables and B-trees of the standard library, and what else has to be walked to be listed.
 //!
 //! Layouts (rustc 1.63 to 1.97). `HashMap`: `base.table: RawTable<(K, V)>` with `table {bucket_mask, ctrl, items}`; the
 //! i-th entry lies at `ctrl - (i + 1) * size`, and is there if `ctrl[i] < 0x80`. `BTreeMap`: `root: Option<NodeRef
@@ -7,6 +7,7 @@
 use weft_memory::MemAddr;
 use weft_symbols::Type;
 
+use super::lists;
 use super::shape::Shape;
 use crate::{At, Place, Stop, ValueError};
 
@@ -22,22 +23,35 @@ const MAX_HEIGHT: u64 = 24;
 /// The entries of a map or set, found when asked.
 pub(super) struct Entries {
     len: u64,
-    is_set: bool,
+    kind: Kind,
     store: Store,
+}
+
+/// How entries are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// `{k: v}`.
+    Map,
+    /// `{k}`.
+    Set,
+    /// `[v]`.
+    List,
 }
 
 enum Store {
     Hash { entry: Type, ctrl: MemAddr, buckets: u64 },
     Tree { root: Option<(Place, u64)> },
+    Linked(lists::Links),
 }
 
 /// Types of this family, by path.
 pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Shape, ValueError>> {
     let entries = match path {
-        "std::collections::hash::map::HashMap" | "hashbrown::map::HashMap" => hash(stop, place, false),
-        "std::collections::hash::set::HashSet" | "hashbrown::set::HashSet" => hash(stop, place, true),
-        "alloc::collections::btree::map::BTreeMap" => tree(stop, place, false),
-        "alloc::collections::btree::set::BTreeSet" => place.member("map").and_then(|map| tree(stop, &map, true)),
+        "std::collections::hash::map::HashMap" | "hashbrown::map::HashMap" => hash(stop, place, Kind::Map),
+        "std::collections::hash::set::HashSet" | "hashbrown::set::HashSet" => hash(stop, place, Kind::Set),
+        "alloc::collections::btree::map::BTreeMap" => tree(stop, place, Kind::Map),
+        "alloc::collections::btree::set::BTreeSet" => place.member("map").and_then(|map| tree(stop, &map, Kind::Set)),
+        "alloc::collections::linked_list::LinkedList" => list(place, stop),
         _ => return None,
     };
     Some(entries.map(Shape::Entries))
@@ -48,10 +62,22 @@ impl Entries {
         self.len
     }
 
+    pub(super) const fn open(&self) -> &'static str {
+        if matches!(self.kind, Kind::List) { "[" } else { "{" }
+    }
+
+    pub(super) const fn close(&self) -> &'static str {
+        if matches!(self.kind, Kind::List) { "]" } else { "}" }
+    }
+
     /// Keys and (for maps) values, `count` from `start` on.
     pub(super) fn range(&self, stop: &Stop, start: u64, count: u64) -> Result<Vec<(Place, Option<Place>)>, ValueError> {
         let count = count.min(self.len.saturating_sub(start));
         let entries = match &self.store {
+            Store::Linked(links) => {
+                let found = links.range(stop, start, count)?;
+                return Ok(found.into_iter().map(|element| (element, None)).collect());
+            }
             Store::Hash { entry, ctrl, buckets } => {
                 let slots = full_slots(stop, *ctrl, *buckets, start, count)?;
                 slots.into_iter().map(|slot| hash_entry(entry, *ctrl, slot)).collect::<Result<Vec<_>, _>>()?
@@ -63,12 +89,17 @@ impl Entries {
                 walk.found
             }
         };
-        let is_set = self.is_set;
-        Ok(entries.into_iter().map(|(key, value)| (key, (!is_set).then_some(value))).collect())
+        let is_map = self.kind == Kind::Map;
+        Ok(entries.into_iter().map(|(key, value)| (key, is_map.then_some(value))).collect())
     }
 }
 
-fn hash(stop: &Stop, place: &Place, is_set: bool) -> Result<Entries, ValueError> {
+fn list(place: &Place, stop: &Stop) -> Result<Entries, ValueError> {
+    let (len, links) = lists::links(stop, place)?;
+    Ok(Entries { len, kind: Kind::List, store: Store::Linked(links) })
+}
+
+fn hash(stop: &Stop, place: &Place, kind: Kind) -> Result<Entries, ValueError> {
     // The outer table is generic over its entries, the inner one is not.
     let outer = place.find("table")?;
     let entry = outer.ty.template_argument("T").ok_or_else(|| ValueError::NoType("the table's entries".to_owned()))?;
@@ -80,7 +111,7 @@ fn hash(stop: &Stop, place: &Place, is_set: bool) -> Result<Entries, ValueError>
     if len > buckets {
         return Err(ValueError::Invalid(format!("a hash table with {len} entries in {buckets} buckets")));
     }
-    Ok(Entries { len, is_set, store: Store::Hash { entry, ctrl, buckets } })
+    Ok(Entries { len, kind, store: Store::Hash { entry, ctrl, buckets } })
 }
 
 /// The numbers of the buckets in use, `count` from the `start`-th on.
@@ -112,7 +143,7 @@ fn hash_entry(entry: &Type, ctrl: MemAddr, slot: u64) -> Result<(Place, Place), 
     Ok((pair.member("__0")?, pair.member("__1")?))
 }
 
-fn tree(stop: &Stop, place: &Place, is_set: bool) -> Result<Entries, ValueError> {
+fn tree(stop: &Stop, place: &Place, kind: Kind) -> Result<Entries, ValueError> {
     let len = place.member("length")?.read_u64(stop)?;
     let root = place.member("root")?.variant(stop)?;
     let root = match root.name.as_str() {
@@ -126,7 +157,7 @@ fn tree(stop: &Stop, place: &Place, is_set: bool) -> Result<Entries, ValueError>
         }
         _ => None,
     };
-    Ok(Entries { len, is_set, store: Store::Tree { root } })
+    Ok(Entries { len, kind, store: Store::Tree { root } })
 }
 
 struct TreeWalk<'a> {

@@ -2,14 +2,22 @@
 
 mod aggregates;
 mod cells;
+mod channels;
 mod coroutines;
+mod iterators;
 mod line;
+mod lists;
+mod locks;
 mod maps;
+mod once;
 mod pointers;
 mod scalars;
 mod shape;
 mod standard;
+mod system;
 mod text;
+mod threads;
+mod time;
 
 pub(crate) use aggregates::{is_closure, tuple_index};
 pub(crate) use cells::WRAPPERS;

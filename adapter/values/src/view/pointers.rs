@@ -1,11 +1,11 @@
 //! References, raw pointers, `Box`, function pointers and trait objects.
 
 use weft_memory::MemAddr;
-use weft_symbols::TypeKind;
+use weft_symbols::{CodeFrame, TypeKind};
 
 use super::Child;
 use super::shape::Shape;
-use crate::{At, Place, Stop, ValueError};
+use crate::{At, Meta, Place, Stop, ValueError};
 
 /// A thin pointer: what it refers to stands for a reference or a `Box`; a raw pointer is an address.
 pub(super) fn thin(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
@@ -19,7 +19,23 @@ pub(super) fn thin(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
     if target.is_none() || is_raw(place) {
         return raw(stop, place);
     }
-    place.deref(stop).map(Shape::through)
+    let target = place.deref(stop)?;
+    aligned(&target)?;
+    Ok(Shape::through(target))
+}
+
+/// A reference leads to a multiple of its target's alignment, which for numbers is their size.
+fn aligned(target: &Place) -> Result<(), ValueError> {
+    let size = target.ty.size();
+    let natural = matches!(target.ty.kind(), TypeKind::Base(_)) && matches!(size, 2 | 4 | 8);
+    let align = target.ty.align().or(natural.then_some(size)).filter(|align| align.is_power_of_two());
+    match (target.address(), align) {
+        (Some(address), Some(align)) if !address.raw().is_multiple_of(align) => Err(ValueError::Unavailable(format!(
+            "misaligned pointer {address}: a `{}` lies at multiples of {align}",
+            super::type_name(target)
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// A wide pointer: a slice, `str` or trait object behind a reference or `Box`, or a raw one.
@@ -51,8 +67,13 @@ fn raw(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
         return Ok(Shape::Leaf("0x0".to_owned()));
     }
     let target = Child { name: "*".to_owned(), place: place.deref(stop), access: None };
+    // What a wide pointer says besides the address.
+    let more = match target.place.as_ref().map(|target| target.meta) {
+        Ok(Meta::Length(len) | Meta::Tail(len) | Meta::Str(len)) => format!(" (length {len})"),
+        _ => String::new(),
+    };
     let fields = if target.place.is_ok() { vec![target] } else { Vec::new() };
-    Ok(Shape::Summary { text: address.to_string(), fields })
+    Ok(Shape::Summary { text: format!("{address}{more}"), fields })
 }
 
 /// A function pointer: the address, and the function there. A function item, which has no bytes, has the type of a
@@ -71,13 +92,18 @@ fn function(stop: &Stop, place: &Place) -> Result<String, ValueError> {
 
 /// The function at an address.
 pub(super) fn function_name(stop: &Stop, address: MemAddr) -> Option<String> {
-    let (module, file_address) = stop.modules.to_file(address)?;
-    let code = module.image.frames_at(file_address).unwrap_or_default();
-    if let Some(code) = code.into_iter().last() {
+    if let Some(code) = concrete_function(stop, address) {
         return Some(code.function.name.clone());
     }
+    let (module, file_address) = stop.modules.to_file(address)?;
     let symbol = module.image.symbol_at(file_address)?;
     Some(weft_symbols::symbol_name(&symbol.name))
+}
+
+/// The debug information of the function at an address.
+pub(super) fn concrete_function(stop: &Stop, address: MemAddr) -> Option<CodeFrame> {
+    let (module, file_address) = stop.modules.to_file(address)?;
+    module.image.frames_at(file_address).ok()?.into_iter().last()
 }
 
 /// A trait object whose concrete type is not to be found: the vtable has no debug information, or it is none.

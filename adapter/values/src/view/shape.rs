@@ -3,7 +3,10 @@
 
 use weft_symbols::TypeKind;
 
-use super::{Child, aggregates, cells, coroutines, maps, pointers, scalars, standard, text};
+use super::{
+    Child, aggregates, cells, channels, coroutines, iterators, locks, maps, once, pointers, scalars, standard, system,
+    text, threads, time,
+};
 use crate::names::without_arguments;
 use crate::{Meta, Place, Sequence, Stop, ValueError};
 
@@ -64,7 +67,8 @@ pub(super) fn shape(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
         TypeKind::Enumeration { enumerators, .. } => scalars::enumeration(stop, place, enumerators),
         TypeKind::Pointer(_) => pointers::thin(stop, place),
         TypeKind::Array { .. } => place.sequence(stop).map(Shape::Items),
-        TypeKind::Union(_) => Ok(aggregates::union(place)),
+        TypeKind::Union(_) => cells::known(stop, place, without_arguments(place.ty.path()))
+            .unwrap_or_else(|| Ok(aggregates::union(place))),
         TypeKind::Struct { .. } => structure(stop, place),
         TypeKind::Subroutine | TypeKind::Other(_) => {
             Ok(Shape::Leaf(format!("<a value of type `{}`>", crate::short_type_name(place.ty.path()))))
@@ -83,7 +87,14 @@ fn structure(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
     let path = without_arguments(place.ty.path());
     let known = text::known(stop, place, path)
         .or_else(|| cells::known(stop, place, path))
+        .or_else(|| once::known(stop, place, path))
+        .or_else(|| locks::known(stop, place, path))
         .or_else(|| maps::known(stop, place, path))
+        .or_else(|| iterators::known(stop, place, path))
+        .or_else(|| time::known(stop, place, path))
+        .or_else(|| channels::known(stop, place, path))
+        .or_else(|| threads::known(stop, place, path))
+        .or_else(|| system::known(stop, place, path))
         .or_else(|| standard::known(stop, place, path));
     match known {
         // A type of that name whose parts are called otherwise (another version): as what it is made of.

@@ -1,16 +1,15 @@
-//! Small types of the standard library that have a notation of their own: time, addresses, ranges.
+//! Small types of the standard library that have a notation of their own: addresses, ranges, layouts, ids of types.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
 
+use super::Child;
+use super::line::line;
 use super::shape::Shape;
 use crate::{Place, Stop, ValueError};
 
 /// Types of this family, by path.
 pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Shape, ValueError>> {
     Some(match path {
-        "core::time::Duration" => duration(stop, place).map(|time| Shape::Leaf(format!("{time:?}"))),
-        "std::time::Instant" => instant(stop, place),
         "core::net::ip_addr::Ipv4Addr" | "core::net::ip_addr::Ipv6Addr" => address(stop, place),
         "core::net::ip_addr::IpAddr" | "core::net::socket_addr::SocketAddr" => {
             place.variant(stop).and_then(|variant| variant.place.member("__0")).map(Shape::through)
@@ -19,35 +18,57 @@ pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Sha
         "alloc::vec::Vec"
         | "alloc::collections::vec_deque::VecDeque"
         | "alloc::collections::binary_heap::BinaryHeap" => place.sequence(stop).map(Shape::Items),
-        _ => return None,
+        "core::ops::range::RangeFull" => Ok(Shape::Leaf("..".to_owned())),
+        "core::alloc::layout::Layout" => layout(stop, place),
+        "core::any::TypeId" => type_id(stop, place),
+        path => return ranges(path).map(|between| range(stop, place, between)),
     })
 }
 
-fn duration(stop: &Stop, place: &Place) -> Result<Duration, ValueError> {
-    let seconds = place.member("secs")?.read_u64(stop)?;
-    let nanos = place.member("nanos")?.peel().read_u64(stop)?;
-    match u32::try_from(nanos) {
-        Ok(nanos) if nanos < 1_000_000_000 => Ok(Duration::new(seconds, nanos)),
-        _ => Err(ValueError::Invalid(format!("{nanos} nanoseconds in a Duration"))),
+/// What stands between a range's start and its end.
+fn ranges(path: &str) -> Option<&'static str> {
+    let name = path.strip_prefix("core::ops::range::").or_else(|| path.strip_prefix("core::range::"))?;
+    match name {
+        "Range" | "RangeFrom" | "RangeTo" => Some(".."),
+        "RangeInclusive" | "RangeToInclusive" => Some("..="),
+        _ => None,
     }
 }
 
-/// An `Instant`, and how far it is from the moment of the stop.
-fn instant(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
-    let seconds = place.find("tv_sec")?.read_u64(stop)?.cast_signed();
-    let nanos = place.find("tv_nsec")?.peel().read_u64(stop)?;
-    let mut text = format!("Instant {{ tv_sec: {seconds}, tv_nsec: {nanos} }}");
-    if let Some(clock) = stop.clock {
-        let moment = i128::from(seconds).saturating_mul(1_000_000_000).saturating_add(i128::from(nanos));
-        let distance = moment.saturating_sub(clock.total_nanoseconds());
-        if let Ok(nanos) = u64::try_from(distance.unsigned_abs()) {
-            let distance_text = Duration::from_nanos(nanos);
-            let relative =
-                if distance < 0 { format!("{distance_text:?} ago") } else { format!("in {distance_text:?}") };
-            text = format!("{text} ({relative})");
-        }
+/// A range as it is written; one that is used up says so.
+fn range(stop: &Stop, place: &Place, between: &str) -> Result<Shape, ValueError> {
+    let ends = [place.member("start"), place.member("end").or_else(|_| place.member("last"))];
+    if let [Err(error), Err(_)] = &ends {
+        return Err(error.clone());
     }
-    Ok(Shape::Leaf(text))
+    let written = ends.each_ref().map(|end| end.as_ref().map_or_else(|_| String::new(), |end| line(stop, end, 1)));
+    let [start, end] = &written;
+    let is_over = place.member("exhausted").and_then(|over| over.read_uint(stop)).is_ok_and(|over| over == 1);
+    let over = if is_over { " (exhausted)" } else { "" };
+    let named = ["start", "end"].into_iter().zip(ends).filter_map(|(name, end)| end.ok().map(|end| (name, end)));
+    let fields = named.map(|(name, end)| Child::field(name, Ok(end))).collect();
+    Ok(Shape::Summary { text: format!("{start}{between}{end}{over}"), fields })
+}
+
+/// The alignment is an enum of powers of two; its number is the alignment.
+fn layout(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
+    let size = place.member("size")?.read_u64(stop)?;
+    let align = place.member("align")?.read_u64(stop)?;
+    if !align.is_power_of_two() {
+        return Err(ValueError::Invalid(format!("a Layout aligned to {align}")));
+    }
+    let shift = align.trailing_zeros();
+    Ok(Shape::Leaf(format!("Layout {{ size: {size}, align: {align} (1 << {shift}) }}")))
+}
+
+/// One number of 64 or 128 bits; from Rust 1.80 to 1.86 its halves, the upper one first.
+fn type_id(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
+    let halves = place.member("t").and_then(|halves| Ok((halves.member("__0")?, halves.member("__1")?)));
+    let number = match halves {
+        Ok((upper, lower)) => (upper.read_uint(stop)? << 64) | lower.read_uint(stop)?,
+        Err(_) => place.read_uint(stop)?,
+    };
+    Ok(Shape::Leaf(format!("TypeId({number:#034x})")))
 }
 
 fn address(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {

@@ -2,7 +2,7 @@
 
 use super::shape::Shape;
 use crate::names::without_arguments;
-use crate::{Meta, Place, Sequence, Stop, ValueError};
+use crate::{Meta, Place, Sequence, Stop, ValueError, sequence};
 
 /// Characters of a string that are shown even when the line is full.
 pub(super) const SHORTEST: usize = 12;
@@ -107,7 +107,7 @@ pub(super) fn tail(place: &Place) -> Result<Shape, ValueError> {
         return Err(ValueError::NotSequence(place.ty.path().to_owned()));
     };
     let trailing = tail_style(place.ty.path()).unwrap_or(0);
-    let bytes = Sequence::contiguous(byte_of(place), place.at.clone(), len);
+    let bytes = sequence::checked(Sequence::contiguous(byte_of(place), place.at.clone(), len))?;
     Ok(Shape::Text(Text { bytes, style: Style::Str, trailing }))
 }
 

@@ -13,8 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use weft_memory::{Bias, FileAddr, MemAddr, Memory, MemoryError};
+use weft_process::Sockets;
 use weft_symbols::{Image, Module, Modules, Type};
-use weft_values::{Place, Stop};
+use weft_values::{Descriptors, Ends, Place, Stop};
 
 /// A program of `tests/programs`, waiting for its input to end.
 pub(crate) struct Program {
@@ -46,6 +47,11 @@ impl Drop for Program {
     }
 }
 
+/// Whether a toolchain is installed.
+pub(crate) fn toolchain(name: &str) -> bool {
+    Command::new("rustc").args([name, "--version"]).output().is_ok_and(|output| output.status.success())
+}
+
 /// Compiles once in this test process, however many tests run the program.
 fn compile(name: &str, flags: &[&str]) -> PathBuf {
     static DONE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -57,9 +63,11 @@ fn compile(name: &str, flags: &[&str]) -> PathBuf {
         return output;
     }
     let status = Command::new("rustc")
+        // A toolchain (`+nightly`) comes first.
+        .args(flags.iter().filter(|flag| flag.starts_with('+')))
         .args(["--edition=2024", "-g", "--crate-name", name, "-o"])
         .arg(&output)
-        .args(flags)
+        .args(flags.iter().filter(|flag| !flag.starts_with('+')))
         .arg(&source)
         .status()
         .expect("rustc runs");
@@ -76,6 +84,20 @@ impl Memory for ProcessMemory {
             Ok(count) if count > 0 => Ok(count),
             _ => Err(MemoryError::Unmapped(address)),
         }
+    }
+}
+
+/// The descriptors of a program that waits.
+struct Kernel(i32);
+
+impl Descriptors for Kernel {
+    fn ends(&self, fd: i32) -> Option<Ends> {
+        let socket = Sockets::new(self.0).of(fd)?;
+        Some(Ends { local: socket.local, peer: socket.peer })
+    }
+
+    fn target(&self, fd: i32) -> Option<String> {
+        Some(std::fs::read_link(format!("/proc/{}/fd/{fd}", self.0)).ok()?.to_string_lossy().into_owned())
     }
 }
 
@@ -100,7 +122,7 @@ fn look(pid: u32, binary: &Path) -> Stop {
         modules: Arc::new(Modules::new(vec![Module { image, bias, range }])),
         threads: Vec::new(),
         clock: None,
-        descriptors: None,
+        descriptors: Some(Arc::new(Kernel(pid.cast_signed()))),
         stacks: weft_values::Stacks::default(),
     }
 }
