@@ -1,48 +1,114 @@
 import * as vscode from 'vscode';
-import { taskLabel, type TaskRow } from './model/rows';
+import { isEmpty, parseFilter } from './model/filter';
+import { noFilter } from './model/store';
+import { treeText } from './model/treeText';
 import type { Location, Source } from './model/protocol';
-import type { Sessions } from './sessions';
-import type { Node } from './taskView';
+import type { Sessions, TaskSession } from './sessions';
+import { chooseGrouping, type TaskView } from './taskView';
 
-/** The commands of the view's buttons, menus and rows. */
-export function registerCommands(sessions: Sessions): vscode.Disposable[] {
-  const onTask = (act: (row: TaskRow, node: Node) => Promise<void>) => async (node: Node | undefined) => {
-    if (node?.row.kind === 'task') {
-      await act(node.row, node);
+/** The commands of the view's title and of rows that are no tasks. */
+export function registerCommands(sessions: Sessions, view: TaskView): vscode.Disposable[] {
+  const onShown = (act: (session: TaskSession) => Promise<void> | void) => async () => {
+    if (sessions.shown) {
+      await act(sessions.shown);
+    } else {
+      void vscode.window.showInformationMessage('No program is being debugged by weft: start one first.');
     }
   };
+  const filter = new FilterBox();
   return [
+    new vscode.Disposable(() => {
+      filter.dispose();
+    }),
     vscode.commands.registerCommand('weft.refreshTasks', () => {
       sessions.shown?.dispatch({ type: 'refresh' });
     }),
-    vscode.commands.registerCommand('weft.showMoreTasks', () => {
-      sessions.shown?.dispatch({ type: 'more' });
-    }),
-    vscode.commands.registerCommand('weft.focusTask', onTask((row, { session }) => focusTask(session.debug, row))),
-    vscode.commands.registerCommand('weft.openTaskLocation', onTask(async ({ task }, { session }) => {
-      if (task.location) {
-        await open(session.debug, task.location);
-      }
+    vscode.commands.registerCommand('weft.groupTasks', () => chooseGrouping(view)),
+    vscode.commands.registerCommand('weft.filterTasks', onShown((session) => {
+      filter.show(session);
     })),
-    vscode.commands.registerCommand('weft.copyTaskName', onTask(async ({ task }) => {
-      await vscode.env.clipboard.writeText(taskLabel(task));
+    vscode.commands.registerCommand('weft.clearTaskFilter', onShown((session) => {
+      session.dispatch({ type: 'filter', filter: noFilter });
     })),
+    vscode.commands.registerCommand('weft.copyTasks', onShown(copyTasks)),
     vscode.commands.registerCommand('weft.openFrame', (session: vscode.DebugSession, source: Source, line: number) =>
-      open(session, { source, line }),
+      openLocation(session, { source, line }),
     ),
   ];
 }
 
-/** The adapter answers with a `stopped` event that names the task, which moves Call Stack and the editor. */
-async function focusTask(session: vscode.DebugSession, { task }: TaskRow): Promise<void> {
-  try {
-    await session.customRequest('asyncFocusTask', { task: task.id });
-  } catch (error) {
-    void vscode.window.showErrorMessage(`The stack of ${taskLabel(task)} cannot be shown: ${error instanceof Error ? error.message : String(error)}`);
+/** How long after a key the tasks are asked for, in milliseconds: shorter than a pause, longer than most words take. */
+const typingPause = 120;
+
+/** The box in which the filter is typed. What stands there acts at once; Escape brings back what was before. */
+class FilterBox {
+  private box: vscode.InputBox | undefined;
+
+  show(session: TaskSession): void {
+    this.box?.dispose();
+    const box = vscode.window.createInputBox();
+    const before = session.state.filter;
+    let accepted = false;
+    let timer: NodeJS.Timeout | undefined;
+    const apply = (): void => {
+      clearTimeout(timer);
+      const typed = box.value;
+      const parsed = parseFilter(typed, session.state.snapshot?.runtimes ?? []);
+      box.validationMessage = 'error' in parsed ? parsed.error : '';
+      if ('filter' in parsed) {
+        session.dispatch({ type: 'filter', filter: isEmpty(parsed.filter) ? noFilter : { typed, ask: parsed.filter } });
+      }
+    };
+    box.title = 'Filter Async Tasks';
+    box.prompt = 'Part of the name, state, wait, or file:line. Also state:waiting,ready and runtime:NAME. Empty shows all.';
+    box.placeholder = 'for example: handle_conn, mutex, db.rs:42, state:ready';
+    box.value = before.typed;
+    box.onDidChangeValue(() => {
+      clearTimeout(timer);
+      timer = setTimeout(apply, typingPause);
+    });
+    box.onDidAccept(() => {
+      apply();
+      if (box.validationMessage === '') {
+        accepted = true;
+        box.hide();
+      }
+    });
+    box.onDidHide(() => {
+      clearTimeout(timer);
+      if (!accepted) {
+        session.dispatch({ type: 'filter', filter: before });
+      }
+      box.dispose();
+    });
+    this.box = box;
+    box.show();
+  }
+
+  dispose(): void {
+    this.box?.dispose();
   }
 }
 
-async function open(session: vscode.DebugSession, { source, line }: Location): Promise<void> {
+/** Puts all tasks on the clipboard, as `weft tasks` prints them. */
+async function copyTasks(session: TaskSession): Promise<void> {
+  try {
+    const body = await session.everything();
+    await vscode.env.clipboard.writeText(treeText(body));
+    vscode.window.setStatusBarMessage(`${body.tasks.length} tasks copied`, 3000);
+  } catch (error) {
+    void vscode.window.showErrorMessage(`The tasks could not be copied: ${sentence(error)} Stop the program and refresh the view, then try again.`);
+  }
+}
+
+/** What went wrong, as a sentence with its full stop. */
+export function sentence(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** Shows a place in the editor; the focus stays where it is. */
+export async function openLocation(session: vscode.DebugSession, { source, line }: Location): Promise<void> {
   // A source with a reference has no file here; its text is asked of the adapter.
   const uri = source.sourceReference || source.path === undefined ? vscode.debug.asDebugSourceUri(source, session) : vscode.Uri.file(source.path);
   const start = new vscode.Position(Math.max(line - 1, 0), 0);

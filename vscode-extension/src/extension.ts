@@ -13,6 +13,7 @@ import { SessionLog } from './model/sessionLog';
 import { ProblemNotices } from './problems';
 import { Sessions } from './sessions';
 import { StatusBar } from './statusBar';
+import { registerTaskActions } from './taskActions';
 import { TaskView } from './taskView';
 
 const debugType = 'weft';
@@ -20,7 +21,7 @@ const debugType = 'weft';
 export function activate(context: vscode.ExtensionContext): void {
   const sessions = new Sessions(debugType);
   const configurations = new LaunchConfigurations(debugType);
-  const view = new TaskView(sessions);
+  const view = new TaskView(sessions, context.workspaceState);
   const workspaces = new CargoWorkspaces();
   const builds = new BuildProblems();
   const { version } = context.extension.packageJSON as { readonly version: string };
@@ -42,6 +43,7 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.debug.registerDebugAdapterTrackerFactory(debugType, builds),
     vscode.debug.registerDebugAdapterTrackerFactory(debugType, adapters),
     ...registerAttach(debugType),
-    ...registerCommands(sessions),
+    ...registerCommands(sessions, view),
+    ...registerTaskActions(view),
   );
 }

@@ -1,7 +1,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import * as vscode from 'vscode';
-import { decodeChanged, decodeStack, decodeTasks, type Frame, type Task } from './model/protocol';
-import { due, initial, isCurrent, reduce, type Action, type Ask, type SessionState } from './model/store';
+import { decodeChanged, decodeStack, decodeTasks, type Frame, type Task, type TasksBody } from './model/protocol';
+import { due, initial, isCurrent, largePage, queryKey, reduce, type Action, type Ask, type Part, type Query, type SessionState } from './model/store';
 
 /** Requests whose success means that the program runs again; no event need follow them. */
 const resuming = new Set(['continue', 'next', 'stepIn', 'stepOut', 'stepBack', 'reverseContinue', 'goto', 'restartFrame', 'restart']);
@@ -13,6 +13,8 @@ const settleAfter = 300;
 export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposable {
   private current: SessionState = initial;
   private settle: NodeJS.Timeout | undefined;
+  /** When the tasks of the generation that is shown were looked at. */
+  private looked = { generation: -1, at: 0 };
 
   constructor(
     readonly debug: vscode.DebugSession,
@@ -23,9 +25,24 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
     return this.current;
   }
 
+  /** How long ago the tasks were looked at, in milliseconds. */
+  get age(): number {
+    return this.runs ? Date.now() - this.looked.at : 0;
+  }
+
+  /** Whether the program can be made to run: one in a core file, or that is only looked at, cannot. */
+  get runs(): boolean {
+    const options = this.debug.configuration;
+    return options['coreFile'] === undefined && options['asyncOnly'] !== true;
+  }
+
   dispatch(action: Action): void {
     const before = this.current;
     this.current = reduce(before, action);
+    const generation = this.current.snapshot?.generation;
+    if (generation !== undefined && generation !== this.looked.generation) {
+      this.looked = { generation, at: Date.now() };
+    }
     const ask = due(this.current);
     if (ask) {
       const ticket = this.current.tickets;
@@ -54,9 +71,38 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
     return frames;
   }
 
+  /** Tasks of the snapshot that are not listed, asked for once. Rejects with the adapter's sentence. */
+  async part(query: Query, generation: number): Promise<Part> {
+    const known = this.current.parts.get(queryKey(query));
+    if (known && isCurrent(this.current, generation)) {
+      return known;
+    }
+    const { tasks, matched } = await this.page({ ...query, generation });
+    const part = { tasks, matched };
+    this.dispatch({ type: 'part', generation, query, part });
+    return part;
+  }
+
+  /** Every task of the snapshot that is shown, whatever the view's filter; of a look of its own without one. */
+  async everything(): Promise<TasksBody> {
+    const { snapshot, stale } = this.current;
+    const first = await this.page({ start: 0, count: largePage, ...(snapshot && !stale ? { generation: snapshot.generation } : {}) });
+    const { generation, matched } = first;
+    const tasks: Task[] = [...first.tasks];
+    while (tasks.length < matched) {
+      const next = await this.page({ start: tasks.length, count: largePage, generation });
+      if (next.tasks.length === 0) {
+        break;
+      }
+      tasks.push(...next.tasks);
+    }
+    return { ...first, tasks };
+  }
+
   onDidSendMessage(message: DebugProtocol.ProtocolMessage): void {
     if (message.type === 'event') {
-      this.onEvent((message as DebugProtocol.Event).event);
+      const told = message as DebugProtocol.Event;
+      this.onEvent(told.event, told.body);
     } else if (message.type === 'response') {
       const response = message as DebugProtocol.Response;
       if (response.success && resuming.has(response.command)) {
@@ -80,12 +126,15 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
     clearTimeout(this.settle);
   }
 
-  private onEvent(event: string): void {
+  private onEvent(event: string, body: unknown): void {
     if (event === 'stopped') {
       clearTimeout(this.settle);
       this.dispatch({ type: 'stopped' });
     } else if (event === 'continued') {
       this.resumed();
+    } else if (event === 'thread') {
+      const thread = body as DebugProtocol.ThreadEvent['body'];
+      this.dispatch({ type: 'thread', id: thread.threadId, listed: thread.reason === 'started' });
     } else if (event === 'terminated' || event === 'exited') {
       this.end();
     }
@@ -99,14 +148,17 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
     }, settleAfter);
   }
 
+  private async page(ask: Ask): Promise<TasksBody> {
+    const body = decodeTasks(await this.debug.customRequest('asyncTasks', ask));
+    if (!body) {
+      throw new Error('The adapter answered asyncTasks with something that is not a list of tasks.');
+    }
+    return body;
+  }
+
   private async askTasks(ticket: number, ask: Ask): Promise<void> {
     try {
-      const body = decodeTasks(await this.debug.customRequest('asyncTasks', ask));
-      if (body) {
-        this.dispatch({ type: 'answered', ticket, body });
-      } else {
-        this.dispatch({ type: 'refused', ticket, message: 'The adapter answered asyncTasks with something that is not a list of tasks.' });
-      }
+      this.dispatch({ type: 'answered', ticket, body: await this.page(ask) });
     } catch (error) {
       this.dispatch({ type: 'refused', ticket, message: error instanceof Error ? error.message : String(error) });
     }

@@ -7,7 +7,7 @@ const source = { name: 'main.rs', path: '/src/main.rs' };
 test('a whole answer is read as it is', () => {
   const task = {
     id: 3,
-    threadId: 2 ** 30,
+    threadId: 2 ** 30 + 3,
     name: 'shop::main',
     kind: 'root',
     runtime: 0,
@@ -17,7 +17,7 @@ test('a whole answer is read as it is', () => {
     spawnedAt: { source, line: 2 },
     spawnedBy: 1,
     osThread: 77,
-    waitingOn: { kind: 'join', text: 'task 4', resource: { id: 4096, type: 'JoinHandle' }, holders: [4], tasks: [4] },
+    waitingOn: { kind: 'join', text: 'task 4', remainingMs: 250, resource: { id: 4096, type: 'JoinHandle' }, holders: [4], tasks: [4] },
     frames: 2,
     awaitedBy: [{ task: 9, via: 'join' }],
     error: 'cut off',
@@ -31,7 +31,10 @@ test('a whole answer is read as it is', () => {
     problems: [{ kind: 'deadlock', severity: 'error', text: 'stuck', tasks: [3], resources: [4096] }],
     notes: ['stopped for 2 ms'],
   };
-  assert.deepEqual(decodeTasks({ ...body, tasks: [{ ...task, spawner: 1 }] }), body);
+  assert.deepEqual(decodeTasks({ ...body, runtimes: [{ ...body.runtimes[0], osThreads: [7, 8] }], tasks: [{ ...task, spawner: 1 }] }), {
+    ...body,
+    runtimes: [{ ...body.runtimes[0], threads: 2 }],
+  });
 });
 
 test('what is no answer is refused', () => {

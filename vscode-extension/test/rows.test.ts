@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Frame, Task, TasksBody } from '../src/model/protocol';
-import { frameRows, message, taskDescription, topRows, type Row } from '../src/model/rows';
+import { named, outline, topRows } from '../src/model/outline';
+import { frameRows, message, spoken, taskDescription, taskTooltip, type Row } from '../src/model/rows';
 import { initial, type SessionState } from '../src/model/store';
 
 const main = { name: 'main.rs', path: '/home/me/src/main.rs' };
@@ -20,35 +21,21 @@ function visible(rows: readonly Row[], indent = ''): string[] {
   return rows.flatMap((row) => [indent + row.label, ...('rows' in row ? visible(row.rows, `${indent}  `) : [])]);
 }
 
+const top = (state: SessionState): readonly Row[] => topRows(state, state.snapshot && outline(state.snapshot, {}, 'none'));
+
 test('problems come first, tasks under their exact names, notes last', () => {
   const problems = [{ kind: 'deadlock', severity: 'error', text: 'tasks 1 and 2 wait for each other', tasks: [1, 2], resources: [] }];
   const state = stopped([task(1), task(2, { name: '' })], { problems, notes: ['no debug information for libz'] });
-  assert.deepEqual(visible(topRows(state)), ['tasks 1 and 2 wait for each other', 'shop::order1', 'task 2', 'no debug information for libz']);
-  assert.deepEqual(topRows(state)[0]?.tooltip, ['tasks 1 and 2 wait for each other', 'Task 1 shop::order1', 'Task 2 task 2']);
-});
-
-test('one runtime makes no group; several are open groups and lose no task', () => {
-  const runtimes = [
-    { id: 0, kind: 'tokio-multi-thread', taskCount: 2 },
-    { id: 1, kind: 'tokio-local-set', name: 'ui' },
-  ];
-  assert.deepEqual(visible(topRows(stopped([task(1), task(2)], { runtimes }))), ['shop::order1', 'shop::order2']);
-  const rows = topRows(stopped([task(1), task(2, { runtime: 1 }), task(3), task(4, { runtime: 9 })], { runtimes }));
-  assert.deepEqual(visible(rows), ['tokio-multi-thread', '  shop::order1', '  shop::order3', 'ui', '  shop::order2', 'shop::order4']);
-  assert.deepEqual(rows.slice(0, 2).map((row) => row.description), ['2 tasks', 'tokio-local-set · 1 task']);
+  assert.deepEqual(visible(top(state)), ['tasks 1 and 2 wait for each other', 'shop::order1', 'task 2', 'no debug information for libz']);
+  assert.deepEqual(top(state)[0]?.tooltip, ['tasks 1 and 2 wait for each other', 'task 1 shop::order1', 'task 2']);
 });
 
 test('200 tasks are 200 rows, and their keys are unique and last', () => {
   const many = Array.from({ length: 200 }, (_, id) => task(id));
-  const keys = topRows(stopped(many)).map((row) => row.key);
+  const keys = top(stopped(many)).map((row) => row.key);
   assert.equal(new Set(keys).size, 200);
   assert.equal(keys[7], 'task:7');
-  assert.deepEqual(topRows(stopped(many, { generation: 2 })).map((row) => row.key), keys);
-});
-
-test('what is not listed yet is counted in a row', () => {
-  const more = topRows(stopped([task(1)], { total: 2500, matched: 2500 })).at(-1);
-  assert.deepEqual([more?.kind, more?.description], ['more', '1000 of 2499 not listed']);
+  assert.deepEqual(top(stopped(many, { generation: 2 })).map((row) => row.key), keys);
 });
 
 test('a description says state, wait, place and error', () => {
@@ -61,14 +48,28 @@ test('a description says state, wait, place and error', () => {
 });
 
 test('a tooltip names the other tasks', () => {
-  const [row] = topRows(stopped([task(1, { awaitedBy: [{ task: 2, via: 'join' }], spawnedBy: 9, location: { source: main, line: 5 } }), task(2)]));
-  assert.deepEqual(row?.tooltip, [
+  const waitingOn = { kind: 'mutex', text: 'lock Mutex<Db>', holders: [2, 7], tasks: [] };
+  const first = task(1, { awaitedBy: [{ task: 2, via: 'join' }], spawnedBy: 9, location: { source: main, line: 5 }, waitingOn });
+  const { snapshot } = stopped([first, task(2)]);
+  assert.ok(snapshot);
+  const { known } = outline(snapshot, {}, 'none');
+  assert.deepEqual(taskTooltip(first, snapshot, (id) => named(known, id)), [
     'shop::order1',
     'Task 1, waiting',
+    'Waits on: lock Mutex<Db>',
+    'Held by: task 2 shop::order2',
+    'Held by: task 7',
     'At: /home/me/src/main.rs:5',
     'Spawned by: task 9',
     'Awaited by: task 2 shop::order2 (join)',
   ]);
+});
+
+test('a row is spoken with its state, its wait and its place', () => {
+  const [row] = top(stopped([task(1, { waitingOn: { kind: 'mutex', text: 'lock Mutex<Db>', holders: [], tasks: [] }, location: { source: main, line: 5 } })]));
+  assert.equal(row && spoken(row), 'shop::order1, waiting, for lock Mutex<Db>, at main.rs line 5');
+  const [unread] = top(stopped([{ id: 2, name: '', kind: 'task', awaitedBy: [], error: 'its header cannot be read' }]));
+  assert.equal(unread && spoken(unread), 'task 2, state unknown, its header cannot be read');
 });
 
 const frame = (name: string, kind: Frame['kind'], children: readonly Frame[] = [], line?: number): Frame =>
@@ -96,6 +97,9 @@ test('the line above the tree', () => {
   const many = Array.from({ length: 21 }, (_, id) => task(id, { state: id < 2 ? 'running' : 'waiting' }));
   assert.equal(message(stopped(many)), '21 tasks: 2 running, 19 waiting');
   assert.equal(message(stopped(many, { total: 9000, matched: 9000 })), '9000 tasks');
+  assert.equal(message({ ...stopped(many, { total: 9000, matched: 9000 }), whole: true }), 'Reading tasks: 21 of 9000.');
+  const filter = { typed: ' order1 ', ask: { text: 'order1' } };
+  assert.match(message({ ...stopped([task(1)], { total: 9000 }), filter }) ?? '', /^Filter "order1": 1 of 9000 tasks\. Clear Filter/);
   assert.equal(message(stopped(many.slice(1))), undefined);
   assert.equal(message(stopped([])), 'No async tasks.');
   assert.equal(message(initial), undefined);
@@ -104,5 +108,5 @@ test('the line above the tree', () => {
 });
 
 test('a refusal is a row of its own', () => {
-  assert.deepEqual(visible(topRows({ ...initial, failure: 'pause first' })), ['pause first']);
+  assert.deepEqual(visible(top({ ...initial, failure: 'pause first' })), ['pause first']);
 });

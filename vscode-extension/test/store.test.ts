@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Frame, TasksBody } from '../src/model/protocol';
-import { due, hasMore, initial, isCurrent, pageSize, reduce, type Action, type SessionState } from '../src/model/store';
+import { firstTaskThread, type Frame, type TasksBody } from '../src/model/protocol';
+import { due, hasMore, initial, isCurrent, isReading, largePage, noFilter, pageSize, queryKey, reduce, type Action, type SessionState } from '../src/model/store';
 
 const first = { start: 0, count: pageSize };
 
@@ -29,7 +29,7 @@ const frames: readonly Frame[] = [{ name: 'f', kind: 'await', children: [] }];
 
 test('a stop is followed by one request for the first page', () => {
   assert.equal(after([stopped]).asked, undefined);
-  assert.deepEqual(after([stopped, changed(1)]).asked, { ticket: 0, ask: first });
+  assert.deepEqual(after([stopped, changed(1)]).asked, { ticket: 0, ask: first, filter: noFilter });
   const state = after([stopped, changed(1), answered(0, body(1, [1, 2]))]);
   assert.deepEqual(shown(state), [1, 2]);
   assert.equal(state.asked, undefined);
@@ -50,7 +50,7 @@ test('the announcement of what is shown already asks nothing', () => {
 test('an answer older than the newest announcement is dropped and asked again', () => {
   const state = after([stopped, changed(1), changed(2), answered(0, body(1, [1]))]);
   assert.equal(state.snapshot, undefined);
-  assert.deepEqual(state.asked, { ticket: 1, ask: first });
+  assert.deepEqual(state.asked, { ticket: 1, ask: first, filter: noFilter });
   assert.deepEqual(shown(after([answered(1, body(2, [7]))], state)), [7]);
 });
 
@@ -65,7 +65,7 @@ test('an answer that comes after the program went on is dropped', () => {
   assert.equal(running.snapshot, undefined);
   const again = after([stopped, changed(2), answered(0, body(1, [1]))], running);
   assert.equal(again.snapshot, undefined);
-  assert.deepEqual(again.asked, { ticket: 1, ask: first });
+  assert.deepEqual(again.asked, { ticket: 1, ask: first, filter: noFilter });
 });
 
 test('rows outlive a short step and go when the program keeps running', () => {
@@ -77,7 +77,7 @@ test('rows outlive a short step and go when the program keeps running', () => {
 
   const stepped = after([stopped, { type: 'settled' }, changed(2)], running);
   assert.deepEqual(shown(stepped), [1, 2]);
-  assert.deepEqual(stepped.asked, { ticket: 1, ask: first });
+  assert.deepEqual(stepped.asked, { ticket: 1, ask: first, filter: noFilter });
   const done = after([answered(1, body(2, [3]))], stepped);
   assert.deepEqual(shown(done), [3]);
   assert.equal(done.stale, false);
@@ -91,7 +91,7 @@ test('before there is a program nothing is asked', () => {
 
 test('a refresh asks while the program runs, and its own announcement does not ask again', () => {
   const asked = after([started, { type: 'refresh' }]);
-  assert.deepEqual(asked.asked, { ticket: 0, ask: first });
+  assert.deepEqual(asked.asked, { ticket: 0, ask: first, filter: noFilter });
   for (const actions of [
     [changed(9), answered(0, body(9, [1]))],
     [answered(0, body(9, [1])), changed(9)],
@@ -100,7 +100,7 @@ test('a refresh asks while the program runs, and its own announcement does not a
     assert.deepEqual(shown(state), [1]);
     assert.equal(state.asked, undefined);
     assert.equal(state.news, false);
-    assert.deepEqual(after([stopped, changed(10)], state).asked, { ticket: 1, ask: first });
+    assert.deepEqual(after([stopped, changed(10)], state).asked, { ticket: 1, ask: first, filter: noFilter });
   }
 });
 
@@ -123,31 +123,98 @@ test('a refusal is told, and goes with the next answer', () => {
   assert.equal(after([changed(2), answered(1, body(2, []))], state).failure, undefined);
 });
 
-test('further pages come from the same snapshot and are added to it', () => {
+const whole: Action = { type: 'whole', whole: true };
+
+test('pages are read only when all tasks are needed, and from the same snapshot', () => {
   const state = after([stopped, changed(3), answered(0, body(3, [1, 2], 5))]);
   assert.equal(hasMore(state), true);
-  const asked = after([{ type: 'more' }], state);
-  assert.deepEqual(asked.asked?.ask, { start: 2, count: pageSize, generation: 3 });
+  assert.deepEqual([state.asked, isReading(state)], [undefined, false]);
+  const asked = after([whole], state);
+  assert.deepEqual(asked.asked?.ask, { start: 2, count: largePage, generation: 3 });
+  assert.equal(isReading(asked), true);
   const all = after([answered(1, body(3, [2, 3, 4, 5], 5))], asked);
   assert.deepEqual(shown(all), [1, 2, 3, 4, 5]);
-  assert.equal(hasMore(all), false);
-  assert.equal(after([{ type: 'more' }], all).asked, undefined);
+  assert.deepEqual([hasMore(all), isReading(all), all.asked], [false, false, undefined]);
 });
 
-test('a page of another snapshot is not mixed in', () => {
-  const state = after([stopped, changed(3), answered(0, body(3, [1, 2], 5)), { type: 'more' }, answered(1, body(2, [8]))]);
+test('a page of another snapshot is not mixed in, and none is asked for again', () => {
+  const state = after([whole, stopped, changed(3), answered(0, body(3, [1, 2], 5)), answered(1, body(2, [8]))]);
   assert.deepEqual(shown(state), [1, 2]);
+  assert.deepEqual([state.asked, isReading(state)], [undefined, false]);
 });
 
 test('an empty page ends the list', () => {
-  const state = after([stopped, changed(3), answered(0, body(3, [1], 5)), { type: 'more' }, answered(1, body(3, [], 5))]);
-  assert.equal(hasMore(state), false);
+  const state = after([whole, stopped, changed(3), answered(0, body(3, [1], 5)), answered(1, body(3, [], 5))]);
+  assert.deepEqual([hasMore(state), state.asked], [false, undefined]);
 });
 
-test('when a page is refused, the tasks of now are asked for', () => {
-  const state = after([stopped, changed(3), answered(0, body(3, [1], 5)), { type: 'more' }, { type: 'refused', ticket: 1, message: 'gone' }]);
-  assert.deepEqual(state.asked, { ticket: 2, ask: first });
-  assert.equal(state.failure, undefined);
+test('when a page is refused, it is told and no further one is asked for until there is another snapshot', () => {
+  const state = after([whole, stopped, changed(3), answered(0, body(3, [1], 5)), { type: 'refused', ticket: 1, message: 'gone' }]);
+  assert.deepEqual([state.failure, state.asked], ['gone', undefined]);
+  assert.deepEqual(shown(state), [1]);
+  const next = after([resumed, stopped, changed(4), answered(2, body(4, [1], 5))], state);
+  assert.deepEqual(next.asked?.ask, { start: 1, count: largePage, generation: 4 });
+  assert.equal(next.failure, undefined);
+});
+
+test('reading ends when the program goes on', () => {
+  const state = after([whole, stopped, changed(3), answered(0, body(3, [1], 5)), resumed]);
+  assert.deepEqual([state.asked, isReading(state)], [undefined, false]);
+  assert.deepEqual(shown(after([answered(1, body(3, [2], 5))], state)), [1]);
+});
+
+const slow = { typed: 'slow state:waiting', ask: { text: 'slow', states: ['waiting'] } } as const;
+
+test('a filter is asked of the snapshot that is shown, and of every later one', () => {
+  const state = after([stopped, changed(3), answered(0, body(3, [1, 2])), { type: 'filter', filter: slow }]);
+  assert.deepEqual(state.asked?.ask, { start: 0, count: pageSize, generation: 3, filter: slow.ask });
+  assert.deepEqual(shown(state), [1, 2]);
+  const filtered = after([answered(1, { ...body(3, [2]), total: 2 })], state);
+  assert.deepEqual([shown(filtered), filtered.applied, filtered.asked], [[2], slow, undefined]);
+  const next = after([resumed, stopped, changed(4)], filtered);
+  assert.deepEqual(next.asked?.ask, { start: 0, count: pageSize, filter: slow.ask });
+  const cleared = after([answered(2, body(4, [2])), { type: 'filter', filter: noFilter }], next);
+  assert.deepEqual(cleared.asked?.ask, { start: 0, count: pageSize, generation: 4 });
+});
+
+test('of a filter that changes while it is asked for, the last counts', () => {
+  const quick = { typed: 'quick', ask: { text: 'quick' } };
+  const typing = after([stopped, changed(3), answered(0, body(3, [1, 2])), { type: 'filter', filter: slow }, { type: 'filter', filter: quick }]);
+  assert.deepEqual(typing.asked?.ask.filter, slow.ask);
+  const next = after([answered(1, body(3, [1]))], typing);
+  assert.deepEqual(next.asked?.ask.filter, quick.ask);
+  assert.deepEqual(shown(after([answered(2, body(3, [2]))], next)), [2]);
+});
+
+test('a filter with which the adapter cannot be asked of the snapshot is not asked again and again', () => {
+  const state = after([stopped, changed(3), answered(0, body(3, [1])), { type: 'filter', filter: slow }, { type: 'refused', ticket: 1, message: 'gone' }]);
+  assert.deepEqual([state.asked, state.failure], [undefined, 'gone']);
+});
+
+test('a part is kept for its own snapshot and filter only', () => {
+  const query = { filter: {}, start: 1000, count: 2 };
+  const part = { tasks: body(3, [7, 8]).tasks, matched: 5000 };
+  const state = after([stopped, changed(3), answered(0, body(3, [1], 5000)), { type: 'part', generation: 3, query, part }]);
+  assert.equal(state.parts.get(queryKey(query)), part);
+  assert.equal(state.parts.get(queryKey({ ...query, start: 0 })), undefined);
+  assert.equal(after([{ type: 'filter', filter: slow }, answered(1, body(3, [1], 4000))], state).parts.size, 0);
+  const next = after([resumed, stopped, changed(4), answered(1, body(4, [1], 5000))], state);
+  assert.equal(after([{ type: 'part', generation: 3, query, part }], next).parts.size, 0);
+});
+
+test("tasks' threads are known as long as they are listed, other threads never", () => {
+  const [task, other] = [firstTaskThread + 4, 4];
+  const state = after([{ type: 'thread', id: task, listed: true }, { type: 'thread', id: other, listed: true }]);
+  assert.deepEqual([...state.pinned], [task]);
+  assert.equal(after([{ type: 'thread', id: task, listed: true }], state), state);
+  assert.deepEqual([...after([{ type: 'thread', id: task, listed: false }], state).pinned], []);
+});
+
+test('what a task stops for is replaced, and ends with the session', () => {
+  const state = after([stopped, { type: 'stops', task: 4, on: ['polled'] }, { type: 'stops', task: 5, on: ['panicked'] }, { type: 'stops', task: 4, on: ['completed', 'cancelled'] }]);
+  assert.deepEqual([...state.stops].sort(), [[4, ['completed', 'cancelled']], [5, ['panicked']]]);
+  assert.deepEqual([...after([{ type: 'stops', task: 5, on: [] }], state).stops.keys()], [4]);
+  assert.equal(after([{ type: 'ended' }], state).stops.size, 0);
 });
 
 test('a stack is kept for its own snapshot only', () => {

@@ -26,7 +26,7 @@ pub struct AsyncTasksArguments {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskFilter {
-    /// Is in the name, the location's file or what it waits on, in any case.
+    /// Is in the name, the state, `file:line` of the location or of the entry, or what it waits on, in any case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// One of these states; any when empty or left out.
@@ -278,6 +278,9 @@ pub enum FrameKind {
 pub struct AsyncFocusTaskArguments {
     /// Which task.
     pub task: i64,
+    /// Only whether it is listed as a thread: the focus stays where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listed: Option<bool>,
 }
 
 /// `asyncRunTo` asks this.

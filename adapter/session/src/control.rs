@@ -166,6 +166,9 @@ impl Lane {
             Ok(found) => found,
             Err(error) => return ticket.fail(error),
         };
+        if let Some(listed) = asked.listed {
+            return self.list(key, listed, ticket);
+        }
         if let Err(error) = self.shared.need_debuggee().and_then(|debuggee| debuggee.focus(key)) {
             return ticket.fail(error);
         }
@@ -176,6 +179,18 @@ impl Lane {
         }
         let stopped = Stopped::new(StopReason::Pause, Some(Target::Task(key)));
         self.tell_stop(&stopped, generation);
+    }
+
+    /// Lists a task among the threads, or takes it off the list, without moving the focus.
+    fn list(&self, key: weft_tasks::TaskKey, listed: bool, ticket: Ticket) {
+        let is_news = match listed {
+            true => self.shared.listing().focus(key),
+            false => self.shared.listing().unfocus(key),
+        };
+        ticket.done();
+        if is_news {
+            announce(&self.shared, key, if listed { ThreadReason::Started } else { ThreadReason::Exited });
+        }
     }
 
     /// A task that exists at the current stop, and the generation it was seen in.

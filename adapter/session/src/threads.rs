@@ -54,6 +54,12 @@ impl Listing {
         self.announced.insert(task)
     }
 
+    /// The client does not want to see a task any more. True if it leaves the list with that.
+    pub(crate) fn unfocus(&mut self, task: TaskKey) -> bool {
+        self.focused.retain(|key| *key != task);
+        self.settings.tasks_as_threads != TasksAsThreads::All && self.announced.remove(&task)
+    }
+
     /// Whether the list depends on the tasks there are.
     fn needs_tasks(&self) -> bool {
         !self.focused.is_empty() || self.settings.tasks_as_threads == TasksAsThreads::All

@@ -49,8 +49,13 @@ fn lets_through(filter: &TaskFilter, task: &weft_tasks::Task, numbering: &mut Nu
     let text = filter.text.as_ref().is_none_or(|wanted| {
         let wanted = wanted.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&wanted);
+        let at = |place: Option<&weft_tasks::Location>| {
+            place.is_some_and(|place| has(&format!("{}:{}", place.file.display(), place.line)))
+        };
         has(&task.name)
-            || task.location.as_ref().is_some_and(|location| has(&location.file.to_string_lossy()))
+            || has(task.state.as_str())
+            || at(task.location.as_deref())
+            || at(task.entry.as_deref())
             || task.waiting_on.as_ref().is_some_and(|wait| has(&numbering.fill(&wait.text)))
     });
     state && runtime && text

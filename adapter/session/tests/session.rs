@@ -177,6 +177,8 @@ async fn tasks_are_filtered_paged_and_looked_at_once() {
     assert_eq!((ids(&running), &running["matched"]), (vec![2, 4, 6, 8, 10], &json!(5)));
     let named = client.body("asyncTasks", json!({"filter": {"text": "TASK_1", "runtime": 1}})).await;
     assert_eq!(ids(&named), [1, 10]);
+    let waiting = client.body("asyncTasks", json!({"filter": {"text": "waiting"}})).await;
+    assert_eq!(ids(&waiting), [1, 3, 5, 7, 9]);
     assert_eq!(client.body("asyncTasks", json!({"filter": {"runtime": 2}})).await["matched"], 0);
     assert_eq!(client.body("asyncTasks", json!({"start": 100})).await["tasks"], json!([]));
     assert_eq!(*client.fake().looks.lock().unwrap(), 1);
@@ -228,6 +230,17 @@ async fn a_task_has_a_tree_and_can_be_focused() {
     let stack = client.body("stackTrace", json!({"threadId": TASKS + 1})).await;
     assert_eq!(stack["stackFrames"][0]["name"], "mine::main");
     assert_eq!(client.error("asyncFocusTask", json!({"task": 77})).await.0, 1304);
+
+    // It can leave the list, and come back without a stop.
+    for (listed, event) in [(false, "[thread exited]"), (true, "[thread started]")] {
+        client.unread.clear();
+        client.send("asyncFocusTask", json!({"task": 1, "listed": listed})).await;
+        assert_eq!(client.order(2).await, ["asyncFocusTask", event]);
+        let threads = client.body("threads", json!({})).await;
+        assert_eq!(threads["threads"].as_array().unwrap().len(), 2 + usize::from(listed));
+        client.body("asyncFocusTask", json!({"task": 1, "listed": listed})).await;
+        assert_eq!(client.unread, Vec::<Value>::new());
+    }
 
     *client.fake().on_resume.lock().unwrap() = vec![DebuggeeEvent::Stopped(stopped(StopReason::Step))];
     client.fake().log();

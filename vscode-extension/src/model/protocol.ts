@@ -23,6 +23,8 @@ export interface Runtime {
   readonly kind: string;
   readonly name?: string;
   readonly taskCount?: number;
+  /** How many threads drive it. */
+  readonly threads?: number;
 }
 
 export const taskStates = ['created', 'ready', 'running', 'waiting', 'done', 'failed', 'cancelled'] as const;
@@ -37,6 +39,8 @@ export interface Resource {
 export interface Wait {
   readonly kind: string;
   readonly text: string;
+  /** Until its timer fires, counted from the look at the task. */
+  readonly remainingMs?: number;
   readonly resource?: Resource;
   /** Tasks that have what is waited for. */
   readonly holders: readonly number[];
@@ -73,6 +77,20 @@ export interface Problem {
   /** Ids of resources. */
   readonly resources: readonly number[];
 }
+
+/** Which tasks `asyncTasks` is asked for: all conditions hold. */
+export interface TaskFilter {
+  readonly text?: string;
+  readonly states?: readonly TaskState[];
+  readonly runtime?: number;
+}
+
+/** What a task can stop the program for, in the order in which they are offered. */
+export const taskStops = ['polled', 'completed', 'cancelled', 'panicked'] as const;
+export type TaskStop = (typeof taskStops)[number];
+
+/** Ids of tasks as threads begin here; those of the system's threads are smaller. */
+export const firstTaskThread = 2 ** 30;
 
 /** The body of `asyncTasks`: one page of a snapshot. */
 export interface TasksBody {
@@ -160,9 +178,8 @@ function decodeWait(value: unknown): Wait | undefined {
     return undefined;
   }
   const kind = text(from['kind']) ?? 'unknown';
-  const resource = decodeResource(from['resource']);
   const said = { kind, text: text(from['text']) ?? kind, holders: counts(from['holders']), tasks: counts(from['tasks']) };
-  return resource ? { ...said, resource } : said;
+  return { ...said, ...present<{ remainingMs: number; resource: Resource }>({ remainingMs: count(from['remainingMs']), resource: decodeResource(from['resource']) }) };
 }
 
 function decodeResource(value: unknown): Resource | undefined {
@@ -208,9 +225,10 @@ function decodeRuntime(value: unknown): Runtime[] {
   if (!from || id === undefined) {
     return [];
   }
-  const rest = present<{ name: string; taskCount: number }>({
+  const rest = present<{ name: string; taskCount: number; threads: number }>({
     name: text(from['name']),
     taskCount: count(from['taskCount']),
+    threads: Array.isArray(from['osThreads']) ? from['osThreads'].length : undefined,
   });
   return [{ id, kind: text(from['kind']) ?? 'runtime', ...rest }];
 }

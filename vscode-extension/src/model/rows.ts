@@ -1,12 +1,15 @@
 /**
  * The rows of the Async Tasks view, as plain data: what is said where, and in which order.
  *
- * **Invariant:** every task of a snapshot has a row that is visible without a click. Groups (runtimes, when
- * there are several) are open from the start, and only a task's own frames are folded.
+ * **Invariant:** up to `pageSize` tasks, every task of a snapshot has a row that is visible without a click: groups are
+ * open from the start, and only a task's own frames are folded. Of more tasks, groups and ranges are closed and made of
+ * their rows when they are opened, so that no level of the tree has more than a page of rows.
  */
 
-import { taskStates, type Frame, type Location, type Problem, type Runtime, type Source, type Task, type TasksBody } from './protocol';
-import { hasMore, pageSize, type SessionState } from './store';
+import { isEmpty } from './filter';
+import { taskStates, type Frame, type Location, type Problem, type Source, type Task, type TasksBody } from './protocol';
+import { waitText } from './remaining';
+import { isReading, type Query, type SessionState } from './store';
 
 /** `key` is unique in the tree and lasts from one snapshot to the next, which keeps rows open over a stop. */
 interface RowBase {
@@ -17,33 +20,23 @@ interface RowBase {
   readonly tooltip: readonly string[];
 }
 
-export type RuntimeRow = RowBase & { readonly kind: 'runtime'; readonly rows: readonly Row[] };
-export type TaskRow = RowBase & { readonly kind: 'task'; readonly task: Task; readonly generation: number };
+/** The tasks of a group: known, or to be asked for when it is opened. */
+export type Contents = { readonly from: 'list'; readonly tasks: readonly Task[] } | { readonly from: 'adapter'; readonly query: Query };
+
+export type GroupRow = RowBase & {
+  readonly kind: 'group';
+  readonly of: 'runtime' | 'state' | 'entry' | 'range';
+  readonly open: boolean;
+  readonly contents: Contents;
+};
+/** `below` are the tasks that stand below it in the tree of tasks; `open` is whether they are seen from the start. */
+export type TaskRow = RowBase & { readonly kind: 'task'; readonly task: Task; readonly generation: number; readonly below: readonly Task[]; readonly open: boolean };
+/** The frames of a task that has tasks below it. */
+export type StackRow = RowBase & { readonly kind: 'stack'; readonly task: Task; readonly generation: number };
 export type FrameRow = RowBase & { readonly kind: 'frame'; readonly frame: Frame; readonly rows: readonly Row[] };
 export type ProblemRow = RowBase & { readonly kind: 'problem'; readonly problem: Problem };
 export type NoteRow = RowBase & { readonly kind: 'note' | 'failure' };
-export type MoreRow = RowBase & { readonly kind: 'more' };
-export type Row = RuntimeRow | TaskRow | FrameRow | ProblemRow | NoteRow | MoreRow;
-
-/** The rows at the top of the tree: problems first, then tasks, then what could not be seen. */
-export function topRows(state: SessionState): readonly Row[] {
-  const rows: Row[] = [];
-  if (state.failure !== undefined) {
-    rows.push({ kind: 'failure', key: 'failure', label: state.failure, description: '', tooltip: [state.failure] });
-  }
-  const { snapshot } = state;
-  if (!snapshot) {
-    return rows;
-  }
-  const names = new Map(snapshot.tasks.map((task) => [task.id, taskLabel(task)]));
-  rows.push(...snapshot.problems.map((problem, index) => problemRow(problem, index, names)));
-  rows.push(...taskRows(snapshot, names));
-  if (hasMore(state)) {
-    rows.push(moreRow(snapshot));
-  }
-  rows.push(...snapshot.notes.map((note, index) => noteRow(note, index)));
-  return rows;
-}
+export type Row = GroupRow | TaskRow | StackRow | FrameRow | ProblemRow | NoteRow;
 
 /** More rows than are seen at a glance: from here on a line above them counts. */
 const countFrom = 20;
@@ -53,25 +46,37 @@ const countFrom = 20;
  * beside the view's title, which is the name by which a screen reader announces the view.
  */
 export function message(state: SessionState): string | undefined {
-  const { snapshot } = state;
-  if (snapshot) {
-    return snapshot.total > countFrom ? summary(snapshot) : snapshot.total === 0 && !state.stale ? 'No async tasks.' : undefined;
+  const { snapshot, filter } = state;
+  if (!snapshot) {
+    const quiet = !state.asked && state.failure === undefined && state.run === 'running';
+    return quiet ? 'The program is running. Refresh shows its tasks of now, and stops it for milliseconds.' : undefined;
   }
-  const quiet = !state.asked && state.failure === undefined && state.run === 'running';
-  return quiet ? 'The program is running. Refresh shows its tasks of now, and stops it for milliseconds.' : undefined;
+  if (isReading(state)) {
+    return `Reading tasks: ${snapshot.tasks.length} of ${snapshot.matched}.`;
+  }
+  if (!isEmpty(filter.ask)) {
+    return `Filter "${filter.typed.trim()}": ${snapshot.matched} of ${counted(snapshot.total, 'task')}. Clear Filter, above, shows all.`;
+  }
+  return snapshot.total > countFrom ? summary(snapshot) : snapshot.total === 0 && !state.stale ? 'No async tasks.' : undefined;
 }
 
 /** `214 tasks: 3 running, 211 waiting`; without the states while some tasks are not listed. */
 function summary(snapshot: TasksBody): string {
-  const total = `${snapshot.total} tasks`;
+  const total = counted(snapshot.total, 'task');
   if (snapshot.tasks.length < snapshot.total) {
     return total;
   }
-  const states = taskStates
-    .map((state) => ({ state, count: snapshot.tasks.filter((task) => task.state === state).length }))
-    .filter(({ count }) => count > 0)
-    .map(({ state, count }) => `${count} ${state}`);
+  const counts = new Map<string, number>();
+  for (const { state } of snapshot.tasks) {
+    counts.set(state ?? '', (counts.get(state ?? '') ?? 0) + 1);
+  }
+  const states = taskStates.flatMap((state) => (counts.has(state) ? [`${counts.get(state) ?? 0} ${state}`] : []));
   return states.length > 0 ? `${total}: ${states.join(', ')}` : total;
+}
+
+/** `1 task`, `2 tasks` */
+export function counted(count: number, thing: string): string {
+  return count === 1 ? `1 ${thing}` : `${count} ${thing}s`;
 }
 
 /**
@@ -129,55 +134,16 @@ function frameMeaning(frame: Frame): string {
   }
 }
 
-function taskRows(snapshot: TasksBody, names: ReadonlyMap<number, string>): Row[] {
-  const rowOf = (task: Task): TaskRow => taskRow(task, snapshot, names);
-  const used = snapshot.runtimes.filter((runtime) => snapshot.tasks.some((task) => task.runtime === runtime.id));
-  if (used.length < 2) {
-    return snapshot.tasks.map(rowOf);
-  }
-  const known = new Set(used.map((runtime) => runtime.id));
-  const groups: Row[] = used.map((runtime) =>
-    runtimeRow(runtime, snapshot.tasks.filter((task) => task.runtime === runtime.id).map(rowOf)),
-  );
-  const others = snapshot.tasks.filter((task) => task.runtime === undefined || !known.has(task.runtime));
-  return [...groups, ...others.map(rowOf)];
-}
-
-function runtimeRow(runtime: Runtime, rows: readonly Row[]): RuntimeRow {
-  const count = runtime.taskCount ?? rows.length;
-  const label = runtime.name === undefined || runtime.name === '' ? runtime.kind : runtime.name;
-  const description = [label === runtime.kind ? '' : runtime.kind, count === 1 ? '1 task' : `${count} tasks`];
-  return {
-    kind: 'runtime',
-    key: `runtime:${runtime.id}`,
-    label,
-    description: description.filter((part) => part !== '').join(' · '),
-    tooltip: [`Runtime ${runtime.id}: ${runtime.kind}`],
-    rows,
-  };
-}
-
-function taskRow(task: Task, snapshot: TasksBody, names: ReadonlyMap<number, string>): TaskRow {
-  return {
-    kind: 'task',
-    key: `task:${task.id}`,
-    label: taskLabel(task),
-    description: taskDescription(task),
-    tooltip: taskTooltip(task, snapshot, names),
-    task,
-    generation: snapshot.generation,
-  };
-}
-
 /** The task's name, which is what people recognise it by; a number only when it has none. */
 export function taskLabel(task: Task): string {
   return task.name === '' ? `task ${task.id}` : task.name;
 }
 
-export function taskDescription(task: Task): string {
+/** What the task does, waits for, and where; `elapsed` milliseconds after the adapter looked at it. */
+export function taskDescription(task: Task, elapsed = 0): string {
   return [
     task.state ?? (task.error === undefined ? 'state unknown' : ''),
-    task.waitingOn?.text ?? '',
+    task.waitingOn ? waitText(task.waitingOn, elapsed) : '',
     task.location ? shortPlace(task.location) : '',
     task.error ?? '',
   ]
@@ -185,13 +151,33 @@ export function taskDescription(task: Task): string {
     .join(' · ');
 }
 
-function taskTooltip(task: Task, snapshot: TasksBody, names: ReadonlyMap<number, string>): string[] {
+/** A row in the words of a screen reader. */
+export function spoken(row: Row): string {
+  if (row.kind !== 'task') {
+    return [row.label, row.description].filter((part) => part !== '').join(', ');
+  }
+  const { task } = row;
+  const parts = [
+    row.label,
+    task.state ?? 'state unknown',
+    task.waitingOn ? (task.state === 'waiting' ? `for ${task.waitingOn.text}` : task.waitingOn.text) : '',
+    task.location ? `at ${sourceName(task.location.source)} line ${task.location.line}` : '',
+    task.error ?? '',
+    row.below.length > 0 ? `${counted(row.below.length, 'task')} below` : '',
+  ];
+  return parts.filter((part) => part !== '').join(', ');
+}
+
+/** The hover text of a task. `named` says a task's number and name. */
+export function taskTooltip(task: Task, snapshot: TasksBody, named: (id: number) => string): string[] {
   const runtime = snapshot.runtimes.find((known) => known.id === task.runtime);
-  const named = (id: number): string => (names.has(id) ? `task ${id} ${names.get(id) ?? ''}` : `task ${id}`);
+  const holders = task.waitingOn?.holders ?? [];
   const lines: (string | undefined)[] = [
     taskLabel(task),
     `Task ${task.id}${task.kind === 'task' ? '' : ` (${task.kind})`}${task.state ? `, ${task.state}` : ''}`,
     task.waitingOn && `Waits on: ${task.waitingOn.text}`,
+    ...holders.slice(0, mostHolders).map((id) => `Held by: ${named(id)}`),
+    holders.length > mostHolders ? `and by ${holders.length - mostHolders} more` : undefined,
     task.location && `At: ${longPlace(task.location)}`,
     task.entry && `Entry: ${longPlace(task.entry)}`,
     task.spawnedAt && `Spawned at: ${longPlace(task.spawnedAt)}`,
@@ -204,38 +190,15 @@ function taskTooltip(task: Task, snapshot: TasksBody, names: ReadonlyMap<number,
   return lines.filter((line): line is string => line !== undefined);
 }
 
-function problemRow(problem: Problem, index: number, names: ReadonlyMap<number, string>): ProblemRow {
-  return {
-    kind: 'problem',
-    key: `problem:${index}:${problem.kind}`,
-    label: problem.text,
-    description: problem.kind,
-    tooltip: [problem.text, ...problem.tasks.map((id) => `Task ${id} ${names.get(id) ?? ''}`.trimEnd())],
-    problem,
-  };
-}
-
-function noteRow(note: string, index: number): NoteRow {
-  return { kind: 'note', key: `note:${index}`, label: note, description: '', tooltip: [note] };
-}
-
-function moreRow(snapshot: TasksBody): MoreRow {
-  const left = snapshot.matched - snapshot.tasks.length;
-  return {
-    kind: 'more',
-    key: 'more',
-    label: 'Show more…',
-    description: `${Math.min(left, pageSize)} of ${left} not listed`,
-    tooltip: [`${snapshot.tasks.length} of ${snapshot.matched} tasks are listed.`],
-  };
-}
+/** So many holders are named. */
+const mostHolders = 8;
 
 /** `main.rs:12` */
 export function shortPlace({ source, line }: Location): string {
   return `${sourceName(source)}:${line}`;
 }
 
-function longPlace({ source, line }: Location): string {
+export function longPlace({ source, line }: Location): string {
   return `${source.path ?? sourceName(source)}:${line}`;
 }
 
