@@ -8,6 +8,8 @@ import { debugButton, openFile, openFolder, patience, setBreakpoint, startBrowse
 
 const here = import.meta.dirname;
 const out = path.join(here, 'out');
+/** Where this file's server has its extension, and so its adapters; those of other runs are not ours to count. */
+let home;
 
 /** The folder that scenarios open when they name no other. */
 export const folder = path.join(here, 'fixture');
@@ -33,6 +35,7 @@ export function scenarios(name) {
   before(async () => {
     mkdirSync(out, { recursive: true });
     [server, browser] = await Promise.all([startServer(process.env.WEFT_VSIX, trace), startBrowser()]);
+    home = server.home;
   });
   after(async () => {
     await browser?.close();
@@ -118,5 +121,5 @@ export function started(argument) {
 
 /** Whether the file is the adapter inside the extension that the test installed. */
 export function isAdapter(file) {
-  return file.includes('/weft-e2e-') && file.endsWith('/bin/weft');
+  return home !== undefined && file.startsWith(`${home}/`) && file.endsWith('/bin/weft');
 }

@@ -58,6 +58,7 @@ export async function startServer(vsix, logFile) {
   await until(async () => (await fetch(`${url}/healthz`).catch(() => undefined))?.ok, 'the server answers');
   return {
     url,
+    home,
     stop() {
       try {
         process.kill(-server.pid, 'SIGKILL');
