@@ -7,9 +7,10 @@ import { after, before, test } from 'node:test';
 import { debugButton, openFile, openFolder, patience, setBreakpoint, startBrowser, startServer, until } from './workbench.mjs';
 
 const here = import.meta.dirname;
-const out = path.join(here, 'out');
-/** Where this file's server has its extension, and so its adapters; those of other runs are not ours to count. */
+
+/** The folder of the server. */
 let home;
+const out = path.join(here, 'out');
 
 /** The folder that scenarios open when they name no other. */
 export const folder = path.join(here, 'fixture');
@@ -119,7 +120,7 @@ export function started(argument) {
   });
 }
 
-/** Whether the file is the adapter inside the extension that the test installed. */
+/** Whether the file is the adapter inside the extension that this file's server has: others may test at the same time. */
 export function isAdapter(file) {
   return home !== undefined && file.startsWith(`${home}/`) && file.endsWith('/bin/weft');
 }

@@ -1,0 +1,4 @@
+fn main() {
+    let loaf: u32 = "charcoal"; // BP: refused
+    println!("{loaf}");
+}
