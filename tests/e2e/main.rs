@@ -20,6 +20,7 @@ mod functions;
 mod hostile;
 mod killed;
 mod libraries;
+mod library_values;
 mod logical;
 mod matrix;
 mod mini_redis;

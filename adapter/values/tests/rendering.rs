@@ -46,6 +46,30 @@ fn values_of_the_nightly_compiler_read_the_same() {
     }
 }
 
+/// Whether a line is what the program prints, as far as the line goes.
+fn agrees(line: &str, printed: &str) -> bool {
+    let start = line.split('…').next().unwrap_or(line);
+    line == printed || (start.len() < line.len() && start.len() > 40 && printed.starts_with(start))
+}
+
+#[test]
+fn random_values_read_as_the_program_prints_them() {
+    for flags in [&[][..], &["-Copt-level=2"]] {
+        let program = Program::start("random", flags);
+        let shown = shown(&program);
+        assert!(shown.len() > 800, "only {} values", shown.len());
+        let wrong: Vec<String> = shown
+            .iter()
+            .map(|shown| (shown, view(&program.stop, &shown.place, 8).value))
+            .filter(|(shown, value)| !agrees(value, &shown.expected))
+            .map(|(shown, value)| format!("{}\n  is {value}\n  not {}", shown.name, shown.expected))
+            .collect();
+        assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), shown.len(), wrong.join("\n"));
+        let cut = shown.iter().filter(|shown| view(&program.stop, &shown.place, 8).value.contains("… ")).count();
+        assert!(cut < shown.len() / 10, "{cut} of {} are cut", shown.len());
+    }
+}
+
 #[test]
 fn types_read_as_a_programmer_writes_them() {
     let program = Program::start("values", &[]);

@@ -123,10 +123,13 @@ impl Place {
         self.member(name).map(|field| field.unwrap_cell())
     }
 
-    /// What lies in an `UnsafeCell`; other places unchanged.
+    /// What lies in an `UnsafeCell`, also in the one that Tokio wraps around it; other places unchanged.
     pub(crate) fn unwrap_cell(&self) -> Self {
         match crate::names::without_arguments(self.ty.path()) {
             "core::cell::UnsafeCell" => self.member("value").unwrap_or_else(|_| self.clone()),
+            "tokio::loom::std::unsafe_cell::UnsafeCell" => {
+                self.member("__0").map_or_else(|_| self.clone(), |inner| inner.unwrap_cell())
+            }
             _ => self.clone(),
         }
     }

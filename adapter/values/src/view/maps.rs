@@ -7,8 +7,8 @@
 use weft_memory::MemAddr;
 use weft_symbols::Type;
 
-use super::lists;
 use super::shape::Shape;
+use super::{headers, lists};
 use crate::{At, Place, Stop, ValueError};
 
 /// Most control bytes of a table that are looked at: a table of 16 million buckets.
@@ -42,6 +42,7 @@ enum Store {
     Hash { entry: Type, ctrl: MemAddr, buckets: u64 },
     Tree { root: Option<(Place, u64)> },
     Linked(lists::Links),
+    Headers(headers::Headers),
 }
 
 /// Types of this family, by path.
@@ -51,7 +52,8 @@ pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Sha
         "std::collections::hash::set::HashSet" | "hashbrown::set::HashSet" => hash(stop, place, Kind::Set),
         "alloc::collections::btree::map::BTreeMap" => tree(stop, place, Kind::Map),
         "alloc::collections::btree::set::BTreeSet" => place.member("map").and_then(|map| tree(stop, &map, Kind::Set)),
-        "alloc::collections::linked_list::LinkedList" => list(place, stop),
+        "alloc::collections::linked_list::LinkedList" => list(stop, place),
+        "http::header::map::HeaderMap" => header_map(stop, place),
         _ => return None,
     };
     Some(entries.map(Shape::Entries))
@@ -82,6 +84,7 @@ impl Entries {
                 let slots = full_slots(stop, *ctrl, *buckets, start, count)?;
                 slots.into_iter().map(|slot| hash_entry(entry, *ctrl, slot)).collect::<Result<Vec<_>, _>>()?
             }
+            Store::Headers(headers) => headers.range(stop, start, count)?,
             Store::Tree { root: None } => Vec::new(),
             Store::Tree { root: Some((root, height)) } => {
                 let mut walk = TreeWalk { stop, skip: start, wanted: count, nodes: 0, found: Vec::new() };
@@ -94,7 +97,12 @@ impl Entries {
     }
 }
 
-fn list(place: &Place, stop: &Stop) -> Result<Entries, ValueError> {
+fn header_map(stop: &Stop, place: &Place) -> Result<Entries, ValueError> {
+    let (len, headers) = headers::headers(stop, place)?;
+    Ok(Entries { len, kind: Kind::Map, store: Store::Headers(headers) })
+}
+
+fn list(stop: &Stop, place: &Place) -> Result<Entries, ValueError> {
     let (len, links) = lists::links(stop, place)?;
     Ok(Entries { len, kind: Kind::List, store: Store::Linked(links) })
 }

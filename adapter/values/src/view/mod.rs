@@ -4,6 +4,8 @@ mod aggregates;
 mod cells;
 mod channels;
 mod coroutines;
+mod crates;
+mod headers;
 mod iterators;
 mod line;
 mod lists;

@@ -27,8 +27,12 @@ pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Sha
         "std::sync::once::Once" | "std::sync::poison::once::Once" => once(stop, place),
         "once_cell::sync::OnceCell" => place.find("value").and_then(|value| optional(stop, "OnceCell", &value)),
         "once_cell::unsync::OnceCell" => place.member("inner").and_then(|inner| optional(stop, "OnceCell", &inner)),
-        "once_cell::sync::Lazy" => place.find("value").and_then(|value| optional(stop, "Lazy", &value)),
-        "once_cell::unsync::Lazy" => place.find("inner").and_then(|inner| optional(stop, "Lazy", &inner)),
+        "once_cell::sync::Lazy" => {
+            place.member("cell").and_then(|cell| cell.find("value")).and_then(|value| optional(stop, "Lazy", &value))
+        }
+        "once_cell::unsync::Lazy" => {
+            place.member("cell").and_then(|cell| cell.member("inner")).and_then(|inner| optional(stop, "Lazy", &inner))
+        }
         "tokio::sync::once_cell::OnceCell" => tokio(stop, place),
         _ => return None,
     })

@@ -4,8 +4,8 @@
 use weft_symbols::TypeKind;
 
 use super::{
-    Child, aggregates, cells, channels, coroutines, iterators, locks, maps, once, pointers, scalars, standard, system,
-    text, threads, time,
+    Child, aggregates, cells, channels, coroutines, crates, iterators, locks, maps, once, pointers, scalars, standard,
+    system, text, threads, time,
 };
 use crate::names::without_arguments;
 use crate::{Meta, Place, Sequence, Stop, ValueError};
@@ -95,6 +95,7 @@ fn structure(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
         .or_else(|| channels::known(stop, place, path))
         .or_else(|| threads::known(stop, place, path))
         .or_else(|| system::known(stop, place, path))
+        .or_else(|| crates::known(stop, place, path))
         .or_else(|| standard::known(stop, place, path));
     match known {
         // A type of that name whose parts are called otherwise (another version): as what it is made of.

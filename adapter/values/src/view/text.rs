@@ -7,6 +7,9 @@ use crate::{Meta, Place, Sequence, Stop, ValueError, sequence};
 /// Characters of a string that are shown even when the line is full.
 pub(super) const SHORTEST: usize = 12;
 
+/// Bytes of a text that is a part of another one.
+const MOST_QUOTED: u64 = 96;
+
 /// How a string is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
@@ -147,6 +150,28 @@ fn byte_vec(stop: &Stop, place: &Place) -> Result<Sequence, ValueError> {
     inner.sequence(stop)
 }
 
+/// The bytes of a `ByteStr {bytes: Bytes}`, or of `Bytes` themselves.
+pub(super) fn byte_str(stop: &Stop, place: &Place) -> Result<Sequence, ValueError> {
+    let bytes = place.member("bytes").unwrap_or_else(|_| place.clone());
+    pointer_and_length(stop, &bytes)
+}
+
+/// The same as text.
+pub(super) fn bytes_as_text(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
+    let bytes = byte_str(stop, place)?;
+    Ok(Shape::Text(Text { bytes, style: Style::Str, trailing: 0 }))
+}
+
+/// Text that is a part of other text, cut when it is long.
+pub(super) fn short(stop: &Stop, bytes: &Sequence) -> Result<String, ValueError> {
+    let read = bytes.whole().read_at(stop, 0, bytes.len.min(MOST_QUOTED))?;
+    let (mut text, _) = decoded(&read, bytes.len <= MOST_QUOTED);
+    if bytes.len > MOST_QUOTED {
+        text.push_str(&format!("… ({} bytes)", bytes.len));
+    }
+    Ok(text)
+}
+
 fn pointer_and_length(stop: &Stop, place: &Place) -> Result<Sequence, ValueError> {
     let len = place.member("len")?.read_u64(stop)?;
     let pointer = place.member("ptr")?;
@@ -155,7 +180,7 @@ fn pointer_and_length(stop: &Stop, place: &Place) -> Result<Sequence, ValueError
         return Ok(Sequence::contiguous(byte, crate::At::bytes(Vec::new()), 0));
     }
     let target = pointer.deref(stop)?;
-    Ok(Sequence::contiguous(target.ty, target.at, len))
+    sequence::checked(Sequence::contiguous(target.ty, target.at, len))
 }
 
 #[cfg(test)]

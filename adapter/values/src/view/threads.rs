@@ -90,6 +90,13 @@ fn waker(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
                 fields.insert(0, Child::extra("[wakes]", Ok(Place::new(woken, data.read_pointer(stop)?))));
                 text
             }
+            None if is_of_tokio_task(&function) => {
+                let header = function.image.types_of_any_arguments("tokio::runtime::task::core::Header").next();
+                let header =
+                    header.map(|ty| Ok::<_, ValueError>(Place::new(ty, data.read_pointer(stop)?))).transpose()?;
+                let id = header.and_then(|header| task_id(stop, &header));
+                id.map_or_else(|| "a task of Tokio".to_owned(), |id| format!("task {id}"))
+            }
             None => format!("{}, data {}", function.function.name, data.read_pointer(stop)?),
         },
     };
@@ -103,15 +110,22 @@ fn is_no_op(clone: &CodeFrame) -> bool {
         .is_some_and(|closure| closure.path().starts_with("core::task::wake::") && closure.path().contains("::NOOP::"))
 }
 
+/// Whether this clones the waker of a task of Tokio, whose pointer is the task's header.
+fn is_of_tokio_task(clone: &CodeFrame) -> bool {
+    clone.function.path == "tokio::runtime::task::waker::clone_waker"
+}
+
 /// What the pointer in a waker was the `Arc` of, where its functions were made for that.
 fn woken(clone: &CodeFrame) -> Option<Type> {
     let path = crate::names::without_arguments(&clone.function.path);
-    let argument = match path {
-        "alloc::task::raw_waker::clone_waker" => "W",
-        "futures_task::waker::clone_arc_raw" => "T",
-        _ => return None,
-    };
-    clone.template_argument(argument)
+    let is_known = matches!(
+        path,
+        "alloc::task::raw_waker::clone_waker"
+            | "futures_task::waker::clone_arc_raw"
+            | "tokio::util::wake::clone_arc_raw"
+    );
+    // Each has one argument, whatever it calls it.
+    is_known.then(|| ["W", "T"].iter().find_map(|name| clone.template_argument(name))).flatten()
 }
 
 #[cfg(test)]
