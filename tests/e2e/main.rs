@@ -27,6 +27,7 @@ mod mini_redis;
 mod optimised;
 mod optimised_ends;
 mod panics;
+mod peculiar_clients;
 mod problems;
 mod python_basics;
 mod python_breaks;

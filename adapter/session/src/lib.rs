@@ -36,6 +36,7 @@ mod numbering;
 mod outbox;
 mod output;
 mod paths;
+mod peculiar;
 mod places;
 mod progress;
 mod questions;

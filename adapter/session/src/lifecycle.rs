@@ -24,6 +24,7 @@ use crate::debuggee::{Answer, Channel, Debuggee, DebuggeeEvent, End, Factory};
 use crate::events::EventSender;
 use crate::lane::{Input, Lane};
 use crate::outbox::Ticket;
+use crate::peculiar::unbearable;
 use crate::places::Style;
 use crate::restart::Origin;
 use crate::serve::Runtime;
@@ -103,6 +104,7 @@ impl Lane {
         if !matches!(self.phase, Phase::New) {
             return ticket.fail(Error::new(ErrorId::WrongState, "`initialize` was served already"));
         }
+        let unbearable = unbearable(asked.client_id.as_deref());
         self.shared.set_client(Client {
             style: Style {
                 lines_from_1: asked.lines_start_at1.unwrap_or(true),
@@ -117,7 +119,9 @@ impl Lane {
             hears_invalidated: asked.supports_invalidated_event.unwrap_or(false),
             hears_memory: asked.supports_memory_event.unwrap_or(false),
             shows_progress: asked.supports_progress_reporting.unwrap_or(false),
+            unbearable,
         });
+        self.shared.out.never_send(unbearable.events);
         self.phase = Phase::Ready;
         ticket.ok(&capabilities(self.options.runtime));
     }

@@ -1,7 +1,7 @@
 //! The way to the client: messages get their number in the order they leave.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -30,16 +30,26 @@ pub(crate) enum Item {
 #[derive(Clone)]
 pub(crate) struct Outbox {
     items: UnboundedSender<Item>,
+    /// Events that the client must not be sent.
+    unbearable: Arc<OnceLock<&'static [&'static str]>>,
 }
 
 impl Outbox {
     pub(crate) fn new() -> (Self, UnboundedReceiver<Item>) {
         let (items, receiver) = unbounded_channel();
-        (Self { items }, receiver)
+        (Self { items, unbearable: Arc::default() }, receiver)
     }
 
-    /// Sends an event. After the end of the session it goes nowhere.
+    /// Names the events that the client must not be sent, once for the session.
+    pub(crate) fn never_send(&self, events: &'static [&'static str]) {
+        let _ = self.unbearable.set(events);
+    }
+
+    /// Sends an event, if the client can bear it. After the end of the session it goes nowhere.
     pub(crate) fn event(&self, name: &'static str, body: &impl Serialize) {
+        if self.unbearable.get().is_some_and(|events| events.contains(&name)) {
+            return;
+        }
         let _ = self.items.send(Item::Message(Outgoing::Event(Event::new(name, body))));
     }
 

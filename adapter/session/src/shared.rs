@@ -17,6 +17,7 @@ use crate::handles::{Epoch, Handles};
 use crate::modules::ModuleBook;
 use crate::numbering::FIRST_TASK_THREAD;
 use crate::outbox::{Outbox, Waiting};
+use crate::peculiar::Unbearable;
 use crate::places::{Places, Style};
 use crate::progress::Works;
 use crate::questions::Questions;
@@ -43,6 +44,7 @@ pub(crate) struct Client {
     pub(crate) hears_invalidated: bool,
     pub(crate) hears_memory: bool,
     pub(crate) shows_progress: bool,
+    pub(crate) unbearable: Unbearable,
 }
 
 /// The session's state outside the lane.

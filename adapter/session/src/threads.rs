@@ -143,6 +143,9 @@ fn tasks(shared: &Shared, snapshot: &Snapshot) -> Vec<Thread> {
 
 /// Tells the client that a task is now a thread, or no longer.
 pub(crate) fn announce(shared: &Shared, task: TaskKey, reason: ThreadReason) {
+    if shared.client().unbearable.task_threads {
+        return;
+    }
     let thread_id = shared.tasks.numbering().task_thread(task);
     shared.out.event("thread", &ThreadEventBody { reason, thread_id });
 }

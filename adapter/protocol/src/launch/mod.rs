@@ -2,6 +2,8 @@
 //! name; attributes of others (`type`, `preLaunchTask`, `__sessionId`…) are none of its
 //! business.
 
+mod dotted;
+mod environment;
 mod native;
 mod python;
 
@@ -224,7 +226,7 @@ fn common<E: serde::de::Error>(given: &Map<String, Value>, kind: Kind) -> Result
 
 impl<'de> Deserialize<'de> for LaunchArguments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let given = Map::deserialize(deserializer)?;
+        let given = dotted::gathered(Map::deserialize(deserializer)?);
         let kind = kind(&given);
         let mut common = common(&given, kind)?;
         let program = match kind {
@@ -235,7 +237,7 @@ impl<'de> Deserialize<'de> for LaunchArguments {
             common,
             args: attribute(&given, "args")?,
             cwd: attribute(&given, "cwd")?,
-            env: attribute(&given, "env")?,
+            env: attribute::<environment::Environment, _>(&given, "env")?.0,
             env_file: attribute(&given, "envFile")?,
             console: attribute(&given, "console")?,
             no_debug: attribute(&given, "noDebug")?,
@@ -246,7 +248,7 @@ impl<'de> Deserialize<'de> for LaunchArguments {
 
 impl<'de> Deserialize<'de> for AttachArguments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let given = Map::deserialize(deserializer)?;
+        let given = dotted::gathered(Map::deserialize(deserializer)?);
         let kind = kind(&given);
         let mut common = common(&given, kind)?;
         let target = match kind {
@@ -297,6 +299,7 @@ mod tests {
         assert_eq!(read.common.refused, Vec::<String>::new());
         assert_eq!(native(&read).program.as_deref(), Some("/bin/a"));
         assert_eq!(read.env.get("C"), Some(&None));
+        assert_eq!(launch(json!({"env": {"PORT": 8080}})).env.get("PORT"), Some(&Some("8080".to_owned())));
         assert_eq!(read.common.tasks.tasks_as_threads, TasksAsThreads::All);
         assert_eq!(read.common.tasks.max_threads, 5);
         assert!(read.common.stop_on_entry && !read.common.tasks.show_runtime_frames);
@@ -359,6 +362,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_within_an_object_can_be_given_by_a_dotted_name() {
+        let read = launch(json!({
+            "cargo.args": ["build"], "cargo.env.JOBS": 2, "async.tasksAsThreads": "all", "env.RUST_LOG": "debug",
+        }));
+        let cargo = native(&read).cargo.as_ref().unwrap();
+        assert_eq!((cargo.args.join(" "), cargo.env.get("JOBS")), ("build".to_owned(), Some(&Some("2".to_owned()))));
+        assert_eq!(read.common.tasks.tasks_as_threads, TasksAsThreads::All);
+        assert_eq!(read.env.get("RUST_LOG"), Some(&Some("debug".to_owned())));
+        let python: AttachArguments = serde_json::from_value(json!({"connect.port": 5678})).unwrap();
+        let address = Address { host: "127.0.0.1".to_owned(), port: 5678 };
+        let TargetArguments::Python(target) = python.target else { panic!("native") };
+        assert_eq!(target.way, Some(PythonWay::Connect(address, None)));
+    }
+
+    #[test]
     fn what_cargo_is_to_do_is_read() {
         let read = launch(json!({
             "cargo": {"args": ["test", "--no-run"], "filter": {"kind": "lib"}, "env": {"RUSTFLAGS": null}},
@@ -388,6 +406,8 @@ mod tests {
         assert!(error.starts_with("`args`: "), "{error}");
         let error = serde_json::from_value::<LaunchArguments>(json!({"async": {"maxThreads": -1}})).unwrap_err();
         assert!(error.to_string().starts_with("`async`: "), "{error}");
+        let error = serde_json::from_value::<LaunchArguments>(json!({"env": {"A": true}})).unwrap_err().to_string();
+        assert_eq!(error, "`env`: a variable's value must be text");
     }
 
     #[test]

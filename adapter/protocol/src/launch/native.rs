@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::Error;
 use serde_json::{Map, Value};
 
+use super::environment::changes;
 use super::{attribute, process};
 
 /// Attach attribute: the process stands in a job-control stop for this session alone, and goes on with it.
@@ -49,6 +50,7 @@ pub struct CargoArguments {
     /// The folder that cargo runs in; as given.
     pub cwd: Option<String>,
     /// Changes to cargo's environment; `None` removes.
+    #[serde(deserialize_with = "changes")]
     pub env: BTreeMap<String, Option<String>>,
 }
 
