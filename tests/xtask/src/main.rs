@@ -1,8 +1,10 @@
 //! The project's chores: `cargo xtask test`, `cargo xtask bench`, `cargo xtask compatibility`, `cargo xtask soak`, `cargo xtask
-//! walks`, `cargo xtask fuzz`, `cargo xtask python`, `cargo xtask install`.
+//! walks`, `cargo xtask fuzz`, `cargo xtask python`, `cargo xtask editors`, `cargo xtask install`.
 
+mod apt;
 mod compatibility;
 mod debian;
+mod editors;
 mod fuzz;
 mod install;
 mod python;
@@ -34,6 +36,8 @@ cargo xtask fuzz [SECONDS]   torn files and streams for everything that reads th
 cargo xtask python [VERSION [PACKAGE..]]
                              a virtual environment target/pythons/VERSION (3.14) with these packages of PyPI; where the machine
                              has no such Python, Debian's is fetched (by apt's mirror) and unpacked beside it
+cargo xtask editors          sessions in Helix and in Emacs, by what their screens show; Debian's are fetched once (by apt's mirror, some
+                             95 MB) and unpacked in target/editors
 cargo xtask install          builds the adapter, packs the VS Code extension with it, and installs that into the editors that are
                              found (code, code-insiders, codium, code-server); needs npm and python3
 ";
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         Some((chore, names)) if chore == "test" => test::run(names),
         Some((chore, rest)) if chore == "bench" => bench(rest),
         Some((chore, [])) if chore == "compatibility" => compatibility::run(),
+        Some((chore, [])) if chore == "editors" => editors::run(adapter().runs(), &optimised()),
         Some((chore, [])) if chore == "install" => install::run(),
         Some((chore, rest)) if chore == "fuzz" => fuzz::run(rest),
         Some((chore, rest)) if chore == "python" => python::run(rest),

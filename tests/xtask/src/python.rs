@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::apt::{Apt, run_quietly};
 use crate::stage::target;
 
 /// The suites that are asked for a Python, one after the other: each has another.
@@ -89,7 +90,7 @@ fn debians(version: &str) -> Result<PathBuf, String> {
         let apt =
             SUITES.iter().find_map(|suite| fetched(suite, version).inspect_err(|why| refused.clone_from(why)).ok());
         let apt = apt.ok_or(refused)?;
-        let unpacked = apt.unpack()?;
+        let unpacked = apt.unpack(|_| true)?;
         use_own_libraries(&unpacked, &root, &unpacked.join(&python))?;
         fs::rename(&unpacked, &root).map_err(|error| error.to_string())?;
         // As the packages do when they are installed: else each program compiles what it imports.
@@ -102,64 +103,8 @@ fn debians(version: &str) -> Result<PathBuf, String> {
 
 /// Fetches the packages of an interpreter of this version from a suite.
 fn fetched(suite: &str, version: &str) -> Result<Apt, String> {
-    let apt = Apt::prepare(suite)?;
-    apt.run(&["update"])?;
     let [interpreter, venv] = ["", "-venv"].map(|part| format!("python{version}{part}"));
-    apt.run(&["install", "--yes", "--no-install-recommends", "--download-only", &interpreter, &venv, "patchelf"])?;
-    Ok(apt)
-}
-
-/// An apt that knows of nothing that is installed here, and asks the mirror that this machine's apt asks.
-struct Apt {
-    folder: PathBuf,
-}
-
-impl Apt {
-    fn prepare(suite: &str) -> Result<Self, String> {
-        let folder = target().join("pythons").join(format!("apt-{suite}"));
-        for part in ["state/lists/partial", "cache/archives/partial"] {
-            fs::create_dir_all(folder.join(part)).map_err(|error| error.to_string())?;
-        }
-        let text = format!("deb {} {suite} main\n", mirror()?);
-        let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(|error| error.to_string());
-        write("sources.list", &text)?;
-        write("status", "")?;
-        Ok(Self { folder })
-    }
-
-    fn run(&self, arguments: &[&str]) -> Result<(), String> {
-        let option = |name: &str, part: &str| format!("{name}={}", self.folder.join(part).display());
-        let options = [
-            option("Dir::Etc::SourceList", "sources.list"),
-            "Dir::Etc::SourceParts=/dev/null".to_owned(),
-            option("Dir::State", "state"),
-            option("Dir::State::status", "status"),
-            option("Dir::Cache", "cache"),
-            "APT::Architectures=amd64".to_owned(),
-        ];
-        let options = options.iter().flat_map(|option| ["-o", option]);
-        run_quietly(Command::new("apt-get").arg("--quiet").args(options).args(arguments)).map(drop)
-    }
-
-    /// Unpacks all that was fetched.
-    fn unpack(&self) -> Result<PathBuf, String> {
-        let unpacked = self.folder.join("unpacked");
-        let fetched = fs::read_dir(self.folder.join("cache/archives")).map_err(|error| error.to_string())?;
-        for package in fetched.flatten().map(|entry| entry.path()).filter(|path| path.is_file()) {
-            if package.extension().is_some_and(|extension| extension == "deb") {
-                run_quietly(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(&unpacked))?;
-            }
-        }
-        Ok(unpacked)
-    }
-}
-
-/// The address of Debian's packages, as this machine's apt is told.
-fn mirror() -> Result<String, String> {
-    let targets = ["indextargets", "--format", "$(REPO_URI)", "Identifier: Packages"];
-    let said = run_quietly(Command::new("apt-get").args(targets))?;
-    let debian = said.lines().find(|line| line.trim_end_matches('/').ends_with("/debian"));
-    debian.map(str::to_owned).ok_or_else(|| "this machine's apt knows no mirror of Debian".to_owned())
+    Apt::fetch(target().join("pythons").join(format!("apt-{suite}")), suite, &[&interpreter, &venv, "patchelf"])
 }
 
 /// Lets a program find the loader and libraries that were unpacked with it, wherever it is started from. In two steps:
@@ -175,13 +120,4 @@ fn use_own_libraries(unpacked: &Path, root: &Path, program: &Path) -> Result<(),
     patch(&["--force-rpath", "--set-rpath", "$ORIGIN/../lib/x86_64-linux-gnu"])?;
     patch(&["--set-interpreter", &root.join(LIBRARIES).join(loader).display().to_string()])?;
     Ok(())
-}
-
-/// What a program said, or why it failed.
-fn run_quietly(command: &mut Command) -> Result<String, String> {
-    let output = command.output().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
