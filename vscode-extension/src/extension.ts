@@ -32,7 +32,7 @@ export function activate(context: vscode.ExtensionContext): void {
     view,
     new AutoRefresh(sessions, view),
     new StatusBar(sessions),
-    new ProblemNotices(sessions),
+    new ProblemNotices(sessions, view),
     workspaces,
     new CodeLenses(debugType, workspaces),
     builds,

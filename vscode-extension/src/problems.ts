@@ -2,13 +2,17 @@ import * as vscode from 'vscode';
 import { news, problemKey } from './model/status';
 import type { Problem } from './model/protocol';
 import type { Sessions, TaskSession } from './sessions';
+import type { TaskView } from './taskView';
 
 /** Tells of problems that a stop has brought to light, each once in its session. */
 export class ProblemNotices implements vscode.Disposable {
   private readonly told = new WeakMap<TaskSession, Set<string>>();
   private readonly subscription: vscode.Disposable;
 
-  constructor(sessions: Sessions) {
+  constructor(
+    sessions: Sessions,
+    private readonly view: TaskView,
+  ) {
     this.subscription = sessions.onDidChange((session) => {
       if (session) {
         this.look(session);
@@ -22,26 +26,27 @@ export class ProblemNotices implements vscode.Disposable {
 
   private look(session: TaskSession): void {
     const told = this.told.get(session) ?? new Set<string>();
-    const problems = news(session.state, told);
-    if (problems.length === 0) {
+    const [first, ...others] = news(session.state, told);
+    if (!first) {
       return;
     }
+    const problems = [first, ...others] as const;
     problems.forEach((problem) => told.add(problemKey(problem)));
     this.told.set(session, told);
     if (vscode.workspace.getConfiguration('weft').get<boolean>('problemNotifications', true)) {
-      void tell(problems);
+      void this.tell(session, problems);
     }
   }
-}
 
-/** All that one stop has brought are one notification: more would cover each other. */
-async function tell(problems: readonly Problem[]): Promise<void> {
-  const [first] = problems;
-  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
-  const isError = problems.some(({ severity }) => severity === 'error');
-  const show = isError ? vscode.window.showErrorMessage : vscode.window.showWarningMessage;
-  const chosen = await show(`${first?.kind ?? ''}: ${first?.text ?? ''}${more}`, 'Show');
-  if (chosen === 'Show') {
-    await vscode.commands.executeCommand('weft.asyncTasks.focus');
+  /** All that one stop has brought are one notification: more would cover each other. */
+  private async tell(session: TaskSession, problems: readonly [Problem, ...Problem[]]): Promise<void> {
+    const [first] = problems;
+    const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+    const isError = problems.some(({ severity }) => severity === 'error');
+    const show = isError ? vscode.window.showErrorMessage : vscode.window.showWarningMessage;
+    if ((await show(`${first.kind}: ${first.text}${more}`, 'Show')) === 'Show') {
+      await vscode.commands.executeCommand('weft.asyncTasks.focus');
+      await this.view.showProblem(session, (problem) => problemKey(problem) === problemKey(first));
+    }
   }
 }

@@ -3,7 +3,7 @@ import { isEmpty } from './model/filter';
 import { groupings, isGrouping, named, needsAll, outline, rowsBelow, taskRows, topRows, uncounted, type Grouping, type Outline } from './model/outline';
 import { frameRows, message, spoken, taskDescription, taskTooltip, type Row, type StackRow, type TaskRow } from './model/rows';
 import { isReading, type Query } from './model/store';
-import type { TasksBody, TaskStop } from './model/protocol';
+import type { Problem, TasksBody, TaskStop } from './model/protocol';
 import { rowIcon } from './rowIcons';
 import type { Sessions, TaskSession } from './sessions';
 
@@ -102,6 +102,14 @@ export class TaskView implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     this.grouped = grouping;
     this.update();
     await this.memory.update(groupingKey, grouping);
+  }
+
+  /** Goes to the row of a problem, if the session has it still and is the one that is shown. */
+  async showProblem(session: TaskSession, meant: (problem: Problem) => boolean): Promise<void> {
+    const row = topRows(session.state, this.outlineOf(session)).find((one) => one.kind === 'problem' && meant(one.problem));
+    if (row && session === this.sessions.shown) {
+      await this.tree.reveal({ session, row, parent: undefined }, { select: true, focus: true });
+    }
   }
 
   getTreeItem(node: Node): vscode.TreeItem {

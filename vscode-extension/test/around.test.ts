@@ -49,7 +49,7 @@ test('settings stand in for what a configuration leaves out, and for nothing els
   assert.deepEqual(withDefaults({ program: 'a.py' }, { async: {}, asyncio: {} }), { program: 'a.py' });
 });
 
-const problem = (kind: string, severity: string, text: string, ...tasks: number[]): Problem => ({ kind, severity, text, tasks }) as Problem;
+const problem = (kind: string, severity: string, text: string, ...tasks: number[]): Problem => ({ kind, severity, text, tasks, resources: [] });
 
 function stopped(total: number, ...problems: Problem[]): SessionState {
   const snapshot = { generation: 1, total, matched: total, runtimes: [], tasks: [], problems, notes: [] } as unknown as TasksBody;

@@ -1,6 +1,7 @@
 /** What the status bar says of a debug session's tasks, and which of its problems nobody has been told of. */
 
 import type { Problem } from './protocol';
+import { counted } from './rows';
 import type { SessionState } from './store';
 
 export interface Status {
@@ -42,8 +43,4 @@ export function problemKey({ kind, tasks }: Problem): string {
 export function news(state: SessionState, told: ReadonlySet<string>): readonly Problem[] {
   const current = state.run === 'stopped' && !state.stale ? (state.snapshot?.problems ?? []) : [];
   return current.filter((problem) => !told.has(problemKey(problem)));
-}
-
-function counted(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
