@@ -58,6 +58,7 @@ fn what_is_wrong_with_a_condition_is_said_at_once() {
         ("number == -1", "the number -1 does not fit `u64`"),
         ("last.field", "no field `field` on type `bool`"),
         ("number ==", "this is not a Rust expression"),
+        ("number.is_some()", "`.is_some()` of `u64` is a function of the program, and those are not called"),
         ("factorial(number) == 2", "functions and methods of the program are not called"),
     ] {
         let set = client.set_conditional(&source(STEPS), line(STEPS, "factorial call"), condition, "", "");

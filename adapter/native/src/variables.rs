@@ -6,7 +6,7 @@ use std::sync::Arc;
 use weft_memory::{MemAddr, MemoryError};
 use weft_protocol::Error;
 use weft_session::debuggee::{Answer, Container, Counts, Value, Variable, Watchable};
-use weft_values::{Child, Filter, FrameVariable, Place, Stop, ValueError, children, place_target, view};
+use weft_values::{Child, Filter, FrameVariable, Place, Stop, ValueError, as_operand, children, place_target, view};
 
 use crate::breakpoints::watchable;
 
@@ -66,8 +66,14 @@ impl Inside {
         Ok(list)
     }
 
+    /// The expression of a part.
+    fn part(&self, access: Option<&str>) -> Option<String> {
+        let (own, access) = self.expression.as_deref().zip(access)?;
+        Some(format!("{}{access}", as_operand(own)))
+    }
+
     fn variable(&self, child: Child) -> Variable {
-        let expression = self.expression.as_ref().zip(child.access).map(|(own, access)| format!("{own}{access}"));
+        let expression = self.part(child.access.as_deref());
         let shown = match child.place {
             Ok(place) => value(&self.stop, place, expression.clone(), self.thread),
             Err(error) => trouble(&error, None),
@@ -99,10 +105,7 @@ impl Container for Inside {
         let Some(child) = found.into_iter().find(|child| child.name == name) else {
             return Ok(Watchable::No(format!("there is no `{name}` here")));
         };
-        let full = match (&self.expression, &child.access) {
-            (Some(own), Some(access)) => format!("{own}{access}"),
-            _ => name.to_owned(),
-        };
+        let full = self.part(child.access.as_deref()).unwrap_or_else(|| name.to_owned());
         Ok(match child.place {
             Ok(place) => watch_place(&self.stop, &place, &full, self.thread),
             Err(error) => Watchable::No(error.to_string()),

@@ -38,8 +38,8 @@ mod watching;
 pub use coroutine::{CoroutinePhase, CoroutineState, coroutine, coroutine_phase};
 pub use error::ValueError;
 pub use expression::{
-    AskTask, Compiled, EvaluateError, Message, Quick, Scope, TaskValue, TaskVariable, Variables, Within, evaluate,
-    typed_name,
+    AskTask, Compiled, EvaluateError, Message, Quick, Scope, TaskValue, TaskVariable, Variables, Within, as_operand,
+    evaluate, typed_name,
 };
 pub use frames::{Done, Frame, FrameWalk, WalkEnd, depth, frames, frames_above_foot, frames_before, frames_in};
 pub use names::{short_type_name, type_name};

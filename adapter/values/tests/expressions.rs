@@ -3,7 +3,9 @@
 mod support;
 
 use support::{Program, shown};
-use weft_values::{EvaluateError, FrameVariable, Variables, Within, evaluate, typed_name, view};
+use weft_values::{
+    EvaluateError, Filter, FrameVariable, Variables, Within, as_operand, children, evaluate, typed_name, view,
+};
 
 fn scope(program: &Program) -> Vec<FrameVariable> {
     let variable = |shown: support::Shown| FrameVariable {
@@ -52,10 +54,7 @@ fn expressions_reach_what_they_name() {
         ("a_vec[3]", "index 3 is out of range: the length is 3"),
         ("v_point[0]", "type `Point` cannot be indexed"),
         ("*v_u8", "type `u8` cannot be dereferenced"),
-        (
-            "a_vec.len()",
-            "functions and methods of the program are not called; paths, fields, indices, `*`, literals and operators can be evaluated",
-        ),
+        ("a_vec.len()", "3"),
         ("", "this is not a Rust expression: there is nothing to evaluate"),
     ] {
         if value == "*" {
@@ -278,7 +277,7 @@ fn operators_follow_the_rules_of_rust() {
         ),
         (
             "Some(5)",
-            "`Some(..)` stands only beside `==` and `!=`; functions are not called; paths, fields, indices, `*`, literals and operators can be evaluated",
+            "`Some(..)` stands only beside `==` and `!=`; functions are not called; names, fields, indices, operators and methods like `len`, `get`, `unwrap` can be evaluated",
         ),
         ("x_plain == Plain::A", "<invalid: no variant of `Plain` has the tag 0x64; uninitialised or moved out>"),
         ("x_bool && true", "<invalid: a bool of 0x7; uninitialised or moved out>"),
@@ -286,12 +285,220 @@ fn operators_follow_the_rules_of_rust() {
         ("LIMIT == 5", "no variable `LIMIT` in this frame; a `const` is nowhere in the program: write its value"),
         (
             "v_u8 = 5",
-            "variables are not assigned to here (`==` compares); paths, fields, indices, `*`, literals and operators can be evaluated",
+            "variables are not assigned to here (`==` compares); names, fields, indices, operators and methods like `len`, `get`, `unwrap` can be evaluated",
         ),
     ];
     let wrong: Vec<_> =
         expected.iter().map(|(text, value)| (*text, read(text), *value)).filter(|it| it.1 != it.2).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Methods of known types, keys, patterns: every expression with its value and its type, or with the reason.
+#[test]
+fn known_methods_are_looked_at() {
+    let program = Program::start("values", &[]);
+    let variables = scope(&program);
+    let read = |text: &str| match evaluate(&program.stop, &Variables(&variables), text) {
+        Ok(place) => {
+            let view = view(&program.stop, &place, 3);
+            format!("{}: {}", view.value, view.type_name)
+        }
+        Err(error) => error.to_string(),
+    };
+    let known = "names, fields, indices, operators and methods like `len`, `get`, `unwrap` can be evaluated";
+    let not_called = |what: &str| format!("{what} is a function of the program, and those are not called; {known}");
+    let refusals = [
+        ("v_point.total()", not_called("`total`")),
+        ("v_point.len()", not_called("`.len()` of `Point`")),
+        ("v_u8.is_some()", not_called("`.is_some()` of `u8`")),
+        ("d_text.is_some()", not_called("`.is_some()` of `Data`")),
+        (
+            "a_vec.lenn()",
+            "`lenn` is a function of the program, and those are not called; did you mean `len`?; ".to_owned() + known,
+        ),
+    ];
+    let expected = [
+        // Lengths.
+        ("a_vec.len()", "3: usize"),
+        ("a_vec.len() == 3", "true: bool"),
+        ("s_string.len() + 1", "6: usize"),
+        ("a_array.len()", "3: usize"),
+        ("a_deque.len()", "4: usize"),
+        ("m_hash.len()", "1: usize"),
+        ("f_map.len()", "200: usize"),
+        ("f_arc_slice.len()", "1: usize"),
+        ("\"né\".len()", "3: usize"),
+        ("a_vec_empty.is_empty()", "true: bool"),
+        ("m_tree_empty.is_empty() && !m_tree.is_empty()", "true: bool"),
+        ("s_empty.is_empty()", "true: bool"),
+        ("a_vec.capacity() >= 3", "true: bool"),
+        (
+            "x_vec.len()",
+            "<invalid: length 18446744073709551615 is more than the capacity 9223372036854775807; uninitialised or moved out>",
+        ),
+        // Options and results.
+        ("o_some.is_some()", "true: bool"),
+        ("o_none.is_none()", "true: bool"),
+        ("o_box_none.is_some()", "false: bool"),
+        ("r_ok.is_ok() && r_e.is_err()", "true: bool"),
+        ("o_some.unwrap() + 1", "6: u32"),
+        ("o_some?", "5: u32"),
+        ("o_none.unwrap()", "`.unwrap()` would panic: the value is `None`"),
+        ("r_e.unwrap()", "`.unwrap()` would panic: the value is `Err`"),
+        ("r_e.unwrap_err()", "3: u8"),
+        ("o_none.unwrap_or(7)", "7: i32"),
+        ("o_string.as_deref() == Some(\"s\")", "true: bool"),
+        ("o_string.as_ref().unwrap().len()", "1: usize"),
+        ("r_ok.ok() == Some(\"ok\")", "true: bool"),
+        ("r_ok.err() == None", "true: bool"),
+        ("f_weak.upgrade()", "5: u8"),
+        ("f_weak.upgrade().unwrap()", "5: u8"),
+        ("f_gone.upgrade() == None", "true: bool"),
+        ("f_raw.read()", "65535: u16"),
+        // Elements.
+        ("a_vec.get(1)", "2: u32"),
+        ("a_vec.get(1) == Some(2)", "true: bool"),
+        ("a_vec.get(1) == Some(&3)", "false: bool"),
+        ("a_vec.get(3)", "`None`: there is nothing at this index or key"),
+        ("a_vec.get(3) == None", "true: bool"),
+        ("a_vec.get(3).is_none()", "true: bool"),
+        ("a_vec.get(1).unwrap() * 2", "4: u32"),
+        (
+            "a_vec.get(1) == 2",
+            "cannot compare `Option<&u32>` with `integer`; compare it with `Some(..)`, or add `.unwrap()`",
+        ),
+        ("a_vec.first()", "1: u32"),
+        ("a_points.last().unwrap().x", "3: i32"),
+        ("a_points.last().x", "3: i32"),
+        ("a_vec_empty.first().is_none()", "true: bool"),
+        ("a_deque.front() == Some(2) && a_deque.back() == Some(5)", "true: bool"),
+        ("a_vec.contains(&2)", "true: bool"),
+        ("a_vec.contains(4)", "false: bool"),
+        ("a_vec.contains(\"a\")", "cannot compare `u32` with `str`"),
+        ("a_vec_string.contains(\"y\")", "true: bool"),
+        ("a_vec.iter().count()", "3: usize"),
+        ("a_vec.iter().nth(2)", "3: u32"),
+        ("a_vec.iter().next().unwrap()", "1: u32"),
+        ("s_string.contains(\"wn\")", "true: bool"),
+        ("s_string.contains('z')", "false: bool"),
+        ("s_str.starts_with(\"pl\") && s_str.ends_with(\"in\")", "true: bool"),
+        ("s_escape.chars().count()", "9: usize"),
+        ("s_str.chars().last()", "'n': char"),
+        ("s_str.as_bytes()[0]", "112: u8"),
+        ("s_string.clone()", "\"owned\": String"),
+        // Keys.
+        ("m_hash[\"one\"]", "1: u32"),
+        ("m_tree[2]", "\"b\": &str"),
+        ("m_tree[&1] == \"a\"", "true: bool"),
+        ("f_map[199]", "39601: u32"),
+        ("f_map[a_vec[1]]", "4: u32"),
+        ("m_hash[\"two\"]", "there is no such key among the 1 of this map"),
+        ("m_hash[1]", "cannot compare `str` with `integer`"),
+        ("m_hash.get(\"one\").is_some()", "true: bool"),
+        ("m_hash.get(\"two\").is_some()", "false: bool"),
+        ("m_hash.contains_key(\"one\")", "true: bool"),
+        ("f_map.contains_key(&200)", "false: bool"),
+        ("m_set.contains(&42)", "true: bool"),
+        ("m_tree_set.iter().nth(1)", "'b': char"),
+        ("m_tree.keys().nth(0)", "1: u8"),
+        ("m_tree.values().nth(1)", "\"b\": &str"),
+        ("m_tree.iter().nth(0)", "a map's entry is no value of its own: take `.keys()` or `.values()` of the map"),
+        ("m_set[0]", "a set has no index: ask `.contains(value)`, or `.iter().nth(0)`"),
+        // Cells and locks.
+        ("c_cell.get()", "5: u8"),
+        ("c_refcell.borrow()[0]", "1: u8"),
+        ("f_mutex.lock().unwrap() + 1", "8: u8"),
+        ("f_locked.lock()?", "3: u8"),
+        ("c_atomic.load(Ordering::SeqCst)", "7: AtomicUsize"),
+        ("c_atomic.load(Ordering::SeqCst) + 1", "8: usize"),
+        ("f_arc.as_ref()", "Arc(strong=2, weak=1) 5: Arc<u8>"),
+        // Patterns.
+        ("o_some is Some", "true: bool"),
+        ("o_some is Some(5)", "true: bool"),
+        ("o_some is Some(_)", "true: bool"),
+        ("o_some is Some(1..=4)", "false: bool"),
+        ("o_some is Some(n) && v_bool", "true: bool"),
+        ("v_false || o_none is None && v_bool", "true: bool"),
+        ("(o_some is None) == false", "true: bool"),
+        ("v_u8 is 100..=200", "true: bool"),
+        ("v_i8 is -128 | 5", "true: bool"),
+        ("o_nested is Some(Some(true))", "true: bool"),
+        ("o_nested is Some(None)", "false: bool"),
+        ("matches!(d_text, Data::Text { len: 2, .. })", "true: bool"),
+        ("matches!(d_text, Data::Text { len: 3, .. })", "false: bool"),
+        ("matches!(d_number, Data::Empty | Data::Number(7))", "true: bool"),
+        ("matches!(v_tuple, (1, \"two\", _))", "true: bool"),
+        ("a_vec.get(1) is Some(2..)", "true: bool"),
+        ("(1..3).contains(&v_u8)", "false: bool"),
+        ("e_a is Plain::A | Plain::B", "true: bool"),
+        (
+            "o_some is Some(n) if n > 3",
+            "this is not a Rust expression: a pattern has no `if` here: write `&&` behind it",
+        ),
+        ("println!(\"a\")", &format!("macros are not expanded, but for `matches!(value, pattern)`; {known}")),
+        // References.
+        ("&v_point.x", "-1: i32"),
+        ("&a_vec[1..]", "[2, 3]: [u32]"),
+        // Where a text is no expression.
+        (
+            "a_vec[1",
+            "this is not a Rust expression: brackets or quotes that are not closed, or a character that is none of Rust's, at `[1`",
+        ),
+        (
+            "v_u8 + * 2 )",
+            "this is not a Rust expression: brackets or quotes that are not closed, or a character that is none of Rust's, at `)`",
+        ),
+        ("v_u8 v_u16", "this is not a Rust expression: unexpected token, at `v_u16`"),
+    ];
+    let all = expected.iter().map(|(text, value)| (*text, (*value).to_owned())).chain(refusals);
+    let wrong: Vec<_> = all.map(|(text, value)| (text, read(text), value)).filter(|it| it.1 != it.2).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Every child of every value is reached by an expression, which says the same.
+#[test]
+fn children_have_expressions() {
+    let program = Program::start("values", &[]);
+    let variables = scope(&program);
+    let mut missing = Vec::new();
+    let mut accesses = Vec::new();
+    for variable in &variables {
+        let Ok(place) = &variable.place else { continue };
+        for child in children(&program.stop, place, Filter::All, 0, 50) {
+            let Some(access) = child.access else {
+                missing.push(format!("{}: {}", variable.name, child.name));
+                continue;
+            };
+            let expression = format!("{}{access}", variable.name);
+            let told = evaluate(&program.stop, &Variables(&variables), &expression);
+            let told = told.map(|place| view(&program.stop, &place, 3).value).map_err(|error| error.to_string());
+            let own = child.place.map(|place| view(&program.stop, &place, 3).value).map_err(|error| error.to_string());
+            assert_eq!(told, own, "{expression}");
+            accesses.push(expression);
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+    for expected in ["m_hash[\"one\"]", "m_tree[2]", "m_set.iter().nth(0)", "f_map[7]", "d_text.len", "a_vec[2]"] {
+        assert!(accesses.iter().any(|access| access == expected), "{expected}");
+    }
+}
+
+#[test]
+fn a_part_is_named_behind_any_expression() {
+    for (text, operand) in [
+        ("a", "a"),
+        ("a.b[0].c()", "a.b[0].c()"),
+        ("*a", "(*a)"),
+        ("&a", "(&a)"),
+        ("a + b", "(a + b)"),
+        ("a as u8", "(a as u8)"),
+        ("(*a)", "(*a)"),
+        ("(a) + (b)", "((a) + (b))"),
+        ("x is Some", "(x is Some)"),
+        ("a[1..]", "a[1..]"),
+    ] {
+        assert_eq!(as_operand(text), operand);
+    }
 }
 
 #[test]

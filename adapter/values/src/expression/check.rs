@@ -28,7 +28,7 @@ pub(super) enum Typed {
 }
 
 impl Typed {
-    fn spot(spot: Spot) -> Self {
+    pub(super) fn spot(spot: Spot) -> Self {
         Self::Spot(Box::new(spot))
     }
 
@@ -77,6 +77,7 @@ impl Check<'_> {
             Node::Logical(operator, left, right) => self.logical(*operator, left, right),
             Node::Cast(inner, target) => self.cast(inner, target),
             Node::Variant(name, _) => Err(variant_alone(name)),
+            Node::Method(base, name, arguments) => self.method(base, name, arguments),
         }
     }
 
@@ -111,6 +112,10 @@ impl Check<'_> {
 
     fn index(&self, base: &Node, index: &Node) -> Result<Typed, EvaluateError> {
         let base = self.typed(base)?;
+        if is_map(&base) {
+            self.argument(index)?;
+            return Ok(Typed::Unknown);
+        }
         let index = self.whole_number(index)?;
         Ok(match elements(&base)? {
             Some((element, of)) => {
@@ -271,7 +276,7 @@ impl Check<'_> {
         }
     }
 
-    fn named<'n>(&self, node: &'n Node) -> Option<Named<'n>> {
+    pub(super) fn named<'n>(&self, node: &'n Node) -> Option<Named<'n>> {
         named(node).filter(|named| named.has_arguments() || self.location.variable(named.path).is_none())
     }
 
@@ -284,7 +289,7 @@ impl Check<'_> {
     }
 
     /// Checks a comparison with a variant; the operations, if it is simple.
-    fn is_variant(&self, value: Typed, named: Named<'_>) -> Result<Option<Vec<Operation>>, EvaluateError> {
+    pub(super) fn is_variant(&self, value: Typed, named: Named<'_>) -> Result<Option<Vec<Operation>>, EvaluateError> {
         let Named { path, arguments } = named;
         let (ty, spot) = match value {
             Typed::Spot(spot) => match spot.value() {
@@ -342,6 +347,23 @@ fn appended(inner: Typed, operation: Option<Operation>) -> Option<Vec<Operation>
     let mut operations = inner.operations()?;
     operations.push(operation);
     Some(operations)
+}
+
+/// What a value is behind references, if it is a map or a set of the standard library.
+pub(super) fn is_map(base: &Typed) -> bool {
+    let Typed::Spot(spot) = base else { return false };
+    let mut spot = Spot::clone(spot);
+    for _ in 0..MAX_DEREFS {
+        spot = match spot.step() {
+            Step::Through(target) => target,
+            Step::Leaf => {
+                let path = crate::names::without_arguments(spot.place.ty.path());
+                return ["HashMap", "HashSet", "BTreeMap", "BTreeSet"].iter().any(|name| path.ends_with(name));
+            }
+            _ => return false,
+        };
+    }
+    false
 }
 
 /// The type of what an index counts, and what holds it; `None`: only the program tells.

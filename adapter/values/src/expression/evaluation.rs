@@ -1,6 +1,7 @@
 //! Expressions over a stopped program.
 
 use super::number::Integer;
+use super::reach::Items;
 use super::syntax::{Bounds, Logical, Node, Operator};
 use super::value::Value;
 use super::{AskTask, EvaluateError, Scope, TaskValue, TaskVariable, operators, reach, variants};
@@ -59,23 +60,21 @@ impl Evaluation<'_> {
                 Ok(place) => return Ok(Operand::Place(place)),
                 Err(error) => self.of_task(base, name, error)?,
             },
+            Node::Method(base, name, arguments) => return self.method(base, name, arguments),
             other => return self.place(other).map(Operand::Place),
         };
         Ok(Operand::Value(value))
     }
 
-    fn value(&self, node: &Node) -> Result<Value, EvaluateError> {
+    pub(super) fn value(&self, node: &Node) -> Result<Value, EvaluateError> {
         self.operand(node)?.into_value(self.stop)
     }
 
-    fn place(&self, node: &Node) -> Result<Place, EvaluateError> {
+    pub(super) fn place(&self, node: &Node) -> Result<Place, EvaluateError> {
         match node {
             Node::Path(name) => self.path(name),
             Node::Field(base, name) => self.field(base, name),
-            Node::Index(base, index) => {
-                let sequence = reach::sequence(self.stop, &self.place(base)?)?;
-                Ok(sequence.get(self.number(index, sequence.len)?)?)
-            }
+            Node::Index(base, index) => self.index(&self.place(base)?, index),
             Node::Slice(base, bounds) => self.slice(&self.place(base)?, bounds),
             Node::Deref(inner) => Ok(reach::dereferenced(self.stop, &self.place(inner)?)?),
             Node::Variant(name, _) => Err(variant_alone(name)),
@@ -96,6 +95,13 @@ impl Evaluation<'_> {
     }
 
     fn field(&self, base: &Node, name: &str) -> Result<Place, EvaluateError> {
+        if name == "0"
+            && matches!(base, Node::Method(..))
+            && let Operand::Value(Value::Found(Some(place))) = self.operand(base)?
+        {
+            // `found is Some(5)` asks for the field of the variant.
+            return Ok(*place);
+        }
         match self.place(base) {
             Ok(base) => reach::field(self.stop, &base, name),
             // A closure knows a captured part of a place by a name of its own: `self.v`, or `p__v`.
@@ -119,6 +125,17 @@ impl Evaluation<'_> {
         }
     }
 
+    fn index(&self, base: &Place, index: &Node) -> Result<Place, EvaluateError> {
+        match reach::sequence(self.stop, base) {
+            Ok(sequence) => Ok(sequence.get(self.number(index, sequence.len)?)?),
+            Err(error @ ValueError::NotSequence(_)) => match reach::items(self.stop, base)? {
+                Some(Items::Entries(entries)) => self.value_of_key(&entries, index),
+                _ => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn slice(&self, base: &Place, bounds: &Bounds) -> Result<Place, EvaluateError> {
         let sequence = reach::sequence(self.stop, base)?;
         let bound = |node: &Node| self.number(node, sequence.len);
@@ -129,7 +146,7 @@ impl Evaluation<'_> {
     }
 
     /// An index into something of `len` elements.
-    fn number(&self, node: &Node, len: u64) -> Result<u64, EvaluateError> {
+    pub(super) fn number(&self, node: &Node, len: u64) -> Result<u64, EvaluateError> {
         match self.value(node)? {
             Value::Integer(integer) => {
                 let index = integer.unsigned().and_then(|index| u64::try_from(index).ok());
@@ -199,7 +216,7 @@ impl Evaluation<'_> {
     }
 
     /// The variant that a node may name: no variable is called like that.
-    fn named<'n>(&self, node: &'n Node) -> Option<Named<'n>> {
+    pub(super) fn named<'n>(&self, node: &'n Node) -> Option<Named<'n>> {
         named(node).filter(|named| named.has_arguments() || self.scope.lookup(named.path).is_none())
     }
 
@@ -213,10 +230,11 @@ impl Evaluation<'_> {
     }
 
     /// Whether an enum is in a variant. Without arguments, whatever the variant holds.
-    fn is_variant(&self, value: Value, named: Named<'_>) -> Result<bool, EvaluateError> {
+    pub(super) fn is_variant(&self, value: Value, named: Named<'_>) -> Result<bool, EvaluateError> {
         let Named { path, arguments } = named;
         let place = match value {
             Value::Enumeration(place) => place,
+            Value::Found(found) => return self.is_found(found.as_deref(), named),
             other => return Err(super::no_variant(path, !arguments.is_empty(), &other.kind(), &self.scope.names())),
         };
         let name = variants::meant(&place.ty, path)?;
@@ -233,7 +251,18 @@ impl Evaluation<'_> {
         Ok(true)
     }
 
-    fn equals(&self, field: &Place, argument: &Node) -> Result<bool, EvaluateError> {
+    /// Whether what was found is as `None` or `Some(..)` says.
+    fn is_found(&self, found: Option<&Place>, Named { path, arguments }: Named<'_>) -> Result<bool, EvaluateError> {
+        match (path.rsplit("::").next(), arguments, found) {
+            (Some("None"), [], found) => Ok(found.is_none()),
+            (Some("Some"), [], found) => Ok(found.is_some()),
+            (Some("Some"), [value], Some(place)) => self.equals(place, value),
+            (Some("Some"), [_], None) => Ok(false),
+            _ => Err(EvaluateError::Mismatch(format!("cannot compare `Option` with `{path}`"))),
+        }
+    }
+
+    pub(super) fn equals(&self, field: &Place, argument: &Node) -> Result<bool, EvaluateError> {
         let field = Value::load(self.stop, field)?;
         if let Some(named) = self.named(argument).filter(|named| self.is_meant(&field, *named)) {
             return self.is_variant(field, named);

@@ -32,6 +32,11 @@ impl Literal {
     pub(super) fn parse(literal: &Lit) -> Result<Self, EvaluateError> {
         let syntax = |error: syn::Error| EvaluateError::Syntax(error.to_string());
         Ok(match literal {
+            // In a pattern the sign belongs to the literal.
+            Lit::Int(int) if int.base10_digits().starts_with('-') => {
+                let positive = int.to_string();
+                Self::parse(&Lit::Int(syn::parse_str(positive.trim_start_matches('-')).map_err(syntax)?))?.negated()?
+            }
             Lit::Int(int) => {
                 let magnitude = int.base10_parse().map_err(syntax)?;
                 match (int.suffix(), FloatType::named(int.suffix()), IntegerType::named(int.suffix())) {

@@ -74,6 +74,10 @@ impl<R: Fn(DwarfRegister) -> u64, M: FnMut(MemAddr, &mut [u8]) -> bool> Machine<
                 let equal = self.is_text(run, text)?;
                 self.push(equal.into())?;
             }
+            Operation::Length(run) => {
+                let (_, length) = self.run_of(run)?;
+                self.push(length.into())?;
+            }
             Operation::GiveUp => return None,
         }
         Some(0)

@@ -4,6 +4,7 @@
 //! pointers are looked through as Rust's own auto-deref does. Nothing is ever called, so nothing in the program runs.
 
 mod check;
+mod check_methods;
 mod compiled;
 mod evaluation;
 mod literal;
@@ -11,8 +12,10 @@ mod loading;
 mod location;
 mod machine;
 mod message;
+mod methods;
 mod number;
 mod operators;
+mod pattern;
 mod quick;
 mod reach;
 mod spot;
@@ -23,7 +26,7 @@ mod variants;
 
 use crate::{FrameVariable, Place, Stop, ValueError};
 use evaluation::Evaluation;
-use value::Kind;
+use value::{Kind, Value};
 
 pub use compiled::Compiled;
 pub use message::Message;
@@ -37,7 +40,7 @@ pub enum EvaluateError {
     #[error("this is not a Rust expression: {0}")]
     Syntax(String),
     /// Rust, but not evaluated here.
-    #[error("{0}; paths, fields, indices, `*`, literals and operators can be evaluated")]
+    #[error("{0}; names, fields, indices, operators and methods like `len`, `get`, `unwrap` can be evaluated")]
     Unsupported(String),
     /// No such name in scope.
     #[error("no variable `{name}` in this frame{hint}")]
@@ -150,6 +153,17 @@ impl Scope for Variables<'_> {
 pub fn evaluate(stop: &Stop, scope: &dyn Scope, text: &str) -> Result<Place, EvaluateError> {
     let node = syntax::parse(text)?;
     Evaluation { stop, scope, task: None }.operand(&node)?.into_place(stop)
+}
+
+/// What follows a map's expression to name the value of its `index`-th entry: the key, where it can be written.
+pub(crate) fn entry_access(stop: &Stop, key: &Place, index: u64) -> String {
+    let written = Value::load(stop, key).ok().and_then(|key| key.written(stop));
+    written.map_or_else(|| format!(".values().nth({index})"), |key| format!("[{key}]"))
+}
+
+/// An expression as the beginning of a longer one: in brackets where what follows it would concern only its end.
+pub fn as_operand(text: &str) -> String {
+    if syntax::is_operand(text) { text.trim().to_owned() } else { format!("({})", text.trim()) }
 }
 
 fn unsupported(what: &str) -> EvaluateError {

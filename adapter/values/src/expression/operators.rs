@@ -110,6 +110,7 @@ fn fix(operator: Operator, left: &Kind, right: &Kind) -> String {
             "; a bool is compared with `true` or `false`".to_owned()
         }
         (Kind::Enumeration(ty), other) | (other, Kind::Enumeration(ty)) => enumeration_fix(operator, ty, other),
+        (Kind::Found(_), _) | (_, Kind::Found(_)) => "; compare it with `Some(..)`, or add `.unwrap()`".to_owned(),
         (Kind::Other(_), _) | (_, Kind::Other(_)) => "; compare their fields".to_owned(),
         _ => String::new(),
     }
@@ -147,7 +148,7 @@ pub(super) fn truth(kind: &Kind) -> &'static str {
         Kind::Float(_) => "; compare it: `!= 0.0`",
         Kind::Text(_) => "; compare it: `== \"text\"`",
         Kind::Char => "; compare it: `== 'a'`",
-        Kind::Enumeration(_) => "; compare it with a variant: `== None`",
+        Kind::Enumeration(_) | Kind::Found(_) => "; compare it with a variant: `== None`",
         _ => "; compare it with something",
     }
 }

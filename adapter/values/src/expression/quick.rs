@@ -53,6 +53,8 @@ pub(super) enum Operation {
     Element { of: Elements, stride: u64 },
     /// Whether a text is this one.
     Text { run: Run, text: Box<[u8]> },
+    /// How many elements there are.
+    Length(Run),
     /// What follows needs the full evaluation.
     GiveUp,
 }
@@ -157,7 +159,9 @@ impl Quick {
             }
             depth = match operation {
                 Operation::Load { from: Source::Taken(_), .. } | Operation::Element { .. } => depth,
-                Operation::Push(_) | Operation::Load { .. } | Operation::Text { .. } => depth.saturating_add(1),
+                Operation::Push(_) | Operation::Load { .. } | Operation::Text { .. } | Operation::Length(_) => {
+                    depth.saturating_add(1)
+                }
                 Operation::Compare(_) | Operation::CompareFloats(_) | Operation::Arithmetic(..) => {
                     depth.saturating_sub(1)
                 }
@@ -205,7 +209,7 @@ impl Operation {
         let routes = match self {
             Self::Load { from: Source::Memory(route) | Source::Number(route, _), .. }
             | Self::Element { of: Elements::Array(route, _), .. } => [Some(route), None, None],
-            Self::Text { run, .. } | Self::Element { of: Elements::Run(run), .. } => {
+            Self::Text { run, .. } | Self::Length(run) | Self::Element { of: Elements::Run(run), .. } => {
                 [Some(&run.address), Some(&run.length), run.capacity.as_ref()]
             }
             _ => [None, None, None],

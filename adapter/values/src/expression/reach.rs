@@ -4,7 +4,7 @@ use weft_symbols::Modules;
 
 use super::EvaluateError;
 use super::value::MAX_DEREFS;
-use crate::view::{Reached, reached};
+use crate::view::{Entries, Reached, reached};
 use crate::{Meta, Place, Sequence, Stop, ValueError};
 
 /// Names offered as near ones.
@@ -27,7 +27,7 @@ pub(super) fn field(stop: &Stop, base: &Place, name: &str) -> Result<Place, Eval
                 names.extend(fields.into_iter().map(|field| field.name));
                 break;
             }
-            Ok(Reached::Other | Reached::Text { .. } | Reached::Items(_)) => break,
+            Ok(_) => break,
             Err(error) => return own.ok_or_else(|| error.into()),
         }
     }
@@ -61,6 +61,47 @@ pub(super) fn sequence(stop: &Stop, base: &Place) -> Result<Sequence, ValueError
             },
             other => return other,
         }
+    }
+    Err(ValueError::Bound("32 references to references"))
+}
+
+/// What has a length.
+pub(super) enum Items {
+    /// The bytes of a text.
+    Text(Sequence),
+    /// Elements.
+    Sequence(Sequence),
+    /// Of a map or set.
+    Entries(Entries),
+}
+
+impl Items {
+    pub(super) const fn len(&self) -> u64 {
+        match self {
+            Self::Text(sequence) | Self::Sequence(sequence) => sequence.len,
+            Self::Entries(entries) => entries.len(),
+        }
+    }
+
+    pub(super) const fn capacity(&self) -> Option<u64> {
+        match self {
+            Self::Text(sequence) | Self::Sequence(sequence) => sequence.capacity,
+            Self::Entries(_) => None,
+        }
+    }
+}
+
+/// What a place has a length of, through references and smart pointers; `None`: it has none.
+pub(super) fn items(stop: &Stop, base: &Place) -> Result<Option<Items>, ValueError> {
+    let mut place = base.clone();
+    for _ in 0..MAX_DEREFS {
+        place = match reached(stop, &place)? {
+            Reached::Through(target) => target,
+            Reached::Text { bytes, .. } => return Ok(Some(Items::Text(bytes))),
+            Reached::Items(sequence) => return Ok(Some(Items::Sequence(sequence))),
+            Reached::Entries(entries) => return Ok(Some(Items::Entries(entries))),
+            Reached::Fields(_) | Reached::Other => return Ok(None),
+        };
     }
     Err(ValueError::Bound("32 references to references"))
 }

@@ -99,6 +99,11 @@ impl Spot {
         self.place.field(member).ok().map(|place| self.part(place))
     }
 
+    /// What lies in an `UnsafeCell`; other places unchanged.
+    pub(super) fn unwrapped_cell(&self) -> Self {
+        self.part(self.place.unwrap_cell())
+    }
+
     fn offset(&self) -> Option<i64> {
         i64::try_from(self.place.address()?.raw()).ok()
     }

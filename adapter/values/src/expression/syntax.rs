@@ -4,7 +4,7 @@ use syn::ext::IdentExt;
 use syn::{BinOp, Expr, Member, UnOp};
 
 use super::literal::Literal;
-use super::{EvaluateError, unsupported};
+use super::{EvaluateError, pattern, unsupported};
 
 /// Longest text that is parsed, in bytes.
 const MAX_TEXT: usize = 4096;
@@ -40,6 +40,8 @@ pub(super) enum Node {
     Cast(Box<Self>, String),
     /// `Some(5)`: a variant with what it holds.
     Variant(String, Vec<Self>),
+    /// `base.method(arguments)`.
+    Method(Box<Self>, String, Vec<Self>),
 }
 
 /// The bounds of a slice.
@@ -148,11 +150,29 @@ pub(super) fn parse(text: &str) -> Result<Node, EvaluateError> {
     if text.len() > MAX_TEXT || nesting(text) > MAX_NESTING {
         return Err(EvaluateError::Syntax("it is too long or too deeply nested".to_owned()));
     }
-    let parsed: Expr = syn::parse_str(text).map_err(|error| EvaluateError::Syntax(error.to_string()))?;
-    node(&parsed)
+    node(&pattern::parsed(text)?)
 }
 
-fn node(expression: &Expr) -> Result<Node, EvaluateError> {
+/// Whether what follows it (`.field`, `[index]`) concerns all of a text as it stands, without brackets around it.
+pub(super) fn is_operand(text: &str) -> bool {
+    let is_one = |node: Node| {
+        matches!(
+            node,
+            Node::Literal(Literal::Text(_) | Literal::Bytes(_) | Literal::Char(_) | Literal::Bool(_))
+                | Node::Path(_)
+                | Node::Field(..)
+                | Node::Index(..)
+                | Node::Slice(..)
+                | Node::Method(..)
+        )
+    };
+    // `(*a)` is what `*a` is; `&a` is what `a` is.
+    let text = text.trim();
+    (text.starts_with('(') && text.ends_with(')') && text.matches('(').count() == 1)
+        || !text.starts_with(['*', '&', '-', '!', '(']) && parse(text).is_ok_and(is_one)
+}
+
+pub(super) fn node(expression: &Expr) -> Result<Node, EvaluateError> {
     Ok(match expression {
         Expr::Lit(literal) => Node::Literal(Literal::parse(&literal.lit)?),
         Expr::Paren(inner) => node(&inner.expr)?,
@@ -178,23 +198,35 @@ fn node(expression: &Expr) -> Result<Node, EvaluateError> {
         }
         Expr::Cast(cast) => Node::Cast(boxed(&cast.expr)?, cast_target(&cast.ty)?),
         Expr::Call(call) => variant(call)?,
+        Expr::MethodCall(call) => method(call)?,
+        // References are looked through everywhere.
+        Expr::Reference(reference) => node(&reference.expr)?,
+        Expr::Try(inner) => Node::Method(boxed(&inner.expr)?, "unwrap".to_owned(), Vec::new()),
+        Expr::Macro(call) => pattern::matches(&call.mac)?,
         other => return Err(unsupported(refusal(other))),
     })
 }
 
-fn boxed(expression: &Expr) -> Result<Box<Node>, EvaluateError> {
+pub(super) fn boxed(expression: &Expr) -> Result<Box<Node>, EvaluateError> {
     node(expression).map(Box::new)
 }
 
 fn path(path: &syn::ExprPath) -> Result<String, EvaluateError> {
-    if path.qself.is_some() || path.path.segments.iter().any(|segment| !segment.arguments.is_empty()) {
+    if path.qself.is_some() {
         return Err(unsupported("a path with generic arguments is not looked up"));
     }
-    let segments: Vec<String> = path.path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect();
+    plain_path(&path.path)
+}
+
+pub(super) fn plain_path(path: &syn::Path) -> Result<String, EvaluateError> {
+    if path.segments.iter().any(|segment| !segment.arguments.is_empty()) {
+        return Err(unsupported("a path with generic arguments is not looked up"));
+    }
+    let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect();
     Ok(segments.join("::"))
 }
 
-fn member(member: &Member) -> String {
+pub(super) fn member(member: &Member) -> String {
     match member {
         Member::Named(ident) => ident.unraw().to_string(),
         Member::Unnamed(index) => index.index.to_string(),
@@ -218,7 +250,25 @@ fn variant(call: &syn::ExprCall) -> Result<Node, EvaluateError> {
     if !last.starts_with(char::is_uppercase) || call.args.len() > MAX_ARGUMENTS {
         return Err(no_call());
     }
-    Ok(Node::Variant(name, call.args.iter().map(node).collect::<Result<_, _>>()?))
+    Ok(Node::Variant(name, arguments(&call.args)?))
+}
+
+fn method(call: &syn::ExprMethodCall) -> Result<Node, EvaluateError> {
+    let name = call.method.unraw().to_string();
+    if call.args.len() > MAX_ARGUMENTS {
+        return Err(unsupported("a method takes 16 arguments at most"));
+    }
+    if name == "contains"
+        && let (Expr::Paren(receiver), Some(value)) = (&*call.receiver, call.args.first())
+        && let Expr::Range(range) = &*receiver.expr
+    {
+        return pattern::within(node(value)?, range);
+    }
+    Ok(Node::Method(boxed(&call.receiver)?, name, arguments(&call.args)?))
+}
+
+fn arguments(written: &syn::punctuated::Punctuated<Expr, syn::Token![,]>) -> Result<Vec<Node>, EvaluateError> {
+    written.iter().map(node).collect()
 }
 
 fn cast_target(ty: &syn::Type) -> Result<String, EvaluateError> {
@@ -264,11 +314,8 @@ const ASSIGNMENT: &str = "variables are not assigned to here (`==` compares)";
 
 fn refusal(expression: &Expr) -> &'static str {
     match expression {
-        Expr::MethodCall(_) => "functions and methods of the program are not called",
         Expr::Await(_) => "a future is not awaited",
-        Expr::Macro(_) => "macros are not expanded",
         Expr::Assign(_) => ASSIGNMENT,
-        Expr::Reference(_) => "`&` is not needed and not applied",
         Expr::Closure(_) | Expr::Async(_) => "closures and async blocks are not evaluated",
         Expr::Range(_) => "a range stands only in an index",
         _ => "this kind of expression is not evaluated",
@@ -330,6 +377,8 @@ impl Nesting {
             // What was counted inside is closed with it; but brackets that follow one another (`a[0][0][0]`) lean too.
             ')' | ']' | '}' => self.depth = self.open.pop().unwrap_or(self.depth).saturating_add(1),
             ',' | ';' | ':' | '"' | '_' => {}
+            // Nobody writes many of them, and evaluating one takes what a method takes.
+            '?' => self.depth = self.depth.saturating_add(3),
             // `==`, `<=`: one operator.
             '=' if matches!(self.before, '=' | '!' | '<' | '>') => {}
             _ if c.is_ascii_punctuation() => self.depth = deeper,

@@ -28,7 +28,8 @@ fn nesting_bounds_what_the_parser_recurses_on() {
 
 /// Parses and evaluates on a thread with half the stack that threads have.
 fn on_a_small_stack(text: String) -> Result<Place, EvaluateError> {
-    let evaluating = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
+    let name = text.chars().take(40).filter(|char| *char != '\0').collect();
+    let evaluating = std::thread::Builder::new().name(name).stack_size(1 << 20).spawn(move || {
         let stop = Stop {
             generation: 1,
             pid: 0,
@@ -59,9 +60,15 @@ fn the_deepest_text_that_is_parsed_fits_a_small_stack() {
         format!("a{}", ".b".repeat(MAX_NESTING)),
         format!("a{}", "[0]".repeat(MAX_NESTING)),
         format!("1{}", " as u8".repeat(half)),
-        format!("a{}", "?".repeat(MAX_NESTING)),
+        format!("a{}", "?".repeat(MAX_NESTING / 3)),
         format!("a{}", "=a".repeat(MAX_NESTING)),
         "return ".repeat(MAX_NESTING),
+        format!("a{}", ".lock()".repeat(half)),
+        format!("a{}", ".unwrap()".repeat(half)),
+        format!("{}a{}", "a.get(".repeat(half / 2), ")".repeat(half / 2)),
+        format!("{}a{}", "&".repeat(half), "?".repeat(half / 3)),
+        format!("a is {}b{}", "Some(".repeat(half - 2), ")".repeat(half - 2)),
+        format!("a{}", " is b".repeat(half)),
         format!("{}a{}", "[".repeat(half), "]".repeat(half)),
         format!("{}a{}", "{".repeat(half), "}".repeat(half)),
         format!("{}a{}", "a::<".repeat(half), ">".repeat(half)),

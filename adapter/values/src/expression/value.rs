@@ -12,6 +12,9 @@ use crate::{At, Meta, Place, Sequence, Stop, ValueError};
 /// References to references that are looked through.
 pub(super) const MAX_DEREFS: usize = 32;
 
+/// Bytes of a text that is written out in an expression.
+const MAX_WRITTEN: u64 = 200;
+
 /// What a value is to operators.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
@@ -28,6 +31,8 @@ pub(super) enum Kind {
     Bytes(String),
     /// An enum, with or without data.
     Enumeration(Type),
+    /// An `Option` that is none of the program's, with its type's name.
+    Found(String),
     /// What no operator works on.
     Other(String),
     /// Only the program's memory tells.
@@ -44,7 +49,9 @@ impl Kind {
             Self::Float(None) => "f64".to_owned(),
             Self::Bool => "bool".to_owned(),
             Self::Char => "char".to_owned(),
-            Self::Pointer(name) | Self::Text(name) | Self::Bytes(name) | Self::Other(name) => name.clone(),
+            Self::Pointer(name) | Self::Text(name) | Self::Bytes(name) | Self::Found(name) | Self::Other(name) => {
+                name.clone()
+            }
             Self::Enumeration(ty) => crate::type_name(ty),
             Self::Unknown => "_".to_owned(),
         }
@@ -71,6 +78,8 @@ pub(super) enum Value {
     ProgramBytes(Sequence, String),
     /// An enum's place.
     Enumeration(Place),
+    /// What `.get(..)` and its like found.
+    Found(Option<Box<Place>>),
     /// What no operator works on, by its type's name.
     Other(String),
 }
@@ -98,6 +107,10 @@ impl Value {
             Self::ProgramText(_, name) => Kind::Text(name.clone()),
             Self::ProgramBytes(_, name) => Kind::Bytes(name.clone()),
             Self::Enumeration(place) => Kind::Enumeration(place.ty.clone()),
+            Self::Found(place) => Kind::Found(match place {
+                Some(place) => format!("Option<&{}>", crate::view::type_name(place)),
+                None => "Option<&_>".to_owned(),
+            }),
             Self::Other(name) => Kind::Other(name.clone()),
         }
     }
@@ -130,6 +143,20 @@ impl Value {
         }
     }
 
+    /// As it is written in an expression; nothing for what is long, or cannot be.
+    pub(super) fn written(&self, stop: &Stop) -> Option<String> {
+        Some(match self {
+            Self::Integer(integer) => integer.text(),
+            Self::Bool(value) => value.to_string(),
+            Self::Char(value) => format!("{value:?}"),
+            Self::Text(_) | Self::ProgramText(..) => {
+                let content = self.content().filter(|content| content.len() <= MAX_WRITTEN)?;
+                format!("{:?}", String::from_utf8(content.read(stop).ok()?).ok()?)
+            }
+            _ => return None,
+        })
+    }
+
     /// As a place of known bytes, with a type taken from the program's debug information.
     pub(super) fn into_place(self, stop: &Stop) -> Result<Place, EvaluateError> {
         let (name, bytes, meta) = match self {
@@ -148,6 +175,10 @@ impl Value {
             Self::ProgramText(bytes, _) => return Ok(Place { meta: Meta::Str(bytes.len), ..bytes.whole() }),
             Self::ProgramBytes(bytes, _) => return Ok(bytes.whole()),
             Self::Enumeration(place) => return Ok(place),
+            Self::Found(Some(place)) => return Ok(*place),
+            Self::Found(None) => {
+                return Err(EvaluateError::Unavailable("`None`: there is nothing at this index or key".to_owned()));
+            }
             Self::Other(name) => return Err(ValueError::NoType(format!("a value of type `{name}`")).into()),
         };
         let ty = stop.modules.iter().find_map(|module| module.image.types(name).into_iter().next());

@@ -21,7 +21,7 @@ const MAX_NODES: usize = 100_000;
 const MAX_HEIGHT: u64 = 24;
 
 /// The entries of a map or set, found when asked.
-pub(super) struct Entries {
+pub(crate) struct Entries {
     len: u64,
     kind: Kind,
     store: Store,
@@ -60,7 +60,13 @@ pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Sha
 }
 
 impl Entries {
-    pub(super) const fn len(&self) -> u64 {
+    /// Keys without values.
+    pub(crate) const fn is_set(&self) -> bool {
+        self.is_set
+    }
+
+    /// How many.
+    pub(crate) const fn len(&self) -> u64 {
         self.len
     }
 
@@ -73,7 +79,7 @@ impl Entries {
     }
 
     /// Keys and (for maps) values, `count` from `start` on.
-    pub(super) fn range(&self, stop: &Stop, start: u64, count: u64) -> Result<Vec<(Place, Option<Place>)>, ValueError> {
+    pub(crate) fn range(&self, stop: &Stop, start: u64, count: u64) -> Result<Vec<(Place, Option<Place>)>, ValueError> {
         let count = count.min(self.len.saturating_sub(start));
         let entries = match &self.store {
             Store::Linked(links) => {

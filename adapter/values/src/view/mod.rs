@@ -23,6 +23,7 @@ mod time;
 
 pub(crate) use aggregates::{is_closure, tuple_index};
 pub(crate) use cells::WRAPPERS;
+pub(crate) use maps::Entries;
 pub(crate) use pointers::is_raw_pointer;
 pub(crate) use text::is_text_tail;
 
@@ -78,7 +79,14 @@ impl Child {
 
     /// Something that is no field of the source: `[strong]`.
     fn extra(name: impl Into<String>, place: Result<Place, ValueError>) -> Self {
-        Self { name: name.into(), place, access: None }
+        let name = name.into();
+        // What is no field is reached as the source would reach it: a pointer's target, what a `Weak` refers to.
+        let access = match name.as_str() {
+            "*" => Some(".read()".to_owned()),
+            "[value]" => Some(".upgrade()".to_owned()),
+            _ => None,
+        };
+        Self { name, place, access }
     }
 }
 
@@ -135,8 +143,12 @@ pub fn children(stop: &Stop, place: &Place, filter: Filter, start: u64, count: u
 /// A map's entry under its key, a set's under its number.
 fn entry_child(stop: &Stop, index: u64, (key, value): (Place, Option<Place>)) -> Child {
     match value {
-        Some(value) => Child::extra(format!("[{}]", line::line(stop, &key, 1)), Ok(value)),
-        None => Child::extra(format!("[{index}]"), Ok(key)),
+        Some(value) => Child {
+            name: format!("[{}]", line::line(stop, &key, 1)),
+            place: Ok(value),
+            access: Some(crate::expression::entry_access(stop, &key, index)),
+        },
+        None => Child { name: format!("[{index}]"), place: Ok(key), access: Some(format!(".iter().nth({index})")) },
     }
 }
 
@@ -155,7 +167,9 @@ pub(crate) enum Reached {
     },
     /// Elements.
     Items(Sequence),
-    /// Neither.
+    /// Entries of a map or set.
+    Entries(Entries),
+    /// None of these.
     Other,
 }
 
@@ -169,7 +183,8 @@ pub(crate) fn reached(stop: &Stop, place: &Place) -> Result<Reached, ValueError>
             Reached::Text { bytes, is_str }
         }
         Shape::Items(sequence) => Reached::Items(sequence),
-        _ => Reached::Other,
+        Shape::Entries(entries) => Reached::Entries(entries),
+        Shape::Leaf(_) => Reached::Other,
     })
 }
 

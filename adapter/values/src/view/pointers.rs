@@ -66,7 +66,7 @@ fn raw(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
     if address.raw() == 0 {
         return Ok(Shape::Leaf("0x0".to_owned()));
     }
-    let target = Child { name: "*".to_owned(), place: place.deref(stop), access: None };
+    let target = Child::extra("*", place.deref(stop));
     // What a wide pointer says besides the address.
     let more = match target.place.as_ref().map(|target| target.meta) {
         Ok(Meta::Length(len) | Meta::Tail(len) | Meta::Str(len)) => format!(" (length {len})"),
