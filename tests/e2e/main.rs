@@ -24,6 +24,8 @@ mod library_values;
 mod logical;
 mod matrix;
 mod mini_redis;
+mod native_edits;
+
 mod optimised;
 mod optimised_ends;
 mod panics;

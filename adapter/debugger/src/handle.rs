@@ -52,6 +52,8 @@ pub(crate) enum Input {
     EndThread(i32, Reply<()>),
     /// See [`Debugger::write_memory`].
     Write(MemAddr, Vec<u8>, Reply<usize>),
+    /// See [`Debugger::change`].
+    Change(u64, Vec<(MemAddr, Vec<u8>)>, Reply<Arc<Stop>>),
     /// See [`Debugger::pause`].
     Pause(Option<i32>, Reply<()>),
     /// See [`Debugger::set_task_stops`].
@@ -296,6 +298,12 @@ impl Debugger {
     /// is current when this returns.
     pub fn write_memory(&self, address: MemAddr, bytes: Vec<u8>) -> Result<usize, Refused> {
         self.ask(|reply| Input::Write(address, bytes, reply))
+    }
+
+    /// Changes the memory of the program as it stands at a stop: all of these bytes, or none where one cannot be written. Gives
+    /// the stop that is current then; that one is over. If the program has run on, nothing is written.
+    pub fn change(&self, at: &Stop, writes: Vec<(MemAddr, Vec<u8>)>) -> Result<Arc<Stop>, Refused> {
+        self.ask(|reply| Input::Change(at.generation, writes, reply))
     }
 
     /// Asks for a stop, which comes as an event with [`crate::Reason::Pause`] that names `at` if it still exists.

@@ -42,7 +42,7 @@ impl SteppedTask {
 
 /// A native program under the debugger.
 pub(crate) struct Native {
-    debugger: Debugger,
+    debugger: Arc<Debugger>,
     tasks: Tasks,
     stop_on_entry: bool,
     stepped: SteppedTask,
@@ -61,6 +61,8 @@ impl Native {
         stepped: SteppedTask,
         restarting: Arc<AtomicBool>,
     ) -> Self {
+        let debugger = Arc::new(debugger);
+        tasks.changes.give(&debugger);
         Self {
             debugger,
             tasks,

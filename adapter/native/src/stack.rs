@@ -41,7 +41,7 @@ fn row(tasks: &Tasks, stop: &Arc<Stop>, frame: LogicalFrame) -> Option<Row> {
             subtle: frame.subtle,
             instruction: frame.instruction.map(weft_memory::MemAddr::raw),
             restartable: matches!(&frame.body, Body::Physical(physical) if !physical.inlined),
-            body: Some(body(&tasks.runtimes, stop, frame.body)),
+            body: Some(body(tasks, stop, frame.body)),
         }),
     })
 }

@@ -10,6 +10,7 @@ use weft_session::debuggee::{Answer, AsyncStack};
 use weft_tasks::{Frame, Snapshot, TaskKey};
 use weft_values::Stop;
 
+use crate::changes::Changes;
 use crate::frame::body;
 use crate::variables::still;
 use crate::words::refused;
@@ -18,6 +19,8 @@ use crate::words::refused;
 #[derive(Default)]
 pub(crate) struct Tasks {
     pub(crate) runtimes: Arc<Runtimes>,
+    /// How the program is changed.
+    pub(crate) changes: Arc<Changes>,
     /// What there is to say of every list.
     remarks: Vec<String>,
     listed: Mutex<(u64, Arc<OnceLock<Arc<Listing>>>)>,
@@ -68,7 +71,7 @@ impl Tasks {
     pub(crate) fn stack(&self, stop: &Arc<Stop>, task: TaskKey) -> Answer<AsyncStack> {
         let stack = self.runtimes.stack(stop, &self.listing(stop), task).ok_or_else(Self::unknown)?;
         still(stop)?;
-        let bodies = stack.bodies.into_iter().map(|found| body(&self.runtimes, stop, found)).collect();
+        let bodies = stack.bodies.into_iter().map(|found| body(self, stop, found)).collect();
         Ok(AsyncStack { frames: stack.frames, bodies })
     }
 

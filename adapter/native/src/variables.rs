@@ -4,11 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use weft_memory::{MemAddr, MemoryError};
-use weft_protocol::Error;
+use weft_protocol::{Error, ErrorId};
 use weft_session::debuggee::{Answer, Container, Counts, Value, Variable, Watchable};
 use weft_values::{Child, Filter, FrameVariable, Place, Stop, ValueError, as_operand, children, place_target, view};
 
 use crate::breakpoints::watchable;
+use crate::frame::Home;
 
 /// How deep a one-line summary looks into a value.
 const SUMMARY_DEPTH: usize = 3;
@@ -25,15 +26,14 @@ pub(crate) fn still(stop: &Stop) -> Answer<()> {
 }
 
 /// What stands at a place; `expression` evaluates to it in its frame, if there is such an expression.
-/// `thread`: in whose frame it was found, if in one.
-pub(crate) fn value(stop: &Arc<Stop>, place: Place, expression: Option<String>, thread: Option<i32>) -> Value {
-    let view = view(stop, &place, SUMMARY_DEPTH);
+pub(crate) fn value(home: &Arc<Home>, place: Place, expression: Option<String>) -> Value {
+    let view = view(&home.stop(), &place, SUMMARY_DEPTH);
     let counts = Counts {
         named: view.children.named,
         indexed: view.children.indexed.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX)),
     };
     let container = (counts != Counts::default())
-        .then(|| Arc::new(Inside { stop: stop.clone(), place, expression, thread, counts }) as Arc<dyn Container>);
+        .then(|| Arc::new(Inside { home: Arc::clone(home), place, expression, counts }) as Arc<dyn Container>);
     Value {
         text: view.value,
         type_name: Some(view.type_name),
@@ -50,20 +50,33 @@ fn trouble(error: &ValueError, type_name: Option<String>) -> Value {
 
 /// The inside of a value.
 struct Inside {
-    stop: Arc<Stop>,
+    home: Arc<Home>,
     place: Place,
     expression: Option<String>,
-    thread: Option<i32>,
     counts: Counts,
 }
 
 impl Inside {
     fn list(&self, filter: Filter, range: Range<usize>) -> Answer<Vec<Variable>> {
         let (start, count) = (range.start as u64, range.len() as u64);
-        let found = children(&self.stop, &self.place, filter, start, count);
+        let stop = self.home.stop();
+        let found = children(&stop, &self.place, filter, start, count);
         let list = found.into_iter().map(|child| self.variable(child)).collect();
-        still(&self.stop)?;
+        still(&stop)?;
         Ok(list)
+    }
+
+    /// The child of that name.
+    fn child(&self, stop: &Stop, name: &str) -> Answer<Option<Child>> {
+        let index = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|at| at.parse().ok());
+        let by_index = index.filter(|_| self.counts.indexed > 0);
+        let mut found = by_index.map(|at| children(stop, &self.place, Filter::Indexed, at, 1)).unwrap_or_default();
+        // The key of a map's entry may look like an index.
+        if found.first().is_none_or(|child| child.name != name) {
+            found = children(stop, &self.place, Filter::All, 0, MOST_SEARCHED);
+        }
+        still(stop)?;
+        Ok(found.into_iter().find(|child| child.name == name))
     }
 
     /// The expression of a part.
@@ -75,7 +88,7 @@ impl Inside {
     fn variable(&self, child: Child) -> Variable {
         let expression = self.part(child.access.as_deref());
         let shown = match child.place {
-            Ok(place) => value(&self.stop, place, expression.clone(), self.thread),
+            Ok(place) => value(&self.home, place, expression.clone()),
             Err(error) => trouble(&error, None),
         };
         Variable { name: child.name, evaluate_name: expression, value: shown }
@@ -96,21 +109,30 @@ impl Container for Inside {
     }
 
     fn watch(&self, name: &str) -> Answer<Watchable> {
-        let index = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|at| at.parse().ok());
-        let found = match index.filter(|_| self.counts.indexed > 0) {
-            Some(at) => children(&self.stop, &self.place, Filter::Indexed, at, 1),
-            None => children(&self.stop, &self.place, Filter::Named, 0, MOST_SEARCHED),
-        };
-        still(&self.stop)?;
-        let Some(child) = found.into_iter().find(|child| child.name == name) else {
+        let stop = self.home.stop();
+        let Some(child) = self.child(&stop, name)? else {
             return Ok(Watchable::No(format!("there is no `{name}` here")));
         };
         let full = self.part(child.access.as_deref()).unwrap_or_else(|| name.to_owned());
         Ok(match child.place {
-            Ok(place) => watch_place(&self.stop, &place, &full, self.thread),
+            Ok(place) => watch_place(&stop, &place, &full, self.home.thread()),
             Err(error) => Watchable::No(error.to_string()),
         })
     }
+
+    fn assign(&self, name: &str, value: &str) -> Answer<Value> {
+        let child = self.child(&self.home.stop(), name)?.ok_or_else(|| unknown(name))?;
+        let expression = self.part(child.access.as_deref());
+        self.home.set(child.place.map_err(unreadable)?, value, expression)
+    }
+}
+
+fn unknown(name: &str) -> Error {
+    Error::new(ErrorId::Evaluate, format!("there is no `{name}` here"))
+}
+
+fn unreadable(error: ValueError) -> Error {
+    Error::new(ErrorId::Evaluate, error)
 }
 
 /// A place as something to watch.
@@ -123,10 +145,14 @@ pub(crate) fn watch_place(stop: &Stop, place: &Place, name: &str, thread: Option
 
 /// The variables of one scope of a frame.
 pub(crate) struct ScopeVariables {
-    pub(crate) stop: Arc<Stop>,
+    pub(crate) home: Arc<Home>,
     pub(crate) list: Vec<FrameVariable>,
-    /// On whose stack the frame is, if on one.
-    pub(crate) thread: Option<i32>,
+}
+
+impl ScopeVariables {
+    fn of_name(&self, name: &str) -> Option<&FrameVariable> {
+        self.list.iter().find(|variable| variable.label() == name)
+    }
 }
 
 impl Container for ScopeVariables {
@@ -136,8 +162,8 @@ impl Container for ScopeVariables {
 
     fn named(&self, range: Range<usize>) -> Answer<Vec<Variable>> {
         let shown = self.list.iter().skip(range.start).take(range.len());
-        let list = shown.map(|variable| frame_variable(&self.stop, variable, self.thread)).collect();
-        still(&self.stop)?;
+        let list = shown.map(|variable| frame_variable(&self.home, variable)).collect();
+        still(&self.home.stop())?;
         Ok(list)
     }
 
@@ -146,23 +172,34 @@ impl Container for ScopeVariables {
     }
 
     fn watch(&self, name: &str) -> Answer<Watchable> {
-        let Some(variable) = self.list.iter().find(|variable| variable.label() == name) else {
+        let Some(variable) = self.of_name(name) else {
             return Ok(Watchable::No(format!("there is no `{name}` here")));
         };
+        let stop = self.home.stop();
         let found = match &variable.place {
-            Ok(place) => watch_place(&self.stop, place, &variable.name, self.thread),
+            Ok(place) => watch_place(&stop, place, &variable.name, self.home.thread()),
             Err(error) => Watchable::No(error.to_string()),
         };
-        still(&self.stop)?;
+        still(&stop)?;
         Ok(found)
+    }
+
+    fn assign(&self, name: &str, value: &str) -> Answer<Value> {
+        let variable = self.of_name(name).ok_or_else(|| unknown(name))?;
+        self.home.set(variable.place.clone().map_err(unreadable)?, value, expression_of(variable))
     }
 }
 
-fn frame_variable(stop: &Arc<Stop>, variable: &FrameVariable, thread: Option<i32>) -> Variable {
-    let expression = (!variable.shadowed).then(|| weft_values::typed_name(&variable.name));
+/// The expression that a variable is reached by: one that is shadowed has none.
+fn expression_of(variable: &FrameVariable) -> Option<String> {
+    (!variable.shadowed).then(|| weft_values::typed_name(&variable.name))
+}
+
+fn frame_variable(home: &Arc<Home>, variable: &FrameVariable) -> Variable {
+    let expression = expression_of(variable);
     let type_name = variable.ty.as_ref().map(weft_values::type_name);
     let mut shown = match &variable.place {
-        Ok(place) => value(stop, place.clone(), expression.clone(), thread),
+        Ok(place) => value(home, place.clone(), expression.clone()),
         Err(error) => trouble(error, type_name),
     };
     if let Some(note) = &variable.note {
@@ -193,7 +230,7 @@ impl Container for NoVariables {
     }
 }
 
-/// The registers of a frame; those that a callee did not save are left out.
+/// The registers of a frame; they are not set. Those that a callee did not save are left out.
 pub(crate) struct RegisterList(pub(crate) Vec<(&'static str, u64)>);
 
 impl Container for RegisterList {

@@ -56,7 +56,6 @@ pub(crate) enum Phase {
 /// What this version can do, and nothing else: for a kind of program, or for both while it is not known.
 fn capabilities(runtime: Option<Runtime>) -> Capabilities {
     let native = runtime != Some(Runtime::Python);
-    let python = runtime != Some(Runtime::Native);
     Capabilities {
         standard: StandardCapabilities {
             supports_function_breakpoints: Some(true),
@@ -79,10 +78,10 @@ fn capabilities(runtime: Option<Runtime>) -> Capabilities {
             supports_write_memory_request: Some(native),
             supports_modules_request: Some(native),
             supports_loaded_sources_request: Some(native),
-            supports_set_variable: Some(python),
-            supports_set_expression: Some(python),
-            supports_completions_request: Some(python),
-            completion_trigger_characters: python.then(|| vec![".".to_owned()]),
+            supports_set_variable: Some(true),
+            supports_set_expression: Some(true),
+            supports_completions_request: Some(true),
+            completion_trigger_characters: Some(vec![".".to_owned()]),
             supports_configuration_done_request: Some(true),
             supports_evaluate_for_hovers: Some(true),
             supports_exception_info_request: Some(true),

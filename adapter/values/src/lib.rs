@@ -7,7 +7,7 @@
 //! coroutine's state, a value as a Rust programmer would write it, and expressions over all that. Not for: getting at
 //! a process (`process`), running it (`debugger`), knowing what a task is (`runtimes`), ids or DAP (`session`).
 //!
-//! **Invariant:** nothing here writes to the program or keeps what it read; a [`Stop`] that is over answers `Resumed`.
+//! **Invariant:** nothing here writes to the program (it only says what would have to be written) or keeps what it read; a [`Stop`] that is over answers `Resumed`.
 //! **Invariant:** layout is taken from names in the debug information, never from a version.
 //! **Invariant:** every walk through the program's memory is bounded in depth and in count, and what cannot be read is
 //! a [`ValueError`] in its own place: it never hides a neighbour, and it never panics.
@@ -38,8 +38,8 @@ mod watching;
 pub use coroutine::{CoroutinePhase, CoroutineState, coroutine, coroutine_phase};
 pub use error::ValueError;
 pub use expression::{
-    AskTask, Compiled, EvaluateError, Message, Quick, Scope, TaskValue, TaskVariable, Variables, Within, as_operand,
-    evaluate, typed_name,
+    AskTask, Compiled, EvaluateError, Message, Offered, Quick, Scope, TaskValue, TaskVariable, Variables, Within,
+    Write, as_operand, assignment, completions, evaluate, typed_name,
 };
 pub use frames::{Done, Frame, FrameWalk, WalkEnd, depth, frames, frames_above_foot, frames_before, frames_in};
 pub use names::{short_type_name, type_name};

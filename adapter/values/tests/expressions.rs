@@ -403,7 +403,7 @@ fn known_methods_are_looked_at() {
         ("m_tree.keys().nth(0)", "1: u8"),
         ("m_tree.values().nth(1)", "\"b\": &str"),
         ("m_tree.iter().nth(0)", "a map's entry is no value of its own: take `.keys()` or `.values()` of the map"),
-        ("m_set[0]", "a set has no index: ask `.contains(value)`, or `.iter().nth(0)`"),
+        ("m_set[0]", "only maps have keys: ask `.contains(value)`, or `.iter().nth(0)`"),
         // Cells and locks.
         ("c_cell.get()", "5: u8"),
         ("c_refcell.borrow()[0]", "1: u8"),

@@ -357,6 +357,10 @@ impl Engine {
                 let written = self.write(address, &bytes);
                 reply.send(written);
             }
+            Input::Change(at, writes, reply) => {
+                let changed = self.change(at, &writes);
+                reply.send(changed);
+            }
             Input::Resume(how, alone, reply) => {
                 // Answered first: a system call that is stepped may take as long as it likes.
                 match self.resume(how, alone) {

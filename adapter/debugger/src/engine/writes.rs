@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use weft_memory::MemAddr;
+use weft_values::Stop;
 
 use super::{Engine, State};
 use crate::Refused;
@@ -35,6 +36,23 @@ impl Engine {
             self.shared.set_current(Some(Arc::new(stop)));
         }
         Ok(written)
+    }
+
+    /// Writes into the program as it stands at the stop of that number.
+    pub(super) fn change(&mut self, at: u64, writes: &[(MemAddr, Vec<u8>)]) -> Result<Arc<Stop>, Refused> {
+        let now = self.shared.current().filter(|stop| stop.generation == at).ok_or(Refused::Running)?;
+        // What can be read can be written: the kernel disregards protections for a debugger.
+        for (address, bytes) in writes {
+            let read = now.memory.read_bytes(*address, bytes.len());
+            read.map_err(|error| Refused::Failed(format!("nothing was written: {error}")))?;
+        }
+        for (address, bytes) in writes {
+            let written = self.write(*address, bytes)?;
+            if written < bytes.len() {
+                return Err(Refused::Failed(format!("only {written} of {} bytes were written", bytes.len())));
+            }
+        }
+        self.shared.current().ok_or(Refused::Running)
     }
 }
 

@@ -315,7 +315,7 @@ impl Evaluation<'_> {
     pub(super) fn value_of_key(&self, entries: &Entries, key: &Node) -> Result<Place, EvaluateError> {
         if entries.is_set() {
             return Err(EvaluateError::Mismatch(
-                "a set has no index: ask `.contains(value)`, or `.iter().nth(0)`".into(),
+                "only maps have keys: ask `.contains(value)`, or `.iter().nth(0)`".into(),
             ));
         }
         match self.entry(entries, key)? {
@@ -461,6 +461,18 @@ fn found(place: Option<Place>) -> Value {
 pub(super) fn check_variant(ty: &Type, variant: &str, name: &str) -> Result<(), EvaluateError> {
     let has_it = variants::names(ty).iter().any(|known| known == variant);
     if has_it && is_of_core(ty) { Ok(()) } else { Err(no_method_on(&crate::type_name(ty), name)) }
+}
+
+/// The methods that tell the variants of a core enum apart; none of others.
+pub(super) fn methods_of_variants(ty: &Type) -> Vec<&'static str> {
+    let known = variants::names(ty);
+    let has = |variant: &str| is_of_core(ty) && known.iter().any(|name| name == variant);
+    let of = METHODS.iter().filter(|(_, method, _)| match method {
+        Method::Is(variant) | Method::Held(variant) => has(variant),
+        Method::Unwrap([one, other]) => has(one) || has(other),
+        _ => false,
+    });
+    of.map(|(name, ..)| *name).collect()
 }
 
 fn is_of_core(ty: &Type) -> bool {

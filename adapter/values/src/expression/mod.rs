@@ -3,9 +3,11 @@
 //! What can be shown can be typed: a field is looked for where [`crate::children`] shows it, references and smart
 //! pointers are looked through as Rust's own auto-deref does. Nothing is ever called, so nothing in the program runs.
 
+mod assigning;
 mod check;
 mod check_methods;
 mod compiled;
+mod completing;
 mod evaluation;
 mod literal;
 mod loading;
@@ -28,7 +30,9 @@ use crate::{FrameVariable, Place, Stop, ValueError};
 use evaluation::Evaluation;
 use value::{Kind, Value};
 
+pub use assigning::{Write, assignment};
 pub use compiled::Compiled;
+pub use completing::{Offered, completions};
 pub use message::Message;
 pub use quick::Quick;
 pub use task::{AskTask, TaskValue, TaskVariable};
@@ -159,6 +163,14 @@ pub fn evaluate(stop: &Stop, scope: &dyn Scope, text: &str) -> Result<Place, Eva
 pub(crate) fn entry_access(stop: &Stop, key: &Place, index: u64) -> String {
     let written = Value::load(stop, key).ok().and_then(|key| key.written(stop));
     written.map_or_else(|| format!(".values().nth({index})"), |key| format!("[{key}]"))
+}
+
+/// What follows an expression to name a part that is no field of the source: `[value]` is reached by `.value`.
+pub(crate) fn extra_access(name: &str) -> Option<String> {
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let is_index = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_digit());
+    let typed = typed_name(bare);
+    (is_index || syn::parse_str::<syn::Ident>(&typed).is_ok()).then(|| format!(".{typed}"))
 }
 
 /// An expression as the beginning of a longer one: in brackets where what follows it would concern only its end.

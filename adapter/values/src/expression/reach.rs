@@ -21,7 +21,9 @@ pub(super) fn field(stop: &Stop, base: &Place, name: &str) -> Result<Place, Eval
         match reached(stop, &place) {
             Ok(Reached::Through(target)) => place = target,
             Ok(Reached::Fields(fields)) => {
-                if let Some(field) = fields.iter().find(|field| field.name == name) {
+                let extra = format!("[{name}]");
+                let named = |wanted: &str| fields.iter().find(|field| field.name == wanted);
+                if let Some(field) = named(name).or_else(|| named(&extra)) {
                     return Ok(field.place.clone()?);
                 }
                 names.extend(fields.into_iter().map(|field| field.name));

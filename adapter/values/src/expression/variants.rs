@@ -1,6 +1,6 @@
 //! Enums compared with one of their variants, `state == State::Open`, `found == Some(5)`.
 
-use weft_symbols::{BaseEncoding, Type, TypeKind};
+use weft_symbols::{BaseEncoding, Type, TypeKind, Variant, VariantPart};
 
 use super::EvaluateError;
 use super::number::{Integer, IntegerType};
@@ -60,6 +60,19 @@ pub(super) fn payload(ty: &Type, variant: &str) -> Option<Type> {
     let part = ty.variant_part()?;
     let found = part.variants.iter().find(|it| it.member.name == variant)?;
     ty.at(found.member.ty?)
+}
+
+/// The variants of an enum with data, and the one of that name.
+pub(super) fn part<'t>(ty: &'t Type, variant: &str) -> Option<(&'t VariantPart, &'t Variant)> {
+    let part = ty.variant_part()?;
+    Some((part, part.variants.iter().find(|it| it.member.name == variant)?))
+}
+
+/// The bytes of a variant of an enum without data.
+pub(super) fn enumerator(ty: &Type, variant: &str) -> Option<Vec<u8>> {
+    let TypeKind::Enumeration { enumerators, .. } = ty.kind() else { return None };
+    let found = enumerators.iter().find(|it| it.name == variant)?;
+    found.value.to_le_bytes().get(..usize::try_from(ty.size()).ok()?).map(<[u8]>::to_vec)
 }
 
 /// Refuses another number of values in the brackets than the variant holds.

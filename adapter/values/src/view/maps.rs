@@ -62,7 +62,7 @@ pub(super) fn known(stop: &Stop, place: &Place, path: &str) -> Option<Result<Sha
 impl Entries {
     /// Keys without values.
     pub(crate) const fn is_set(&self) -> bool {
-        self.is_set
+        !matches!(self.kind, Kind::Map)
     }
 
     /// How many.

@@ -80,11 +80,10 @@ impl Child {
     /// Something that is no field of the source: `[strong]`.
     fn extra(name: impl Into<String>, place: Result<Place, ValueError>) -> Self {
         let name = name.into();
-        // What is no field is reached as the source would reach it: a pointer's target, what a `Weak` refers to.
+        // A pointer's target is read; other parts are named without their brackets.
         let access = match name.as_str() {
             "*" => Some(".read()".to_owned()),
-            "[value]" => Some(".upgrade()".to_owned()),
-            _ => None,
+            _ => crate::expression::extra_access(&name),
         };
         Self { name, place, access }
     }
