@@ -189,7 +189,7 @@ fn refused(why: &str) -> EvaluateError {
 fn put(bytes: &mut [u8], offset: u64, part: &[u8]) -> Result<(), EvaluateError> {
     let start = usize::try_from(offset).ok();
     let place = start.and_then(|start| bytes.get_mut(start..start.checked_add(part.len())?));
-    place.ok_or_else(|| ValueError::TooLarge(offset))?.copy_from_slice(part);
+    place.ok_or(ValueError::TooLarge(offset))?.copy_from_slice(part);
     Ok(())
 }
 
