@@ -364,12 +364,19 @@ struct Nesting {
     deepest: usize,
     is_word: bool,
     is_gap: bool,
+    /// A point, or a word behind one.
+    is_member: bool,
 }
 
 impl Nesting {
     fn next(&mut self, c: char) {
         let deeper = self.depth.saturating_add(1);
         match c {
+            // Evaluating a method takes much of the stack, and nobody writes many of them in one expression.
+            '(' if self.is_member => {
+                self.open.push(deeper.saturating_add(1));
+                self.depth = deeper.saturating_add(2);
+            }
             '(' | '[' | '{' => {
                 self.open.push(self.depth);
                 self.depth = deeper;
@@ -386,6 +393,7 @@ impl Nesting {
             _ => {}
         }
         self.deepest = self.deepest.max(self.depth);
+        self.is_member = c == '.' || (self.is_member && is_in_word(c));
         self.before = c;
         self.is_gap = c.is_whitespace();
         self.is_word = is_in_word(c) || (self.is_word && self.is_gap);
