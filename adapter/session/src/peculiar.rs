@@ -12,7 +12,7 @@ pub(crate) struct Unbearable {
 /// Says so by the `clientID` of `initialize`. Both clients ask for the threads at every stop, and so miss nothing.
 pub(crate) fn unbearable(client: Option<&str>) -> Unbearable {
     match client {
-        // Helix 25.01 reads nothing any more after an event that it does not know. And every version up to 25.07 at least shows the
+        // Helix 25.01 reads nothing any more after an event that it does not know. And every one up to 25.07 at least shows the
         // thread that a `thread` event has named last, instead of the one that has stopped.
         Some("hx") => Unbearable { events: &["asyncTasksChanged", "thread"], task_threads: true },
         // Emacs' dape (0.24) takes a thread that is said to have started for one that runs, although everything is stopped.
