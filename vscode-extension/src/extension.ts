@@ -9,9 +9,11 @@ import { CargoWorkspaces } from './cargoWorkspaces';
 import { CodeLenses } from './codeLenses';
 import { registerCommands } from './commands';
 import { LaunchConfigurations } from './configurations';
+import { InlineValues } from './inlineValues';
 import { SessionLog } from './model/sessionLog';
 import { ProblemNotices } from './problems';
 import { Sessions } from './sessions';
+import { StackView } from './stackView';
 import { StatusBar } from './statusBar';
 import { registerTaskActions } from './taskActions';
 import { TaskView } from './taskView';
@@ -30,6 +32,8 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     sessions,
     view,
+    new StackView(sessions),
+    vscode.languages.registerInlineValuesProvider(['rust', 'python'], new InlineValues(debugType)),
     new AutoRefresh(sessions, view),
     new StatusBar(sessions),
     new ProblemNotices(sessions, view),

@@ -1,6 +1,6 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import * as vscode from 'vscode';
-import { decodeChanged, decodeStack, decodeTasks, type Frame, type Task, type TasksBody } from './model/protocol';
+import { decodeChanged, decodeStack, decodeTasks, firstTaskThread, type Frame, type Task, type TasksBody } from './model/protocol';
 import { due, initial, isCurrent, largePage, queryKey, reduce, type Action, type Ask, type Part, type Query, type SessionState } from './model/store';
 
 /** Requests whose success means that the program runs again; no event need follow them. */
@@ -15,6 +15,9 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
   private settle: NodeJS.Timeout | undefined;
   /** When the tasks of the generation that is shown were looked at. */
   private looked = { generation: -1, at: 0 };
+  /** The task whose focus was asked for last: the next stop tells its thread. */
+  private focusing: number | undefined;
+  private readonly threads = new Map<number, number>();
 
   constructor(
     readonly debug: vscode.DebugSession,
@@ -52,6 +55,18 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
     if (this.current !== before) {
       this.changed();
     }
+  }
+
+  /** A task of the snapshot. */
+  knownTask(id: number): Task | undefined {
+    return this.current.snapshot?.tasks.find((task) => task.id === id);
+  }
+
+  /** The task that is a thread of this id, which holds for the session: listed or not, if its focus was asked for. */
+  taskOfThread(thread: number): Pick<Task, 'id' | 'name'> | undefined {
+    const listed = this.current.snapshot?.tasks.find((task) => task.threadId === thread);
+    const id = this.threads.get(thread);
+    return listed ?? (id === undefined ? undefined : (this.knownTask(id) ?? { id, name: '' }));
   }
 
   /** The logical stack of a task of the snapshot, asked for once. Rejects with the adapter's sentence. */
@@ -99,9 +114,21 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
     return { ...first, tasks };
   }
 
+  onWillReceiveMessage(message: DebugProtocol.ProtocolMessage): void {
+    const request = message as DebugProtocol.Request;
+    if (request.command === 'asyncFocusTask') {
+      this.focusing = (request.arguments as { task?: number } | undefined)?.task;
+    }
+  }
+
   onDidSendMessage(message: DebugProtocol.ProtocolMessage): void {
     if (message.type === 'event') {
       const told = message as DebugProtocol.Event;
+      const thread = (told.body as { threadId?: number } | undefined)?.threadId;
+      if (told.event === 'stopped' && this.focusing !== undefined && thread !== undefined && thread >= firstTaskThread) {
+        this.threads.set(thread, this.focusing);
+        this.focusing = undefined;
+      }
       this.onEvent(told.event, told.body);
     } else if (message.type === 'response') {
       const response = message as DebugProtocol.Response;
@@ -215,6 +242,10 @@ export class Sessions implements vscode.DebugAdapterTrackerFactory, vscode.Dispo
     const last = this.shownLast && this.all.has(this.shownLast.debug.id) ? this.shownLast : undefined;
     this.shownLast = focused ?? last ?? [...this.all.values()].at(-1);
     return this.shownLast;
+  }
+
+  of(debug: vscode.DebugSession): TaskSession | undefined {
+    return this.all.get(debug.id);
   }
 
   chooseTask(session: TaskSession, task: Task): void {

@@ -51,8 +51,8 @@ test('a bad field is left out and its task stays; a task without an id, or twice
 });
 
 test('a stack keeps its shape', () => {
-  const frames = [{ name: 'serve', kind: 'await', source, line: 3, children: [{ name: 'Sleep', kind: 'leaf', children: [] }] }, { name: 'awaited by', kind: 'boundary', task: 7, children: [] }];
-  assert.deepEqual(decodeStack({ frames: frames.map((frame) => ({ ...frame, id: 1 })) }), frames);
+  const frames = [{ id: 1, name: 'serve', kind: 'await', subtle: true, source, line: 3, children: [{ name: 'Sleep', kind: 'leaf', children: [] }] }, { id: 2, name: 'awaited by', kind: 'boundary', task: 7, children: [] }];
+  assert.deepEqual(decodeStack({ frames: frames.map(({ subtle, ...frame }) => ({ ...frame, other: 1, ...(subtle ? { presentationHint: 'subtle' } : {}) })) }), frames);
   assert.equal(decodeStack({ frames: {} }), undefined);
   assert.equal(decodeStack(undefined), undefined);
 });

@@ -107,11 +107,15 @@ export type FrameKind = 'await' | 'physical' | 'leaf' | 'branch' | 'boundary';
 
 /** A node of `asyncStack`: the outermost future first, `children` go inward. */
 export interface Frame {
+  /** Works in `scopes`, until the program goes on. */
+  readonly id?: number;
   readonly name: string;
   readonly kind: FrameKind;
   readonly source?: Source;
   readonly line?: number;
-  /** The task a `boundary` names. */
+  /** A function that is not the user's own. */
+  readonly subtle?: boolean;
+  /** The task a `boundary` names, or a `leaf` waits for. */
   readonly task?: number;
   /** What a reader should know beyond the rest: which branches are live, that a future was never polled. */
   readonly note?: string;
@@ -298,7 +302,9 @@ export function decodeStack(value: unknown): readonly Frame[] | undefined {
         name: text(from['name']) ?? '',
         kind: frameKinds.find((known) => known === from['kind']) ?? 'await',
         children: list(from['children']).flatMap((child) => decodeFrame(child, depth + 1)),
-        ...present<{ source: Source; line: number; task: number; note: string }>({
+        ...present<Omit<Required<Frame>, 'name' | 'kind' | 'children'>>({
+          id: count(from['id']),
+          subtle: from['presentationHint'] === 'subtle' ? true : undefined,
           source: decodeSource(from['source']),
           line: count(from['line']),
           task: count(from['task']),
