@@ -3,7 +3,7 @@
 mod support;
 
 use support::{Program, shown, toolchain};
-use weft_values::view;
+use weft_values::{Children, Filter, children, view};
 
 /// Every value of a program against what it says a reader should see.
 fn assert_reads(program: &str, flags: &[&str]) {
@@ -89,5 +89,29 @@ fn types_read_as_a_programmer_writes_them() {
     ] {
         let value = shown.iter().find(|shown| shown.name == name).unwrap_or_else(|| panic!("there is a {name}"));
         assert_eq!(view(&program.stop, &value.place, 3).type_name, written, "{name}");
+    }
+}
+
+#[test]
+fn large_containers_are_shown_a_page_at_a_time() {
+    let program = Program::start("large", &[]);
+    for shown in shown(&program) {
+        let total = shown.expected.parse().expect("a number");
+        let whole = view(&program.stop, &shown.place, 3);
+        assert_eq!(whole.children, Children { named: 0, indexed: Some(total) }, "{}", shown.name);
+        assert!(whole.value.len() < 200 && whole.value.contains(" more"), "{}", whole.value);
+        // The last page is what is left, and each element is there once.
+        let mut seen = std::collections::BTreeSet::new();
+        for start in [0, total / 2, total - 50] {
+            let page = children(&program.stop, &shown.place, Filter::Indexed, start, 100);
+            assert_eq!(page.len() as u64, 100.min(total - start), "{} from {start}", shown.name);
+            for child in page {
+                let place = child.place.expect("it is there");
+                assert!(seen.insert(place.address()), "{} {}", shown.name, child.name);
+                let value: u64 = view(&program.stop, &place, 1).value.parse().expect("a number");
+                assert!(value <= total, "{value}");
+            }
+        }
+        assert!(children(&program.stop, &shown.place, Filter::Indexed, total, 100).is_empty());
     }
 }

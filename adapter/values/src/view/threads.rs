@@ -58,7 +58,8 @@ fn tokio_handle(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
 /// Bit 0: somebody polls or drops it; bit 1: its future is gone; bit 2: it is to be polled; bit 5: it is to be cancelled.
 const fn task_state(word: u64) -> &'static str {
     match (word & 2 != 0, word & 1 != 0, word & 32 != 0, word & 4 != 0) {
-        (true, _, true, _) => "cancelled",
+        // It may have been finished by then: only its result tells.
+        (true, _, true, _) => "complete, abort was called",
         (true, ..) => "complete",
         (_, true, ..) => "running",
         (_, _, true, _) => "being cancelled",
@@ -139,6 +140,6 @@ mod tests {
         assert_eq!(task_state(0x88), "idle");
         assert_eq!(task_state(0x89), "running");
         assert_eq!(task_state(0x8a), "complete");
-        assert_eq!(task_state(0xaa), "cancelled");
+        assert_eq!(task_state(0xaa), "complete, abort was called");
     }
 }
