@@ -82,6 +82,8 @@ export async function openFolder(browser, server, folder) {
   await context.route((url) => url.hostname !== '127.0.0.1', (route) => route.abort());
   const page = await context.newPage();
   page.setDefaultTimeout(patience);
+  // A start that takes long is asked for twice, and the question of it comes at any time: it is answered before the next click.
+  await page.addLocatorHandler(page.locator('.monaco-dialog-box', { hasText: 'already running' }), (dialog) => dialog.getByText('Cancel').click({ timeout: 5000 }).catch(() => undefined));
   await page.goto(`${server.url}/?folder=${encodeURI(folder)}`);
   await page.locator('.monaco-workbench .part.editor').waitFor();
   await page.locator('.explorer-folders-view .monaco-list-row').first().waitFor();
@@ -107,13 +109,8 @@ async function quickOpen(page, text, label, ready) {
 
 /** Starts the launch configuration of that name. */
 export async function startDebugging(page, name) {
-  const stop = debugButton(page, 'Stop');
   const dialog = page.locator('.monaco-dialog-box', { hasText: 'already running' });
-  await quickOpen(page, `debug ${name}`, name, stop.or(dialog).first());
-  if (await dialog.isVisible()) {
-    // It was taken twice, since the first start took long.
-    await dialog.getByText('Cancel').click();
-  }
+  await quickOpen(page, `debug ${name}`, name, debugButton(page, 'Stop').or(dialog).first());
 }
 
 /** A button of the debug toolbar, which is there while a session is. Those in Call Stack have no key in their names. */

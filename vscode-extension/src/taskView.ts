@@ -115,7 +115,8 @@ export class TaskView implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   getTreeItem(node: Node): vscode.TreeItem {
     const { row, session } = node;
     const item = new vscode.TreeItem(row.label, collapsible(row));
-    item.id = `${session.debug.id}/${row.key}`;
+    // Whether a row is open is remembered by this, and is another matter in each grouping.
+    item.id = `${session.debug.id}/${this.grouped}/${row.key}`;
     item.description = row.kind === 'task' ? this.describe(node, row) : row.description;
     item.contextValue = row.kind === 'task' ? taskContext(session, row) : `weft.${row.kind}`;
     item.iconPath = rowIcon(row);
