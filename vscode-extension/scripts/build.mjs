@@ -1,4 +1,4 @@
-// Bundles the extension into dist/extension.js; with --tests, each unit test into dist/test/.
+// Bundles the extension into dist/extension.js and the page of the Task Graph into dist/taskGraph.js; with --tests, each unit test into dist/test/.
 import { build } from 'esbuild';
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -15,4 +15,5 @@ if (tests) {
   await build({ ...common, entryPoints, outdir: 'dist/test', sourcemap: 'inline' });
 } else {
   await build({ ...common, entryPoints: ['src/extension.ts'], outfile: 'dist/extension.js', external: ['vscode'], minifySyntax: true });
+  await build({ ...common, platform: 'browser', format: 'iife', target: 'es2022', entryPoints: ['src/webview/graph.ts'], outfile: 'dist/taskGraph.js', minifySyntax: true });
 }

@@ -31,8 +31,8 @@ export function registerCommands(sessions: Sessions, view: TaskView): vscode.Dis
       session.dispatch({ type: 'filter', filter: noFilter });
     })),
     vscode.commands.registerCommand('weft.copyTasks', onShown(copyTasks)),
-    vscode.commands.registerCommand('weft.openFrame', (session: vscode.DebugSession, source: Source, line: number) =>
-      openLocation(session, { source, line }),
+    vscode.commands.registerCommand('weft.openFrame', (session: vscode.DebugSession, source: Source, line: number, column?: vscode.ViewColumn) =>
+      openLocation(session, { source, line }, column),
     ),
   ];
 }
@@ -107,14 +107,15 @@ export function sentence(error: unknown): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
-/** Shows a place in the editor; the focus stays where it is. */
-export async function openLocation(session: vscode.DebugSession, { source, line }: Location): Promise<void> {
+/** Shows a place in the editor. The focus stays where it is, unless it is to go to a column. */
+export async function openLocation(session: vscode.DebugSession, { source, line }: Location, column?: vscode.ViewColumn): Promise<void> {
   // A source with a reference has no file here; its text is asked of the adapter.
   const uri = source.sourceReference || source.path === undefined ? vscode.debug.asDebugSourceUri(source, session) : vscode.Uri.file(source.path);
   const start = new vscode.Position(Math.max(line - 1, 0), 0);
   try {
     const document = await vscode.workspace.openTextDocument(uri);
-    await vscode.window.showTextDocument(document, { selection: new vscode.Range(start, start), preview: true, preserveFocus: true });
+    const where = column === undefined ? { preserveFocus: true } : { viewColumn: column };
+    await vscode.window.showTextDocument(document, { selection: new vscode.Range(start, start), preview: true, ...where });
   } catch {
     void vscode.window.showErrorMessage(
       `${source.path ?? source.name ?? 'The source'} cannot be opened. If the sources lie elsewhere now, say where with "sourceMap" in launch.json.`,

@@ -16,6 +16,7 @@ import { Sessions } from './sessions';
 import { StackView } from './stackView';
 import { StatusBar } from './statusBar';
 import { registerTaskActions } from './taskActions';
+import { TaskGraph } from './taskGraph';
 import { TaskView } from './taskView';
 
 const debugType = 'weft';
@@ -40,6 +41,7 @@ export function activate(context: vscode.ExtensionContext): void {
     workspaces,
     new CodeLenses(debugType, workspaces),
     builds,
+    new TaskGraph(sessions, context.extensionUri),
     vscode.debug.registerDebugConfigurationProvider(debugType, configurations, Initial),
     vscode.debug.registerDebugConfigurationProvider(debugType, configurations.dynamic, Dynamic),
     vscode.debug.registerDebugAdapterDescriptorFactory(debugType, adapters),

@@ -74,13 +74,13 @@ a note
 deadlock 1: 2 tasks wait for each other
 
 task 2 app::number_then_text [deadlock 1]
-  task 2 · waiting · main.rs:32
+  waiting · main.rs:32
   lock Mutex<String>, 1st of 1 in the queue, held by task 3
   waits for Mutex<String> 0x200 [deadlock 1]
   holds Mutex<u32> 0x100 [deadlock 1]
 
 task 3 app::text_then_number [deadlock 1]
-  task 3 · waiting · main.rs:39
+  waiting · main.rs:39
   lock Mutex<u32>, 1st of 1 in the queue, held by task 2
   waits for Mutex<u32> 0x100 [deadlock 1]
   holds Mutex<String> 0x200 [deadlock 1]

@@ -21,14 +21,14 @@ export function boxName(box: Box): string {
   return [boxTitle(box), ...boxDetails(box).slice(0, 1)].join(' ');
 }
 
-/** What is said of a box below its title, a line each. */
-export function boxDetails(box: Box): readonly string[] {
+/** What is said of a box below its title, a line each; `numbered`: with the number of its task, which its name has already. */
+export function boxDetails(box: Box, numbered = true): readonly string[] {
   if (box.kind === 'resource') {
     return box.resources.length === 1 ? box.resources.map(({ id }) => `0x${id.toString(16)}`) : [];
   }
   const [only] = box.tasks.length === 1 ? box.tasks : [];
   const state = box.state ?? 'state unknown';
-  const number = only && only.name !== '' ? [`task ${only.id}`] : [];
+  const number = numbered && only && only.name !== '' ? [`task ${only.id}`] : [];
   const said = [...number, state, ...(box.place ? [shortPlace(box.place)] : [])].join(' · ');
   return [said, box.wait, only?.error ?? ''].filter((line) => line !== '');
 }
@@ -58,9 +58,14 @@ function inward({ kind, label }: Edge): string {
   return kind === 'awaits' ? `awaited (${label}) by` : kind === 'held' ? 'holds' : 'waited for by';
 }
 
+/** The details that the name of a box does not say. */
+function unnamed(box: Box): readonly string[] {
+  return box.kind === 'task' ? boxDetails(box, false) : [];
+}
+
 /** A box as one sentence, which is what a screen reader says of it. */
 export function boxSentence(graph: Graph, box: Box): string {
-  return [boxName(box), ...boxDetails(box).filter((line) => !boxName(box).includes(line)), ...problemNames(graph, box.problems), ...relations(graph, box)].join(', ');
+  return [boxName(box), ...unnamed(box), ...problemNames(graph, box.problems), ...relations(graph, box)].join(', ');
 }
 
 /** What is not in the picture, in sentences. */
@@ -93,7 +98,7 @@ export function graphText(graph: Graph, notes: readonly string[] = []): string {
   const problems = graph.problems.map(({ kind, text }, index) => `${kind} ${index + 1}: ${oneLine(text)}`);
   const boxes = graph.boxes.map((box) => {
     const marks = problemNames(graph, box.problems);
-    const lines = [...boxDetails(box).filter((line) => !boxName(box).endsWith(line)), ...relations(graph, box), ...members(box)];
+    const lines = [...unnamed(box), ...relations(graph, box), ...members(box)];
     return [`${oneLine(boxName(box))}${marks.length > 0 ? ` [${marks.join(', ')}]` : ''}`, ...lines.map((line) => `  ${oneLine(line)}`)].join('\n');
   });
   return `${[head.join('\n'), ...problems, ...boxes].join('\n\n')}\n`;
