@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { folder, lineIn, scenarios, step, stopAndLook } from './scenario.mjs';
+import { folder, lineIn, picture, scenarios, step, stopAndLook } from './scenario.mjs';
 import { debugButton, isCursorAt, isStoppedAt, startDebugging, until } from './workbench.mjs';
 
 const { scenario } = scenarios('graph');
@@ -34,6 +34,8 @@ async function openGraph(page, rows) {
     }
     return (await graph.locator('.box').count()) > 0;
   }, 'the graph shows boxes');
+  // What is out of sight cannot be clicked.
+  await graph.locator('#fit').click();
   return graph;
 }
 
@@ -63,8 +65,8 @@ scenario('the graph of a deadlock shows the circle, its evidence and its code', 
     assert.deepEqual(circle, [
       ['deadlock 1', 'Mutex<String>'],
       ['deadlock 1', 'Mutex<u32>'],
-      ['deadlock 1', 'workshop::count_then_label', `task 2 · waiting · main.rs:${waitsLabel}`, 'lock Mutex<String>, 1st of 1 in the queue, he…'],
-      ['deadlock 1', 'workshop::label_then_count', `task 3 · waiting · main.rs:${waitsCount}`, 'lock Mutex<u32>, 1st of 1 in the queue, held …'],
+      ['deadlock 1', 'workshop::count_then_label', `task 2 · waiting · main.rs:${waitsLabel}`, 'lock Mutex<String>, 1st of 1 in the q…'],
+      ['deadlock 1', 'workshop::label_then_count', `task 3 · waiting · main.rs:${waitsCount}`, 'lock Mutex<u32>, 1st of 1 in the queu…'],
     ]);
     assert.deepEqual(await circleEdges(graph), [
       'Mutex<String> held by workshop::label_then_count',
@@ -75,6 +77,8 @@ scenario('the graph of a deadlock shows the circle, its evidence and its code', 
     assert.deepEqual((await linesOf(graph.locator('.box.merged'))).map(([name]) => name), ['3 × workshop::sleeper']);
     assert.equal(await graph.locator('.box').count(), 6);
   });
+
+  await picture(page, 'task-graph');
 
   await step('the legend has the evidence, and shows the circle alone', async () => {
     const evidence = graph.locator('#legend button');

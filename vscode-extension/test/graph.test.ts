@@ -208,7 +208,7 @@ test('the drawing has a labelled group for each box, and text is never markup', 
     'deadlock 1',
     'app::number_then_text',
     'task 2 · waiting · main.rs:32',
-    'lock Mutex<String>, 1st of 1 in the queue, he…',
+    'lock Mutex<String>, 1st of 1 in the q…',
   ]);
   const file = svgFile(drawing, 'a < b');
   assert.doesNotMatch(file, /<script/);

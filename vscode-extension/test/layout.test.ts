@@ -31,17 +31,17 @@ function sound(layout: Layout, edges: readonly Ends[]): void {
 
 test('who waits is left of what it waits for, in one row', () => {
   const layout = laidOut(3, [[0, 1], [1, 2]]);
-  assert.deepEqual(layout.boxes.map(({ x, y }) => [x, y]), [[0, 0], [190, 0], [380, 0]]);
-  assert.deepEqual(layout.edges[0], [{ x: 100, y: 20 }, { x: 190, y: 20 }]);
-  assert.deepEqual([layout.width, layout.height], [480, 40]);
+  assert.deepEqual(layout.boxes.map(({ x, y }) => [x, y]), [[0, 0], [170, 0], [340, 0]]);
+  assert.deepEqual(layout.edges[0], [{ x: 100, y: 20 }, { x: 170, y: 20 }]);
+  assert.deepEqual([layout.width, layout.height], [440, 40]);
 });
 
 test('a circle has one edge that leads back, around the boxes between', () => {
   const edges: Ends[] = [[0, 1], [1, 2], [2, 3], [3, 0]];
   const layout = laidOut(4, edges);
-  assert.deepEqual(layout.boxes.map(({ x }) => x), [0, 190, 380, 570]);
+  assert.deepEqual(layout.boxes.map(({ x }) => x), [0, 170, 340, 510]);
   const [back] = layout.edges.slice(3);
-  assert.deepEqual([back?.[0]?.x, back?.at(-1)?.x], [570, 100]);
+  assert.deepEqual([back?.[0]?.x, back?.at(-1)?.x], [510, 100]);
   for (const { x, y } of back?.slice(1, -1) ?? []) {
     const covered = layout.boxes.some((box) => x > box.x && x < box.x + box.width && y > box.y && y < box.y + box.height);
     assert.ok(!covered);

@@ -29,7 +29,7 @@ const padding = 9;
 const margin = 24;
 
 /** The longest line in a box, in characters; what is longer ends in `…`, and whole texts are in the title. */
-const longest = 46;
+const longest = 38;
 
 /** With more edges than these their labels would cover each other. */
 const labelledEdges = 80;

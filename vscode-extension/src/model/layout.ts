@@ -29,7 +29,7 @@ export interface Layout {
 
 export type Ends = readonly [from: number, to: number];
 
-const columnGap = 90;
+const columnGap = 70;
 const rowGap = 22;
 const islandGap = 40;
 

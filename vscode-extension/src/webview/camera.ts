@@ -39,6 +39,9 @@ export class Camera {
     if (isView(saved)) {
       this.view = saved;
     }
+    new ResizeObserver(() => {
+      this.resize(this.size);
+    }).observe(frame);
     frame.addEventListener('wheel', (event) => {
       event.preventDefault();
       if (event.shiftKey || event.deltaX !== 0) {
