@@ -183,6 +183,15 @@ test('a chain of 10,000 and a circle of 10,000 are merged, too', () => {
   assert.equal(graphOf({ tasks: few, problems: [{ ...circle, tasks: [0, 1, 2, 3, 4] }] }).boxes.length, 10);
 });
 
+test('a thousand problems of one kind are merged like their tasks', () => {
+  const tasks = Array.from({ length: 1000 }, (_, id) => task(id, 'receives', { ...at(3), ...lock(0x10000 + id, 'channel', [id]) }));
+  const problems = tasks.map(({ id }) => ({ ...deadlock, tasks: [id], resources: [0x10000 + id] }));
+  const graph = graphOf({ tasks, problems });
+  assert.deepEqual(edges(graph), ['1000 × receives -waits for ×1000-> 1000 × channel !', '1000 × channel -held by ×1000-> 1000 × receives !']);
+  assert.deepEqual(graph.boxes[0]?.problems.length, 1000);
+  assert.match(graphText(graph), /^1000 × receives \[deadlock 1, deadlock 2, deadlock 3, 997 more problems\]$/m);
+});
+
 test('where merging is not enough, the circle and what is linked stay, and the rest is counted', () => {
   const distinct = Array.from({ length: 3 * maxBoxes }, (_, id) => task(id + 10, `f${id}`, sleeping));
   const graph = graphOf({ tasks: [...distinct, ...stuck], problems: [deadlock] });

@@ -81,6 +81,8 @@ interface Unit {
   readonly task?: Task;
   readonly resource?: Resource;
   readonly problems: readonly number[];
+  /** What it has in common with those that it may be merged with. */
+  readonly likeness: string;
 }
 
 interface Link {
@@ -135,7 +137,11 @@ export function graphOf(snapshot: Pick<TasksBody, 'tasks' | 'problems'>, wishes:
 function unitsOf(tasks: readonly Task[], problems: readonly Problem[]): Units {
   const taskProblems = membership(problems.map((problem) => problem.tasks));
   const resourceProblems = membership(problems.map((problem) => problem.resources));
-  const units: Unit[] = tasks.map((task) => ({ key: unitKey({ task: task.id }), task, problems: taskProblems.get(task.id) ?? [] }));
+  const marks = (members: readonly number[]): string => [...new Set(members.map((index) => problems[index]?.kind ?? ''))].join();
+  const units: Unit[] = tasks.map((task) => {
+    const member = taskProblems.get(task.id) ?? [];
+    return { key: unitKey({ task: task.id }), task, problems: member, likeness: `${marks(member)}|${stackKey(task)}` };
+  });
   const indices = new Map(tasks.map((task, index) => [task.id, index]));
   const resources = new Map<number, number>();
   const links = new Map<string, Link>();
@@ -154,7 +160,9 @@ function unitsOf(tasks: readonly Task[], problems: readonly Problem[]): Units {
     }
     const resource = waitingOn?.resource;
     if (resource) {
-      const place = resources.get(resource.id) ?? units.push({ key: unitKey({ resource: resource.id }), resource, problems: resourceProblems.get(resource.id) ?? [] }) - 1;
+      const member = resourceProblems.get(resource.id) ?? [];
+      const unit = { key: unitKey({ resource: resource.id }), resource, problems: member, likeness: `${marks(member)}|${resource.type}` };
+      const place = resources.get(resource.id) ?? units.push(unit) - 1;
       resources.set(resource.id, place);
       link(index, place, 'waits', 'waits for');
       for (const holder of waitingOn.holders) {
@@ -196,12 +204,8 @@ function merged({ units, links }: Units, bold: Boldness, open: ReadonlySet<strin
       if (open.has(unit.key) || (bold.circlesApart && unit.problems.length > 0)) {
         return unit.key;
       }
-      const marks = unit.problems.join(',');
-      if (unit.task) {
-        return `${marks}|${stackKey(unit.task)}`;
-      }
-      const meeting = bold.meetingsApart && (waiters.get(index) ?? 0) > 1;
-      return meeting ? unit.key : `${marks}|${unit.resource?.type ?? ''}`;
+      const meeting = bold.meetingsApart && unit.resource !== undefined && (waiters.get(index) ?? 0) > 1;
+      return meeting ? unit.key : unit.likeness;
     }),
   );
   for (let round = 0; round < bold.sight; round += 1) {

@@ -6,6 +6,9 @@ import { shortPlace } from './rows';
 /** How many members of a box the text names. */
 const namedMembers = 20;
 
+/** How many problems of a box or an edge are named. */
+const namedProblems = 3;
+
 /** `2 × shop::worker`, `Mutex<u32>` */
 export function boxTitle(box: Box): string {
   const count = box.kind === 'task' ? box.tasks.length : box.resources.length;
@@ -33,9 +36,16 @@ export function boxDetails(box: Box, numbered = true): readonly string[] {
   return [said, box.wait, only?.error ?? ''].filter((line) => line !== '');
 }
 
-/** `deadlock 1`: the names of the problems that a box or an edge is part of, as the legend numbers them. */
+/** `deadlock 1`: a problem's name, as the legend numbers them. */
+export function problemName({ problems }: Graph, index: number): string {
+  return `${problems[index]?.kind ?? 'problem'} ${index + 1}`;
+}
+
+/** The names of the problems that a box or an edge is part of: the first ones, and how many more. */
 export function problemNames(graph: Graph, problems: readonly number[]): readonly string[] {
-  return problems.map((index) => `${graph.problems[index]?.kind ?? 'problem'} ${index + 1}`);
+  const more = problems.length - namedProblems;
+  const named = problems.slice(0, namedProblems).map((index) => problemName(graph, index));
+  return more > 0 ? [...named, `${more} more problems`] : named;
 }
 
 /** What a box waits for or is held by, and who waits for it or has it, in words. */

@@ -3,7 +3,7 @@
 import { drawingOf, svgFile } from './drawing';
 import { graphOf, unitKey, type Box, type Graph } from './graph';
 import type { BoxDetails, GraphView, LegendEntry } from './graphMessages';
-import { boxDetails, boxTitle, graphText, leftOut, problemNames, relations, summary } from './graphText';
+import { boxDetails, boxTitle, graphText, leftOut, problemName, problemNames, relations, summary } from './graphText';
 import type { Location, Task, TasksBody } from './protocol';
 import { taskDescription, taskLabel } from './rows';
 import type { SessionState } from './store';
@@ -30,7 +30,7 @@ export function pictureOf(body: TasksBody, open: ReadonlySet<string>, version: n
   const text = graphText(graph, [...cut, ...body.notes]);
   const legend = graph.problems.map((problem, index): LegendEntry => {
     const boxes = graph.boxes.filter(({ problems }) => problems.includes(index)).map(({ key }) => key);
-    return { name: problemNames(graph, [index])[0] ?? problem.kind, text: problem.text, boxes };
+    return { name: problemName(graph, index), text: problem.text, boxes };
   });
   const drawing = graph.boxes.length > 0 ? drawingOf(graph) : undefined;
   return { version, graph, notes, view: { version, drawing, legend, notes, text, opened: open.size > 0 } };
