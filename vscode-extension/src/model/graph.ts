@@ -293,19 +293,23 @@ function drawn({ units, links }: Units, groups: readonly (readonly number[])[], 
 
 function edgesOf(units: readonly Unit[], links: readonly Link[], boxes: readonly { readonly group: readonly number[]; readonly box: Box }[]): readonly Edge[] {
   const keys = new Map(boxes.flatMap(({ group, box }) => group.map((index) => [index, box.key])));
-  const edges = new Map<string, Edge>();
+  const edges = new Map<string, Omit<Edge, 'problems' | 'count'> & { count: number; readonly problems: Set<number> }>();
   for (const { from, to, kind, label } of links) {
     const [a, b] = [keys.get(from), keys.get(to)];
     if (a === undefined || b === undefined) {
       continue;
     }
     const name = JSON.stringify([a, b, kind, label]);
-    const before = edges.get(name);
-    const shared = (units[from]?.problems ?? []).filter((problem) => units[to]?.problems.includes(problem));
-    const both = before ? [...new Set([...before.problems, ...shared])].sort((x, y) => x - y) : shared;
-    edges.set(name, { from: a, to: b, kind, label, count: (before?.count ?? 0) + 1, problems: both });
+    const edge = edges.get(name) ?? { from: a, to: b, kind, label, count: 0, problems: new Set() };
+    edges.set(name, edge);
+    edge.count += 1;
+    for (const problem of units[from]?.problems ?? []) {
+      if (units[to]?.problems.includes(problem)) {
+        edge.problems.add(problem);
+      }
+    }
   }
-  return [...edges.values()];
+  return [...edges.values()].map((edge) => ({ ...edge, problems: [...edge.problems].sort((x, y) => x - y) }));
 }
 
 function boxOf(members: readonly Unit[]): Box {
