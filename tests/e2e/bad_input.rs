@@ -129,7 +129,7 @@ fn attributes_of_the_other_kind_of_program_are_refused_by_name() {
 
 #[test]
 fn attributes_of_a_wrong_form_are_named() {
-    for (name, value) in [("args", json!("one")), ("env", json!({"A": 1})), ("cwd", json!("/no/such/folder"))] {
+    for (name, value) in [("args", json!("one")), ("env", json!({"A": ["one"]})), ("cwd", json!("/no/such/folder"))] {
         let mut configuration = json!({"program": program("ends", Profile::Debug)});
         configuration[name] = value;
         let failure = refused_launch(configuration);
