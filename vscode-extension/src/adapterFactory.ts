@@ -7,6 +7,7 @@ import { findAdapter, versionAdvice, type Found } from './model/adapter';
 import { adapterEnd, type Stage } from './model/adapterEnd';
 import { runtimeOf } from './model/configuration';
 import type { SessionLog } from './model/sessionLog';
+import { notify } from './notify';
 
 /** How long an adapter may take to say its version, in milliseconds. */
 const patience = 10_000;
@@ -101,7 +102,7 @@ export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory, vsc
 
   private async tell(why: string): Promise<void> {
     const open = 'Open Log';
-    if ((await vscode.window.showErrorMessage(why, open)) === open) {
+    if ((await notify.error(why, open)) === open) {
       await vscode.window.showTextDocument(vscode.Uri.file(this.log.file));
     }
   }
@@ -118,7 +119,7 @@ export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory, vsc
     const advice = told === undefined ? undefined : versionAdvice(told, this.version, found);
     if (advice !== undefined) {
       this.log.note(advice);
-      void vscode.window.showWarningMessage(advice);
+      void notify.warning(advice);
     }
   }
 }

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { CargoWorkspaces } from './cargoWorkspaces';
 import { pythonFile } from './model/configuration';
 import { pythonMains, rustLenses, type Lens, type Start } from './model/lenses';
+import { notify } from './notify';
 
 const title = 'Debug with weft';
 const command = 'weft.debugHere';
@@ -68,7 +69,7 @@ export class CodeLenses implements vscode.CodeLensProvider, vscode.Disposable {
 /** A file can belong to several programs, each with its own build. */
 async function choose({ starts, why }: Lens): Promise<Start | undefined> {
   if (why !== undefined) {
-    void vscode.window.showInformationMessage(why);
+    void notify.information(why);
   }
   if (starts.length < 2) {
     return starts[0];

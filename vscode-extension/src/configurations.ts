@@ -3,6 +3,7 @@ import { metadata } from './cargoWorkspaces';
 import { selectedInterpreter } from './interpreter';
 import { cargoLaunches, portable, workspaceRoot, writtenLaunches, type CargoLaunch } from './model/cargo';
 import { completed, pythonFile, runtimeOf, withDefaults } from './model/configuration';
+import { notify } from './notify';
 
 /** The settings that stand in for attributes, by the attribute whose keys they are. */
 const defaults = {
@@ -97,7 +98,7 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
     );
     if (items.length === 0) {
       const why = all.find((one) => one.why !== undefined)?.why ?? 'Cargo knows no program, example or test here.';
-      void vscode.window.showInformationMessage(`There is nothing to start without a launch.json. ${why}`);
+      void notify.information(`There is nothing to start without a launch.json. ${why}`);
     }
     if (items.length < 2) {
       return items[0]?.configuration ?? null;

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { news, problemKey } from './model/status';
 import type { Problem } from './model/protocol';
+import { notify } from './notify';
 import type { Sessions, TaskSession } from './sessions';
 import type { TaskView } from './taskView';
 
@@ -43,7 +44,7 @@ export class ProblemNotices implements vscode.Disposable {
     const [first] = problems;
     const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
     const isError = problems.some(({ severity }) => severity === 'error');
-    const show = isError ? vscode.window.showErrorMessage : vscode.window.showWarningMessage;
+    const show = isError ? notify.error : notify.warning;
     if ((await show(`${first.kind}: ${first.text}${more}`, 'Show')) === 'Show') {
       await vscode.commands.executeCommand('weft.asyncTasks.focus');
       await this.view.showProblem(session, (problem) => problemKey(problem) === problemKey(first));

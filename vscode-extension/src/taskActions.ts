@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { openLocation, sentence } from './commands';
 import { taskLabel } from './model/rows';
 import { taskStops, type Task, type TaskStop } from './model/protocol';
+import { notify } from './notify';
 import type { TaskSession } from './sessions';
 import { stopWords, type Node, type TaskView } from './taskView';
 
@@ -20,7 +21,7 @@ export function registerTaskActions(view: TaskView): vscode.Disposable[] {
       } else if (otherwise !== undefined) {
         await vscode.commands.executeCommand(otherwise);
       } else {
-        void vscode.window.showInformationMessage('Select a task in the Async Tasks view first: Enter selects the row that has the focus.');
+        void notify.information('Select a task in the Async Tasks view first: Enter selects the row that has the focus.');
       }
     });
   return [
@@ -48,7 +49,7 @@ async function goToAwait({ debug }: TaskSession, task: Task): Promise<void> {
   if (task.location) {
     await openLocation(debug, task.location);
   } else {
-    void vscode.window.showInformationMessage(
+    void notify.information(
       `Where ${taskLabel(task)} is cannot be told: ${task.error ?? (task.state === 'created' ? 'it has not run yet' : 'no line is known for it')}.`,
     );
   }
@@ -60,7 +61,7 @@ async function goToSpawn({ debug }: TaskSession, task: Task): Promise<void> {
     return;
   }
   const open = 'Open launch.json';
-  const chosen = await vscode.window.showInformationMessage(`Where ${taskLabel(task)} was spawned was not recorded. ${recording(debug.configuration)}`, open);
+  const chosen = await notify.information(`Where ${taskLabel(task)} was spawned was not recorded. ${recording(debug.configuration)}`, open);
   if (chosen === open) {
     await vscode.commands.executeCommand('workbench.action.debug.configure');
   }
@@ -88,11 +89,11 @@ async function list({ debug, state }: TaskSession, task: Task, listed: boolean):
   const what = `${taskLabel(task)} cannot be ${listed ? 'pinned' : 'unpinned'}`;
   const all = (debug.configuration['async'] as { tasksAsThreads?: unknown } | undefined)?.tasksAsThreads === 'all';
   if (all && !listed) {
-    void vscode.window.showErrorMessage(`${what}: every task is in Call Stack, as "tasksAsThreads": "all" in the launch configuration says.`);
+    void notify.error(`${what}: every task is in Call Stack, as "tasksAsThreads": "all" in the launch configuration says.`);
     return;
   }
   if (state.run !== 'stopped') {
-    void vscode.window.showErrorMessage(`${what} while the program runs: pause it first.`);
+    void notify.error(`${what} while the program runs: pause it first.`);
     return;
   }
   await orSay(what, () => debug.customRequest('asyncFocusTask', { task: task.id, listed }));
@@ -106,11 +107,11 @@ async function step(session: TaskSession, task: Task, command: string): Promise<
   const what = `${taskLabel(task)} cannot be stepped`;
   const { threadId } = task;
   if (session.state.run !== 'stopped') {
-    void vscode.window.showErrorMessage(`${what} while the program runs: pause it first.`);
+    void notify.error(`${what} while the program runs: pause it first.`);
     return;
   }
   if (!session.runs || threadId === undefined) {
-    void vscode.window.showErrorMessage(`${what}: ${session.runs ? 'it is not in the list of tasks any more; refresh the view' : 'this program is only looked at, and does not run'}.`);
+    void notify.error(`${what}: ${session.runs ? 'it is not in the list of tasks any more; refresh the view' : 'this program is only looked at, and does not run'}.`);
     return;
   }
   await orSay(what, async () => {
@@ -172,6 +173,6 @@ async function orSay(what: string, act: () => PromiseLike<unknown>): Promise<voi
   try {
     await act();
   } catch (error) {
-    void vscode.window.showErrorMessage(`${what}: ${sentence(error)}`);
+    void notify.error(`${what}: ${sentence(error)}`);
   }
 }
