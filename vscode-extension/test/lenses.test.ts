@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { targetsOf, type Target } from '../src/model/cargo';
 import { pythonMains, rustLenses } from '../src/model/lenses';
-import { modulePath } from '../src/model/rustModules';
+import { maxFiles, modulePath } from '../src/model/rustModules';
 import { rustSource } from '../src/model/rustSource';
 import { tokens } from '../src/model/rustTokens';
 
@@ -79,8 +79,19 @@ test('a file is the module that declarations lead to', () => {
   assert.deepEqual(at('odd/beside.rs'), ['placed', 'beside']);
   assert.deepEqual(at('try/mod.rs'), ['r#try']);
   assert.deepEqual([at('gone.rs'), at('inline/x.rs'), at('main.rs'), modulePath('/none.rs', '/other.rs', read)], [undefined, undefined, undefined, undefined]);
-  const loop = (file: string): string => (file === '/a/a.rs' ? '#[path = "a.rs"] mod again;' : '');
-  assert.equal(modulePath('/a/a.rs', '/a/b.rs', loop), undefined);
+});
+
+test('declarations with a path are followed in no circle, and not for ever', () => {
+  let reads = 0;
+  const walked = (sources: (file: string) => string | undefined): readonly [readonly string[] | undefined, number] => {
+    reads = 0;
+    return [modulePath('/a/a.rs', '/a/wanted.rs', (file) => ((reads += 1), sources(file))), reads];
+  };
+  const circle = '#[path = "a.rs"] mod one; #[path = "b.rs"] mod two; #[path = "a.rs"] mod three;';
+  assert.deepEqual(walked((file) => (/\/[ab]\.rs$/.test(file) ? circle : undefined)), [undefined, 2]);
+  assert.deepEqual(walked((file) => (file === '/a/b.rs' ? `${circle} mod wanted;` : circle)), [['two', 'wanted'], 2]);
+  const chain = (file: string): string => `#[path = "a${Number(/\d*(?=\.rs$)/.exec(file)?.[0]) + 1}.rs"] mod next;`;
+  assert.deepEqual(walked(chain), [undefined, maxFiles]);
 });
 
 function target(kind: string, name: string, source: string): Readonly<Record<string, unknown>> {

@@ -100,6 +100,7 @@ test('processes: those that can be looked into come first, the newest before the
   made(300, 'cli\0', bare);
   made(301, '/opt/server\0', shown, 'TracerPid:\t7\n');
   made(302, 'secret\0');
+  made(303, 'odd\0', file('opt/odd', 0o755, 'no ELF'));
   file('2/cmdline', 0o644, '');
   file('2/comm', 0o644, 'kthreadd\n');
   file('self/cmdline', 0o644, 'cli\0');
@@ -108,9 +109,10 @@ test('processes: those that can be looked into come first, the newest before the
   assert.deepEqual(all, [
     { pid: 30, name: 'python3', command: 'python3 app.py', runtime: 'python' },
     { pid: 12, name: 'server', command: '/opt/server --port 80', runtime: 'native' },
+    { pid: 303, name: 'odd', command: 'odd', runtime: 'native', why: 'whether it has debug information is not known' },
     { pid: 302, name: 'secret', command: 'secret', runtime: 'native', why: 'may not be looked into' },
     { pid: 301, name: 'server', command: '/opt/server', runtime: 'native', why: 'has a debugger already' },
-    { pid: 300, name: 'cli', command: 'cli', runtime: 'native', why: 'no debug information' },
+    { pid: 300, name: 'cli', command: 'cli', runtime: 'native', why: 'no debug information in its file' },
   ]);
   assert.deepEqual(all.slice(0, 2).map(attachTo), [
     { name: 'Attach to python3 (30)', runtime: 'python', processId: 30 },

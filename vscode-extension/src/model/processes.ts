@@ -59,13 +59,14 @@ function readProcess(folder: string, pid: number, uid: number, looked: Map<strin
   }
 }
 
-/** Why little can be shown of a compiled program. */
+/** Why little can be shown of a compiled program, as far as its file tells: the adapter also finds debug files that lie elsewhere. */
 function unknown(folder: string, executable: string, looked: Map<string, boolean | undefined>): string | undefined {
   if (!looked.has(executable)) {
     // By the process, which has the file even if it was replaced meanwhile.
     looked.set(executable, hasDebugInformation(path.join(folder, 'exe')));
   }
-  return looked.get(executable) === true ? undefined : 'no debug information';
+  const has = looked.get(executable);
+  return has === undefined ? 'whether it has debug information is not known' : has ? undefined : 'no debug information in its file';
 }
 
 function linked(file: string): string | undefined {

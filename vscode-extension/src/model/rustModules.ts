@@ -6,12 +6,12 @@ import { rustSource, type Declared } from './rustSource';
 /** A file's text; `undefined` where there is none. */
 export type Read = (file: string) => string | undefined;
 
-/** How many files may be between a target's first file and another: far more than people nest. */
-const maxDepth = 64;
+/** How many files are looked into on the way to one. Only `#[path]` leads aside, so that the way is short where people wrote it. */
+export const maxFiles = 2000;
 
 /** The path of the module that `file` is: empty for the target's first file, `undefined` where no declaration leads to it. */
 export function modulePath(root: string, file: string, read: Read): readonly string[] | undefined {
-  return root === file ? [] : below({ file: root, children: path.dirname(root), modules: [] }, file, read, maxDepth);
+  return root === file ? [] : below({ file: root, children: path.dirname(root), modules: [] }, file, read, new Set());
 }
 
 /** A file that is a module, and the folder in which those lie that it declares. */
@@ -21,14 +21,20 @@ interface Place {
   readonly modules: readonly string[];
 }
 
-function below(place: Place, wanted: string, read: Read, depth: number): readonly string[] | undefined {
-  const source = depth > 0 ? read(place.file) : undefined;
+/** `seen` are the places that were looked into: declarations with a path can lead to one by many ways, and in circles. */
+function below(place: Place, wanted: string, read: Read, seen: Set<string>): readonly string[] | undefined {
+  const key = `${place.file}\0${place.children}`;
+  if (seen.has(key) || seen.size >= maxFiles) {
+    return undefined;
+  }
+  seen.add(key);
+  const source = read(place.file);
   for (const declared of source === undefined ? [] : rustSource(source).declared) {
     for (const next of candidates(place, declared)) {
       if (next.file === wanted) {
         return next.modules;
       }
-      const found = isInside(wanted, next.children) ? below(next, wanted, read, depth - 1) : undefined;
+      const found = isInside(wanted, next.children) ? below(next, wanted, read, seen) : undefined;
       if (found) {
         return found;
       }
