@@ -406,13 +406,28 @@ fn known_methods_are_looked_at() {
         ("m_set[0]", "only maps have keys: ask `.contains(value)`, or `.iter().nth(0)`"),
         // Cells and locks.
         ("c_cell.get()", "5: u8"),
+        ("c_cell_none.get().unwrap()", "`.unwrap()` would panic: the value is `None`"),
         ("c_refcell.borrow()[0]", "1: u8"),
+        ("c_refcell.try_borrow().unwrap()[0]", "1: u8"),
         ("f_mutex.lock().unwrap() + 1", "8: u8"),
         ("f_locked.lock()?", "3: u8"),
         ("c_atomic.load(Ordering::SeqCst)", "7: AtomicUsize"),
         ("c_atomic.load(Ordering::SeqCst) + 1", "8: usize"),
         ("f_arc.as_ref()", "Arc(strong=2, weak=1) 5: Arc<u8>"),
+        // What would not be the value itself.
+        ("v_point.clone()", &not_called("`.clone()` of `Point`")),
+        ("(&v_point).as_str()", &not_called("`.as_str()` of `Point`")),
+        ("v_u8.to_string()", &not_called("`.to_string()` of `u8`")),
+        ("v_u8.load(Relaxed)", &not_called("`.load()` of `u8`")),
+        ("s_str.to_string()", "\"plain\": &str"),
+        (
+            "m_tree.values()",
+            &format!(
+                "an iterator is not shown by itself: take `.values().count()`, `.values().nth(0)`, or the whole without `.values()`; {known}"
+            ),
+        ),
         // Patterns.
+        ("o_some is _", "this pattern fits every value: the test says nothing"),
         ("o_some is Some", "true: bool"),
         ("o_some is Some(5)", "true: bool"),
         ("o_some is Some(_)", "true: bool"),

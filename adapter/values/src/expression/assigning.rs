@@ -8,16 +8,19 @@ use weft_symbols::TypeKind;
 use super::evaluation::{Evaluation, Operand, named};
 use super::number::{FloatType, Integer};
 use super::syntax::Node;
-use super::value::{Kind, Value, scalar_kind};
+use super::value::{Kind, Value, is_atomic_bool, scalar_kind};
 use super::{EvaluateError, Scope, variants};
 use crate::names::without_arguments;
 use crate::view::is_raw_pointer;
 use crate::{At, Meta, Place, Stop, ValueError};
 
 /// Wrappers of numbers, which have the bytes of what they hold.
-const PLAIN: [&str; 5] = [
+const PLAIN: [&str; 8] = [
     "core::sync::atomic::Atomic",
-    "core::num::",
+    "core::num::nonzero::",
+    "core::num::niche_types::NonZero",
+    "core::num::wrapping::",
+    "core::num::saturating::",
     "core::cell::Cell",
     "core::cell::UnsafeCell",
     "core::cell::SyncUnsafeCell",
@@ -63,7 +66,7 @@ impl Assignment<'_> {
 
     /// The bytes of a value of the target's type.
     fn bytes(&self, target: &Place, node: &Node) -> Result<Vec<u8>, EvaluateError> {
-        let is_nonzero = target.ty.path().contains("NonZero");
+        let is_nonzero = target.ty.path().contains("core::num::nonzero::");
         let target = plain(target);
         if matches!(target.ty.kind(), TypeKind::Struct { variants: Some(_), .. }) {
             return self.variant(&target, node);
@@ -199,6 +202,8 @@ fn plain(place: &Place) -> Place {
     for _ in 0..super::value::MAX_DEREFS {
         let path = without_arguments(place.ty.path());
         match place.peel_once() {
+            // Its byte is written as a `bool`, and not as the number that holds it.
+            Some(_) if is_atomic_bool(&place.ty) => break,
             Some(inner) if PLAIN.iter().any(|start| path.starts_with(start)) => place = inner,
             _ => break,
         }

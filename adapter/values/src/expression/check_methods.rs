@@ -3,7 +3,10 @@
 use super::EvaluateError;
 use super::check::{Check, Typed, is_map};
 use super::evaluation::Named;
-use super::methods::{Method, check_variant, holder_fields, is_of_lock, method, no_method_on};
+use super::methods::{
+    Method, check_itself, check_shown, check_variant, gives_result, holder_fields, is_atomic, is_of_pointer, method,
+    no_method_on, taken_out,
+};
 use super::number::{Integer, IntegerType};
 use super::quick::Operation;
 use super::spot::{Spot, Step};
@@ -18,14 +21,14 @@ impl Check<'_> {
     pub(super) fn method(&self, base: &Node, name: &str, arguments: &[Node]) -> Result<Typed, EvaluateError> {
         let method = method(name, arguments.len())?;
         if method == Method::Itself {
-            return self.typed(base);
+            return itself(self.typed(base)?, name);
         }
         for argument in arguments {
             self.argument(argument)?;
         }
         let typed = self.typed(base)?;
         Ok(match method {
-            Method::Unwrap(_) if is_of_lock(base) => typed,
+            Method::Unwrap(_) if self.is_result_of_lock(base)? => typed,
             Method::Inside => inside(&typed, name)?,
             Method::Len => length(&typed, name)?,
             Method::IsEmpty => empty(length(&typed, name)?),
@@ -46,6 +49,13 @@ impl Check<'_> {
         }
     }
 
+    /// Whether what is unwrapped came of a lock whose `Result` has been looked through, as far as is known.
+    fn is_result_of_lock(&self, node: &Node) -> Result<bool, EvaluateError> {
+        let Some((base, name)) = taken_out(node) else { return Ok(false) };
+        let Typed::Spot(spot) = self.typed(base)? else { return Ok(false) };
+        Ok(holder(&spot).is_some_and(|(path, _)| gives_result(name, &path)))
+    }
+
     fn is_in(&self, value: Typed, variant: &'static str, name: &str) -> Result<Typed, EvaluateError> {
         match value.kind() {
             Kind::Enumeration(ty) => {
@@ -62,20 +72,55 @@ impl Check<'_> {
 /// What a cell or lock holds.
 fn inside(value: &Typed, name: &str) -> Result<Typed, EvaluateError> {
     let Typed::Spot(spot) = value else { return Ok(Typed::Unknown) };
+    if let Some((_, held)) = holder(spot) {
+        return Ok(held);
+    }
+    let innermost = referred(spot, |_| true);
+    let may_be = matches!(innermost.step(), Step::Unknown) || name == "read" && is_raw_pointer(&innermost.place);
+    if may_be { Ok(Typed::Unknown) } else { Err(no_method_on(&value.kind().name(), name)) }
+}
+
+/// The path of the cell or lock that a spot is or refers to, with what it holds.
+fn holder(spot: &Spot) -> Option<(String, Typed)> {
     let mut spot = Spot::clone(spot);
     for _ in 0..MAX_DEREFS {
-        let held = holder_fields(spot.place.ty.path()).find_map(|field| spot.member(field));
+        let path = spot.place.ty.path().to_owned();
+        let held = holder_fields(&path).find_map(|field| spot.member(field));
         if let Some(held) = held {
-            return Ok(Typed::spot(held.unwrapped_cell()));
+            return Some((path, Typed::spot(held.unwrapped_cell())));
         }
-        spot = match spot.step() {
-            Step::Through(target) => target,
-            Step::Unknown => return Ok(Typed::Unknown),
-            _ if name == "read" && is_raw_pointer(&spot.place) => return Ok(Typed::Unknown),
-            _ => return Err(no_method_on(&value.kind().name(), name)),
-        };
+        let Step::Through(target) = spot.step() else { return None };
+        spot = target;
     }
-    Ok(Typed::Unknown)
+    None
+}
+
+/// What a spot refers to, through such pointers and wrappers.
+fn referred(spot: &Spot, such: impl Fn(&Spot) -> bool) -> Spot {
+    let mut spot = Spot::clone(spot);
+    for _ in 0..MAX_DEREFS {
+        if is_raw_pointer(&spot.place) || !such(&spot) {
+            break;
+        }
+        let Step::Through(target) = spot.step() else { break };
+        spot = target;
+    }
+    spot
+}
+
+/// A value that a method leaves as it is.
+fn itself(value: Typed, name: &str) -> Result<Typed, EvaluateError> {
+    check_shown(name)?;
+    if let Typed::Spot(spot) = &value {
+        let looked_at = match is_of_pointer(name) {
+            true => referred(spot, |spot| spot.place.ty.name().starts_with('&')),
+            false => referred(spot, |spot| !is_atomic(&spot.place)),
+        };
+        if !matches!(looked_at.step(), Step::Unknown) {
+            check_itself(&looked_at.place, name)?;
+        }
+    }
+    Ok(value)
 }
 
 /// How many elements, bytes or entries there are.

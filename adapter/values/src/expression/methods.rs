@@ -10,7 +10,7 @@ use super::{EvaluateError, operators, variants};
 use crate::names::without_arguments;
 use crate::view::{Entries, Reached, is_raw_pointer, reached};
 use crate::{Place, Stop, ValueError};
-use weft_symbols::Type;
+use weft_symbols::{Type, TypeKind};
 
 /// Most entries of a map, and elements of a list, that are compared with what is looked for.
 const MAX_SEARCHED: u64 = 1 << 18;
@@ -171,9 +171,68 @@ fn iterator(node: &Node) -> Option<(&Node, Over)> {
     Some((base, over))
 }
 
-/// Whether what is unwrapped came of a lock: its `Result` has been looked through.
-pub(super) fn is_of_lock(node: &Node) -> bool {
-    matches!(node, Node::Method(_, name, arguments) if method(name, arguments.len()) == Ok(Method::Inside))
+/// What a node takes out of a cell or lock: the holder, and by which method.
+pub(super) fn taken_out(node: &Node) -> Option<(&Node, &str)> {
+    match node {
+        Node::Method(base, name, arguments) if method(name, arguments.len()) == Ok(Method::Inside) => {
+            Some((base, name))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a method of a cell or lock answers with a `Result` or `Option`, which is looked through. Only the standard library's locks
+/// can be poisoned.
+pub(super) fn gives_result(name: &str, holder: &str) -> bool {
+    let is_std_lock = holder.starts_with("std::sync::");
+    name.starts_with("try_") || is_std_lock && matches!(name, "lock" | "read" | "write" | "into_inner" | "get_mut")
+}
+
+/// Crates whose types are known: methods of other types are the program's own.
+const HOMES: [&str; 11] = [
+    "core::",
+    "alloc::",
+    "std::",
+    "hashbrown::",
+    "tokio::",
+    "lock_api::",
+    "parking_lot::",
+    "bytes::",
+    "smallvec::",
+    "http::",
+    "once_cell::",
+];
+
+/// Refuses what is said to leave a value as it is, where it is the program's own function or would show something else.
+pub(super) fn check_itself(place: &Place, name: &str) -> Result<(), EvaluateError> {
+    let path = without_arguments(place.ty.path());
+    let is_own = match place.ty.kind() {
+        TypeKind::Struct { .. } | TypeKind::Union(_) | TypeKind::Enumeration { .. } => {
+            !place.is_wide_pointer() && !HOMES.iter().any(|home| path.starts_with(home))
+        }
+        _ => false,
+    };
+    if is_own || (name == "load" && !is_atomic(place)) { Err(no_method(place, name)) } else { Ok(()) }
+}
+
+/// Whether it is a number that threads share.
+pub(super) fn is_atomic(place: &Place) -> bool {
+    place.ty.path().starts_with("core::sync::atomic::")
+}
+
+/// Methods that a reference or box has itself; others are of what it refers to.
+pub(super) fn is_of_pointer(name: &str) -> bool {
+    matches!(name, "clone" | "as_ref" | "as_mut" | "deref" | "as_deref" | "as_deref_mut" | "cloned" | "copied")
+}
+
+/// Iterators that are no list of what they go over.
+pub(super) fn check_shown(name: &str) -> Result<(), EvaluateError> {
+    match name {
+        "keys" | "values" | "chars" | "bytes" => Err(super::unsupported(&format!(
+            "an iterator is not shown by itself: take `.{name}().count()`, `.{name}().nth(0)`, or the whole without `.{name}()`"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 impl Evaluation<'_> {
@@ -187,7 +246,7 @@ impl Evaluation<'_> {
             }
         }
         let value = match method {
-            Method::Itself => return self.operand(base),
+            Method::Itself => return self.itself(base, name),
             Method::Upgrade => found(self.upgraded(base, name)?),
             Method::Inside => return inside(self.stop, &self.place(base)?, name).map(Operand::Place),
             Method::Len | Method::Count => usize_value(self.items(base, name)?.len()),
@@ -197,7 +256,7 @@ impl Evaluation<'_> {
                 None => return Err(no_method(&self.place(base)?, name)),
             },
             Method::Is(variant) => Value::Bool(self.is_in(base, variant, name)?),
-            Method::Unwrap(_) if is_of_lock(base) => return self.operand(base),
+            Method::Unwrap(_) if self.is_result_of_lock(base)? => return self.operand(base),
             Method::Unwrap(variants) => return self.unwrapped(base, variants, name),
             Method::UnwrapOr => match self.held(base, &["Some", "Ok"], name)? {
                 Ok(place) => return Ok(Operand::Place(place)),
@@ -229,6 +288,31 @@ impl Evaluation<'_> {
 
     fn argument(&self, arguments: &[Node]) -> Result<Operand, EvaluateError> {
         self.operand(first(arguments)?)
+    }
+
+    /// A value that a method leaves as it is.
+    fn itself(&self, base: &Node, name: &str) -> Result<Operand, EvaluateError> {
+        check_shown(name)?;
+        let operand = self.operand(base)?;
+        if let Operand::Place(place) = &operand {
+            let looked_at = match is_of_pointer(name) {
+                true => referred(self.stop, place, is_plain_reference),
+                false => referred(self.stop, place, |place| !is_atomic(place)),
+            };
+            check_itself(&looked_at, name)?;
+        }
+        if name == "to_string" && !matches!(self.value(base)?, Value::Text(_) | Value::ProgramText(..)) {
+            let value = self.value(base)?;
+            return Err(no_method_on(&value.kind().name(), name));
+        }
+        Ok(operand)
+    }
+
+    /// Whether what is unwrapped came of a lock: its `Result` has been looked through.
+    fn is_result_of_lock(&self, node: &Node) -> Result<bool, EvaluateError> {
+        let Some((base, name)) = taken_out(node) else { return Ok(false) };
+        let holder = holder(self.stop, &self.place(base)?)?;
+        Ok(holder.is_some_and(|(holder, _)| gives_result(name, holder.ty.path())))
     }
 
     /// What a `Weak` refers to, if that is still there.
@@ -492,29 +576,60 @@ const HOLDERS: [(&str, &str); 9] = [
     ("RwLock", "c"),
 ];
 
-/// The field in which a type keeps what it guards.
+/// The field in which a type of a known crate keeps what it guards.
 pub(super) fn holder_fields(path: &str) -> impl Iterator<Item = &'static str> {
-    let last = without_arguments(path).rsplit("::").next().unwrap_or_default().to_owned();
+    let path = without_arguments(path);
+    let is_known = HOMES.iter().any(|home| path.starts_with(home));
+    let last = path.rsplit("::").next().filter(|_| is_known).unwrap_or_default().to_owned();
     HOLDERS.iter().filter(move |(holder, _)| *holder == last).map(|(_, field)| *field)
 }
 
-/// What a cell or lock holds, through references to it.
-fn inside(stop: &Stop, base: &Place, name: &str) -> Result<Place, EvaluateError> {
+/// The cell or lock that a place is or refers to, with what it holds.
+fn holder(stop: &Stop, base: &Place) -> Result<Option<(Place, Place)>, EvaluateError> {
     let mut place = base.clone();
     for _ in 0..super::value::MAX_DEREFS {
         let held = holder_fields(place.ty.path()).find_map(|field| place.member(field).ok());
         if let Some(held) = held {
-            return Ok(held.unwrap_cell());
-        }
-        if name == "read" && is_raw_pointer(&place) {
-            return Ok(place.deref(stop)?);
+            return Ok(Some((place, held.unwrap_cell())));
         }
         match reached(stop, &place)? {
             Reached::Through(target) => place = target,
             _ => break,
         }
     }
+    Ok(None)
+}
+
+/// What a cell or lock holds, through references to it.
+fn inside(stop: &Stop, base: &Place, name: &str) -> Result<Place, EvaluateError> {
+    if let Some((_, held)) = holder(stop, base)? {
+        return Ok(held);
+    }
+    let pointer = referred(stop, base, is_plain_reference);
+    if name == "read" && is_raw_pointer(&pointer) {
+        return Ok(pointer.deref(stop)?);
+    }
     Err(no_method(base, name))
+}
+
+/// `&T` and `&mut T`, which have no methods of their own.
+fn is_plain_reference(place: &Place) -> bool {
+    place.ty.name().starts_with('&')
+}
+
+/// What a place refers to, through such pointers and wrappers.
+fn referred(stop: &Stop, base: &Place, such: impl Fn(&Place) -> bool) -> Place {
+    let mut place = base.clone();
+    for _ in 0..super::value::MAX_DEREFS {
+        if is_raw_pointer(&place) || !such(&place) {
+            break;
+        }
+        match reached(stop, &place) {
+            Ok(Reached::Through(target)) => place = target,
+            _ => break,
+        }
+    }
+    place
 }
 
 fn no_method(place: &Place, name: &str) -> EvaluateError {

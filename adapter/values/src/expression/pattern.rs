@@ -121,8 +121,7 @@ pub(super) fn matches(call: &syn::Macro) -> Result<Node, EvaluateError> {
     let test: Test = call.parse_body().map_err(|error| EvaluateError::Syntax(error.to_string()))?;
     let mut left = MAX_PATTERNS;
     let compared = pattern(&syntax::node(&test.value)?, &test.pattern, &mut left)?;
-    // What fits everything is still to be evaluated: `x is _`.
-    Ok(compared.unwrap_or(Node::Literal(Literal::Bool(true))))
+    compared.ok_or_else(|| EvaluateError::Mismatch("this pattern fits every value: the test says nothing".to_owned()))
 }
 
 /// What a pattern asks of a value; `None`: nothing.

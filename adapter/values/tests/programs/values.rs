@@ -168,7 +168,7 @@ fn main() {
         m_set = HashSet::from([42_u64]); m_tree = BTreeMap::from([(1_u8, "a"), (2, "b")]);
         m_tree_empty = BTreeMap::<u8, u8>::new(); m_tree_set = BTreeSet::from(['a', 'b']);
         m_tree_deep = (0..30_u8).map(|i| (i, ())).collect::<BTreeMap<_, _>>().len();
-        c_cell = Cell::new(5_u8); c_refcell = RefCell::new(vec![1_u8]);
+        c_cell = Cell::new(5_u8); c_cell_none = Cell::new(None::<u8>); c_refcell = RefCell::new(vec![1_u8]);
         c_atomic = AtomicUsize::new(7); c_atomic_i = AtomicI32::new(-7); c_nonzero = NonZeroU8::new(9).unwrap();
         c_nonzero64 = NonZeroU64::new(10); c_wrapping = Wrapping(5_u8); c_pin = Box::pin(3_u8);
         t_duration = Duration::new(1, 500_000_000); t_zero = Duration::ZERO;
