@@ -1,6 +1,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import * as vscode from 'vscode';
-import { decodeChanged, decodeStack, decodeTasks, firstTaskThread, type Frame, type Task, type TasksBody } from './model/protocol';
+import { FocusedThreads } from './model/focus';
+import { decodeChanged, decodeStack, decodeTasks, type Frame, type Task, type TasksBody } from './model/protocol';
 import { due, initial, isCurrent, largePage, queryKey, reduce, type Action, type Ask, type Part, type Query, type SessionState } from './model/store';
 
 /** Requests whose success means that the program runs again; no event need follow them. */
@@ -15,9 +16,7 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
   private settle: NodeJS.Timeout | undefined;
   /** When the tasks of the generation that is shown were looked at. */
   private looked = { generation: -1, at: 0 };
-  /** The task whose focus was asked for last: the next stop tells its thread. */
-  private focusing: number | undefined;
-  private readonly threads = new Map<number, number>();
+  private readonly threads = new FocusedThreads();
 
   constructor(
     readonly debug: vscode.DebugSession,
@@ -65,7 +64,7 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
   /** The task that is a thread of this id, which holds for the session: listed or not, if its focus was asked for. */
   taskOfThread(thread: number): Pick<Task, 'id' | 'name'> | undefined {
     const listed = this.current.snapshot?.tasks.find((task) => task.threadId === thread);
-    const id = this.threads.get(thread);
+    const id = this.threads.taskOf(thread);
     return listed ?? (id === undefined ? undefined : (this.knownTask(id) ?? { id, name: '' }));
   }
 
@@ -117,21 +116,17 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
   onWillReceiveMessage(message: DebugProtocol.ProtocolMessage): void {
     const request = message as DebugProtocol.Request;
     if (request.command === 'asyncFocusTask') {
-      this.focusing = (request.arguments as { task?: number } | undefined)?.task;
+      this.threads.requested(request.seq, request.arguments);
     }
   }
 
   onDidSendMessage(message: DebugProtocol.ProtocolMessage): void {
     if (message.type === 'event') {
       const told = message as DebugProtocol.Event;
-      const thread = (told.body as { threadId?: number } | undefined)?.threadId;
-      if (told.event === 'stopped' && this.focusing !== undefined && thread !== undefined && thread >= firstTaskThread) {
-        this.threads.set(thread, this.focusing);
-        this.focusing = undefined;
-      }
       this.onEvent(told.event, told.body);
     } else if (message.type === 'response') {
       const response = message as DebugProtocol.Response;
+      this.threads.answered(response.request_seq, response.success);
       if (response.success && resuming.has(response.command)) {
         this.resumed();
       } else if (response.success && (response.command === 'launch' || response.command === 'attach')) {
@@ -155,6 +150,8 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
 
   private onEvent(event: string, body: unknown): void {
     if (event === 'stopped') {
+      const stop = body as Partial<DebugProtocol.StoppedEvent['body']> | undefined;
+      this.threads.stopped(stop?.reason, stop?.threadId);
       clearTimeout(this.settle);
       this.dispatch({ type: 'stopped' });
     } else if (event === 'continued') {
@@ -168,6 +165,7 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
   }
 
   private resumed(): void {
+    this.threads.resumed();
     clearTimeout(this.settle);
     this.dispatch({ type: 'resumed' });
     this.settle = setTimeout(() => {
