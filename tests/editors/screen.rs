@@ -25,6 +25,8 @@ pub(crate) struct Screen {
     keys: File,
     drawn: Receiver<Vec<u8>>,
     parser: vt100::Parser,
+    /// The last bytes that were drawn: the beginning of a question can be at the end of one read.
+    last: Vec<u8>,
 }
 
 impl Screen {
@@ -49,7 +51,7 @@ impl Screen {
                 }
             }
         });
-        Self { child, keys: File::from(ours), drawn, parser: vt100::Parser::new(ROWS, COLUMNS, 0) }
+        Self { child, keys: File::from(ours), drawn, parser: vt100::Parser::new(ROWS, COLUMNS, 0), last: Vec::new() }
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -100,9 +102,12 @@ impl Screen {
 
     fn draw(&mut self, bytes: &[u8]) {
         self.parser.process(bytes);
-        if bytes.windows(ASKED.len()).any(|window| window == ASKED) {
+        self.last.extend_from_slice(bytes);
+        if self.last.windows(ASKED.len()).any(|window| window == ASKED) {
             self.keys.write_all(ANSWER).expect("the program reads");
         }
+        // Too short for a question of their own, so that none is answered twice.
+        self.last.drain(..self.last.len().saturating_sub(ASKED.len() - 1));
     }
 }
 
