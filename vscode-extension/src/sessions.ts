@@ -1,8 +1,9 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import * as vscode from 'vscode';
 import { FocusedThreads } from './model/focus';
+import { allPages, ofGeneration } from './model/pages';
 import { decodeChanged, decodeStack, decodeTasks, type Frame, type Task, type TasksBody } from './model/protocol';
-import { due, initial, isCurrent, largePage, queryKey, reduce, type Action, type Ask, type Part, type Query, type SessionState } from './model/store';
+import { due, initial, isCurrent, queryKey, reduce, type Action, type Ask, type Part, type Query, type SessionState } from './model/store';
 
 /** Requests whose success means that the program runs again; no event need follow them. */
 const resuming = new Set(['continue', 'next', 'stepIn', 'stepOut', 'stepBack', 'reverseContinue', 'goto', 'restartFrame', 'restart']);
@@ -91,7 +92,7 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
     if (known && isCurrent(this.current, generation)) {
       return known;
     }
-    const { tasks, matched } = await this.page({ ...query, generation });
+    const { tasks, matched } = ofGeneration(await this.page({ ...query, generation }), generation);
     const part = { tasks, matched };
     this.dispatch({ type: 'part', generation, query, part });
     return part;
@@ -100,17 +101,7 @@ export class TaskSession implements vscode.DebugAdapterTracker, vscode.Disposabl
   /** Every task of the snapshot that is shown, whatever the view's filter; of a look of its own without one. */
   async everything(): Promise<TasksBody> {
     const { snapshot, stale } = this.current;
-    const first = await this.page({ start: 0, count: largePage, ...(snapshot && !stale ? { generation: snapshot.generation } : {}) });
-    const { generation, matched } = first;
-    const tasks: Task[] = [...first.tasks];
-    while (tasks.length < matched) {
-      const next = await this.page({ start: tasks.length, count: largePage, generation });
-      if (next.tasks.length === 0) {
-        break;
-      }
-      tasks.push(...next.tasks);
-    }
-    return { ...first, tasks };
+    return allPages((ask) => this.page(ask), stale ? undefined : snapshot?.generation, Infinity);
   }
 
   onWillReceiveMessage(message: DebugProtocol.ProtocolMessage): void {

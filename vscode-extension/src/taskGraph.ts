@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { Box } from './model/graph';
 import { decodeFromPage, type FromPage, type ToPage } from './model/graphMessages';
 import { detailsOf, membersToOpen, pictureOf, placeOf, svgOf, viewOf, type Picture } from './model/graphView';
-import { allPages } from './model/pages';
+import { allPages, mostDrawn } from './model/pages';
 import { decodeTasks, type Location, type TasksBody } from './model/protocol';
 import { isCurrent } from './model/store';
 import type { Sessions, TaskSession } from './sessions';
@@ -14,11 +14,19 @@ interface Loaded {
   readonly body: TasksBody;
 }
 
+/** A snapshot of a session. */
+interface Moment {
+  readonly session: TaskSession;
+  readonly generation: number;
+}
+
 /** The **Task Graph**: an editor tab with the picture of the shown session's newest snapshot. */
 export class TaskGraph implements vscode.Disposable {
   private panel: vscode.WebviewPanel | undefined;
   private loaded: Loaded | undefined;
-  private loading: { readonly session: TaskSession; readonly generation: number } | undefined;
+  private loading: Moment | undefined;
+  /** What could not be read, and is not asked for again at each event of the session. */
+  private refused: Moment | undefined;
   private picture: Picture | undefined;
   private failure: string | undefined;
   /** Members of merged boxes that the user opened, for the loaded session. */
@@ -74,6 +82,8 @@ export class TaskGraph implements vscode.Disposable {
   private async received(message: FromPage): Promise<void> {
     switch (message.type) {
       case 'ready':
+        // Who opens the page again asks again.
+        this.refused = undefined;
         this.update();
         break;
       case 'choose': {
@@ -156,15 +166,16 @@ export class TaskGraph implements vscode.Disposable {
     }
     this.send();
     const { snapshot, stale } = session?.state ?? { snapshot: undefined, stale: true };
-    if (session && snapshot && !stale && !this.isLoaded(session, snapshot.generation)) {
+    if (session && snapshot && !stale && !this.isKnown(session, snapshot.generation)) {
       void this.load(session, snapshot.generation);
     }
   }
 
-  private isLoaded(session: TaskSession, generation: number): boolean {
-    const { loaded, loading } = this;
+  /** Whether the snapshot was read, is being read, or could not be. */
+  private isKnown(session: TaskSession, generation: number): boolean {
+    const { loaded, loading, refused } = this;
     const at = loading ?? (loaded && { session: loaded.session, generation: loaded.body.generation });
-    return at?.session === session && at.generation === generation;
+    return [at, refused].some((moment) => moment?.session === session && moment.generation === generation);
   }
 
   private async load(session: TaskSession, generation: number): Promise<void> {
@@ -177,15 +188,17 @@ export class TaskGraph implements vscode.Disposable {
           throw new Error('The adapter answered asyncTasks with something that is not a list of tasks.');
         }
         return answer;
-      }, generation);
+      }, generation, mostDrawn);
       if (this.loading === loading) {
         this.failure = undefined;
+        this.refused = undefined;
         this.loaded = { session, body };
         this.draw();
       }
     } catch (error) {
       // What was asked for can be gone because the program went on; then there will be a newer one.
       if (this.loading === loading && isCurrent(session.state, generation)) {
+        this.refused = loading;
         this.failure = `The tasks could not be read: ${messageOf(error)}`;
         this.send();
       }
