@@ -193,7 +193,16 @@ export class TaskView implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   private give(node: Node): Node {
     if (node.row.kind === 'task') {
       const { id } = node.row.task;
-      this.given.set(id, [...(this.given.get(id) ?? []).filter(({ row }) => row.key !== node.row.key), node]);
+      const others: Node[] = [];
+      for (const given of this.given.get(id) ?? []) {
+        if (given.row.key === node.row.key) {
+          // The editor has this one no more: its group was closed and opened again.
+          this.counting.delete(given);
+        } else {
+          others.push(given);
+        }
+      }
+      this.given.set(id, [...others, node]);
     }
     return node;
   }
