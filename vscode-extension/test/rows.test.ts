@@ -99,7 +99,12 @@ test('the line above the tree', () => {
   assert.equal(message(stopped(many, { total: 9000, matched: 9000 })), '9000 tasks');
   assert.equal(message({ ...stopped(many, { total: 9000, matched: 9000 }), whole: true }), 'Reading tasks: 21 of 9000.');
   const filter = { typed: ' order1 ', ask: { text: 'order1' } };
-  assert.match(message({ ...stopped([task(1)], { total: 9000 }), filter }) ?? '', /^Filter "order1": 1 of 9000 tasks\. Clear Filter/);
+  const filtered = { ...stopped([task(1)], { total: 9000 }), filter, applied: filter };
+  assert.match(message(filtered) ?? '', /^Filter "order1": 1 of 9000 tasks\. Clear Filter/);
+  const retyped = { ...filtered, filter: { typed: 'order2 ', ask: { text: 'order2' } } };
+  const asked = { ticket: 0, ask: { start: 0, count: 1 }, filter };
+  assert.equal(message({ ...retyped, asked }), 'Looking for "order2"…');
+  assert.match(message(retyped) ?? '', /^Filter "order1": 1 of 9000 tasks\./);
   assert.equal(message(stopped(many.slice(1))), undefined);
   assert.equal(message(stopped([])), 'No async tasks.');
   assert.equal(message(initial), undefined);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { firstTaskThread, type Frame, type TasksBody } from '../src/model/protocol';
-import { due, hasMore, initial, isCurrent, isReading, largePage, noFilter, pageSize, queryKey, reduce, type Action, type SessionState } from '../src/model/store';
+import { due, hasMore, initial, isCurrent, isLooking, isReading, largePage, noFilter, pageSize, queryKey, reduce, type Action, type SessionState } from '../src/model/store';
 
 const first = { start: 0, count: pageSize };
 
@@ -189,6 +189,18 @@ test('of a filter that changes while it is asked for, the last counts', () => {
 test('a filter with which the adapter cannot be asked of the snapshot is not asked again and again', () => {
   const state = after([stopped, changed(3), answered(0, body(3, [1])), { type: 'filter', filter: slow }, { type: 'refused', ticket: 1, message: 'gone' }]);
   assert.deepEqual([state.asked, state.failure], [undefined, 'gone']);
+  const next = after([{ type: 'filter', filter: { typed: 'quick', ask: { text: 'quick' } } }], state);
+  assert.deepEqual(next.asked?.ask, { start: 0, count: pageSize, generation: 3, filter: { text: 'quick' } });
+  const found = after([answered(2, body(3, [1]))], next);
+  assert.deepEqual([found.asked, found.failure, isLooking(next), isLooking(found)], [undefined, undefined, true, false]);
+});
+
+test('a refusal that comes after another filter was typed does not keep that one from being asked', () => {
+  const quick = { typed: 'quick', ask: { text: 'quick' } };
+  const typing = after([stopped, changed(3), answered(0, body(3, [1])), { type: 'filter', filter: slow }, { type: 'filter', filter: quick }]);
+  const next = after([{ type: 'refused', ticket: 1, message: 'gone' }], typing);
+  assert.deepEqual(next.asked?.ask.filter, quick.ask);
+  assert.equal(after([{ type: 'refused', ticket: 2, message: 'gone' }], next).asked, undefined);
 });
 
 test('a part is kept for its own snapshot and filter only', () => {

@@ -9,7 +9,7 @@
 import { isEmpty } from './filter';
 import { taskStates, type Frame, type Location, type Problem, type Source, type Task, type TasksBody } from './protocol';
 import { waitText } from './remaining';
-import { isReading, type Query, type SessionState } from './store';
+import { isLooking, isReading, type Query, type SessionState } from './store';
 
 /** `key` is unique in the tree and lasts from one snapshot to the next, which keeps rows open over a stop. */
 interface RowBase {
@@ -46,7 +46,7 @@ const countFrom = 20;
  * beside the view's title, which is the name by which a screen reader announces the view.
  */
 export function message(state: SessionState): string | undefined {
-  const { snapshot, filter } = state;
+  const { snapshot, filter, applied } = state;
   if (!snapshot) {
     const quiet = !state.asked && state.failure === undefined && state.run === 'running';
     return quiet ? 'The program is running. Refresh shows its tasks of now, and stops it for milliseconds.' : undefined;
@@ -54,8 +54,12 @@ export function message(state: SessionState): string | undefined {
   if (isReading(state)) {
     return `Reading tasks: ${snapshot.tasks.length} of ${snapshot.matched}.`;
   }
-  if (!isEmpty(filter.ask)) {
-    return `Filter "${filter.typed.trim()}": ${snapshot.matched} of ${counted(snapshot.total, 'task')}. Clear Filter, above, shows all.`;
+  if (isLooking(state) && !isEmpty(filter.ask)) {
+    return `Looking for "${filter.typed.trim()}"…`;
+  }
+  // The rows below are those of the filter that was applied, whatever was typed since.
+  if (!isEmpty(applied.ask)) {
+    return `Filter "${applied.typed.trim()}": ${snapshot.matched} of ${counted(snapshot.total, 'task')}. Clear Filter, above, shows all.`;
   }
   return snapshot.total > countFrom ? summary(snapshot) : snapshot.total === 0 && !state.stale ? 'No async tasks.' : undefined;
 }

@@ -152,7 +152,8 @@ export function reduce(state: SessionState, action: Action): SessionState {
     case 'refresh':
       return state.run === 'starting' || state.run === 'ended' ? state : { ...state, wish: 'refresh' };
     case 'filter':
-      return action.filter.typed === state.filter.typed ? state : { ...state, filter: action.filter };
+      // What was refused for another filter may be there for this one.
+      return action.filter.typed === state.filter.typed ? state : { ...state, filter: action.filter, halted: undefined };
     case 'whole':
       return action.whole === state.whole ? state : { ...state, whole: action.whole };
     case 'asked':
@@ -166,7 +167,7 @@ export function reduce(state: SessionState, action: Action): SessionState {
     case 'answered':
       return action.ticket === state.asked?.ticket ? answered({ ...state, asked: undefined }, state.asked.ask, state.asked.filter, action.body) : state;
     case 'refused':
-      return action.ticket === state.asked?.ticket ? refused({ ...state, asked: undefined }, state.asked.ask, action.message) : state;
+      return action.ticket === state.asked?.ticket ? refused({ ...state, asked: undefined }, state.asked.ask, state.asked.filter, action.message) : state;
     case 'stack':
       return isCurrent(state, action.generation)
         ? { ...state, stacks: new Map(state.stacks).set(action.task, action.frames) }
@@ -217,6 +218,11 @@ export function isReading(state: SessionState): boolean {
   return state.whole && hasMore(state) && snapshot !== undefined && snapshot.tasks.length < mostListed && state.halted !== snapshot.generation;
 }
 
+/** Whether the filter was changed, and the tasks that pass it are being asked for. */
+export function isLooking(state: SessionState): boolean {
+  return state.asked !== undefined && state.filter !== state.applied;
+}
+
 /** Under which name a query's part is kept. */
 export function queryKey({ filter, start, count }: Query): string {
   return JSON.stringify([filter.text, filter.states, filter.runtime, start, count]);
@@ -243,7 +249,7 @@ function cleared(state: SessionState): SessionState {
 function answered(state: SessionState, ask: Ask, filter: Filter, body: TasksBody): SessionState {
   if (ask.generation !== undefined) {
     if (body.generation !== ask.generation) {
-      return { ...state, halted: ask.generation };
+      return halt(state, ask, filter);
     }
     return ask.start === 0 ? filtered(state, filter, body) : nextPage(state, body);
   }
@@ -257,7 +263,7 @@ function answered(state: SessionState, ask: Ask, filter: Filter, body: TasksBody
 
 /** The first page of the same snapshot through another filter. */
 function filtered(state: SessionState, filter: Filter, body: TasksBody): SessionState {
-  return isCurrent(state, body.generation) ? { ...state, snapshot: body, applied: filter, parts: new Map() } : state;
+  return isCurrent(state, body.generation) ? { ...state, snapshot: body, applied: filter, parts: new Map(), failure: undefined } : state;
 }
 
 function nextPage(state: SessionState, body: TasksBody): SessionState {
@@ -274,6 +280,11 @@ function nextPage(state: SessionState, body: TasksBody): SessionState {
   return { ...state, snapshot: { ...snapshot, tasks: [...snapshot.tasks, ...fresh] } };
 }
 
-function refused(state: SessionState, ask: Ask, message: string): SessionState {
-  return { ...state, failure: message, halted: ask.generation ?? state.halted };
+function refused(state: SessionState, ask: Ask, filter: Filter, message: string): SessionState {
+  return { ...halt(state, ask, filter), failure: message };
+}
+
+/** No further page of the snapshot is asked for, unless another filter was typed meanwhile. */
+function halt(state: SessionState, { generation }: Ask, filter: Filter): SessionState {
+  return generation === undefined || filter !== state.filter ? state : { ...state, halted: generation };
 }
