@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import * as vscode from 'vscode';
-import { cargoProgram, metadataArguments, targetsOf, type Target } from './model/cargo';
+import { Answers } from './model/answers';
+import { cargoComplaint, cargoProgram, metadataArguments, targetsOf, type Target } from './model/cargo';
 
 /** How long cargo may take to say what a workspace has, in milliseconds. */
 const patience = 30_000;
@@ -17,20 +18,13 @@ export async function metadata(folder: string): Promise<unknown> {
     const { stdout } = await promisify(execFile)(cargoProgram(process.env), metadataArguments, { cwd: folder, timeout: patience, maxBuffer: maxMetadata });
     return JSON.parse(stdout) as unknown;
   } catch (error) {
-    throw new Error(complaint(error), { cause: error });
+    throw new Error(cargoComplaint(error), { cause: error });
   }
-}
-
-/** What cargo says of its failure: the line that is about it. */
-function complaint(error: unknown): string {
-  const said = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : '';
-  const line = said.split('\n').find((text) => text.startsWith('error'));
-  return line ?? (error instanceof Error ? error.message : String(error));
 }
 
 /** The targets of the workspaces that open files belong to, asked for once and again when a manifest or a target comes or goes. */
 export class CargoWorkspaces implements vscode.Disposable {
-  private readonly known = new Map<string, Promise<readonly Target[]>>();
+  private readonly known = new Answers<readonly Target[]>();
   private readonly changes = new vscode.EventEmitter<void>();
   private readonly subscriptions: readonly { dispose(): unknown }[];
 
@@ -41,21 +35,16 @@ export class CargoWorkspaces implements vscode.Disposable {
     const manifests = vscode.workspace.createFileSystemWatcher('**/Cargo.toml');
     const sources = vscode.workspace.createFileSystemWatcher('**/{src,examples,tests}/**/*.rs', false, true, false);
     const forget = (): void => {
-      this.known.clear();
+      this.known.forget();
       this.changes.fire();
     };
     this.subscriptions = [manifests, sources, this.changes, manifests.onDidCreate(forget), manifests.onDidChange(forget), manifests.onDidDelete(forget), sources.onDidCreate(forget), sources.onDidDelete(forget)];
   }
 
-  /** The targets of the workspace that a file belongs to; none where cargo knows none. */
+  /** The targets of the workspace that a file belongs to; none where there is no manifest. Rejects with cargo's own complaint. */
   async around(file: string): Promise<readonly Target[]> {
     const folder = manifestFolder(file);
-    if (folder === undefined) {
-      return [];
-    }
-    const asked = this.known.get(folder) ?? metadata(folder).then(targetsOf, () => []);
-    this.known.set(folder, asked);
-    return asked;
+    return folder === undefined ? [] : this.known.about(folder, async () => targetsOf(await metadata(folder)));
   }
 
   dispose(): void {

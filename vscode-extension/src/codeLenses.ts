@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as vscode from 'vscode';
 import type { CargoWorkspaces } from './cargoWorkspaces';
+import { sentence } from './commands';
 import { pythonFile } from './model/configuration';
 import { pythonMains, rustLenses, type Lens, type Start } from './model/lenses';
 import { notify } from './notify';
@@ -45,7 +46,8 @@ export class CodeLenses implements vscode.CodeLensProvider, vscode.Disposable {
     if (document.languageId === 'python') {
       return pythonMains(source).map((line) => at(line, 'Start this file in the debugger'));
     }
-    const lenses = rustLenses(source, document.fileName, await this.workspaces.around(document.fileName), textOf);
+    const targets = await this.workspaces.around(document.fileName).catch((error: unknown) => ({ why: sentence(error) }));
+    const lenses = rustLenses(source, document.fileName, targets, textOf);
     return lenses.map((lens) => at(lens.line, lens.why ?? `Build and debug ${lens.subject}: ${commandOf(lens.starts[0])}`, lens));
   }
 

@@ -136,6 +136,13 @@ test('main is started where it is a program\'s; a test that belongs nowhere says
   assert.deepEqual(rustLenses('fn main() {}', '/elsewhere/main.rs', workspace(program), read), []);
 });
 
+test('where cargo fails, each lens says how', () => {
+  const lenses = rustLenses('fn main() {}\n#[test]\nfn a() {}', '/w/shop/src/main.rs', { why: 'error: no `x`.' }, read);
+  const why = 'What this file belongs to cannot be told, as cargo metadata failed: error: no `x`.';
+  assert.deepEqual(lenses, [{ line: 0, subject: 'main', starts: [], why }, { line: 1, subject: 'a', starts: [], why }]);
+  assert.deepEqual(rustLenses('fn other() {}', '/w/shop/src/main.rs', { why }, read), []);
+});
+
 test('where a Python file begins when it is run', () => {
   const source = ['"""', 'if __name__ == "__main__":', '"""', "x = '''if' # \"\"\"", "if __name__ == '__main__':", "''' # it's", 'def f():', '    if __name__ == "__main__":', 'if "__main__" == __name__:', 'if (__name__ == "__main__") : pass', 'if __name__ == "__main__" and x:'];
   assert.deepEqual(pythonMains(source.join('\n')), [8, 9]);

@@ -42,6 +42,19 @@ export function cargoProgram(environment: Readonly<Record<string, string | undef
   return found.find((file) => existsSync(file)) ?? 'cargo';
 }
 
+/** Why cargo has said nothing of a workspace: its own line about it, if it has one. */
+export function cargoComplaint(error: unknown): string {
+  const { stderr, code, killed, message } = (typeof error === 'object' && error !== null ? error : {}) as Readonly<Record<string, unknown>>;
+  const line = (typeof stderr === 'string' ? stderr : '').split('\n').find((text) => text.startsWith('error'));
+  if (line !== undefined) {
+    return line;
+  }
+  if (code === 'ENOENT') {
+    return 'cargo was not found on PATH or in the folder of rustup.';
+  }
+  return killed === true ? 'cargo metadata took too long and was ended.' : typeof message === 'string' ? message : String(error);
+}
+
 /** Programs first, then examples, then tests; in each by name. What is no metadata has nothing. */
 export function cargoLaunches(metadata: unknown): readonly CargoLaunch[] {
   const targets = targetsOf(metadata);

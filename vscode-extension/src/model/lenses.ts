@@ -18,14 +18,18 @@ export interface Lens {
   readonly why?: string;
 }
 
-/** The lenses of a Rust file, if the targets of its workspace are these. */
-export function rustLenses(source: string, file: string, targets: readonly Target[], read: Read): readonly Lens[] {
+/** The lenses of a Rust file, if the targets of its workspace are these; or if cargo does not tell them, for this reason. */
+export function rustLenses(source: string, file: string, targets: readonly Target[] | { readonly why: string }, read: Read): readonly Lens[] {
   const { entries } = rustSource(source);
   if (entries.length === 0) {
     return [];
   }
-  const several = severalPackages(targets);
   const lineOf = lines(source);
+  if ('why' in targets) {
+    const why = `What this file belongs to cannot be told, as cargo metadata failed: ${targets.why}`;
+    return entries.map(({ at, name }) => ({ line: lineOf(at), subject: name, starts: [], why }));
+  }
+  const several = severalPackages(targets);
   // Modules may be files outside of their package; what looks for them is not paid by every workspace.
   const near = targets.filter(({ folder }) => file.startsWith(folder + path.sep));
   const homes = near.flatMap((target) => {
