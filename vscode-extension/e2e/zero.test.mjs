@@ -1,26 +1,30 @@
 // From nothing to the first stop: a folder without a launch.json, what the compiler refuses, and one test of several.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { isAdapter, lineIn, running, scenarios, step } from './scenario.mjs';
+import { folder, isAdapter, lineIn, running, scenarios, step } from './scenario.mjs';
 import { debugButton, isCursorAt, isStoppedAt, patience, until } from './workbench.mjs';
 
 const { scenario } = scenarios('zero');
 const opened = path.join(import.meta.dirname, 'fixture-cargo');
 const lineOf = lineIn('src/oven.rs', opened);
-const bakery = (exe) => exe.includes('/fixture/target/debug/') && exe.includes('/bakery');
+// Programs of this checkout: others may test on the same machine.
+const built = path.join(folder, 'target/debug/');
+const bakery = (exe) => exe.startsWith(built) && path.basename(exe).startsWith('bakery');
 
 /** Presses F5 and takes the entry that has such words, of those that are offered and returned. */
 async function choose(page, words) {
   const row = page.locator('.quick-input-list .monaco-list-row');
-  // The first F5 may come before the debugger is there.
+  // The first F5 may come before the debugger is there. While one is being dealt with the key has no command: a second does nothing.
   await until(async () => {
     await page.keyboard.press('F5');
     await row.first().waitFor({ timeout: patience / 3 });
     return true;
   }, 'what there is to start is offered');
   const offered = await row.locator('.label-name').allInnerTexts();
-  await page.locator('.quick-input-widget input').fill(words);
-  await until(async () => (await row.count()) === 1, 'one entry is left');
+  await until(async () => {
+    await page.locator('.quick-input-widget input').fill(words, { timeout: 2000 });
+    return (await row.count()) === 1;
+  }, 'one entry is left');
   await page.keyboard.press('Enter');
   await row.waitFor({ state: 'hidden' });
   return offered;
@@ -95,9 +99,10 @@ scenario('the lens above a test starts that test alone', async (page) => {
       if (!(await debugButton(page, 'Stop').isVisible())) {
         await lenses.first().click({ timeout: 2000 });
       }
-      await debugButton(page, 'Stop').waitFor({ timeout: patience / 3 });
+      // A click that is being dealt with cannot be told from a lost one: another would begin a second session.
+      await debugButton(page, 'Stop').waitFor({ timeout: patience });
       return true;
-    }, 'a session begins');
+    }, 'a session begins', 3 * patience);
     await until(() => isStoppedAt(page, lineOf('BP: one tray')), 'the stopped line is highlighted');
   });
 
