@@ -47,7 +47,9 @@ export class ProblemNotices implements vscode.Disposable {
     const show = isError ? notify.error : notify.warning;
     if ((await show(`${first.kind}: ${first.text}${more}`, 'Show')) === 'Show') {
       await vscode.commands.executeCommand('weft.asyncTasks.focus');
-      await this.view.showProblem(session, (problem) => problemKey(problem) === problemKey(first));
+      if (!(await this.view.showProblem(session, (problem) => problemKey(problem) === problemKey(first)))) {
+        void notify.information(`${first.kind} is not in Async Tasks now: the program has gone on, or another session is shown.`);
+      }
     }
   }
 }

@@ -104,12 +104,14 @@ export class TaskView implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     await this.memory.update(groupingKey, grouping);
   }
 
-  /** Goes to the row of a problem, if the session has it still and is the one that is shown. */
-  async showProblem(session: TaskSession, meant: (problem: Problem) => boolean): Promise<void> {
+  /** Goes to the row of a problem, if the session has it still and is the one that is shown; tells whether it has. */
+  async showProblem(session: TaskSession, meant: (problem: Problem) => boolean): Promise<boolean> {
     const row = topRows(session.state, this.outlineOf(session)).find((one) => one.kind === 'problem' && meant(one.problem));
-    if (row && session === this.sessions.shown) {
-      await this.tree.reveal({ session, row, parent: undefined }, { select: true, focus: true });
+    if (!row || session !== this.sessions.shown) {
+      return false;
     }
+    // The editor refuses rows that were replaced meanwhile.
+    return this.tree.reveal({ session, row, parent: undefined }, { select: true, focus: true }).then(() => true, () => false);
   }
 
   getTreeItem(node: Node): vscode.TreeItem {
