@@ -45,8 +45,11 @@ class FilterBox {
   private box: vscode.InputBox | undefined;
 
   show(session: TaskSession): void {
-    this.box?.dispose();
     const box = vscode.window.createInputBox();
+    const replaced = this.box;
+    this.box = box;
+    // What stands in a box that is still open is kept, and is in this one.
+    replaced?.dispose();
     const before = session.state.filter;
     let accepted = false;
     let timer: NodeJS.Timeout | undefined;
@@ -63,6 +66,8 @@ class FilterBox {
     box.prompt = 'Part of the name, state, wait, or file:line. Also state:waiting,ready and runtime:NAME. Empty shows all.';
     box.placeholder = 'for example: handle_conn, mutex, db.rs:42, state:ready';
     box.value = before.typed;
+    // The rows that were found can be clicked on.
+    box.ignoreFocusOut = true;
     box.onDidChangeValue(() => {
       clearTimeout(timer);
       timer = setTimeout(apply, typingPause);
@@ -76,12 +81,11 @@ class FilterBox {
     });
     box.onDidHide(() => {
       clearTimeout(timer);
-      if (!accepted) {
+      if (!accepted && this.box === box) {
         session.dispatch({ type: 'filter', filter: before });
       }
       box.dispose();
     });
-    this.box = box;
     box.show();
   }
 
