@@ -121,8 +121,10 @@ scenario('the async call stack follows the focus, and a selected task', async (p
     await shows(stack, rows);
     assert.match(await stack.whose(), /^task \d+ workshop::sleeper \(selected\)$/);
     await open(stack.row('workshop::nap'));
-    await until(async () => (await stack.texts()).some((text) => /^hours \| [123]\b/.test(text)), 'the argument of the suspended frame is shown');
-    assert.deepEqual((await stack.texts()).filter((text) => /^(Arguments|hours)/.test(text)).length, 2);
+    await until(async () => {
+      const texts = (await stack.texts()).filter((text) => /^(Arguments|hours)/.test(text));
+      return texts.length === 2 && texts[0].startsWith('Arguments') && /^hours \| [123]\b/.test(texts[1]);
+    }, 'the argument of the suspended frame is shown, once and in its scope');
   });
 
   await step('a frame of the selected task becomes that of Variables', async () => {
