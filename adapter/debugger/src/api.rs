@@ -498,6 +498,15 @@ pub struct ThreadName {
     pub name: String,
 }
 
+/// What came of an attempt to change the memory of a stopped program.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The stop that is current then; the one before is over.
+    pub stop: Arc<Stop>,
+    /// Why it was not changed, if it was not.
+    pub failure: Option<Refused>,
+}
+
 /// Why a command was not carried out; each message is a sentence for the user.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {

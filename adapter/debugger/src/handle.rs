@@ -18,8 +18,8 @@ use weft_values::Stop;
 
 use crate::engine::{Engine, Start, refused};
 use crate::{
-    AttachSpec, Bound, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, InstructionSpec, LaunchSpec, LineSpec,
-    PanicFilter, Refused, ResumeKind, Stream, TaskEvent, ThreadName,
+    AttachSpec, Bound, Changed, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, InstructionSpec, LaunchSpec,
+    LineSpec, PanicFilter, Refused, ResumeKind, Stream, TaskEvent, ThreadName,
 };
 
 /// How long a helper may take from the moment that its terminal is said to be open.
@@ -53,7 +53,7 @@ pub(crate) enum Input {
     /// See [`Debugger::write_memory`].
     Write(MemAddr, Vec<u8>, Reply<usize>),
     /// See [`Debugger::change`].
-    Change(u64, Vec<(MemAddr, Vec<u8>)>, Reply<Arc<Stop>>),
+    Change(u64, Vec<(MemAddr, Vec<u8>)>, Reply<Changed>),
     /// See [`Debugger::pause`].
     Pause(Option<i32>, Reply<()>),
     /// See [`Debugger::set_task_stops`].
@@ -300,9 +300,9 @@ impl Debugger {
         self.ask(|reply| Input::Write(address, bytes, reply))
     }
 
-    /// Changes the memory of the program as it stands at a stop: all of these bytes, or none where one cannot be written. Gives
-    /// the stop that is current then; that one is over. If the program has run on, nothing is written.
-    pub fn change(&self, at: &Stop, writes: Vec<(MemAddr, Vec<u8>)>) -> Result<Arc<Stop>, Refused> {
+    /// Changes the memory of the program as it stands at a stop: all of these bytes, or none where one cannot be written; that
+    /// stop is over then. An error: nothing was tried, since the program has run on, or cannot be read there.
+    pub fn change(&self, at: &Stop, writes: Vec<(MemAddr, Vec<u8>)>) -> Result<Changed, Refused> {
         self.ask(|reply| Input::Change(at.generation, writes, reply))
     }
 

@@ -30,9 +30,9 @@ mod terms;
 
 pub use crate::core::core_stop;
 pub use api::{
-    Access, AttachSpec, Bound, BreakpointKind, Console, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec, Grain,
-    InTarget, InstructionSpec, LaunchSpec, LineSpec, PanicFilter, Reason, Refused, ResumeKind, Settings, SignalPolicy,
-    StepKind, StepMode, StepTarget, Stopped, Stream, TargetId, TaskEvent, TaskNumbers, Terms, ThreadName,
+    Access, AttachSpec, Bound, BreakpointKind, Changed, Console, DataSpec, EndKind, Event, FrameIdentity, FunctionSpec,
+    Grain, InTarget, InstructionSpec, LaunchSpec, LineSpec, PanicFilter, Reason, Refused, ResumeKind, Settings,
+    SignalPolicy, StepKind, StepMode, StepTarget, Stopped, Stream, TargetId, TaskEvent, TaskNumbers, Terms, ThreadName,
 };
 pub use handle::Debugger;
 pub use images::{ImageCache, modules_of};

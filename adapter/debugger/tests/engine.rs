@@ -177,6 +177,41 @@ fn stops_on_entry_in_its_own_main() {
     assert_eq!(session.run_out(), (Vec::new(), 3));
 }
 
+#[test]
+fn memory_is_changed_as_a_whole_or_not_at_all() {
+    let mut session = Session::launch(&["maps"]);
+    session.break_at(&["mapped"]);
+    session.debugger.start(false).unwrap();
+    let stopped = session.stopped();
+    let frames = weft_values::frames(&stopped.stop, stopped.tid, 1).frames;
+    let variables = weft_values::variables(&stopped.stop, &frames[0]);
+    let place = |name: &str| variables.iter().find(|it| it.name == name).unwrap().place.clone().unwrap();
+    let own = place("own").address().unwrap();
+    let page = MemAddr::new(place("page").read_u64(&stopped.stop).unwrap());
+    let before = stopped.stop.memory.read_u64(page).unwrap();
+    let word = |value: u64| value.to_le_bytes().to_vec();
+    // The second cannot be written, and the first is taken back.
+    let changed = session.debugger.change(&stopped.stop, vec![(own, word(8)), (page, word(!before))]).unwrap();
+    let failure = changed.failure.unwrap().to_string();
+    assert!(failure.starts_with(&format!("nothing was written: {page}: ")), "{failure}");
+    assert_eq!((changed.stop.memory.read_u64(own), changed.stop.memory.read_u64(page)), (Ok(7), Ok(before)));
+    assert_eq!(session.debugger.current().unwrap().generation, changed.stop.generation);
+    assert_eq!(stopped.stop.memory.read_u64(own), Err(MemoryError::Resumed));
+    // After a refused write the program can still be looked at. What cannot be read is not tried.
+    assert!(session.debugger.write_memory(page, word(!before)).is_err());
+    let stop = session.debugger.current().unwrap();
+    assert!(matches!(
+        session.debugger.change(&stop, vec![(own, word(8)), (MemAddr::new(16), word(8))]),
+        Err(Refused::Failed(_))
+    ));
+    assert_eq!(stop.memory.read_u64(own), Ok(7));
+    let changed = session.debugger.change(&stop, vec![(own, word(8)), (own, word(9))]).unwrap();
+    assert_eq!((changed.failure, changed.stop.memory.read_u64(own)), (None, Ok(9)));
+    session.go();
+    assert_eq!(session.run_out().1, 0);
+    assert_eq!(session.written(), "9 true\n");
+}
+
 /// The spinning debuggee, started by somebody else; it ends when its input is closed.
 fn spinning() -> (std::process::Child, BufReader<std::process::ChildStdout>) {
     let mut child = Command::new(program()).arg("spin").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

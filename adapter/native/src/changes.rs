@@ -48,12 +48,12 @@ impl Changes {
         let debugger = debugger.ok_or_else(|| Error::new(ErrorId::NoDebuggee, "the program has ended"))?;
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let writes = writes.into_iter().map(|write| (write.address, write.bytes)).collect();
-        let now = debugger.change(stop, writes).map_err(refused)?;
+        let changed = debugger.change(stop, writes).map_err(refused)?;
         if made.now.as_ref().is_none_or(|last| last.generation != stop.generation) {
             made.before.clear();
         }
         made.before.insert(stop.generation);
-        made.now = Some(now);
-        Ok(())
+        made.now = Some(changed.stop);
+        changed.failure.map_or(Ok(()), |why| Err(refused(why)))
     }
 }

@@ -25,9 +25,23 @@ fn main() {
         Some("loads") => loads(),
         Some("execs") => execs(),
         Some("many") => many(count),
+        Some("maps") => maps(),
         Some("races") => println!("{}", race(count)),
         _ => println!("no role"),
     }
+}
+
+unsafe extern "C" {
+    fn mmap(at: *mut u8, length: usize, protection: i32, flags: i32, file: i32, offset: i64) -> *mut u8;
+}
+
+/// A page that nobody can write to: of a file that is open for reading, and shared.
+fn maps() {
+    let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+    let own = 7_u64;
+    // SAFETY: a new mapping, which only the debugger reads.
+    let page = unsafe { mmap(std::ptr::null_mut(), 4096, 1, 1, std::os::fd::AsRawFd::as_raw_fd(&file), 0) };
+    println!("{own} {}", page.addr() > 4096); // M: mapped
 }
 
 fn loops(each: u64) {
