@@ -110,7 +110,7 @@ const PLACES: &[Place] = &[
             ("empty", "{}"),
             (
                 "headers",
-                "{\"content-type\": \"text/plain\", \"set-cookie\": \"a=1\", \"set-cookie\": \"b=2\", \"set-cookie\": \"c=3\", \"x-own\": Sensitive}",
+                "{\"content-type\": \"text/plain\", \"set-cookie\": \"a=1\", \"set-cookie\": \"b=2\", \"set-cookie\": \"c=3\", \"x-own\": Sensitive, \"x-own\": \"text/plain\"}",
             ),
         ],
     ),
@@ -132,6 +132,17 @@ fn differences(locals: &[Variable], expected: &[(&str, &str)]) -> Vec<String> {
 
 fn value<'a>(locals: &'a [Variable], name: &str) -> &'a str {
     locals.iter().find(|variable| variable.name == name).map_or("", |variable| &variable.value)
+}
+
+/// A name may have several values.
+fn every_header_has_its_own_expression(client: &mut Client, frame: i64) {
+    let headers = client.evaluate("headers", frame).reference;
+    let rows = client.variables(headers);
+    let expressions: Vec<_> = rows.iter().map(|row| row.evaluate_name.clone().unwrap_or_default()).collect();
+    assert_eq!(expressions, (0..6).map(|at| format!("headers.values().nth({at})")).collect::<Vec<_>>());
+    for (row, expression) in rows.iter().zip(expressions) {
+        assert_eq!(client.evaluate(&expression, frame).value, row.value, "{expression}");
+    }
 }
 
 #[test]
@@ -167,6 +178,7 @@ fn types_of_libraries_are_shown_as_what_they_are() {
                 let listener = value(&locals, "listener");
                 assert!(listener.ends_with(&format!(", local: {peer} }}")), "{listener}");
             }
+            "requests" => every_header_has_its_own_expression(&mut client, frame),
             _ => {}
         }
     }

@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 use weft_tests::Client;
 use weft_tests::programs::{Profile, line, program, source};
 
-const FILE: &str = "sync_zoo/src/values.rs";
-
 fn look() -> (Client, i64, i64) {
+    look_at("sync_zoo/src/values.rs", "values")
+}
+
+/// At the line that is named like the part of the program.
+fn look_at(file: &str, part: &str) -> (Client, i64, i64) {
     let mut client = Client::weft();
-    let stop = client.launch_to(&program("sync_zoo", Profile::Debug), &["values"], source(FILE), line(FILE, "values"));
+    let stop = client.launch_to(&program("sync_zoo", Profile::Debug), &[part], source(file), line(file, part));
     let frame = client.top(stop.thread).id;
     let scopes = client.scopes(frame);
     let locals = scopes.iter().find(|scope| scope.name == "Locals").expect("the scope").reference;
@@ -131,6 +134,58 @@ fn what_cannot_be_set_says_why() {
     );
     assert_eq!(client.evaluate("byte", frame).value, "200");
     client.disconnect();
+}
+
+/// Wrappers of numbers, entries of maps, elements of lists; and what a program goes by is left alone.
+#[test]
+fn what_holds_numbers_is_set_unless_it_goes_by_them() {
+    let (mut client, frame, locals) = look_at("sync_zoo/src/edits.rs", "edits");
+    for (name, value, told) in [
+        ("hidden", "4", "4: i32"),
+        ("flag", "true", "true: AtomicBool"),
+        ("count", "8", "8: AtomicUsize"),
+        ("cell", "false", "Cell { value: false }: Cell<bool>"),
+        ("small", "9", "9: NonZero<u16>"),
+        ("small", "0", "! this type has no zero"),
+        ("raw", "0", "0x0: *const u32"),
+    ] {
+        assert_eq!(set_variable(&mut client, locals, name, value), told, "{name}");
+    }
+    let ambiguous = |name: &str| {
+        format!(
+            "! more than one may be called `{name}` here, so that it is not known which is meant; what has an expression \
+             is reached by that"
+        )
+    };
+    assert_eq!(set_variable(&mut client, locals, "hidden (shadowed)", "9"), ambiguous("hidden (shadowed)"));
+    let of_set = "! elements of a set are not set: the set finds them by their values";
+    let of_heap = "! elements of a heap are not set: the heap is ordered by them";
+    for (container, name, told) in [
+        ("hashed", "[0]", of_set),
+        ("ranks", "[1]", of_set),
+        ("heap", "[0]", of_heap),
+        ("linked", "[1]", "9: i32"),
+        ("ages", "[\"ada\"]", "9: u32"),
+        ("ages", "[\"eve\"]", "! there is no `[\"eve\"]` here"),
+    ] {
+        let inside = client.evaluate(container, frame).reference;
+        assert_eq!(set_variable(&mut client, inside, name, "9"), told, "{container}");
+    }
+    let ranks = client.evaluate("ranks", frame).reference;
+    let first = client.variables(ranks)[0].reference;
+    assert_eq!(set_variable(&mut client, first, "level", "9"), of_set);
+    let texts = client.evaluate("texts", frame).reference;
+    let second = client.variables(texts)[1].clone();
+    assert_eq!(set_variable(&mut client, texts, &second.name, "9"), ambiguous(&second.name));
+    assert_eq!(set_expression(&mut client, frame, "texts.values().nth(1)", "9"), "9: i32");
+    let thread = client.debuggee().into();
+    client.resume(thread);
+    assert_eq!(client.exited(), 0);
+    assert_eq!(
+        client.output("stdout"),
+        "1\n2\n4 true 8 Cell { value: false } 9 0x0\n\
+         {1} {Rank { level: 1 }, Rank { level: 2 }} [4] [1, 9] {\"ada\": 9} [1, 9]\n"
+    );
 }
 
 /// The names that may follow a text, each with what it is and where it is put.

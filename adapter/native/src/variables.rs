@@ -14,7 +14,7 @@ use crate::frame::Home;
 /// How deep a one-line summary looks into a value.
 const SUMMARY_DEPTH: usize = 3;
 
-/// Named children that are looked through for one to watch.
+/// Children that are looked through for one of a name.
 const MOST_SEARCHED: u64 = 10_000;
 
 /// Fails once the program has run on: what was read since then is of no moment.
@@ -27,13 +27,18 @@ pub(crate) fn still(stop: &Stop) -> Answer<()> {
 
 /// What stands at a place; `expression` evaluates to it in its frame, if there is such an expression.
 pub(crate) fn value(home: &Arc<Home>, place: Place, expression: Option<String>) -> Value {
+    part_value(home, place, expression, None)
+}
+
+/// See [`value`]; `fixed`: why nothing of it is changed, if so.
+fn part_value(home: &Arc<Home>, place: Place, expression: Option<String>, fixed: Option<&'static str>) -> Value {
     let view = view(&home.stop(), &place, SUMMARY_DEPTH);
     let counts = Counts {
         named: view.children.named,
         indexed: view.children.indexed.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX)),
     };
     let container = (counts != Counts::default())
-        .then(|| Arc::new(Inside { home: Arc::clone(home), place, expression, counts }) as Arc<dyn Container>);
+        .then(|| Arc::new(Inside { home: Arc::clone(home), place, expression, counts, fixed }) as Arc<dyn Container>);
     Value {
         text: view.value,
         type_name: Some(view.type_name),
@@ -54,6 +59,8 @@ struct Inside {
     place: Place,
     expression: Option<String>,
     counts: Counts,
+    /// Why nothing of it is changed: it is part of what goes by its value.
+    fixed: Option<&'static str>,
 }
 
 impl Inside {
@@ -66,17 +73,19 @@ impl Inside {
         Ok(list)
     }
 
-    /// The child of that name.
-    fn child(&self, stop: &Stop, name: &str) -> Answer<Option<Child>> {
+    /// The only child of that name, or a sentence: why it cannot be said which one that is.
+    fn child(&self, stop: &Stop, name: &str) -> Answer<Result<Child, String>> {
         let index = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|at| at.parse().ok());
         let by_index = index.filter(|_| self.counts.indexed > 0);
         let mut found = by_index.map(|at| children(stop, &self.place, Filter::Indexed, at, 1)).unwrap_or_default();
+        let mut is_all = true;
         // The key of a map's entry may look like an index.
         if found.first().is_none_or(|child| child.name != name) {
             found = children(stop, &self.place, Filter::All, 0, MOST_SEARCHED);
+            is_all = self.counts.indexed as u64 <= MOST_SEARCHED;
         }
         still(stop)?;
-        Ok(found.into_iter().find(|child| child.name == name))
+        Ok(only(found.into_iter().filter(|child| child.name == name), name, is_all))
     }
 
     /// The expression of a part.
@@ -88,7 +97,7 @@ impl Inside {
     fn variable(&self, child: Child) -> Variable {
         let expression = self.part(child.access.as_deref());
         let shown = match child.place {
-            Ok(place) => value(&self.home, place, expression.clone()),
+            Ok(place) => part_value(&self.home, place, expression.clone(), self.fixed.or(child.fixed)),
             Err(error) => trouble(&error, None),
         };
         Variable { name: child.name, evaluate_name: expression, value: shown }
@@ -110,8 +119,9 @@ impl Container for Inside {
 
     fn watch(&self, name: &str) -> Answer<Watchable> {
         let stop = self.home.stop();
-        let Some(child) = self.child(&stop, name)? else {
-            return Ok(Watchable::No(format!("there is no `{name}` here")));
+        let child = match self.child(&stop, name)? {
+            Ok(child) => child,
+            Err(why) => return Ok(Watchable::No(why)),
         };
         let full = self.part(child.access.as_deref()).unwrap_or_else(|| name.to_owned());
         Ok(match child.place {
@@ -121,14 +131,35 @@ impl Container for Inside {
     }
 
     fn assign(&self, name: &str, value: &str) -> Answer<Value> {
-        let child = self.child(&self.home.stop(), name)?.ok_or_else(|| unknown(name))?;
+        let child = self.child(&self.home.stop(), name)?.map_err(not_set)?;
+        if let Some(why) = self.fixed.or(child.fixed) {
+            return Err(not_set(why.to_owned()));
+        }
         let expression = self.part(child.access.as_deref());
         self.home.set(child.place.map_err(unreadable)?, value, expression)
     }
 }
 
-fn unknown(name: &str) -> Error {
-    Error::new(ErrorId::Evaluate, format!("there is no `{name}` here"))
+/// The only one of those that have a name, or a sentence. `is_all`: all that there are were looked at.
+fn only<T>(mut named: impl Iterator<Item = T>, name: &str, is_all: bool) -> Result<T, String> {
+    // Of two long keys, what was cut away may be the difference.
+    let may_recur = !is_all && name.contains('…');
+    match (named.next(), named.next()) {
+        (Some(found), None) if !may_recur => Ok(found),
+        (None, _) if is_all => Err(format!("there is no `{name}` here")),
+        (None, _) => Err(format!(
+            "`{name}` is not among the first 10,000 here, and no more are looked through for a name; what has an \
+             expression is reached by that"
+        )),
+        (Some(_), _) => Err(format!(
+            "more than one may be called `{name}` here, so that it is not known which is meant; what has an expression is \
+             reached by that"
+        )),
+    }
+}
+
+fn not_set(why: String) -> Error {
+    Error::new(ErrorId::Evaluate, why)
 }
 
 fn unreadable(error: ValueError) -> Error {
@@ -150,8 +181,8 @@ pub(crate) struct ScopeVariables {
 }
 
 impl ScopeVariables {
-    fn of_name(&self, name: &str) -> Option<&FrameVariable> {
-        self.list.iter().find(|variable| variable.label() == name)
+    fn of_name(&self, name: &str) -> Result<&FrameVariable, String> {
+        only(self.list.iter().filter(|variable| variable.label() == name), name, true)
     }
 }
 
@@ -172,8 +203,9 @@ impl Container for ScopeVariables {
     }
 
     fn watch(&self, name: &str) -> Answer<Watchable> {
-        let Some(variable) = self.of_name(name) else {
-            return Ok(Watchable::No(format!("there is no `{name}` here")));
+        let variable = match self.of_name(name) {
+            Ok(variable) => variable,
+            Err(why) => return Ok(Watchable::No(why)),
         };
         let stop = self.home.stop();
         let found = match &variable.place {
@@ -185,7 +217,7 @@ impl Container for ScopeVariables {
     }
 
     fn assign(&self, name: &str, value: &str) -> Answer<Value> {
-        let variable = self.of_name(name).ok_or_else(|| unknown(name))?;
+        let variable = self.of_name(name).map_err(not_set)?;
         self.home.set(variable.place.clone().map_err(unreadable)?, value, expression_of(variable))
     }
 }
@@ -251,5 +283,23 @@ impl Container for RegisterList {
 
     fn indexed(&self, _range: Range<usize>) -> Answer<Vec<Variable>> {
         Ok(Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_one_or_none() {
+        let told = |found: &[u8], name, is_all| only(found.iter().copied(), name, is_all);
+        assert_eq!(told(&[1], "x", true), Ok(1));
+        assert_eq!(told(&[1], "[\"long…\"]", true), Ok(1));
+        assert_eq!(told(&[1], "[7]", false), Ok(1));
+        let refused = |found, name, is_all| told(found, name, is_all).expect_err("it is not known");
+        assert_eq!(refused(&[], "x", true), "there is no `x` here");
+        assert!(refused(&[], "[7]", false).starts_with("`[7]` is not among the first 10,000 here"));
+        assert!(refused(&[1, 2], "x (shadowed)", true).starts_with("more than one may be called `x (shadowed)` here"));
+        assert!(refused(&[1], "[\"long…\"]", false).starts_with("more than one may be called"));
     }
 }

@@ -162,7 +162,12 @@ pub fn evaluate(stop: &Stop, scope: &dyn Scope, text: &str) -> Result<Place, Eva
 /// What follows a map's expression to name the value of its `index`-th entry: the key, where it can be written.
 pub(crate) fn entry_access(stop: &Stop, key: &Place, index: u64) -> String {
     let written = Value::load(stop, key).ok().and_then(|key| key.written(stop));
-    written.map_or_else(|| format!(".values().nth({index})"), |key| format!("[{key}]"))
+    written.map_or_else(|| value_access(index), |key| format!("[{key}]"))
+}
+
+/// What follows a map's expression to name the value of its `index`-th entry by that number.
+pub(crate) fn value_access(index: u64) -> String {
+    format!(".values().nth({index})")
 }
 
 /// What follows an expression to name a part that is no field of the source: `[value]` is reached by `.value`.

@@ -65,6 +65,16 @@ impl Entries {
         !matches!(self.kind, Kind::Map)
     }
 
+    /// What finds its elements by their values: a set, and no list.
+    pub(super) const fn is_by_value(&self) -> bool {
+        matches!(self.kind, Kind::Set)
+    }
+
+    /// Whether a key names one value, and can be compared: names of headers are no texts, and have several values.
+    pub(super) const fn is_by_key(&self) -> bool {
+        !matches!(self.store, Store::Headers(_))
+    }
+
     /// How many.
     pub(crate) const fn len(&self) -> u64 {
         self.len

@@ -29,6 +29,7 @@ pub(crate) use text::is_text_tail;
 
 use weft_memory::MemAddr;
 
+use crate::names::without_arguments;
 use crate::sequence::MAX_ELEMENTS;
 use crate::{Place, Sequence, Stop, ValueError};
 use shape::{Shape, shape};
@@ -67,14 +68,21 @@ pub struct Child {
     pub place: Result<Place, ValueError>,
     /// An expression for it, given the parent's: to be appended (`.name`, `.0`, `[3]`); none where there is none.
     pub access: Option<String>,
+    /// Why neither it nor what is inside of it is to be changed, if that would break what it is a part of.
+    pub fixed: Option<&'static str>,
 }
+
+/// Where a set has an element, and whether it has it, goes by the element's value.
+const OF_SET: &str = "elements of a set are not set: the set finds them by their values";
+/// A heap is in the order of its elements.
+const OF_HEAP: &str = "elements of a heap are not set: the heap is ordered by them";
 
 impl Child {
     /// A field that the expression `.name` reaches.
     fn field(name: impl Into<String>, place: Result<Place, ValueError>) -> Self {
         let name = name.into();
         let access = Some(format!(".{}", crate::typed_name(&name)));
-        Self { name, place, access }
+        Self { name, place, access, fixed: None }
     }
 
     /// Something that is no field of the source: `[strong]`.
@@ -85,7 +93,7 @@ impl Child {
             "*" => Some(".read()".to_owned()),
             _ => crate::expression::extra_access(&name),
         };
-        Self { name, place, access }
+        Self { name, place, access, fixed: None }
     }
 }
 
@@ -103,7 +111,7 @@ pub enum Filter {
 
 /// What a user reads at a place. `depth`: how many levels of nested values the line writes out; 3 is usual.
 pub fn view(stop: &Stop, place: &Place, depth: usize) -> View {
-    let children = match innermost(stop, place) {
+    let children = match innermost(stop, place).map(|(_, shape)| shape) {
         Ok(Shape::Fields { fields, .. } | Shape::Summary { fields, .. }) => {
             Children { named: fields.len(), indexed: None }
         }
@@ -119,35 +127,51 @@ pub fn view(stop: &Stop, place: &Place, depth: usize) -> View {
 pub fn children(stop: &Stop, place: &Place, filter: Filter, start: u64, count: u64) -> Vec<Child> {
     let count = count.min(MAX_ELEMENTS);
     let end = start.saturating_add(count);
-    match innermost(stop, place) {
-        Ok(Shape::Fields { fields, .. } | Shape::Summary { fields, .. }) if filter != Filter::Indexed => {
+    let (place, shape) = match innermost(stop, place) {
+        Ok(found) => found,
+        Err(_) => return Vec::new(),
+    };
+    match shape {
+        Shape::Fields { fields, .. } | Shape::Summary { fields, .. } if filter != Filter::Indexed => {
             let skip = usize::try_from(start).unwrap_or(usize::MAX);
             fields.into_iter().skip(skip).take(usize::try_from(count).unwrap_or(usize::MAX)).collect()
         }
-        Ok(Shape::Items(sequence)) if filter != Filter::Named => (start..end.min(sequence.len))
-            .map(|index| Child {
+        Shape::Items(sequence) if filter != Filter::Named => {
+            let is_heap = without_arguments(place.ty.path()) == "alloc::collections::binary_heap::BinaryHeap";
+            let element = |index| Child {
                 name: format!("[{index}]"),
                 place: sequence.get(index),
                 access: Some(format!("[{index}]")),
-            })
-            .collect(),
-        Ok(Shape::Entries(entries)) if filter != Filter::Named => match entries.range(stop, start, count) {
+                fixed: is_heap.then_some(OF_HEAP),
+            };
+            (start..end.min(sequence.len)).map(element).collect()
+        }
+        Shape::Entries(entries) if filter != Filter::Named => match entries.range(stop, start, count) {
             Err(error) => vec![Child::extra("(entries)", Err(error))],
-            Ok(found) => (start..).zip(found).map(|(index, entry)| entry_child(stop, index, entry)).collect(),
+            Ok(found) => (start..).zip(found).map(|(index, entry)| entry_child(stop, &entries, index, entry)).collect(),
         },
         _ => Vec::new(),
     }
 }
 
 /// A map's entry under its key, a set's under its number.
-fn entry_child(stop: &Stop, index: u64, (key, value): (Place, Option<Place>)) -> Child {
+fn entry_child(stop: &Stop, entries: &Entries, index: u64, (key, value): (Place, Option<Place>)) -> Child {
     match value {
         Some(value) => Child {
             name: format!("[{}]", line::line(stop, &key, 1)),
+            access: Some(match entries.is_by_key() {
+                true => crate::expression::entry_access(stop, &key, index),
+                false => crate::expression::value_access(index),
+            }),
             place: Ok(value),
-            access: Some(crate::expression::entry_access(stop, &key, index)),
+            fixed: None,
         },
-        None => Child { name: format!("[{index}]"), place: Ok(key), access: Some(format!(".iter().nth({index})")) },
+        None => Child {
+            name: format!("[{index}]"),
+            place: Ok(key),
+            access: Some(format!(".iter().nth({index})")),
+            fixed: entries.is_by_value().then_some(OF_SET),
+        },
     }
 }
 
@@ -187,13 +211,13 @@ pub(crate) fn reached(stop: &Stop, place: &Place) -> Result<Reached, ValueError>
     })
 }
 
-/// The shape behind references and wrappers.
-fn innermost(stop: &Stop, place: &Place) -> Result<Shape, ValueError> {
+/// The shape behind references and wrappers, and where that is.
+fn innermost(stop: &Stop, place: &Place) -> Result<(Place, Shape), ValueError> {
     let mut place = place.clone();
     for _ in 0..MAX_THROUGH {
         match shape(stop, &place)? {
             Shape::Through { target, .. } => place = target,
-            other => return Ok(other),
+            other => return Ok((place, other)),
         }
     }
     Err(ValueError::Bound("32 references to references"))

@@ -164,6 +164,7 @@ fn requests() {
     headers.insert(own.clone(), secret.clone());
     headers.append(http::header::SET_COOKIE, HeaderValue::from_static("b=2"));
     headers.append(http::header::SET_COOKIE, HeaderValue::from_static("c=3"));
+    headers.append(own.clone(), value.clone());
     let request = http::Request::builder().uri("/r").body(()).unwrap();
     println!("{name} {headers:?}"); // BP: requests
     drop((get, custom, long, status, version, uri, relative, star, other, empty, request));

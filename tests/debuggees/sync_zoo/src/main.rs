@@ -1,5 +1,6 @@
-//! Synchronous Rust of every usual shape: `sync_zoo values|steps|generics|threads|hostile`.
+//! Synchronous Rust of every usual shape: `sync_zoo values|edits|steps|generics|threads|hostile`.
 
+mod edits;
 mod generics;
 mod hostile;
 mod steps;
@@ -9,6 +10,7 @@ mod values;
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("values") => values::all(),
+        Some("edits") => edits::all(),
         Some("steps") => steps::all(),
         Some("generics") => generics::all(),
         Some("threads") => threads::all(),
