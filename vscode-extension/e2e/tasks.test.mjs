@@ -1,7 +1,7 @@
 // The main job, as a user does it: a breakpoint in the gutter, F5, and the program's tasks appear.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { count, folder, isAdapter, lineIn, running, scenarios, started, step, stopAndLook } from './scenario.mjs';
+import { count, folder, isAdapter, lineIn, picture, running, scenarios, started, step, stopAndLook } from './scenario.mjs';
 import { debugButton, isCursorAt, isStoppedAt, readAll, startDebugging, until } from './workbench.mjs';
 
 const { scenario, trace } = scenarios('tasks');
@@ -39,6 +39,8 @@ scenario('a breakpoint shows every task, its frames and its stack', async (page,
       return (await variables.allInnerTexts()).some((text) => /^order\s*=\s*3$/.test(text.trim()));
     }, 'Variables shows order = 3');
   });
+
+  await picture(page, 'stopped');
 
   const sleeper = rows.filter({ hasText: 'workshop::sleeper' }).first();
   await step('a task opens to its logical frames, and a frame opens its line', async () => {

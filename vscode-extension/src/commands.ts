@@ -3,6 +3,7 @@ import { isEmpty, parseFilter } from './model/filter';
 import { noFilter } from './model/store';
 import { treeText } from './model/treeText';
 import type { Location, Source } from './model/protocol';
+import { notify } from './notify';
 import type { Sessions, TaskSession } from './sessions';
 import { chooseGrouping, type TaskView } from './taskView';
 
@@ -12,7 +13,7 @@ export function registerCommands(sessions: Sessions, view: TaskView): vscode.Dis
     if (sessions.shown) {
       await act(sessions.shown);
     } else {
-      void vscode.window.showInformationMessage('No program is being debugged by weft: start one first.');
+      void notify.information('No program is being debugged by weft: start one first.');
     }
   };
   const filter = new FilterBox();
@@ -101,7 +102,7 @@ async function copyTasks(session: TaskSession): Promise<void> {
     await vscode.env.clipboard.writeText(treeText(body));
     vscode.window.setStatusBarMessage(`${body.tasks.length} tasks copied`, 3000);
   } catch (error) {
-    void vscode.window.showErrorMessage(`The tasks could not be copied: ${sentence(error)} Stop the program and refresh the view, then try again.`);
+    void notify.error(`The tasks could not be copied: ${sentence(error)} Stop the program and refresh the view, then try again.`);
   }
 }
 
@@ -121,7 +122,7 @@ export async function openLocation(session: vscode.DebugSession, { source, line 
     const where = column === undefined ? { preserveFocus: true } : { viewColumn: column };
     await vscode.window.showTextDocument(document, { selection: new vscode.Range(start, start), preview: true, ...where });
   } catch {
-    void vscode.window.showErrorMessage(
+    void notify.error(
       `${source.path ?? source.name ?? 'The source'} cannot be opened. If the sources lie elsewhere now, say where with "sourceMap" in launch.json.`,
     );
   }

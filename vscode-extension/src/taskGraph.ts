@@ -6,6 +6,7 @@ import { detailsOf, membersToOpen, pictureOf, placeOf, svgOf, viewOf, type Pictu
 import { allPages, mostDrawn } from './model/pages';
 import { decodeTasks, type Location, type TasksBody } from './model/protocol';
 import { isCurrent } from './model/store';
+import { notify } from './notify';
 import type { Sessions, TaskSession } from './sessions';
 
 /** What the picture is made of. */
@@ -148,7 +149,7 @@ export class TaskGraph implements vscode.Disposable {
     try {
       await this.loaded?.session.debug.customRequest('asyncFocusTask', { task });
     } catch (error) {
-      void vscode.window.showErrorMessage(`The stack of task ${task} cannot be shown: ${messageOf(error)}`);
+      void notify.error(`The stack of task ${task} cannot be shown: ${messageOf(error)}`);
     }
   }
 
@@ -244,7 +245,7 @@ async function save(name: string, filters: Record<string, string[]>, content: st
     try {
       await vscode.workspace.fs.writeFile(file, new TextEncoder().encode(content));
     } catch (error) {
-      void vscode.window.showErrorMessage(`The Task Graph could not be saved: ${messageOf(error)}`);
+      void notify.error(`The Task Graph could not be saved: ${messageOf(error)}`);
     }
   }
 }
