@@ -367,7 +367,7 @@ async fn what_cannot_be_launched_leaves_a_living_session() {
     assert_eq!(client.body("threads", json!({})).await["threads"], json!([]));
     let capabilities = client.body("initialize", initialize()).await;
     assert_eq!(capabilities["supportsAsyncTasks"], true);
-    assert_eq!(capabilities["supportsSetVariable"], false);
+    assert_eq!(capabilities["supportsSetVariable"], true);
     assert_eq!(capabilities.get("supportsStepBack"), None);
     assert_eq!(capabilities["exceptionBreakpointFilters"][0]["filter"], "panic");
     assert_eq!(capabilities["exceptionBreakpointFilters"][1]["default"], false);
